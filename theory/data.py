@@ -1,0 +1,197 @@
+"""Labelled data: synthetic distributions as pure samplers, and samples of given data."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory._validation import check_choice, check_integer, check_labels, check_points, check_real
+
+
+class Sample(NamedTuple):
+    """Training points with labels, and query points with labels.
+
+    x: (n, d).  y: (n,) ±1.  z: (q, d) queries.  z_label: (q,) ±1.
+    """
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "q d"]
+    z_label: Float[Array, " q"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Given data, from which training and query points are sampled without replacement.
+
+    Attributes:
+      name: what to call it in reports.
+      x: (N, d) finite floats.
+      y: (N,) labels −1 or +1, both present.
+
+    Raises:
+      ValueError: if x is no finite non-empty matrix or y is not one label ±1 per row, with both
+        classes present.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_points("x", self.x)
+        check_labels("y", self.y, len(self.x), both=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def balanced_labels(key: Array, n: int) -> Float[Array, " n"]:
+    """n labels +1, −1, +1, … or −1, +1, −1, …: balanced, and random in which class comes first.
+
+    The order carries nothing where the points are exchangeable; labels that must be independent of
+    others (`y'` of K24b) are drawn by `jax.random.rademacher` instead.
+    """
+    return jnp.where(jnp.arange(n) % 2 == 0, 1.0, -1.0) * jax.random.rademacher(key, (), float)
+
+
+def near_orthogonal(
+    key: Array, n: int, d: int, p_max: float | Array, radius: float | Array = 1.0
+) -> Float[Array, "n d"]:
+    """n points of norm `radius` whose largest |⟨x_j, x_k⟩|, j ≠ k, equals `p_max`.
+
+    A Gram matrix with radius² on the diagonal and random entries off it, uniform in
+    [−p_max, p_max] and rescaled so that the largest is p_max, is factorized and rotated at random.
+
+    Args:
+      key: random key.
+      n, d: number of points and dimension, n ≤ d.
+      p_max: ≥ 0 and < radius²/(n − 1), which makes the Gram matrix positive definite.
+      radius: the norm.
+
+    Returns:
+      (n, d) points.
+
+    Raises:
+      ValueError: if n > d, or p_max is outside its range.
+    """
+    if n > d:
+        raise ValueError(f"n must be at most d = {d} for near-orthogonal points, got {n}")
+    if n > 1 and not isinstance(p_max, jax.core.Tracer) and not isinstance(radius, jax.core.Tracer):
+        check_real("p_max", p_max, low=0, high=float(radius) ** 2 / (n - 1), open_high=True)
+    key_gram, key_rotation = jax.random.split(key)
+    raw = jnp.triu(jax.random.uniform(key_gram, (n, n), minval=-1.0), 1)
+    off_diagonal = (raw + raw.T) / jnp.maximum(jnp.max(jnp.abs(raw)), jnp.finfo(raw.dtype).tiny)
+    gram = radius**2 * jnp.eye(n) + p_max * off_diagonal
+    basis, _ = jnp.linalg.qr(jax.random.normal(key_rotation, (d, n)))
+    return jnp.linalg.cholesky(gram) @ basis.T
+
+
+SHIFT = 0.3  # mean of every coordinate of class ±1 in "shifted-gaussian" (K24b)
+
+
+def _gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return jax.random.normal(key, (len(y), d))
+
+
+def _shifted_gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return SHIFT * y[:, None] + jax.random.normal(key, (len(y), d))
+
+
+def _separated_gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return jax.random.normal(key, (len(y), d)).at[:, 0].add(separation * y)
+
+
+def _uniform(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return jax.random.uniform(key, (len(y), d), minval=-1.0, maxval=1.0)
+
+
+def _sphere(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return to_sphere(jax.random.normal(key, (len(y), d)))
+
+
+def _orthogonal(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return near_orthogonal(key, len(y), d, 0.0, d**0.5)
+
+
+def _near_orthogonal(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+    return near_orthogonal(key, len(y), d, p_max * d, d**0.5)
+
+
+DISTRIBUTIONS: dict[str, tuple[Callable[..., Array], str]] = {
+    "gaussian": (_gaussian, "x ~ N(0, I), labels random"),
+    "shifted-gaussian": (_shifted_gaussian, "x ~ N(±0.3·1, I) for labels ±1"),
+    "separated-gaussian": (_separated_gaussian, "x = y·separation·e₁ + N(0, I)"),
+    "uniform": (_uniform, "x ~ U([−1, 1]^d), labels random"),
+    "orthogonal": (_orthogonal, "exactly orthogonal x of norm √d, labels random; n ≤ d"),
+    "near-orthogonal": (_near_orthogonal, "x of norm √d, max |⟨x_j, x_k⟩| = p_max·d; n ≤ d"),
+    "sphere": (_sphere, "x uniform on the sphere of radius √d, labels random"),
+}
+_DESIGNS = ("orthogonal", "near-orthogonal")  # made as a whole: queries are drawn from the sphere
+
+
+def to_sphere(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """The points scaled to norm √d (points at the origin stay there)."""
+    norms = jnp.linalg.norm(x, axis=1, keepdims=True)
+    return x * (x.shape[1] ** 0.5 / jnp.where(norms > 0, norms, 1))
+
+
+def draw(
+    key: Array,
+    source: str | Dataset,
+    n: int,
+    d: int | None = None,
+    *,
+    queries: int = 1,
+    separation: float = 4.0,
+    p_max: float = 0.01,
+) -> Sample:
+    """Training points and query points, independent of everything else.
+
+    Args:
+      key: random key.
+      source: the name of a distribution in `DISTRIBUTIONS`, or a `Dataset`.
+      n: number of training points, ≥ 1.
+      d: dimension, ≥ 1; for a `Dataset` it is the data's, and d may be None.
+      queries: number of query points, ≥ 0. They follow the law of the training points and are
+        independent of them; for orthogonal designs they are uniform on the sphere of radius √d;
+        from a `Dataset` they are other rows than the training points.
+      separation: of "separated-gaussian", in standard deviations.
+      p_max: of "near-orthogonal", relative to the squared norm d.
+
+    Returns:
+      A `Sample`. Labels are balanced; from a `Dataset` they are the rows' own.
+
+    Raises:
+      ValueError: for an unknown source, sizes below their minimum, more rows than a data set has,
+        or a dimension that is not the data set's.
+    """
+    check_integer("n", n)
+    check_integer("queries", queries, low=0)
+    if isinstance(source, Dataset):
+        rows, columns = source.x.shape
+        if d is not None and d != columns:
+            raise ValueError(f"d must be {columns}, the dimension of {source.name}, got {d}")
+        if n + queries > rows:
+            raise ValueError(
+                f"n + queries must be at most {rows}, the rows of {source.name}, got {n} + {queries}"
+            )
+        picks = jax.random.permutation(key, rows)[: n + queries]
+        x = jnp.asarray(source.x, float)[picks]
+        y = jnp.asarray(source.y, float)[picks]
+        return Sample(x[:n], y[:n], x[n:], y[n:])
+    check_choice("data", source, DISTRIBUTIONS)
+    d = check_integer("d", d)
+    sampler, _ = DISTRIBUTIONS[source]
+    key_y, key_label, key_x, key_z = jax.random.split(key, 4)
+    y, z_label = balanced_labels(key_y, n), balanced_labels(key_label, queries)
+    if source in _DESIGNS:
+        x = sampler(key_x, y, d, separation, p_max)
+        z = _sphere(key_z, z_label, d, separation, p_max) if queries else jnp.zeros((0, d))
+        return Sample(x, y, z, z_label)
+    points = sampler(key_x, jnp.concatenate([y, z_label]), d, separation, p_max)
+    return Sample(points[:n], y, points[n:], z_label)

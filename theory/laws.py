@@ -1,0 +1,98 @@
+"""Exact laws at initialization of the all-trained ReLU network (Z23), at any width and dimension.
+
+S = aᵀWWᵀDa with W_ij ~ N(0, 1/d), a_i ~ N(0, 1/m) and D the diagonal of activations. Flipping
+(w_i, a_i) by the sign of ⟨w_i, x⟩ leaves a_i a_j⟨w_i, w_j⟩ unchanged and makes D independent fair
+coins, so S = Q(ρX + √(ρ(1 − ρ)X/d) Z) with independent Q = ‖a‖² ~ χ²_m/m, X ~ χ²_d/d, Z ~ N(0, 1)
+and ρ = ‖Da‖²/‖a‖²: ρ | N ~ Beta(N/2, (m − N)/2), N ~ Bin(m, ½).
+"""
+
+import functools
+
+import numpy as np
+from scipy import special
+
+from theory._validation import check_integer, check_real
+
+MEAN = 0.5  # E S at every m and d (Z23 eq. 8)
+
+
+def alignment_variance(m: int, d: int) -> float:
+    """Var S = 5/(4m) + 3/(4d) + 9/(4md) (ours; Z23 eq. 9 prints 5/(4m) + 1/d + 2/(md))."""
+    check_integer("m", m)
+    check_integer("d", d)
+    return 5 / (4 * m) + 3 / (4 * d) + 9 / (4 * m * d)
+
+
+def alignment_variance_as_printed(m: int, d: int) -> float:
+    """5/(4m) + 1/d + 2/(md), Z23 eq. 9 as printed."""
+    check_integer("m", m)
+    check_integer("d", d)
+    return 5 / (4 * m) + 1 / d + 2 / (m * d)
+
+
+@functools.lru_cache(maxsize=256)
+def alignment_failure(m: int, d: int, threshold: float = 0.0) -> float:
+    """P(S ≤ c), the probability that v = −Wᵀa separates one noise with margin c or less.
+
+    At c = 0 it is E_ρ I_{(1−√ρ)/2}(d/2, d/2), I the regularized incomplete beta function; at
+    c > 0, E Φ_N((c/Q − ρX)/√(ρ(1 − ρ)X/d)). Integrated by the trapezoidal rule in variables in which
+    the integrand is analytic and decays doubly exponentially, so the rule converges geometrically.
+
+    Args:
+      m: width, ≥ 1.
+      d: dimension, ≥ 1.
+      threshold: c ≥ 0.
+
+    Returns:
+      The probability; at c > 0 an upper bound, by at most 2^{−m} (the event N = m).
+
+    Raises:
+      ValueError: for arguments outside their range.
+
+    Source:
+      Ours, exact form of Z23 Theorem 3.1.
+    """
+    check_integer("m", m)
+    check_integer("d", d)
+    check_real("threshold", threshold, low=0.0)
+    none_active = 2.0**-m  # N = 0: S = 0
+    if threshold == 0:
+        rho, _, weight = _activity_law(m, 4001)
+        failure = special.betainc(d / 2, d / 2, (1 - np.sqrt(rho)) / 2)
+        return float(min(1.0, none_active + weight @ failure))
+    rho, rest, weight_rho = _activity_law(m, 801)
+    q, weight_q = _chi_square_law(m)
+    chi, weight_chi = _chi_square_law(d)
+    spread = np.sqrt(rho * rest)[:, None] * np.sqrt(chi / d)
+    total = 0.0
+    for scale, weight in zip(q, weight_q, strict=True):
+        mean = threshold / scale - rho[:, None] * chi
+        total += weight * (weight_rho @ special.ndtr(mean / spread) @ weight_chi)
+    all_active = 2.0**-m  # N = m has no density; counted as a failure
+    return float(min(1.0, none_active + all_active + total))
+
+
+def _activity_law(m: int, nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ρ, 1 − ρ and weights of nodes for 0 < N < m: trapezoid in v, ρ = sigmoid(sinh v)."""
+    v = np.linspace(-6.0, 6.0, nodes)
+    t = np.sinh(v)
+    log_rho, log_rest = special.log_expit(t), special.log_expit(-t)
+    reach = int(20 * np.sqrt(m)) + 1  # P(|N − m/2| > reach) < 2e^{−800}
+    n = np.arange(max(1, m // 2 - reach), min(m - 1, m // 2 + reach) + 1)
+    log_density = np.full(nodes, -np.inf)
+    for active in n:
+        half, rest = active / 2, (m - active) / 2
+        log_pmf = -special.betaln(active + 1, m - active + 1) - np.log(m + 1) - m * np.log(2)
+        term = log_pmf + half * log_rho + rest * log_rest - special.betaln(half, rest)
+        log_density = np.logaddexp(log_density, term)
+    weights = np.exp(log_density) * np.cosh(v) * (v[1] - v[0])
+    return np.exp(log_rho), np.exp(log_rest), weights
+
+
+def _chi_square_law(k: int, nodes: int = 121) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights for χ²_k/k: trapezoid in v, log(χ²_k/k) = √(2/k) sinh v."""
+    v = np.linspace(-5.0, 5.0, nodes)
+    t = np.sqrt(2 / k) * np.sinh(v)
+    log_density = k / 2 * (np.log(k / 2) + t - np.exp(t)) - special.gammaln(k / 2)
+    weights = np.exp(log_density) * np.sqrt(2 / k) * np.cosh(v) * (v[1] - v[0])
+    return np.exp(t), weights

@@ -1,0 +1,168 @@
+"""Infinite-width predictions for the network with frozen Gaussian readout (K24b, NTK).
+
+Under the identity loss f(z; T) → f(z; 0) + T(f̂(z) + β(z)) as the width grows; under any loss
+f(z; T) → f(z; 0) + (1/n) Σ_k y_k α_k Θ(x_k, z) with weights α_k(T) ∈ [0, T].
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory.kernels import derivative_kernel, hidden_ntk, inner_products
+from theory.training import Descent, loss_weights
+
+
+def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
+    """κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|: no pre-activation at z moves faster than |a_i|κ(z) (K24b)."""
+    return jnp.mean(jnp.abs(inner_products(x, z)), axis=0)
+
+
+def f_hat(
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+) -> Float[Array, " q"]:
+    """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩, the part of the limit that the weights learn (K24b)."""
+    return y @ (derivative_kernel(x, z, slope) * (x @ z.T)) / len(x)
+
+
+def beta(
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+) -> Float[Array, " q"]:
+    """β(z) = (1/n) Σ_k y_k Φ(x_k, z), the part of the limit that the biases learn (K24b)."""
+    return y @ derivative_kernel(x, z, slope) / len(x)
+
+
+def signal(
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    z: Float[Array, "q d"],
+    slope: float,
+    weights: Float[Array, " n"] | float = 1.0,
+) -> Float[Array, " q"]:
+    """k(z) = (1/n) Σ_k y_k α_k Θ(x_k, z); f̂(z) + β(z) with the weights α = 1.
+
+    Args:
+      x, y: (n, d) training points and (n,) labels ±1.
+      z: (q, d) query points.
+      slope: γ.
+      weights: α, (n,) or one number; T·k(z) with α = 1 is the limit under the identity loss.
+
+    Returns:
+      (q,) values; the infinite-width network is f(z; 0) + k(z) at the weights α(T).
+    """
+    return (y * weights) @ hidden_ntk(x, z, slope) / len(x)
+
+
+def mean_gradients(
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    slope: float,
+    weights: Float[Array, " n"] | float = 1.0,
+) -> Float[Array, "n d"]:
+    """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k), per unit time if α = 1.
+
+    Source: K24b (with α = 1: ∇f(x_k; T) → ∇f(x_k; 0) + T q_k).
+    """
+    return derivative_kernel(x, x, slope).T @ ((y * weights)[:, None] * x) / len(x)
+
+
+def initial_gradient_variance(slope: float) -> float:
+    """(1 + γ²)/2: E‖∇f(x; 0)‖², as ∇f(x; 0) has covariance ((1 + γ²)/2) I/d at any m and d."""
+    return (1 + slope**2) / 2
+
+
+def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
+    """c_k = ‖v_k‖/√(‖v_k‖² + (1 + γ²)/2): cosine of ∇f(x_k; T) with what training added to it.
+
+    Args:
+      learned: (n, d) v_k = T q_k (identity loss), or `mean_gradients` at the weights α.
+      slope: γ.
+
+    Returns:
+      (n,) predicted cosine between a perturbation and its training-sample sum. Over
+      initializations the spread is about (1 − c²)^{3/2}/√d; the law fails for small d, tiny T
+      and T ≳ √m.
+    """
+    squared = jnp.sum(learned**2, axis=1)
+    return jnp.sqrt(squared / (squared + initial_gradient_variance(slope)))
+
+
+class FunctionSpacePath(NamedTuple):
+    """Training of the infinitely wide network, seen at the training and query points.
+
+    weights: (n,) α_k after the last step.  train: (steps, n) outputs after each step.
+    test: (steps, q) outputs after each step.
+    """
+
+    weights: Float[Array, " n"]
+    train: Float[Array, "steps n"]
+    test: Float[Array, "steps q"]
+
+
+def function_space_descent(
+    k_train_train: Float[Array, "n n"],
+    k_test_train: Float[Array, "q n"],
+    y: Float[Array, " n"],
+    descent: Descent,
+    fx_train_0: Float[Array, " n"] | float = 0.0,
+    fx_test_0: Float[Array, " q"] | float = 0.0,
+) -> FunctionSpacePath:
+    """Gradient descent of the infinitely wide network, step for step like `training.train`.
+
+    f_j = f_0 + (1/n) K (y∘α_j), α_{j+1} from ℓ'(−y∘f_j) by the same optimizer: with momentum or
+    without, under any loss, exactly the linearized dynamics at the same learning rate.
+
+    Args:
+      k_train_train, k_test_train: (n, n), (q, n) NTK matrices.
+      y: (n,) labels ±1.
+      descent: optimizer, loss, steps.
+      fx_train_0, fx_test_0: initial outputs, for example those of a finite network.
+
+    Returns:
+      A `FunctionSpacePath`.
+
+    Source:
+      L19 eq. 8–11 in discrete time.
+    """
+    optimizer = descent.transformation()
+    n = len(y)
+
+    def at(kernel: Array, initial: Any, weights: Array) -> Array:
+        return initial + kernel @ (y * weights) / n
+
+    def step(state: Any, _: None) -> Any:
+        weights, memory = state
+        derivative = loss_weights(descent, -y * at(k_train_train, fx_train_0, weights))
+        updates, memory = optimizer.update(-derivative, memory)
+        weights = weights + updates
+        outputs = at(k_train_train, fx_train_0, weights), at(k_test_train, fx_test_0, weights)
+        return (weights, memory), outputs
+
+    start = jnp.zeros(n, k_train_train.dtype)
+    (weights, _), (train, test) = jax.lax.scan(
+        step, (start, optimizer.init(start)), length=descent.steps
+    )
+    return FunctionSpacePath(weights, train, test)
+
+
+def gradient_flow_mse(
+    k_train_train: Float[Array, "n n"],
+    k_test_train: Float[Array, "q n"],
+    y: Float[Array, " n"],
+    time: float,
+    fx_train_0: Float[Array, " n"],
+    fx_test_0: Float[Array, " q"],
+) -> Float[Array, " q"]:
+    """f(z; t) = f(z; 0) + K_z K⁻¹(I − e^{−Kt/n})(y − f_0) under the squared loss ½(f − y)².
+
+    Computed through the eigendecomposition of K, with (1 − e^{−λt/n})/λ → t/n at λ = 0.
+
+    Arguments as in `function_space_descent`; time is t ≥ 0 in units of learning rate × steps.
+    Returns (q,) outputs. Source: L19 eq. 10–11.
+    """
+    n = len(y)
+    eigenvalues, basis = jnp.linalg.eigh(k_train_train)
+    rate = jnp.where(eigenvalues > 0, eigenvalues, 1)
+    gain = jnp.where(eigenvalues > 0, -jnp.expm1(-rate * time / n) / rate, time / n)
+    return fx_test_0 + k_test_train @ (basis @ (gain * (basis.T @ (y - fx_train_0))))

@@ -1,0 +1,132 @@
+"""Two-layer networks f(x) = Σ_i a_i φ(⟨w_i, x⟩ + b_i) in the parameterizations of the papers."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory._validation import check_choice, check_integer, check_slope
+
+
+class Params(NamedTuple):
+    """Weights of a two-layer network of width m on ℝ^d.
+
+    w: (m, d) hidden weights.  b: (m,) hidden biases (zero where there are none).  a: (m,) readout.
+    """
+
+    w: Float[Array, "m d"]
+    b: Float[Array, " m"]
+    a: Float[Array, " m"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A parameterization: activation, initial law, and which weights are trained.
+
+    Attributes:
+      slope: γ of the leaky ReLU φ(h) = max(h, γh), 0 ≤ γ < 1; γ = 0 is the ReLU.
+      bias: whether there are biases, b_i ~ N(0, 1).
+      readout: "gaussian", a_i ~ N(0, 1/m), or "signs", +1/√m for the first half and −1/√m for the
+        second (m even).
+      trained: names of the trained weights, a subset of ("w", "b", "a").
+      scale: factor on the standard deviation 1/√d of the hidden weights.
+
+    Raises:
+      ValueError: for a slope outside [0, 1) or an unknown readout.
+    """
+
+    slope: float
+    bias: bool
+    readout: str
+    trained: tuple[str, ...]
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_slope(self.slope)
+        check_choice("readout", self.readout, ("gaussian", "signs"))
+
+
+def all_trained(slope: float = 0.0) -> Network:
+    """Z23: w_ij ~ N(0, 1/d), a_i ~ N(0, 1/m), no bias, all weights trained."""
+    return Network(slope, bias=False, readout="gaussian", trained=("w", "a"))
+
+
+def fixed_signs(slope: float, scale: float = 1e-3) -> Network:
+    """K24a: a_i = ±1/√m frozen, no bias, small hidden weights trained; 0 < γ < 1."""
+    check_slope(slope, open_low=True)
+    return Network(slope, bias=False, readout="signs", trained=("w",), scale=scale)
+
+
+def frozen_readout(slope: float = 0.0) -> Network:
+    """K24b: w_ij ~ N(0, 1/d), b_i ~ N(0, 1) trained, a_i ~ N(0, 1/m) frozen."""
+    return Network(slope, bias=True, readout="gaussian", trained=("w", "b"))
+
+
+def init(network: Network, key: Array, m: int, d: int) -> Params:
+    """Draws the initial weights of a network of width m on ℝ^d.
+
+    Raises:
+      ValueError: if m or d is not a positive integer, or m is odd where the readout has halves.
+    """
+    check_integer("m", m, low=2 if network.readout == "signs" else 1, even=network.readout == "signs")
+    check_integer("d", d)
+    normal = jax.random.normal(key, (m, d + 2))  # one call: each costs a second to compile
+    w = normal[:, :d] * (network.scale / d**0.5)
+    b = normal[:, d] if network.bias else jnp.zeros(m)
+    if network.readout == "signs":
+        a = jnp.where(jnp.arange(m) < m // 2, 1.0, -1.0) / m**0.5
+    else:
+        a = normal[:, d + 1] / m**0.5
+    return Params(w, b, a)
+
+
+def split_widths(params: Params, widths: Sequence[int]) -> list[Params]:
+    """Independent networks of the given widths from the neurons of one with Gaussian readout.
+
+    Args:
+      params: initial weights of width m = sum(widths).
+      widths: the widths.
+
+    Returns:
+      One `Params` a width, its readout rescaled by √(m/width) to the variance 1/width.
+
+    Raises:
+      ValueError: if the widths do not add up to m.
+    """
+    m = len(params.a)
+    if sum(widths) != m:
+        raise ValueError(f"widths must add up to the width {m}, got {list(widths)}")
+    ends = list(itertools.accumulate(widths))
+    return [
+        Params(params.w[e - k : e], params.b[e - k : e], params.a[e - k : e] * (m / k) ** 0.5)
+        for e, k in zip(ends, widths, strict=True)
+    ]
+
+
+def leaky_relu(h: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+    """φ(h) = h for h ≥ 0, γh for h < 0."""
+    return jnp.where(h >= 0, h, slope * h)
+
+
+def leaky_relu_derivative(h: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+    """φ'(h) = 1 for h ≥ 0, γ for h < 0."""
+    return jnp.where(h >= 0, jnp.ones_like(h), jnp.full_like(h, slope))
+
+
+def pre_activations(params: Params, x: Float[Array, "n d"]) -> Float[Array, "n m"]:
+    """h_i(x) = ⟨w_i, x⟩ + b_i for every point and neuron."""
+    return x @ params.w.T + params.b[None, :]
+
+
+def outputs(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
+    """f(x) = Σ_i a_i φ(h_i(x)) for every point."""
+    return leaky_relu(pre_activations(params, x), slope) @ params.a
+
+
+def input_gradients(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, "n d"]:
+    """∇f(x) = Σ_i a_i φ'(h_i(x)) w_i for every point."""
+    return (leaky_relu_derivative(pre_activations(params, x), slope) * params.a[None, :]) @ params.w
