@@ -13,12 +13,16 @@ def is_traced(*values: Any) -> bool:
     return any(isinstance(v, jax.core.Tracer) for v in values)
 
 
-def check_integer(name: str, value: Any, *, low: int = 1, even: bool = False) -> int:
-    """Returns `value` as an int; ValueError unless it is an integer ≥ low (and even, if asked)."""
+def check_integer(
+    name: str, value: Any, *, low: int = 1, high: int | None = None, even: bool = False
+) -> int:
+    """Returns `value` as an int; ValueError unless it is one in [low, high] (and even, if asked)."""
     kind = "an even integer" if even else "an integer"
     integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not integral or value < low or (even and value % 2):
-        raise ValueError(f"{name} must be {kind} ≥ {low}, got {value!r}")
+    too_large = integral and high is not None and value > high
+    if not integral or value < low or too_large or (even and value % 2):
+        limits = f"≥ {low}" if high is None else f"in [{low}, {high}]"
+        raise ValueError(f"{name} must be {kind} {limits}, got {value!r}")
     return int(value)
 
 

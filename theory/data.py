@@ -87,7 +87,8 @@ def near_orthogonal(
     raw = jnp.triu(jax.random.uniform(key_gram, (n, n), minval=-1.0), 1)
     off_diagonal = (raw + raw.T) / jnp.maximum(jnp.max(jnp.abs(raw)), jnp.finfo(raw.dtype).tiny)
     gram = radius**2 * jnp.eye(n) + p_max * off_diagonal
-    basis, _ = jnp.linalg.qr(jax.random.normal(key_rotation, (d, n)))
+    basis, triangle = jnp.linalg.qr(jax.random.normal(key_rotation, (d, n)))
+    basis = basis * jnp.sign(jnp.diagonal(triangle))  # or Householder's signs bias the rotation
     return jnp.linalg.cholesky(gram) @ basis.T
 
 

@@ -224,6 +224,8 @@ def poisson_binomial_tail(failures: int, probabilities: np.ndarray) -> float:
 def mean_interval(values: Float[np.ndarray, " draws"], confidence: float = 0.99) -> Interval:
     """Confidence interval of a mean by the central limit theorem, with Student's quantile.
 
+    Widened by the rounding of the mean itself, so that a constant is not excluded by its own mean.
+
     Args:
       values: (draws,) independent observations, at least two.
       confidence: two-sided coverage, up to the theorem's O(skewness/√draws).
@@ -232,7 +234,7 @@ def mean_interval(values: Float[np.ndarray, " draws"], confidence: float = 0.99)
     if len(values) < 2:
         return Interval(-np.inf, np.inf)
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
-    half /= np.sqrt(len(values))
+    half = half / np.sqrt(len(values)) + float(rounding_error(len(values), np.abs(values).mean()))
     return Interval(float(values.mean() - half), float(values.mean() + half))
 
 
@@ -253,7 +255,7 @@ def fit_rate(
     """Least-squares slope of log mean(value) against log scale, with a bootstrap interval.
 
     The interval is slope ± t·s, s the standard deviation of the slope over draws resampled with
-    replacement and t Student's quantile with draws − 1 degrees of freedom: percentiles would need
+    replacement (times √(draws/(draws − 1)), which unbiases its square) and t Student's quantile with draws − 1 degrees of freedom: percentiles would need
     many more draws at the small levels a suite of statements calls for.
 
     Args:
@@ -283,5 +285,6 @@ def fit_rate(
     rng = np.random.default_rng(0)
     picks = rng.multinomial(draws, np.full(draws, 1 / draws), size=resamples)
     slopes = np.log(picks @ values / draws) @ weights
-    half = float(stats.t.ppf((1 + confidence) / 2, draws - 1) * slopes.std(ddof=1))
+    deviation = slopes.std(ddof=1) * np.sqrt(draws / (draws - 1))
+    half = float(stats.t.ppf((1 + confidence) / 2, draws - 1) * deviation)
     return FittedRate(exponent, Interval(exponent - half, exponent + half), means)

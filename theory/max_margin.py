@@ -45,7 +45,7 @@ class MaxMarginLimit(NamedTuple):
     """Solution of the KKT system in which every sample is a support vector.
 
     multipliers: (n,) λ.
-    multiplier_error: bound on the numerical error of every λ_k.
+    multiplier_error: bound on the numerical error of every λ_k; infinite if H is too near singular.
     u_plus, u_minus: (d,) √m times the limit of the weights of neurons with a_i > 0, a_i < 0.
     normal: (d,) q = Σ_k λ_k y_k x_k, normal of the decision boundary.
     """
@@ -71,8 +71,8 @@ def max_margin_limit(
       slope: γ in (0, 1).
 
     Returns:
-      A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. NaN where H is
-      singular.
+      A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H is
+      singular the error is infinite and the rest means nothing.
 
     Raises:
       ValueError: if x, y or the slope is malformed.
@@ -86,11 +86,13 @@ def max_margin_limit(
     gram = x @ x.T
     system = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope) * gram
     multipliers = jnp.linalg.solve(system, jnp.full(len(x), 2.0, x.dtype))
-    # Forward error of a backward-stable solve: ‖H⁻¹‖·(rounding of H and of the elimination)·‖λ‖.
+    # Forward error of a backward-stable solve: ‖H⁻¹‖·(rounding of H and of the elimination)·‖λ‖. The
+    # computed σ_min(H) is as uncertain as H: it may be twice the true one, or say nothing at all.
     eps = jnp.finfo(x.dtype).eps
     backward = (x.shape[1] + 3 * len(x)) * eps * jnp.linalg.norm(jnp.abs(x) @ jnp.abs(x).T)
-    inverse_norm = 1 / jnp.min(jnp.linalg.svd(system, compute_uv=False))
-    error = 2 * inverse_norm * backward * jnp.linalg.norm(multipliers)
+    smallest = jnp.min(jnp.linalg.svd(system, compute_uv=False))
+    error = 2 * backward / smallest * jnp.linalg.norm(multipliers)
+    error = jnp.where(smallest > 2 * backward, error, jnp.inf)
     positive = jnp.where(y > 0, multipliers, 0)
     negative = jnp.where(y < 0, multipliers, 0)
     return MaxMarginLimit(

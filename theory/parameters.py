@@ -62,13 +62,14 @@ class Parameters:
 def _checked(name: str, rule: Any, value: Any) -> Any:
     if isinstance(value, rule["accepts"]):
         return value
-    low = rule["low"]
+    low, high = rule["low"], rule["high"]
     if rule["type"] is bool:
         if not isinstance(value, bool):
             raise ValueError(f"{name} must be True or False, got {value!r}")
         return value
     if rule["type"] is int:
-        return check_integer(name, value, low=0 if low is None else int(low), even=rule["even"])
+        limits = dict(low=0 if low is None else int(low), high=None if high is None else int(high))
+        return check_integer(name, value, **limits, even=rule["even"])
     if rule["type"] is str:
         if not isinstance(value, str):
             raise ValueError(f"{name} must be a string, got {value!r}")

@@ -48,7 +48,7 @@ class Claim:
     Attributes:
       value: the claimed mean (kind "moment") or exponent of a power law (kind "rate").
       resolution: half-width that the confidence interval must reach before "consistent" is said;
-        absolute for exponents, relative to |value| for means.
+        absolute for exponents and for a mean claimed to be 0, relative to |value| for other means.
       one_sided: whether the claim is "at most value" rather than "equal to value".
       name: what the value is called, for reports.
     """
@@ -200,7 +200,7 @@ def _judge_quantity(
         raise ValueError(f"quantity of {common['id']} must be finite, got {bad} NaN or infinite")
     if scales is None:
         observed, interval = float(values.mean()), mean_interval(values, confidence)
-        resolution = claim.resolution * abs(claim.value)
+        resolution = claim.resolution * (abs(claim.value) or 1.0)
     else:
         observed, interval, _ = fit_rate(scales, values, confidence)
         resolution = claim.resolution
@@ -261,6 +261,9 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     if not holds.any():
         if fails.all():
             verdict, reason = "vacuous", _why_vacuous(common["hypotheses"], allowed, draws)
+            beyond = int(np.sum(outcomes == Outcome.BEYOND))
+            if beyond:
+                reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
         else:
             verdict, reason = "inconclusive", "the hypotheses are within numerical error in every draw"
     elif common["kind"] == "deterministic":
@@ -273,7 +276,7 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
             reason = f"{possible_misses} of {trials} draws are within numerical error"
         else:
             verdict, reason = "consistent", f"no counterexample in {int(holds.sum())} draws"
-    elif poisson_binomial_tail(certain_misses, delta) <= tail:
+    elif certain_misses > 1 and poisson_binomial_tail(certain_misses, delta) <= tail:
         verdict = "refuted"
         reason = (
             f"{certain_misses} of {trials} draws failed, {rate.low:.3g} at least, "
@@ -281,7 +284,10 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
         )
     elif poisson_binomial_tail(possible_misses, delta) <= tail:
         verdict = "inconclusive"
-        reason = f"{possible_misses - certain_misses} undecided draws could each be a failure"
+        undecided = possible_misses - certain_misses
+        reason = f"{undecided} undecided draws could each be a failure"
+        if not undecided:
+            reason = "one draw failed, and a single miss refutes no probabilistic statement"
     else:
         hit_rate = 1.0 if conditional else float(holds.mean())
         needed = draws_for_power(float(delta.mean()), hit_rate, tail)
@@ -310,7 +316,7 @@ def draws_for_power(allowed: float, hit_rate: float, tail: float, power: float =
     """Fewest draws that would refute a clearly false statement with probability ≥ power.
 
     Clearly false: the failure rate lies halfway between the allowed δ and the largest possible one
-    (the rate at which the hypotheses hold). Refuted: P(Bin(N, δ) ≥ failures) ≤ tail.
+    (the rate at which the hypotheses hold). Refuted: P(Bin(N, δ) ≥ failures) ≤ tail, failures ≥ 2.
 
     Args:
       allowed: δ, in [0, 1).
@@ -327,7 +333,7 @@ def draws_for_power(allowed: float, hit_rate: float, tail: float, power: float =
     alternative = (allowed + hit_rate) / 2
 
     def enough(n: int) -> bool:
-        threshold = int(stats.binom.isf(tail, n, allowed)) + 1  # P(Bin ≥ threshold) ≤ tail
+        threshold = max(2, int(stats.binom.isf(tail, n, allowed)) + 1)  # P(Bin ≥ threshold) ≤ tail
         return bool(stats.binom.sf(threshold - 1, n, alternative) >= power)
 
     high = 1

@@ -129,8 +129,13 @@ def evaluate(statement: Statement, key: jax.Array, draws: int, config: Any = Non
       The `Evidence` of all draws, as numpy arrays.
     """
     config = statement.config if config is None else config
-    evidence = _compiled(jax.default_backend())(statement, config, key, draws)
-    return jax.tree.map(np.asarray, evidence)
+    evidence = jax.tree.map(
+        np.asarray, _compiled(jax.default_backend())(statement, config, key, draws)
+    )
+    return evidence._replace(  # jit sorts dictionaries by name
+        hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
+        measured={name: evidence.measured[name] for name in statement.measured},
+    )
 
 
 @functools.cache

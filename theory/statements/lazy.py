@@ -17,7 +17,7 @@ from theory.parameters import Parameters, parameter
 from theory.training import descent_for_time, train
 from theory.verification import Hypothesis, Statement
 
-SOURCE = "Kumano, Kera, Yamasaki (NeurIPS 2024)"
+SOURCE = "Kumano et al. 2024b"
 _NAMES = tuple(DISTRIBUTIONS)
 
 
@@ -288,7 +288,7 @@ STATEMENTS = (
         says="|h_i(z; T) − h_i(z; 0)| ≤ T|a_i|κ(z) for every neuron i and point z, with "
         "κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|, for any loss with 0 ≤ ℓ' ≤ 1. Equality is attained on "
         "parallel data and is undecided. Margin: 1 − the largest ratio over neurons and 8 queries.",
-        source=f"{SOURCE}, lazy training",
+        source=SOURCE,
         sample=lambda key, config: _movement(key, config, queries=8),
         conclusion=_movement_conclusion,
         config=MovementSetting(),
@@ -302,7 +302,7 @@ STATEMENTS = (
         says="The share of neurons whose sign at z changes before T is at most "
         "(2/π) arctan r + √(ln(1/δ)/(2m)) with probability ≥ 1 − δ, r = Tκ(z)/(σ(z)√m), for z "
         "independent of the initialization.",
-        source=f"ours; explicit form of the activation argument of {SOURCE}",
+        source=f"ours, explicit form of {SOURCE}",
         sample=_stability,
         conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
         failure_probability=lambda i: i.delta,
@@ -317,7 +317,7 @@ STATEMENTS = (
         says="|f(z; T) − T(f̂(z) + β(z))| ≤ B(z) with probability ≥ 1 − 4e^{−s} − (n + 1)e^{−s'}, "
         "under the identity loss, for one fixed z. B(z) is the sum of a bound on the initial "
         "output, on the kernel's fluctuation and on neurons that change their activation.",
-        source=f"ours; explicit constants for the orders of {SOURCE}",
+        source=f"ours, explicit form of {SOURCE}",
         sample=_dynamics,
         conclusion=lambda i: exceeds(i.bound, i.deviation, i.error + rounding_error(64, i.bound)),
         failure_probability=lambda i: i.delta,
@@ -333,7 +333,7 @@ STATEMENTS = (
         "sgn f(z; T_f) = sgn g(z; T_g), except with probability ≤ δ_f + δ_g that all hypotheses "
         "hold and the signs differ; k = f̂ + β of each network's own training set, identity loss. "
         "The hypotheses on g look at f's initialization, so failures are counted over all draws.",
-        source=f"ours; explicit form of the main theorem of {SOURCE}",
+        source=f"ours, explicit form of {SOURCE}",
         sample=_matching,
         hypotheses={
             "margin of f": Hypothesis(_signal_exceeds("f", "total"), "T_f|k_f(z)| > B_f(z)"),

@@ -15,8 +15,8 @@ from theory.training import descent_for_time, train
 from theory.verdict import Claim
 from theory.verification import Statement
 
-SOURCE_KERNEL = "Jacot, Gabriel, Hongler (NeurIPS 2018), Theorem 1"
-SOURCE_DYNAMICS = "Lee et al. (NeurIPS 2019), Theorem 2.1"
+SOURCE_KERNEL = "Jacot et al. 2018, Theorem 1"
+SOURCE_DYNAMICS = "Lee et al. 2019, Theorem 2.1"
 
 
 class WidthSetting(Parameters):

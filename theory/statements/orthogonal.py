@@ -14,7 +14,7 @@ from theory.parameters import Parameters, parameter
 from theory.training import Descent, train
 from theory.verification import Hypothesis, Statement
 
-SOURCE = "Kumano, Kera, Yamasaki (ICLR 2024)"
+SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
 
 
 class DataSetting(Parameters):
@@ -184,7 +184,7 @@ STATEMENTS = (
         "initialization. Checked by training: the sign at every query that is no tie, "
         "with the distance still missing to infinite time as the error of the margin. "
         "The certificates of the closed form are measured beside it.",
-        source=f"{SOURCE}, on Frei et al. (ICLR 2023)",
+        source=SOURCE,
         sample=_sample_trained,
         hypotheses={
             "near-orthogonality": Hypothesis(_of_data(_near_orthogonal), NEAR_ORTHOGONALITY)
@@ -206,7 +206,7 @@ STATEMENTS = (
         says="If the closed form λ = H⁻¹(2·1) is a KKT point and training has entered the cone "
         "a_i y_k⟨w_i, x_k⟩ > 0, then sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩: inside the cone "
         "the problem is convex. Near-orthogonality is measured beside it.",
-        source="ours, from the KKT conditions of Frei et al. (ICLR 2023)",
+        source="ours, from Frei et al. 2023",
         sample=_sample_trained,
         hypotheses={
             "KKT certificate": Hypothesis(_of_data(_kkt_certificate), KKT, "certificate"),
@@ -227,7 +227,7 @@ STATEMENTS = (
         title="all multipliers lie in (1/(2R_max²), 3/(2γ²R_min²))",
         says="Near-orthogonality implies 1/(2R_max²) < λ_k < 3/(2γ²R_min²) for every k. "
         "Margin: the smaller of λ_k·2R_max² − 1 and 1 − λ_k·2γ²R_min²/3.",
-        source=f"{SOURCE}, on Frei et al. (ICLR 2023)",
+        source=SOURCE,
         sample=_sample_data,
         hypotheses={"near-orthogonality": Hypothesis(_near_orthogonal, NEAR_ORTHOGONALITY)},
         measured={"KKT certificate": Hypothesis(_kkt_certificate, KKT, "certificate")},
@@ -243,7 +243,7 @@ STATEMENTS = (
         title="a sharper range of the multipliers",
         says="Near-orthogonality implies (1+γ²)R_min²λ_max ≤ 2/(1−γ³/3) and "
         "(1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1−γ³/3). Margin: as for orthogonal.multiplier-range.",
-        source=f"ours; sharpens the range of {SOURCE}",
+        source="ours, sharper than Kumano et al. 2024a",
         sample=_sample_data,
         hypotheses={"near-orthogonality": Hypothesis(_near_orthogonal, NEAR_ORTHOGONALITY)},
         measured={"KKT certificate": Hypothesis(_kkt_certificate, KKT, "certificate")},

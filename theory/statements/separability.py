@@ -21,7 +21,7 @@ from theory.parameters import Parameters, parameter
 from theory.verdict import Claim
 from theory.verification import Statement
 
-SOURCE = "Zhang, Yu, Lu, He (AISTATS 2023)"
+SOURCE = "Zhang et al. 2023"
 NETWORK = all_trained(slope=0.0)
 
 
@@ -169,7 +169,7 @@ STATEMENTS = (
         title="Var S = 5/(4m) + 3/(4d) + 9/(4md)",
         says="The variance of aᵀWWᵀD_x a is 5/(4m) + 3/(4d) + 9/(4md) at every width and dimension, "
         "for the true D_x. Estimated without bias by ½(S − S')² over independent pairs.",
-        source="ours; corrects eq. 9 of " + SOURCE,
+        source=f"ours, correcting {SOURCE}, eq. 9",
         sample=_sample_pair,
         quantity=_half_squared_difference,
         claim=lambda config: Claim(

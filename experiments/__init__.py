@@ -1,0 +1,1 @@
+"""Everything with side effects: the command, data files, results, tables. Imports `theory`."""

@@ -1,0 +1,290 @@
+"""The command `widetheory`."""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line on stderr and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the message and where to read more, and exits."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} -h)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    from experiments.runs import PRESETS
+    from theory.perturbation_learning import PerturbationSetting
+
+    top = Parser(
+        prog="widetheory",
+        description="Checks theorems about wide neural networks numerically: for each hypothesis "
+        "and each conclusion, whether it holds, by how much, on how many draws, how surely.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], says: str) -> Parser:
+        sub = commands.add_parser(name, help=says, description=says)
+        sub.set_defaults(run=run)
+        return sub
+
+    def common(sub: Parser) -> None:
+        sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
+        sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        sub.add_argument(
+            "--precision", choices=("float64", "float32"), default="float64", help="(float64)"
+        )
+
+    sub = command("list", _list, "List every statement.")
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+    sub = command("show", _show, "Show one statement in full, with its parameters.")
+    sub.add_argument("id", metavar="ID")
+
+    sub = command(
+        "verify",
+        _verify,
+        "Check statements over independent draws. Without arguments: every statement on its own "
+        "default data, and those about data on the digits too.",
+    )
+    sub.add_argument("names", nargs="*", metavar="ID|FAMILY", help="statements (all)")
+    sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    sub.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+        help="a parameter of the statements that have it; may be repeated (see `show ID`)",
+    )  # fmt: skip
+    sub.add_argument("--data", metavar="NAME", help="data: a law, digits or npz:FILE (see `show`)")
+    sub.add_argument("--preset", choices=PRESETS, default="quick", help="number of draws (quick)")
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A",
+        help="false-alarm rate of all statements together (0.01)",
+    )  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    common(sub)
+
+    for name, run, says in (
+        ("predict", _predict, "Predict accuracy, agreement and cosine similarity of learning from "
+         "perturbations in the infinite-width limit, without training."),
+        ("train", _train, "Train pairs of networks on data and on perturbations, beside the "
+         "predictions for the same data."),
+    ):  # fmt: skip
+        sub = command(name, run, says)
+        for field in dataclasses.fields(PerturbationSetting):
+            _add_setting(sub, field)
+        default = {"predict": 5, "train": 20}[name]
+        sub.add_argument(
+            "--draws", type=int, default=default, metavar="K", help=f"independent draws ({default})"
+        )
+        common(sub)
+    return top
+
+
+def _add_setting(sub: Parser, field: dataclasses.Field[Any]) -> None:
+    rule = field.metadata
+    choices = "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
+    unit = "" if rule["unit"] == "1" else f", {rule['unit']}"
+    sub.add_argument(
+        f"--{field.name.replace('_', '-')}",
+        dest=f"setting_{field.name}",
+        metavar="NAME" if rule["type"] is str else "K" if rule["type"] is int else "V",
+        help=f"{rule['doc']}{choices}{unit} ({field.default})",
+    )
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from experiments import report
+    from theory import REGISTRY
+
+    statements = list(REGISTRY.values())
+    if arguments.json:
+        _print_json({"statements": [report.statement_json(s) for s in statements]})
+    else:
+        report.console().print(report.list_table(statements))
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from experiments import report
+    from theory import REGISTRY
+    from theory._validation import check_choice
+
+    report.console().print(report.show(REGISTRY[check_choice("ID", arguments.id, REGISTRY)]))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from experiments import environment, report, runs
+
+    environment.configure(arguments.precision)
+    settings = {}
+    for text in arguments.settings:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        settings[name] = value
+    planned = runs.plan(
+        arguments.names,
+        preset=arguments.preset,
+        data_name=arguments.data,
+        settings=settings,
+        draws=arguments.draws,
+    )
+    out = _writable(arguments.out)
+    steps = runs.execute(planned, seed=arguments.seed, level=arguments.level / len(planned))
+    names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
+    results = list(_progress(steps, names))
+    stored = report.verify_json(results)
+    if out is not None:
+        _write(out / "verdicts.json", stored)
+    if arguments.json:
+        _print_json(stored)
+    else:
+        report.console().print(report.verify_table(results))
+    wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
+    return 1 if wrong else 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    return _learn(arguments, train=False)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    return _learn(arguments, train=True)
+
+
+def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
+    import jax
+    import numpy as np
+
+    from experiments import data, environment, report, runs
+    from theory import Dataset
+    from theory._validation import check_integer
+    from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
+
+    environment.configure(arguments.precision)
+    draws = check_integer("draws", arguments.draws)
+    settings = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting_") and value is not None
+    }
+    source = data.load(settings.pop("data", "shifted-gaussian"))
+    if isinstance(source, Dataset):  # what does not fit the data's size unless asked for
+        rows = len(source.x)
+        settings.setdefault("n", str(rows // 2))
+        settings.setdefault("queries", str(max(1, min(500, rows - int(settings["n"])))))
+    setting = runs.configured(PerturbationSetting(), source, settings)
+
+    def steps() -> Iterator[tuple[Quantities, Quantities | None]]:
+        for index in range(draws):
+            key = jax.random.fold_in(jax.random.key(arguments.seed), index)
+            measured = jax.device_get(measure(key, setting)) if train else None
+            yield jax.device_get(predict(key, setting)), measured
+
+    collected = list(_progress(steps(), [f"draw {i + 1}" for i in range(draws)]))
+    predicted = Quantities(*(float(v) for v in np.mean([p for p, _ in collected], axis=0)))
+    result: dict[str, Any] = {"predicted": predicted._asdict()}
+    trained = None
+    if train:
+        values = np.array([m for _, m in collected])
+        spread = values.std(axis=0, ddof=1) if draws > 1 else np.full(4, np.nan)
+        trained = Quantities(*values.mean(axis=0)), Quantities(*(spread / draws**0.5))
+        result["trained"] = {
+            name: {"mean": getattr(trained[0], name), "standard_error": getattr(trained[1], name)}
+            for name in Quantities._fields
+        }
+    result |= {
+        "setting": report.plain(setting)
+        | {f"T_{which}": float(setting.descent(which).time) for which in "fg"},
+        "draws": draws,
+        "seed": arguments.seed,
+        "environment": environment.describe(),
+    }
+    if arguments.json:
+        _print_json(report.plain(result))
+    else:
+        table = report.learning_table(setting, predicted, trained, draws, arguments.seed)
+        report.console().print(table)
+    return 0
+
+
+def _progress(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
+    """The steps, with a bar and the time left on stderr where that is a terminal."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left:"),
+        progress.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with progress.Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(names[0], total=len(names))
+        for done, step in enumerate(steps, start=1):
+            bar.update(task, completed=done, description=names[min(done, len(names) - 1)])
+            yield step
+
+
+def _writable(directory: str | None) -> pathlib.Path | None:
+    """The directory, made if need be: better to fail before the work than after it."""
+    if directory is None:
+        return None
+    path = pathlib.Path(directory)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out must be a directory that can be written, got {directory!r}") from error
+    return path
+
+
+def _write(path: pathlib.Path, content: Any) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+      argv: arguments, those of the process if None.
+
+    Returns:
+      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage
+      or bad input.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+        return arguments.run(arguments)
+    except ValueError as error:
+        print(f"widetheory: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("widetheory: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

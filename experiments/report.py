@@ -1,0 +1,328 @@
+"""Verdicts as tables for people and as JSON for programs."""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments import data, environment
+from experiments.runs import Result
+from theory import Dataset, Statement
+from theory.perturbation_learning import PerturbationSetting, Quantities
+from theory.verdict import ConditionSummary, Verdict
+
+COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
+MEANINGS = {
+    "consistent": "the draws test the statement and give no evidence against it",
+    "refuted": "a counterexample, or more failures than the statement allows",
+    "vacuous": "no draw satisfied the hypotheses: nothing was tested",
+    "inconclusive": "too few or undecided draws",
+}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: no NaN or infinity, data sets by name."""
+    if isinstance(value, Dataset):
+        return {"name": value.name, "rows": value.x.shape[0], "columns": value.x.shape[1]}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def verdict_json(result: Result) -> dict[str, Any]:
+    """One entry of "statements" in the JSON of `verify`."""
+    statement, verdict = result.run.statement, result.verdict
+    body = plain(verdict)
+    first = {name: body.pop(name) for name in ("id", "kind")}
+    return {
+        "id": first["id"],
+        "source": statement.source,
+        "kind": first["kind"],
+        "title": statement.title,
+        **body,
+        "documented_erratum": statement.erratum,
+        "config": plain(result.run.config),
+        "seed": result.seed,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def verify_json(results: Sequence[Result]) -> dict[str, Any]:
+    """The JSON of `verify`."""
+    return {
+        "statements": [verdict_json(result) for result in results],
+        "environment": environment.describe(),
+    }
+
+
+def _number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−")
+
+
+def _tested(result: Result) -> str:
+    config = plain(result.run.config) or {}
+    source = config.get("data")
+    name = source["name"] if isinstance(source, dict) else source
+    sizes = [f"{symbol}={config[symbol]}" for symbol in ("n", "d", "m") if symbol in config]
+    if "m_min" in config:
+        top = config["m_min"] * 2 ** (config["widths"] - 1)
+        sizes.append(f"m={config['m_min']}…{top}")
+    lines = [name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
+    return "\n".join(line for line in lines if line)
+
+
+def _hypotheses(verdict: Verdict) -> str:
+    if not verdict.hypotheses:
+        return "none needed"
+    lines = []
+    for name, summary in verdict.hypotheses.items():
+        share = f"{summary.met}/{verdict.draws}"
+        missed = summary.ratio is not None and summary.ratio[1] < 1
+        lines.append(f"{name} {share}" + (f", misses by {_miss(summary)}×" if missed else ""))
+    return "\n".join(lines)
+
+
+def _miss(summary: ConditionSummary) -> str:
+    assert summary.ratio is not None
+    return _number(1 / summary.ratio[1]) if summary.ratio[1] > 0 else "∞"
+
+
+def _conclusion(verdict: Verdict) -> str:
+    if verdict.estimate is not None:
+        return f"{verdict.estimate.name} = {_number(verdict.estimate.claimed)}\nclaimed"
+    held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
+    text = f"{held:,}/{verdict.draws:,}"
+    if verdict.outcomes["beyond"]:
+        text += f"\n{verdict.outcomes['beyond']:,} beyond"
+    if verdict.outcomes["undecided"]:
+        text += f"\n{verdict.outcomes['undecided']:,} undecided"
+    return text
+
+
+def _measured(verdict: Verdict) -> str:
+    if verdict.estimate is not None:
+        low, high = _number(verdict.estimate.low), _number(verdict.estimate.high)
+        return f"{_number(verdict.estimate.observed)}\nin [{low}, {high}]"
+    rate = verdict.failure_rate
+    if rate is None:
+        return "not tested"
+    limits = f"[{_number(rate.low)}, {_number(rate.high)}]"
+    allowed = "never" if verdict.kind == "deterministic" else f"≤ {_number(rate.allowed)}"
+    return f"{_number(rate.observed)} in {limits}\nallowed: {allowed}"
+
+
+def verify_table(results: Sequence[Result]) -> Group:
+    """The table of `verify`, the reasons behind every verdict that is not plain, and a summary."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 1, 0))
+    table.add_column("Statement\nsource", min_width=38)
+    table.add_column("Tested on", no_wrap=True)
+    table.add_column("Hypotheses met", max_width=28)
+    table.add_column("Conclusion\nheld")
+    table.add_column("Failure rate\n[confidence limits]", no_wrap=True)
+    table.add_column("Tightest\nmargin")
+    table.add_column("Verdict", no_wrap=True)
+    for result in results:
+        verdict, statement = result.verdict, result.run.statement
+        label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
+        if result.documented_erratum:
+            label.append("\nknown erratum", style="dim")
+        table.add_row(
+            Text(statement.id, style="bold").append(f"\n{statement.source}", style="not bold dim"),
+            _tested(result),
+            _hypotheses(verdict),
+            _conclusion(verdict),
+            _measured(verdict),
+            _number(verdict.tightest_margin),
+            label,
+        )
+    parts: list[Any] = [table]
+    notes = [r for r in results if r.verdict.verdict != "consistent"]
+    if notes:
+        parts.append(Text("Why", style="bold"))
+        for result in notes:
+            where = result.run.config.data if hasattr(result.run.config, "data") else ""
+            where = f" on {where}" if isinstance(where, Dataset) else ""
+            erratum = ""
+            if result.documented_erratum:
+                erratum = f" (docs/errata.md#{result.run.statement.erratum})"
+            verdict = result.verdict
+            name = Text(f"  {verdict.id}{where}: ")
+            name.append(verdict.verdict, style=COLOURS[verdict.verdict])
+            parts.append(name.append(f": {verdict.reason}{erratum}"))
+        parts.append(Text())
+    counts = Counter(result.verdict.verdict for result in results)
+    for verdict, meaning in MEANINGS.items():
+        if counts[verdict]:
+            line = Text(f"{counts[verdict]:3d} ").append(verdict, style=COLOURS[verdict])
+            parts.append(line.append(f": {meaning}", style="dim"))
+    if results:
+        level = results[0].verdict.level
+        seconds = sum(result.seconds for result in results)
+        parts.append(
+            Text(
+                f"Confidence limits at {100 * (1 - level):.4g} % each, {level:.2g} the false-alarm "
+                f"rate of each statement. Seed {results[0].seed}, {seconds:.0f} s.",
+                style="dim",
+            )
+        )
+    parts.append(Text(environment.line(), style="dim"))
+    return Group(*parts)
+
+
+def list_table(statements: Sequence[Statement]) -> Table:
+    """The table of `list`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Statement", no_wrap=True)
+    table.add_column("Kind", no_wrap=True)
+    table.add_column("Says")
+    table.add_column("Source")
+    for statement in statements:
+        table.add_row(
+            Text(statement.id, style="bold"), statement.kind, statement.title, statement.source
+        )
+    return table
+
+
+def statement_json(statement: Statement) -> dict[str, Any]:
+    """One entry of the JSON of `list`."""
+    return {
+        "id": statement.id,
+        "source": statement.source,
+        "kind": statement.kind,
+        "title": statement.title,
+        "says": statement.says,
+        "hypotheses": {n: {"says": h.says, "tier": h.tier} for n, h in statement.hypotheses.items()},  # pyright: ignore
+        "documented_erratum": statement.erratum,
+        "parameters": [parameter_json(f) for f in dataclasses.fields(statement.config)],
+        "draws": dict(statement.draws),
+    }
+
+
+def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Name, default, unit and meaning of a parameter."""
+    metadata = field.metadata
+    return {
+        "name": field.name,
+        "default": field.default,
+        "unit": metadata["unit"],
+        "says": metadata["doc"],
+        "choices": metadata["choices"],
+    }
+
+
+def show(statement: Statement) -> Group:
+    """The statement in full, for `show`."""
+    conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Condition", "Role", "Tier", "Says"):
+        conditions.add_column(column)
+    for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
+        for name, condition in group.items():
+            conditions.add_row(name, role, condition.tier, condition.says)  # pyright: ignore
+    parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Parameter", "Default", "Unit", "Says"):
+        parameters.add_column(column)
+    for field in dataclasses.fields(statement.config):
+        entry = parameter_json(field)
+        says = entry["says"]
+        if entry["choices"] and field.name != "data":
+            says += f" ({', '.join(entry['choices'])})"
+        parameters.add_row(entry["name"], str(entry["default"]), entry["unit"], says)
+    draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
+    parts: list[Any] = [
+        Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),
+        Text(f"{statement.title}\n"),
+        Text(statement.says + "\n"),
+        Text(f"Source: {statement.source}"),
+        Text(f"Draws:  {draws}"),
+    ]
+    if statement.erratum:
+        parts.append(Text(f"Erratum: docs/errata.md#{statement.erratum}", style="yellow"))
+    if conditions.row_count:
+        parts.append(conditions)
+    else:
+        parts.append(Text("\nNo hypotheses beyond the parameters' ranges.\n"))
+    parts += [parameters, Text("Data (--data NAME)", style="bold"), *data_lines()]
+    return Group(*parts)
+
+
+def data_lines() -> list[Text]:
+    """The kinds of data, one a line."""
+    return [Text(f"  {name:20s} {law}") for name, law in data.describe().items()]
+
+
+LABELS = {
+    "accuracy_f": "accuracy of f",
+    "accuracy_g": "accuracy of g",
+    "agreement": "agreement of f and g",
+    "cosine": "cosine similarity",
+}
+
+
+def learning_table(
+    setting: PerturbationSetting,
+    predicted: Quantities,
+    trained: tuple[Quantities, Quantities] | None,
+    draws: int,
+    seed: int,
+) -> Group:
+    """The table of `predict`, or of `train` with (means, standard errors) of trained networks."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Quantity")
+    table.add_column("Predicted", justify="right")
+    if trained is not None:
+        table.add_column("Trained", justify="right")
+        table.add_column("Difference", justify="right")
+    for name, label in LABELS.items():
+        row = [label, f"{getattr(predicted, name):.4f}"]
+        if trained is not None:
+            mean, error = (getattr(part, name) for part in trained)
+            spread = f" ± {error:.4f}" if math.isfinite(error) else ""
+            row += [f"{mean:.4f}{spread}", f"{mean - getattr(predicted, name):+.4f}"]
+        table.add_row(*row)
+    times = " ".join(f"T_{w} = {float(setting.descent(w).time):.4g}" for w in "fg")
+    sizes = f"n = {setting.n}, d = {setting.d}, m = {setting.m}, γ = {setting.slope:g}"
+    largest = max(float(setting.descent(w).time) for w in "fg")
+    notes = [
+        Text("Learning from perturbations", style="bold"),
+        Text(
+            f"{setting.data}, {sizes}, ε = {setting.epsilon:g}, {setting.loss} loss, "
+            f"scenario {setting.scenario}, {times}, {setting.queries} test points"
+        ),
+        table,
+    ]
+    if largest > 0.3 * setting.m**0.5:
+        notes.append(
+            Text(
+                f"The prediction is the infinite-width limit and needs T ≪ √m: here T = {largest:.3g}, "
+                f"√m = {setting.m**0.5:.3g}.",
+                style="yellow",
+            )
+        )
+    kind = "mean ± standard error over" if trained is not None else "mean over"
+    notes += [
+        Text(f"Values: {kind} {draws} draws of data, labels and weights. Seed {seed}.", style="dim"),
+        Text(environment.line(), style="dim"),
+    ]
+    return Group(*notes)
+
+
+def console(**options: Any) -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    probe = Console(**options)
+    return probe if probe.is_terminal else Console(width=144, highlight=False, **options)

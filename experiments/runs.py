@@ -1,0 +1,139 @@
+"""Which statements a command runs, on which data, with which parameters; and running them."""
+
+import dataclasses
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+
+from experiments import data
+from theory import Dataset, Statement, Verdict, select, verify
+
+PRESETS = ("quick", "full")
+
+# On the digits, besides every statement on its own default data: settings in which δ < 1 and the
+# hypotheses hold where they can. Near-orthogonality and the KKT certificate cannot, on 64 pixels.
+ON_DIGITS: dict[str, dict[str, Any]] = {
+    "separability.initialization": {"n": 300, "m": 24},
+    "separability.initialization-margin": {"n": 300, "m": 48},
+    "orthogonal.decision-boundary": {},
+    "orthogonal.decision-boundary-certified": {},
+    "orthogonal.multiplier-range": {},
+    "lazy.movement": {},
+    "lazy.activation-stability": {},
+    "lazy.dynamics": {},
+    "lazy.prediction-matching": {
+        "n": 100, "m": 4000, "T_f": 16.0, "T_g": 8.0, "steps": 4, "slope": 0.95, "epsilon": 6.0,
+    },
+    "ntk.kernel-convergence": {},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One statement with its configuration and number of draws."""
+
+    statement: Statement
+    config: Any
+    draws: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A run, its verdict, the seed it had, and how many seconds it took."""
+
+    run: Run
+    verdict: Verdict
+    seed: int
+    seconds: float
+
+    @property
+    def documented_erratum(self) -> bool:
+        """Whether the statement is refuted and known to be."""
+        return self.verdict.verdict == "refuted" and self.run.statement.erratum is not None
+
+
+def plan(
+    names: list[str],
+    *,
+    preset: str = "quick",
+    data_name: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    draws: int | None = None,
+) -> list[Run]:
+    """The runs that a command asks for.
+
+    Args:
+      names: statement identifiers and families; none means all.
+      preset: "quick" or "full", which fixes the number of draws unless it is given.
+      data_name: data for all of them, in place of each statement's own. With no names, data or
+        settings given, all statements run on their own data and `ON_DIGITS` on the digits too.
+      settings: NAME → VALUE in text; a statement takes those it has.
+      draws: number of draws.
+
+    Raises:
+      ValueError: for unknown names or data, or a parameter that none of the statements has or
+        whose value is wrong.
+    """
+    settings = dict(settings or {})
+    statements = select(names)
+    source = None if data_name is None else data.load(data_name)
+    for name in settings:
+        if name == "data":
+            raise ValueError("data is chosen by --data NAME, not by --set data=…")
+        if not any(name in _fields(s.config) for s in statements):
+            known = sorted({f for s in statements for f in _fields(s.config)} - {"data"})
+            raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
+
+    def run(statement: Statement, source: str | Dataset | None, settings: Mapping[str, Any]) -> Run:
+        config = configured(statement.config, source, settings)
+        return Run(statement, config, statement.draws[preset] if draws is None else draws)
+
+    runs = [run(statement, source, settings) for statement in statements]
+    if not names and source is None and not settings:
+        digits = data.load(data.DIGITS)
+        runs += [run(s, digits, ON_DIGITS[s.id]) for s in statements if s.id in ON_DIGITS]
+    return runs
+
+
+def _fields(config: Any) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(config)}
+
+
+def configured(config: Any, source: str | Dataset | None, settings: Mapping[str, Any]) -> Any:
+    """A configuration with data and parameters replaced; text is read as the parameter's type."""
+    fields = _fields(config)
+    changes = {name: read(fields[name], v) for name, v in settings.items() if name in fields}
+    if source is not None:
+        changes["data"] = source
+        if isinstance(source, Dataset):
+            changes.setdefault("d", source.x.shape[1])
+    return dataclasses.replace(config, **changes)
+
+
+def read(field: dataclasses.Field[Any], value: Any) -> Any:
+    """A parameter's value from text. ValueError if the text is no value of its type."""
+    kind = field.metadata["type"]
+    if not isinstance(value, str) or kind is str:
+        return value
+    words = {int: "an integer", float: "a number", bool: "true or false"}
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        return kind(value)
+    except (ValueError, KeyError):
+        raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
+
+
+def execute(runs: Iterable[Run], *, seed: int, level: float) -> Iterator[Result]:
+    """Runs one after another; `level` is the false-alarm rate of each.
+
+    A statement's draws depend on the seed and its identifier, not on what runs beside it.
+    """
+    for run in runs:
+        start = time.perf_counter()
+        key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
+        verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
+        yield Result(run, verdict, seed, time.perf_counter() - start)
