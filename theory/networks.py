@@ -95,11 +95,11 @@ def split_widths(params: Params, widths: Sequence[int]) -> list[Params]:
       One `Params` a width, its readout rescaled by √(m/width) to the variance 1/width.
 
     Raises:
-      ValueError: if the widths do not add up to m.
+      ValueError: if a width is not positive or they do not add up to m.
     """
     m = len(params.a)
-    if sum(widths) != m:
-        raise ValueError(f"widths must add up to the width {m}, got {list(widths)}")
+    if sum(widths) != m or any(k < 1 for k in widths):
+        raise ValueError(f"widths must be positive and add up to the width {m}, got {list(widths)}")
     ends = list(itertools.accumulate(widths))
     return [
         Params(params.w[e - k : e], params.b[e - k : e], params.a[e - k : e] * (m / k) ** 0.5)
