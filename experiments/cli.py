@@ -90,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_setting(sub: Parser, field: dataclasses.Field[Any]) -> None:
     rule = field.metadata
-    choices = "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
+    choices = (
+        "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
+    )
     unit = "" if rule["unit"] == "1" else f", {rule['unit']}"
     sub.add_argument(
         f"--{field.name.replace('_', '-')}",
@@ -178,11 +180,12 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
         if name.startswith("setting_") and value is not None
     }
     source = data.load(settings.pop("data", "shifted-gaussian"))
-    if isinstance(source, Dataset):  # what does not fit the data's size unless asked for
-        rows = len(source.x)
-        settings.setdefault("n", str(rows // 2))
-        settings.setdefault("queries", str(max(1, min(500, rows - int(settings["n"])))))
     setting = runs.configured(PerturbationSetting(), source, settings)
+    if isinstance(source, Dataset):  # sizes that fit the data, unless asked for
+        rows = len(source.x)
+        n = setting.n if "n" in settings else rows // 2
+        queries = setting.queries if "queries" in settings else max(1, min(500, rows - n))
+        setting = dataclasses.replace(setting, n=n, queries=queries)
 
     def steps() -> Iterator[tuple[Quantities, Quantities | None]]:
         for index in range(draws):
@@ -248,7 +251,9 @@ def _writable(directory: str | None) -> pathlib.Path | None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"--out must be a directory that can be written, got {directory!r}") from error
+        raise ValueError(
+            f"--out must be a directory that can be written, got {directory!r}"
+        ) from error
     return path
 
 

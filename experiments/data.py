@@ -62,15 +62,16 @@ def load_npz(file: str) -> Dataset:
     if not path.is_file():
         raise ValueError(f"data {name}: there is no such file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise ValueError("not an archive")
+        # NumPy leaves a file that it cannot read open if it opened it.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             missing = [array for array in ("x", "y") if array not in archive.files]
             arrays = {array: archive[array] for array in ("x", "y") if array not in missing}
-    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"data {name}: not a readable NumPy archive (.npz)") from error
     if missing:
-        raise ValueError(f"data {name}: must contain arrays x and y, {' and '.join(missing)} missing")
+        raise ValueError(
+            f"data {name}: must contain arrays x and y, {' and '.join(missing)} missing"
+        )
     try:
         return Dataset(name, arrays["x"], arrays["y"])
     except ValueError as error:

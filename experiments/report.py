@@ -30,10 +30,10 @@ def plain(value: Any) -> Any:
     """A value as JSON knows it: no NaN or infinity, data sets by name."""
     if isinstance(value, Dataset):
         return {"name": value.name, "rows": value.x.shape[0], "columns": value.x.shape[1]}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(value, dict):
         return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -207,7 +207,9 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         "kind": statement.kind,
         "title": statement.title,
         "says": statement.says,
-        "hypotheses": {n: {"says": h.says, "tier": h.tier} for n, h in statement.hypotheses.items()},  # pyright: ignore
+        "hypotheses": {
+            n: {"says": h.says, "tier": h.tier} for n, h in statement.hypotheses.items()
+        },
         "documented_erratum": statement.erratum,
         "parameters": [parameter_json(f) for f in dataclasses.fields(statement.config)],
         "draws": dict(statement.draws),
@@ -233,7 +235,7 @@ def show(statement: Statement) -> Group:
         conditions.add_column(column)
     for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
         for name, condition in group.items():
-            conditions.add_row(name, role, condition.tier, condition.says)  # pyright: ignore
+            conditions.add_row(name, role, condition.tier, condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Parameter", "Default", "Unit", "Says"):
         parameters.add_column(column)
@@ -309,14 +311,16 @@ def learning_table(
     if largest > 0.3 * setting.m**0.5:
         notes.append(
             Text(
-                f"The prediction is the infinite-width limit and needs T ≪ √m: here T = {largest:.3g}, "
-                f"√m = {setting.m**0.5:.3g}.",
+                f"The prediction is the infinite-width limit and needs T ≪ √m: here "
+                f"T = {largest:.3g}, √m = {setting.m**0.5:.3g}.",
                 style="yellow",
             )
         )
     kind = "mean ± standard error over" if trained is not None else "mean over"
     notes += [
-        Text(f"Values: {kind} {draws} draws of data, labels and weights. Seed {seed}.", style="dim"),
+        Text(
+            f"Values: {kind} {draws} draws of data, labels and weights. Seed {seed}.", style="dim"
+        ),
         Text(environment.line(), style="dim"),
     ]
     return Group(*notes)

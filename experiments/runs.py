@@ -25,7 +25,13 @@ ON_DIGITS: dict[str, dict[str, Any]] = {
     "lazy.activation-stability": {},
     "lazy.dynamics": {},
     "lazy.prediction-matching": {
-        "n": 100, "m": 4000, "T_f": 16.0, "T_g": 8.0, "steps": 4, "slope": 0.95, "epsilon": 6.0,
+        "n": 100,
+        "m": 4000,
+        "T_f": 16.0,
+        "T_g": 8.0,
+        "steps": 4,
+        "slope": 0.95,
+        "epsilon": 6.0,
     },
     "ntk.kernel-convergence": {},
 }

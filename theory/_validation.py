@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 
@@ -16,14 +17,16 @@ def is_traced(*values: Any) -> bool:
 def check_integer(
     name: str, value: Any, *, low: int = 1, high: int | None = None, even: bool = False
 ) -> int:
-    """Returns `value` as an int; ValueError unless it is one in [low, high] (and even, if asked)."""
+    """`value` as an int; ValueError unless it is one in [low, high] (and even, if asked)."""
     kind = "an even integer" if even else "an integer"
-    integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    too_large = integral and high is not None and value > high
-    if not integral or value < low or too_large or (even and value % 2):
-        limits = f"≥ {low}" if high is None else f"in [{low}, {high}]"
+    limits = f"≥ {low}" if high is None else f"in [{low}, {high}]"
+    number = None
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
+    too_large = number is not None and high is not None and number > high
+    if number is None or number < low or too_large or (even and number % 2):
         raise ValueError(f"{name} must be {kind} {limits}, got {value!r}")
-    return int(value)
+    return number
 
 
 def check_real(
@@ -38,12 +41,13 @@ def check_real(
     """Returns `value`; ValueError unless it is one finite number in the stated interval."""
     if is_traced(value):
         return value
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number and np.ndim(value) == 0 and hasattr(value, "dtype"):
-        value, number = float(value), True
-    inside = number and np.isfinite(value)
-    inside = inside and (value > low if open_low else value >= low)
-    inside = inside and (value < high if open_high else value <= high)
+    number = np.nan
+    scalar = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0
+    if (isinstance(value, numbers.Real) or scalar) and not isinstance(value, bool):
+        number = float(value)
+    inside = np.isfinite(number)
+    inside = inside and (number > low if open_low else number >= low)
+    inside = inside and (number < high if open_high else number <= high)
     if not inside:
         left = "(" if open_low or low == -np.inf else "["
         right = ")" if open_high or high == np.inf else "]"
@@ -78,7 +82,9 @@ def check_points(name: str, x: Any, *, d: int | None = None) -> None:
         raise ValueError(f"{name} must hold real numbers, got dtype {values.dtype}")
     bad = int(values.size - np.isfinite(values.astype(np.float64)).sum())
     if bad:
-        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite of {values.size} entries")
+        raise ValueError(
+            f"{name} must be finite, got {bad} NaN or infinite of {values.size} entries"
+        )
 
 
 def check_labels(name: str, y: Any, n: int, *, both: bool = False) -> None:

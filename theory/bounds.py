@@ -100,7 +100,9 @@ def output_bound(
     """
 
     def psi(points: Array) -> Array:
-        return weighted_crossing(crossing_ratio(x, points, m, time)) + chi_square_deviation(s_lazy, m)
+        return weighted_crossing(crossing_ratio(x, points, m, time)) + chi_square_deviation(
+            s_lazy, m
+        )
 
     sigma = standard_deviation(z)
     magnitude = jnp.abs(inner_products(x, z))

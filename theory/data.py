@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -88,7 +89,9 @@ def near_orthogonal(
     off_diagonal = (raw + raw.T) / jnp.maximum(jnp.max(jnp.abs(raw)), jnp.finfo(raw.dtype).tiny)
     gram = radius**2 * jnp.eye(n) + p_max * off_diagonal
     basis, triangle = jnp.linalg.qr(jax.random.normal(key_rotation, (d, n)))
-    basis = basis * jnp.sign(jnp.diagonal(triangle))  # or Householder's signs bias the rotation
+    basis = (
+        basis * jnp.sign(jnp.diagonal(triangle))[None, :]
+    )  # or Householder's signs bias the rotation
     return jnp.linalg.cholesky(gram) @ basis.T
 
 
@@ -179,7 +182,8 @@ def draw(
             raise ValueError(f"d must be {columns}, the dimension of {source.name}, got {d}")
         if n + queries > rows:
             raise ValueError(
-                f"n + queries must be at most {rows}, the rows of {source.name}, got {n} + {queries}"
+                f"n + queries must be at most {rows}, the rows of {source.name}, "
+                f"got {n} + {queries}"
             )
         picks = jax.random.permutation(key, rows)[: n + queries]
         x = jnp.asarray(source.x, float)[picks]

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy import stats
 
-
 AnyArray = Array | np.ndarray  # inside jit, and outside it
 
 
@@ -255,8 +254,9 @@ def fit_rate(
     """Least-squares slope of log mean(value) against log scale, with a bootstrap interval.
 
     The interval is slope ± t·s, s the standard deviation of the slope over draws resampled with
-    replacement (times √(draws/(draws − 1)), which unbiases its square) and t Student's quantile with draws − 1 degrees of freedom: percentiles would need
-    many more draws at the small levels a suite of statements calls for.
+    replacement (times √(draws/(draws − 1)), which unbiases its square) and t Student's quantile
+    with draws − 1 degrees of freedom: percentiles would need many more draws at the small levels
+    a suite of statements calls for.
 
     Args:
       scales: (S,) at least five increasing positive scales (widths, dimensions…).

@@ -26,9 +26,7 @@ def standard_deviation(x: Float[Array, "n d"], bias: bool = True) -> Float[Array
     return jnp.linalg.norm(embed(x, bias), axis=1)
 
 
-def angle(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
-) -> Float[Array, "n q"]:
+def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
     θ = 2·atan2(‖u − v‖, ‖u + v‖) with the unit vectors u, v along e(x), e(z), accurate to rounding
@@ -44,7 +42,9 @@ def angle(
     u = unit(x)
 
     def to_all(v: Array) -> Array:  # one query against all points: O(n d) memory
-        return 2 * jnp.arctan2(jnp.linalg.norm(u - v[None, :], axis=1), jnp.linalg.norm(u + v[None, :], axis=1))
+        return 2 * jnp.arctan2(
+            jnp.linalg.norm(u - v[None, :], axis=1), jnp.linalg.norm(u + v[None, :], axis=1)
+        )
 
     return jax.lax.map(to_all, unit(z), batch_size=16).T
 
@@ -146,7 +146,10 @@ def stax_network(slope: float, bias: bool = True, readout: bool = False) -> Any:
     check_slope(slope)
     stax = _neural_tangents.load().stax
     b_std = 1.0 if bias else None
-    layers = [stax.Dense(1, W_std=1.0, b_std=b_std, parameterization="standard"), stax.ABRelu(slope, 1.0)]
+    layers = [
+        stax.Dense(1, W_std=1.0, b_std=b_std, parameterization="standard"),
+        stax.ABRelu(slope, 1.0),
+    ]
     if readout:
         layers.append(stax.Dense(1, W_std=1.0, b_std=None, parameterization="ntk"))
     return stax.serial(*layers)

@@ -35,8 +35,8 @@ def alignment_failure(m: int, d: int, threshold: float = 0.0) -> float:
     """P(S ≤ c), the probability that v = −Wᵀa separates one noise with margin c or less.
 
     At c = 0 it is E_ρ I_{(1−√ρ)/2}(d/2, d/2), I the regularized incomplete beta function; at
-    c > 0, E Φ_N((c/Q − ρX)/√(ρ(1 − ρ)X/d)). Integrated by the trapezoidal rule in variables in which
-    the integrand is analytic and decays doubly exponentially, so the rule converges geometrically.
+    c > 0, E Φ_N((c/Q − ρX)/√(ρ(1 − ρ)X/d)). Integrated by the trapezoidal rule in variables in
+    which the integrand is analytic and decays doubly exponentially: it converges geometrically.
 
     Args:
       m: width, ≥ 1.

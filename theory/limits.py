@@ -15,21 +15,21 @@ from theory.training import Descent, loss_weights
 
 
 def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
-    """κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|: no pre-activation at z moves faster than |a_i|κ(z) (K24b)."""
+    """κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|: h_i(z) moves no faster than |a_i|κ(z) (K24b)."""
     return jnp.mean(jnp.abs(inner_products(x, z)), axis=0)
 
 
 def f_hat(
     x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
 ) -> Float[Array, " q"]:
-    """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩, the part of the limit that the weights learn (K24b)."""
+    """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩, what the weights learn per unit time (K24b)."""
     return y @ (derivative_kernel(x, z, slope) * (x @ z.T)) / len(x)
 
 
 def beta(
     x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
 ) -> Float[Array, " q"]:
-    """β(z) = (1/n) Σ_k y_k Φ(x_k, z), the part of the limit that the biases learn (K24b)."""
+    """β(z) = (1/n) Σ_k y_k Φ(x_k, z), what the biases learn per unit time (K24b)."""
     return y @ derivative_kernel(x, z, slope) / len(x)
 
 
@@ -60,9 +60,9 @@ def mean_gradients(
     slope: float,
     weights: Float[Array, " n"] | float = 1.0,
 ) -> Float[Array, "n d"]:
-    """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k), per unit time if α = 1.
+    """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k).
 
-    Source: K24b (with α = 1: ∇f(x_k; T) → ∇f(x_k; 0) + T q_k).
+    With α = 1 it is added per unit time: ∇f(x_k; T) → ∇f(x_k; 0) + T q_k. Source: K24b.
     """
     return derivative_kernel(x, x, slope).T @ ((y * weights)[:, None] * x) / len(x)
 

@@ -1,4 +1,4 @@
-"""Infinite training time: the max-margin limit of leaky networks with fixed readout signs (F23, K24a)."""
+"""Infinite training time: the max-margin limit of leaky networks with fixed signs (F23, K24a)."""
 
 from typing import NamedTuple
 
@@ -57,9 +57,7 @@ class MaxMarginLimit(NamedTuple):
     normal: Float[Array, " d"]
 
 
-def max_margin_limit(
-    x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
-) -> MaxMarginLimit:
+def max_margin_limit(x: Float[Array, "n d"], y: Float[Array, " n"], slope: float) -> MaxMarginLimit:
     """The closed form of the limit: H λ = 2·1, then u± and the boundary normal q.
 
     H_jk = (1 + γ²)⟨x_j, x_k⟩ for equal labels and −2γ⟨x_j, x_k⟩ for opposite ones;
@@ -120,9 +118,7 @@ class KKTMargins(NamedTuple):
     inactive: Float[Array, " n"]
 
 
-def kkt_margins(
-    limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]
-) -> KKTMargins:
+def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
 
     Margins y_k f(x_k) = 1 hold by construction of λ when these signs do.
@@ -143,9 +139,7 @@ def global_margins(
     return 2 * own - (1 - slope) * same @ limit.multipliers
 
 
-def inside_cone(
-    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]
-) -> Float[Array, ""]:
+def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Float[Array, ""]:
     """min_{i,k} a_i y_k⟨w_i, x_k⟩/(|a_i|‖w_i‖‖x_k‖): positive once training has reached the cone.
 
     Inside it every sample activates the neurons of its own sign, the problem is convex, and
@@ -153,7 +147,9 @@ def inside_cone(
     """
     h = pre_activations(params, x)
     lengths = jnp.linalg.norm(x, axis=1)[:, None] * jnp.linalg.norm(params.w, axis=1)[None, :]
-    return jnp.min(jnp.sign(params.a)[None, :] * y[:, None] * h / jnp.where(lengths > 0, lengths, 1))
+    return jnp.min(
+        jnp.sign(params.a)[None, :] * y[:, None] * h / jnp.where(lengths > 0, lengths, 1)
+    )
 
 
 class MultiplierRange(NamedTuple):

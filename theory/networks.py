@@ -72,7 +72,9 @@ def init(network: Network, key: Array, m: int, d: int) -> Params:
     Raises:
       ValueError: if m or d is not a positive integer, or m is odd where the readout has halves.
     """
-    check_integer("m", m, low=2 if network.readout == "signs" else 1, even=network.readout == "signs")
+    check_integer(
+        "m", m, low=2 if network.readout == "signs" else 1, even=network.readout == "signs"
+    )
     check_integer("d", d)
     normal = jax.random.normal(key, (m, d + 2))  # one call: each costs a second to compile
     w = normal[:, :d] * (network.scale / d**0.5)

@@ -33,14 +33,22 @@ def parameter(
     Returns:
       A dataclass field that carries all of this as metadata.
     """
-    metadata = dict(doc=doc, unit=unit, low=low, high=high, open_low=open_low, open_high=open_high)
+    metadata = {
+        "doc": doc,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "open_low": open_low,
+        "open_high": open_high,
+    }
     return dataclasses.field(
         default=default,
-        metadata=metadata | dict(even=even, choices=choices, accepts=accepts, type=type(default)),
+        metadata=metadata
+        | {"even": even, "choices": choices, "accepts": accepts, "type": type(default)},
     )
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Parameters:
     """Base of all configurations: subclasses become frozen, hashable and validated when made.
 
@@ -56,7 +64,9 @@ class Parameters:
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
             rule = field.metadata
             if rule:
-                object.__setattr__(self, field.name, _checked(field.name, rule, getattr(self, field.name)))
+                object.__setattr__(
+                    self, field.name, _checked(field.name, rule, getattr(self, field.name))
+                )
 
 
 def _checked(name: str, rule: Any, value: Any) -> Any:
@@ -68,12 +78,15 @@ def _checked(name: str, rule: Any, value: Any) -> Any:
             raise ValueError(f"{name} must be True or False, got {value!r}")
         return value
     if rule["type"] is int:
-        limits = dict(low=0 if low is None else int(low), high=None if high is None else int(high))
+        limits = {
+            "low": 0 if low is None else int(low),
+            "high": None if high is None else int(high),
+        }
         return check_integer(name, value, **limits, even=rule["even"])
     if rule["type"] is str:
         if not isinstance(value, str):
             raise ValueError(f"{name} must be a string, got {value!r}")
         return check_choice(name, value, rule["choices"]) if rule["choices"] else value
-    interval = dict(open_low=rule["open_low"], open_high=rule["open_high"])
+    interval = {"open_low": rule["open_low"], "open_high": rule["open_high"]}
     bounds = {k: rule[k] for k in ("low", "high") if rule[k] is not None}
     return float(check_real(name, value, **bounds, **interval))

@@ -24,9 +24,9 @@ class Loss(NamedTuple):
 
 
 def _log_softplus(s: Array) -> Array:
-    """log log(1 + e^s); below −30, log(1 + e^s) = e^s(1 − e^s/2 + …) equals e^s to rounding."""
-    safe = jnp.maximum(s, -30.0)
-    return jnp.where(s < -30.0, s, jnp.log(jax.nn.softplus(safe)))
+    """log log(1 + e^s); below −40, log(1 + e^s) = e^s(1 − e^s/2 + …) equals e^s to rounding."""
+    safe = jnp.maximum(s, -40.0)
+    return jnp.where(s < -40.0, s, jnp.log(jax.nn.softplus(safe)))
 
 
 LOSSES: dict[str, Loss] = {
@@ -73,7 +73,9 @@ class Descent:
         if isinstance(self.momentum, int | float):
             check_real("momentum", self.momentum, low=0, high=1, open_high=True)
         if self.log_loss and LOSSES[self.loss].log_value is None:
-            raise ValueError(f"loss must be logistic or exponential with log_loss, got {self.loss!r}")
+            raise ValueError(
+                f"loss must be logistic or exponential with log_loss, got {self.loss!r}"
+            )
 
     @property
     def time(self) -> Any:
@@ -85,7 +87,9 @@ class Descent:
         return optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
 
 
-def training_time(learning_rate: Any, steps: int, momentum: Any = 0.0, nesterov: bool = False) -> Any:
+def training_time(
+    learning_rate: Any, steps: int, momentum: Any = 0.0, nesterov: bool = False
+) -> Any:
     """T = η Σ_{j=1}^{K} (1 − μ^j)/(1 − μ), or with Nesterov's momentum (1 − μ^{j+1}).
 
     Args:
@@ -112,7 +116,8 @@ def loss_weights(descent: Descent, s: Float[Array, " n"]) -> Float[Array, " n"]:
     loss = LOSSES[descent.loss]
     if not descent.log_loss:
         return loss.derivative(s)
-    assert loss.log_value is not None and loss.log_derivative is not None
+    assert loss.log_value is not None
+    assert loss.log_derivative is not None
     log_mean = jax.nn.logsumexp(loss.log_value(s)) - jnp.log(float(len(s)))
     return jnp.exp(loss.log_derivative(s) - log_mean)
 
@@ -179,7 +184,7 @@ def _train(
         (gradient,) = pull_back(-y * derivative / n)
         # −ℓ' rides along as the gradient of the weights α, so both see the same optimizer.
         updates, memory = optimizer.update((gradient, -derivative), memory)
-        trained, weights = optax.apply_updates((trained, weights), updates)
+        trained, weights = jax.tree.map(jnp.add, (trained, weights), updates)
         return (trained, weights, memory), observe(full(trained)) if observe else None
 
     trained = {name: getattr(params, name) for name in network.trained}

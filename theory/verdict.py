@@ -9,7 +9,6 @@ import numpy as np
 from scipy import stats
 
 from theory.evidence import (
-    Interval,
     Margin,
     Outcome,
     clopper_pearson,
@@ -37,8 +36,8 @@ class Evidence(NamedTuple):
     hypotheses: Mapping[str, Margin]
     measured: Mapping[str, Margin]
     conclusion: Margin | None
-    allowed: np.ndarray | None
-    quantity: np.ndarray | None
+    allowed: Any
+    quantity: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +133,9 @@ class Verdict:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in self.outcomes.items() if n)
-        return f"{self.id}: {self.verdict} ({self.reason})" + (f"; draws: {counts}" if counts else "")
+        return f"{self.id}: {self.verdict} ({self.reason})" + (
+            f"; draws: {counts}" if counts else ""
+        )
 
 
 def judge(
@@ -162,17 +163,21 @@ def judge(
     Returns:
       The `Verdict`.
     """
-    summaries = dict(
-        hypotheses=_summarize(evidence.hypotheses, tiers),
-        measured=_summarize(evidence.measured, tiers),
-    )
+    summaries = {
+        "hypotheses": _summarize(evidence.hypotheses, tiers),
+        "measured": _summarize(evidence.measured, tiers),
+    }
     common = dict(id=id, kind=kind, level=level, **summaries)
     if claim is not None:
         return _judge_quantity(common, evidence, claim, scales)
-    return _judge_outcomes(common, evidence, conditional=set(tiers[h] for h in evidence.hypotheses) <= {"data"})
+    return _judge_outcomes(
+        common, evidence, conditional=all(tiers[name] == "data" for name in evidence.hypotheses)
+    )
 
 
-def _summarize(conditions: Mapping[str, Margin], tiers: Mapping[str, str]) -> dict[str, ConditionSummary]:
+def _summarize(
+    conditions: Mapping[str, Margin], tiers: Mapping[str, str]
+) -> dict[str, ConditionSummary]:
     summaries = {}
     for name, condition in conditions.items():
         ratios = np.asarray(condition.ratio)
@@ -265,12 +270,18 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
             if beyond:
                 reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
         else:
-            verdict, reason = "inconclusive", "the hypotheses are within numerical error in every draw"
+            verdict, reason = (
+                "inconclusive",
+                "the hypotheses are within numerical error in every draw",
+            )
     elif common["kind"] == "deterministic":
         if certain_misses:
             first = int(np.argmax(holds & np.asarray(conclusion.fails)))
             verdict = "refuted"
-            reason = f"counterexample outside numerical error in {certain_misses} of {trials} draws, first in draw {first}"
+            reason = (
+                f"counterexample outside numerical error in {certain_misses} of {trials} draws, "
+                f"first in draw {first}"
+            )
         elif possible_misses:
             verdict = "inconclusive"
             reason = f"{possible_misses} of {trials} draws are within numerical error"
@@ -278,10 +289,7 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
             verdict, reason = "consistent", f"no counterexample in {int(holds.sum())} draws"
     elif certain_misses > 1 and poisson_binomial_tail(certain_misses, delta) <= tail:
         verdict = "refuted"
-        reason = (
-            f"{certain_misses} of {trials} draws failed, {rate.low:.3g} at least, "
-            f"{rate.allowed:.3g} allowed"
-        )
+        reason = f"{certain_misses} of {trials} draws failed, more than {_allowed(delta)} allows"
     elif poisson_binomial_tail(possible_misses, delta) <= tail:
         verdict = "inconclusive"
         undecided = possible_misses - certain_misses
@@ -312,7 +320,9 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     )
 
 
-def draws_for_power(allowed: float, hit_rate: float, tail: float, power: float = POWER) -> int | None:
+def draws_for_power(
+    allowed: float, hit_rate: float, tail: float, power: float = POWER
+) -> int | None:
     """Fewest draws that would refute a clearly false statement with probability ≥ power.
 
     Clearly false: the failure rate lies halfway between the allowed δ and the largest possible one
@@ -348,7 +358,9 @@ def draws_for_power(allowed: float, hit_rate: float, tail: float, power: float =
     return high
 
 
-def _why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray, draws: int) -> str:
+def _why_vacuous(
+    hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray, draws: int
+) -> str:
     reasons = []
     for name, summary in sorted(hypotheses.items(), key=lambda item: item[1].met):
         if summary.failed:
@@ -358,7 +370,9 @@ def _why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray
             reasons.append(reason)
     hopeless = int(np.sum(~(allowed < 1)))
     if hopeless:
-        reasons.append(f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})")
+        reasons.append(
+            f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})"
+        )
     return "; ".join(reasons)
 
 
@@ -368,7 +382,11 @@ def _factor(ratio: float) -> str:
 
 def _allowed(delta: np.ndarray) -> str:
     low, high = float(delta.min()), float(delta.max())
-    return f"a rate of {high:.2g}" if high - low <= 1e-3 * high else f"rates of {low:.2g} to {high:.2g}"
+    return (
+        f"a rate of {high:.2g}"
+        if high - low <= 1e-3 * high
+        else f"rates of {low:.2g} to {high:.2g}"
+    )
 
 
 def _with_needed(reason: str, needed: int | None) -> str:

@@ -70,12 +70,8 @@ class Statement:
     id: str
     kind: str
     sample: Callable[[jax.Array, Any], Any]
-    hypotheses: Mapping[str, Hypothesis | Callable[[Any], Margin]] = dataclasses.field(
-        default_factory=dict
-    )
-    measured: Mapping[str, Hypothesis | Callable[[Any], Margin]] = dataclasses.field(
-        default_factory=dict
-    )
+    hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     conclusion: Callable[[Any], Margin] | None = None
     failure_probability: Callable[[Any], Any] | None = None
     quantity: Callable[[Any], Any] | None = None
@@ -86,7 +82,9 @@ class Statement:
     says: str = ""
     source: str = ""
     erratum: str | None = None
-    draws: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(quick=100, full=1000))
+    draws: Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: {"quick": 100, "full": 1000}
+    )
     data: bool = False
     batch: int = 16
 
@@ -150,8 +148,8 @@ def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> 
     def one(index: jax.Array) -> Evidence:
         instance = statement.sample(jax.random.fold_in(key, index), config)
         return Evidence(
-            hypotheses={name: _scalar(name, h.check(instance)) for name, h in _items(statement.hypotheses)},
-            measured={name: _scalar(name, h.check(instance)) for name, h in _items(statement.measured)},
+            hypotheses=_checked(statement.hypotheses, instance),
+            measured=_checked(statement.measured, instance),
             conclusion=statement.conclusion
             and _scalar("conclusion", statement.conclusion(instance)),
             allowed=statement.failure_probability
@@ -166,8 +164,8 @@ def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> 
     return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], batches)
 
 
-def _items(conditions: Mapping[str, Any]) -> list[tuple[str, Hypothesis]]:
-    return list(conditions.items())
+def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:
+    return {name: _scalar(name, c.check(instance)) for name, c in conditions.items()}
 
 
 def _scalar(name: str, condition: Any) -> Margin:
@@ -175,7 +173,7 @@ def _scalar(name: str, condition: Any) -> Margin:
         raise ValueError(f"{name} must return a Margin, got {type(condition).__name__}")
     if condition.value.shape != ():
         shape = condition.value.shape
-        raise ValueError(f"{name} must return one margin per instance (use .all()), got shape {shape}")
+        raise ValueError(f"{name} must return one margin (use .all()), got shape {shape}")
     return condition
 
 

@@ -25,6 +25,8 @@ def select(names: list[str] | tuple[str, ...] = ()) -> tuple[Statement, ...]:
     for name in names:
         matches = {i for i in REGISTRY if i == name or i.split(".")[0] == name}
         if not matches:
-            raise ValueError(f"statement must be one of {', '.join(REGISTRY)} or a family; got {name!r}")
+            raise ValueError(
+                f"statement must be one of {', '.join(REGISTRY)} or a family; got {name!r}"
+            )
         chosen |= matches
     return tuple(statement for i, statement in REGISTRY.items() if i in chosen)

@@ -42,18 +42,20 @@ def output_rounding(params: Params, z: Float[Array, "q d"], steps: int) -> Float
 class MovementSetting(Parameters):
     """A network of K24b trained for time T, seen at query points."""
 
-    data: Any = parameter("gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,))
+    data: Any = parameter(
+        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
+    )
     n: int = parameter(20, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(400, "width", low=1)
     slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(
-        4.0, "training time T", unit="learning rate × steps", low=0, open_low=True
-    )
+    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(20, "gradient steps", low=1)
     momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
     loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
-    separation: float = parameter(4.0, "separation of separated-gaussian", unit="standard deviations")
+    separation: float = parameter(
+        4.0, "separation of separated-gaussian", unit="standard deviations"
+    )
 
 
 class Movement(NamedTuple):
@@ -110,6 +112,8 @@ class StabilitySetting(MovementSetting):
     """A network of K24b trained for time T, seen at one query point."""
 
     m: int = parameter(1000, "width", low=1)
+    T: float = parameter(4.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    loss: str = parameter("identity", "training loss", choices=("identity", "logistic"))
     delta: float = parameter(
         0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
     )
@@ -135,17 +139,19 @@ def _stability(key: Array, config: StabilitySetting) -> Stability:
 class DynamicsSetting(Parameters):
     """A network of K24b trained on the identity loss for time T, seen at one query point."""
 
-    data: Any = parameter("separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,))
+    data: Any = parameter(
+        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
+    )
     n: int = parameter(40, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(2000, "width", low=1)
     slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(
-        2.0, "training time T", unit="learning rate × steps", low=0, open_low=True
-    )
+    T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(10, "gradient steps", low=1)
     momentum: float = parameter(0.5, "momentum μ", low=0, high=1, open_high=True)
-    separation: float = parameter(4.0, "separation of separated-gaussian", unit="standard deviations")
+    separation: float = parameter(
+        4.0, "separation of separated-gaussian", unit="standard deviations"
+    )
     delta: float = parameter(
         0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
     )
@@ -180,7 +186,9 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
 class MatchingSetting(Parameters):
     """f trained on clean data, g on f's perturbations alone, compared at one query point."""
 
-    data: Any = parameter("separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,))
+    data: Any = parameter(
+        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
+    )
     n: int = parameter(40, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(5000, "width of both networks", low=1)
@@ -197,7 +205,9 @@ class MatchingSetting(Parameters):
     scenario: str = parameter(
         "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
     )
-    separation: float = parameter(4.0, "separation of separated-gaussian", unit="standard deviations")
+    separation: float = parameter(
+        4.0, "separation of separated-gaussian", unit="standard deviations"
+    )
     delta: float = parameter(
         0.05, "failure probability δ_f + δ_g", low=0, high=1, open_low=True, open_high=True
     )
@@ -292,7 +302,7 @@ STATEMENTS = (
         sample=lambda key, config: _movement(key, config, queries=8),
         conclusion=_movement_conclusion,
         config=MovementSetting(),
-        draws=dict(quick=100, full=2000),
+        draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
@@ -307,7 +317,7 @@ STATEMENTS = (
         conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
         failure_probability=lambda i: i.delta,
         config=StabilitySetting(),
-        draws=dict(quick=100, full=2000),
+        draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
@@ -322,7 +332,7 @@ STATEMENTS = (
         conclusion=lambda i: exceeds(i.bound, i.deviation, i.error + rounding_error(64, i.bound)),
         failure_probability=lambda i: i.delta,
         config=DynamicsSetting(),
-        draws=dict(quick=100, full=2000),
+        draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
@@ -337,7 +347,9 @@ STATEMENTS = (
         sample=_matching,
         hypotheses={
             "margin of f": Hypothesis(_signal_exceeds("f", "total"), "T_f|k_f(z)| > B_f(z)"),
-            "margin of g": Hypothesis(_signal_exceeds("g", "total"), "T_g|k_g(z)| > B_g(z)", "init"),
+            "margin of g": Hypothesis(
+                _signal_exceeds("g", "total"), "T_g|k_g(z)| > B_g(z)", "init"
+            ),
             "agreement": Hypothesis(_agreement, "sgn k_f(z) = sgn k_g(z)", "init"),
         },
         measured={
@@ -354,7 +366,7 @@ STATEMENTS = (
         conclusion=_matching_conclusion,
         failure_probability=lambda i: i.delta,
         config=MatchingSetting(),
-        draws=dict(quick=50, full=1000),
+        draws={"quick": 50, "full": 1000},
         data=True,
     ),
 )

@@ -73,9 +73,7 @@ def _kernel_errors(key: Array, config: KernelSetting) -> Float[Array, " scales"]
 class TrainingSetting(WidthSetting):
     """Networks trained on the squared loss beside their infinite-width limit."""
 
-    T: float = parameter(
-        3.0, "training time T", unit="learning rate × steps", low=0, open_low=True
-    )
+    T: float = parameter(3.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(100, "gradient steps", low=1)
     queries: int = parameter(4, "test points", low=1)
     predictor: str = parameter(
@@ -140,7 +138,7 @@ STATEMENTS = (
         claim=lambda config: Claim(-0.5, 0.15, name="exponent"),
         scales=lambda config: config.scales,
         config=KernelSetting(),
-        draws=dict(quick=400, full=5000),
+        draws={"quick": 400, "full": 5000},
         data=True,
     ),
     Statement(
@@ -156,7 +154,7 @@ STATEMENTS = (
         claim=lambda config: Claim(-0.5, 0.15, name="exponent"),
         scales=lambda config: config.scales,
         config=TrainingSetting(widths=5),
-        draws=dict(quick=100, full=2000),
+        draws={"quick": 100, "full": 2000},
         data=True,
     ),
 )

@@ -25,9 +25,7 @@ class DataSetting(Parameters):
     )
     n: int = parameter(8, "training points", low=1)
     d: int = parameter(64, "dimension", low=1)
-    slope: float = parameter(
-        0.5, "slope γ", low=0, high=1, open_low=True, open_high=True
-    )
+    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
     load: float = parameter(
         0.9, "p_max of near-orthogonal data over the largest allowed, γ³R²/(3n)", low=0
     )
@@ -139,7 +137,9 @@ def _kkt_certificate(instance: Solved) -> Margin:
     largest = jnp.max(jnp.sum(x**2, axis=1))
     lam = limit.multiplier_error * largest
     d, n = x.shape[1], len(x)
-    carried = 2 * (n * lam + rounding_error(d + n, n * largest * jnp.max(jnp.abs(limit.multipliers))))
+    carried = 2 * (
+        n * lam + rounding_error(d + n, n * largest * jnp.max(jnp.abs(limit.multipliers)))
+    )
     values = jnp.stack([parts.multipliers * largest, parts.active, parts.inactive])
     return margin(values, jnp.stack([lam, carried, carried])[:, None]).all()
 
@@ -149,7 +149,9 @@ def _global_certificate(instance: Solved) -> Margin:
     largest = jnp.max(jnp.sum(x**2, axis=1))
     n = len(x)
     error = 4 * n * limit.multiplier_error * largest
-    error = error + rounding_error(x.shape[1] + n, 4 * n * largest * jnp.max(jnp.abs(limit.multipliers)))
+    error = error + rounding_error(
+        x.shape[1] + n, 4 * n * largest * jnp.max(jnp.abs(limit.multipliers))
+    )
     return margin(max_margin.global_margins(limit, x, y, slope), error).all()
 
 
@@ -167,7 +169,7 @@ def _within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit
 
 NEAR_ORTHOGONALITY = "γ³R_min⁴/(3nR_max²) ≥ p_max"
 KKT = "λ > 0 and y_k⟨u₊, x_k⟩ > 0 > y_k⟨u₋, x_k⟩: the closed form is a KKT point"
-GLOBAL = "2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): it is the global max-margin solution"
+GLOBAL = "2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the global max margin"
 REACHED = "a_i y_k⟨w_i, x_k⟩ > 0 for all i, k at the end of training: inside the convex cone"
 
 
@@ -196,7 +198,7 @@ STATEMENTS = (
         },
         conclusion=lambda instance: instance.agreement,
         config=TrainedSetting(),
-        draws=dict(quick=20, full=500),
+        draws={"quick": 20, "full": 500},
         data=True,
     ),
     Statement(
@@ -218,7 +220,7 @@ STATEMENTS = (
         },
         conclusion=lambda instance: instance.agreement,
         config=TrainedSetting(data="uniform", n=20, d=2000),
-        draws=dict(quick=20, full=200),
+        draws={"quick": 20, "full": 200},
         data=True,
     ),
     Statement(
@@ -233,7 +235,7 @@ STATEMENTS = (
         measured={"KKT certificate": Hypothesis(_kkt_certificate, KKT, "certificate")},
         conclusion=lambda i: _within(max_margin.multiplier_range(i.x, i.slope), i.limit),
         config=DataSetting(load=0.99),
-        draws=dict(quick=500, full=10_000),
+        draws={"quick": 500, "full": 10_000},
         data=True,
         batch=64,
     ),
@@ -249,7 +251,7 @@ STATEMENTS = (
         measured={"KKT certificate": Hypothesis(_kkt_certificate, KKT, "certificate")},
         conclusion=lambda i: _within(max_margin.sharp_multiplier_range(i.x, i.slope), i.limit),
         config=DataSetting(load=0.99),
-        draws=dict(quick=500, full=10_000),
+        draws={"quick": 500, "full": 10_000},
         data=True,
         batch=64,
     ),

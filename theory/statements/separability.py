@@ -104,7 +104,9 @@ def _sample_pair(key: Array, config: MomentSetting) -> Float[Array, "2"]:
     """S of two independent networks at independent points."""
 
     def one(key: Array) -> Array:
-        return _sample_noises(key, NoiseSetting(data=config.data, n=1, d=config.d, m=config.m)).value[0]
+        return _sample_noises(
+            key, NoiseSetting(data=config.data, n=1, d=config.d, m=config.m)
+        ).value[0]
 
     return jnp.stack([one(k) for k in jax.random.split(key)])
 
@@ -114,7 +116,7 @@ def _half_squared_difference(pair: Float[Array, "2"]) -> Float[Array, ""]:
     return (pair[0] - pair[1]) ** 2 / 2
 
 
-MOMENT_DRAWS = dict(quick=100_000, full=1_000_000)
+MOMENT_DRAWS = {"quick": 100_000, "full": 1_000_000}
 RESOLUTION = 0.05
 
 STATEMENTS = (
@@ -130,7 +132,7 @@ STATEMENTS = (
         conclusion=_all_above(0.0),
         failure_probability=_union_bound(0.0),
         config=NoiseSetting(),
-        draws=dict(quick=1000, full=20_000),
+        draws={"quick": 1000, "full": 20_000},
         data=True,
         batch=64,
     ),
@@ -145,7 +147,7 @@ STATEMENTS = (
         conclusion=_all_above(1 / 32),
         failure_probability=_union_bound(1 / 32),
         config=NoiseSetting(n=16),
-        draws=dict(quick=1000, full=20_000),
+        draws={"quick": 1000, "full": 20_000},
         data=True,
         batch=64,
     ),
@@ -167,8 +169,8 @@ STATEMENTS = (
         id="separability.variance",
         kind="moment",
         title="Var S = 5/(4m) + 3/(4d) + 9/(4md)",
-        says="The variance of aᵀWWᵀD_x a is 5/(4m) + 3/(4d) + 9/(4md) at every width and dimension, "
-        "for the true D_x. Estimated without bias by ½(S − S')² over independent pairs.",
+        says="The variance of aᵀWWᵀD_x a is 5/(4m) + 3/(4d) + 9/(4md) at every width and "
+        "dimension, for the true D_x. Estimated without bias by ½(S − S')² over independent pairs.",
         source=f"ours, correcting {SOURCE}, eq. 9",
         sample=_sample_pair,
         quantity=_half_squared_difference,

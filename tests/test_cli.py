@@ -1,0 +1,252 @@
+"""The command, run in this process: output, exit status, and one clear line for bad input."""
+
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import cli, runs
+from theory import REGISTRY
+
+STABLE = {
+    "id", "source", "kind", "verdict", "draws", "outcomes", "hypotheses", "failure_rate",
+    "tightest_margin", "seconds",
+}  # fmt: skip
+OUTCOMES = {"confirmed", "miss", "beyond", "vacuous", "undecided"}
+
+
+@pytest.fixture(autouse=True)
+def restore_precision():
+    names = ("jax_enable_x64", "jax_default_matmul_precision")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    try:
+        status = cli.main(list(arguments))
+    except SystemExit as stop:  # argparse
+        status = stop.code
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def as_json(capsys, *arguments: str):
+    status, out, err = run(capsys, *arguments, "--json")
+    assert err == ""
+    return status, json.loads(out)
+
+
+def test_list_shows_every_statement(capsys):
+    status, out, _ = run(capsys, "list")
+    assert status == 0
+    assert all(id in out for id in REGISTRY)
+    status, listed = as_json(capsys, "list")
+    assert [entry["id"] for entry in listed["statements"]] == list(REGISTRY)
+    assert all(entry["source"] and entry["says"] for entry in listed["statements"])
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_show_has_everything(capsys, id):
+    status, out, _ = run(capsys, "show", id)
+    assert status == 0
+    statement = REGISTRY[id]
+    words = " ".join(out.split())
+    assert statement.title in words
+    assert statement.source in words
+    assert all(name in words for name in statement.hypotheses)
+    for name in statement.config.__dataclass_fields__:
+        assert re.search(rf"^ {name} ", out, re.M), name
+
+
+def test_verify_json_is_stable_and_repeatable(capsys, tmp_path):
+    arguments = ["verify", "orthogonal.multiplier-range", "--draws", "64", "--seed", "3"]
+    status, first = as_json(capsys, *arguments, "--out", str(tmp_path / "new"))
+    assert status == 0
+    (entry,) = first["statements"]
+    assert set(entry) >= STABLE
+    assert set(entry["outcomes"]) == OUTCOMES
+    assert set(entry["failure_rate"]) >= {"observed", "low", "high", "allowed"}
+    assert set(entry["hypotheses"]["near-orthogonality"]) >= {"met", "tightest_margin"}
+    assert entry["verdict"] == "consistent"
+    assert entry["outcomes"]["confirmed"] == entry["draws"] == 64
+    assert entry["config"]["n"] == 8
+    assert entry["seed"] == 3
+    assert first["environment"]["precision"] == "float64"
+    assert first["environment"]["versions"]["jax"] == jax.__version__
+    assert json.loads((tmp_path / "new" / "verdicts.json").read_text()) == first
+    _, second = as_json(capsys, *arguments)
+    for result in (first, second):
+        result["statements"][0].pop("seconds")
+    assert first == second
+
+
+def test_a_statement_draws_the_same_whatever_runs_beside_it(capsys):
+    _, alone = as_json(capsys, "verify", "orthogonal.multiplier-range", "--draws", "64")
+    _, together = as_json(
+        capsys, "verify", "orthogonal.multiplier-range", "orthogonal.multiplier-range-sharp",
+        "--draws", "64",
+    )  # fmt: skip
+    assert alone["statements"][0]["tightest_margin"] == together["statements"][0]["tightest_margin"]
+    # Two statements at the level of one: each is tested at half of it.
+    assert together["statements"][0]["level"] == alone["statements"][0]["level"] / 2
+
+
+def test_the_printed_variance_is_refuted_without_failing_the_command(capsys):
+    names = ["separability.variance", "separability.variance-as-printed"]
+    status, result = as_json(capsys, "verify", *names, "--draws", "40000")
+    corrected, printed = result["statements"]
+    assert status == 0
+    assert corrected["verdict"] == "consistent"
+    assert printed["verdict"] == "refuted"
+    assert printed["estimate"]["high"] < printed["estimate"]["claimed"]
+    assert printed["documented_erratum"] == "variance-of-the-alignment"
+
+
+def test_a_refuted_statement_that_is_no_erratum_fails_the_command(capsys, monkeypatch):
+    statement = REGISTRY["separability.variance-as-printed"]
+    monkeypatch.setattr(
+        runs, "select", lambda names: (__import__("dataclasses").replace(statement, erratum=None),)
+    )
+    status, out, _ = run(capsys, "verify", "--data", "sphere", "--draws", "40000")
+    assert status == 1
+    assert "refuted" in out
+
+
+def test_the_table_says_it_all(capsys):
+    status, out, err = run(capsys, "verify", "orthogonal.multiplier-range", "--draws", "64")
+    assert status == 0
+    assert err == ""  # no terminal, no progress bar
+    for text in (
+        "orthogonal.multiplier-range", "Kumano et al. 2024a", "near-orthogonal", "n=8 d=64",
+        "64 draws", "near-orthogonality 64/64", "64/64", "0 in [0,", "never", "consistent",
+        "Seed 0", "float64",
+    ):  # fmt: skip
+        assert text in out, text
+
+
+def test_vacuous_on_the_digits_with_the_factor(capsys):
+    status, out, _ = run(
+        capsys, "verify", "orthogonal.multiplier-range", "--data", "digits", "--draws", "64"
+    )
+    assert status == 0
+    assert "vacuous" in out
+    assert re.search(r"near-orthogonality fails in 64 of 64 draws by a factor of \d+", out)
+
+
+def test_parameters_and_own_data(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=rng.normal(size=(30, 5)), y=np.where(np.arange(30) < 15, 1, -1))
+    status, result = as_json(
+        capsys, "verify", "lazy.movement", "--data", f"npz:{file}", "--set", "m=32",
+        "--set", "n=20", "--draws", "16",
+    )  # fmt: skip
+    assert status == 0
+    (entry,) = result["statements"]
+    assert entry["config"]["data"] == {"name": f"npz:{file}", "rows": 30, "columns": 5}
+    assert (entry["config"]["m"], entry["config"]["d"]) == (32, 5)
+
+
+SMALL = [
+    "--n",
+    "30",
+    "--d",
+    "5",
+    "--m",
+    "20",
+    "--queries",
+    "10",
+    "--steps-f",
+    "5",
+    "--steps-g",
+    "5",
+]
+
+
+def test_predict_and_train(capsys):
+    status, predicted = as_json(capsys, "predict", *SMALL, "--draws", "2")
+    assert status == 0
+    assert set(predicted["predicted"]) == {"accuracy_f", "accuracy_g", "agreement", "cosine"}
+    status, trained = as_json(capsys, "train", *SMALL, "--draws", "2")
+    assert status == 0
+    assert trained["predicted"] == predicted["predicted"]
+    for name, value in trained["trained"].items():
+        assert set(value) == {"mean", "standard_error"}
+        assert -1 <= value["mean"] <= 1, name
+    assert trained["setting"]["n"] == 30
+    # T = η Σ_{j=1}^5 (1 − μ^j)/(1 − μ)
+    expected = 0.1 * sum((1 - 0.9**j) / 0.1 for j in range(1, 6))
+    assert trained["setting"]["T_f"] == pytest.approx(expected)
+    status, out, _ = run(capsys, "train", *SMALL, "--draws", "2")
+    assert status == 0
+    assert "cosine similarity" in out
+    assert "±" in out
+
+
+def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
+    status, result = as_json(
+        capsys, "train", "--data", "digits", "--steps-f", "2", "--steps-g", "2", "--draws", "1"
+    )
+    assert status == 0
+    assert (result["setting"]["n"], result["setting"]["d"]) == (179, 64)
+    assert result["trained"]["cosine"]["standard_error"] is None  # one draw has none
+
+
+BAD = [
+    (["verify", "lazy.nothing"], "got 'lazy.nothing'"),
+    (["verify", "lazy", "--set", "nothing=3"], "got 'nothing'"),
+    (["verify", "lazy", "--set", "m"], "--set must be NAME=VALUE, got 'm'"),
+    (["verify", "lazy.movement", "--set", "m=0"], "m must be an integer ≥ 1, got 0"),
+    (["verify", "lazy.movement", "--set", "m=1.5"], "m must be an integer, got '1.5'"),
+    (["verify", "lazy.movement", "--set", "n=0"], "n must be an integer ≥ 1, got 0"),
+    (["verify", "lazy.movement", "--set", "slope=1"], "slope must be a finite number in [0, 1)"),
+    (["verify", "lazy.movement", "--set", "T=nan"], "T must be a finite number in (0, inf)"),
+    (["verify", "lazy.movement", "--set", "data=uniform"], "--data"),
+    (["verify", "orthogonal", "--set", "slope=0"], "slope must be a finite number in (0, 1)"),
+    (["verify", "orthogonal.decision-boundary", "--set", "m=3"], "m must be an even integer"),
+    (["verify", "orthogonal.multiplier-range", "--set", "n=65"], "n must be at most d = 64"),
+    (["verify", "lazy", "--data", "mnist"], "data must be one of"),
+    (["verify", "lazy", "--data", "npz:no/such/file.npz"], "there is no such file"),
+    (["verify", "lazy.movement", "--data", "digits", "--set", "d=10"], "d must be 64"),
+    (["verify", "lazy.movement", "--data", "digits", "--set", "n=400"], "must be at most 359"),
+    (["verify", "lazy.movement", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),
+    (["verify", "lazy.movement", "--draws", "ten"], "invalid int value: 'ten'"),
+    (["verify", "lazy.movement", "--level", "2"], "level must be a finite number in (0, 1)"),
+    (["verify", "--preset", "slow"], "invalid choice: 'slow'"),
+    (["verify", "lazy.movement", "--out", "/dev/null/x"], "--out must be a directory"),
+    (["show", "lazy"], "ID must be one of"),
+    (["train", "--n", "0"], "n must be an integer ≥ 1, got 0"),
+    (["train", "--m", "x"], "m must be an integer, got 'x'"),
+    (["predict", "--epsilon", "0"], "epsilon must be a finite number in (0, inf)"),
+    (["predict", "--loss", "hinge"], "loss must be one of identity, logistic"),
+    (["predict", "--scenario", "c"], "scenario must be one of a, b"),
+    (["predict", "--momentum", "1"], "momentum must be a finite number in [0, 1)"),
+    (["predict", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),
+    (["predict", "--data", "digits", "--n", "x"], "n must be an integer, got 'x'"),
+    (["predict", "--data", "digits", "--n", "359"], "queries"),
+    (["dance"], "invalid choice: 'dance'"),
+    ([], "required: COMMAND"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
+)
+def test_bad_input_is_one_line_and_status_2(capsys, arguments, message):
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1, err
+    assert message in err
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["show"], ["verify"], ["predict"], ["train"]])
+def test_help(capsys, command):
+    status, out, _ = run(capsys, *command, "-h")
+    assert status == 0
+    assert out.startswith("usage: widetheory")

@@ -1,0 +1,213 @@
+"""Exact laws at initialization, against real networks, other integrals and exact moments."""
+
+import functools
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from theory import laws
+from theory.laws import alignment_failure, alignment_variance, alignment_variance_as_printed
+
+SIZES = {(64, 16): 20_000, (16, 16): 60_000, (8, 4): 200_000}  # (m, d) → number of networks
+FALSE_ALARM = 1e-6  # of every statistical test in this file; 25 of them
+
+
+@functools.cache
+def networks(m, d):
+    """S = aᵀWWᵀD_x a at ‖x‖ = √d of real networks, and whether all neurons are active at x."""
+    rng = np.random.default_rng(m * 1000 + d)
+    found = []
+    for _ in range(10):
+        count = SIZES[m, d] // 10
+        w = rng.normal(size=(count, m, d)) / d**0.5
+        a = rng.normal(size=(count, m)) / m**0.5
+        x = rng.normal(size=d)
+        active = w @ x >= 0
+        found.append(
+            (
+                np.einsum("kmd,km,kd->k", w, a, np.einsum("kmd,km->kd", w, active * a)),
+                active.all(axis=1),
+            )
+        )
+    s, all_active = map(np.concatenate, zip(*found, strict=True))
+    return s, all_active
+
+
+def consistent_count(count, trials, p):
+    """Whether Bin(trials, p) leaves FALSE_ALARM/2 on either side of the count."""
+    return min(stats.binom.sf(count - 1, trials, p), stats.binom.cdf(count, trials, p)) > (
+        FALSE_ALARM / 2
+    )
+
+
+# --- the probability of failure -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("m", "d"), SIZES)
+def test_failure_is_as_frequent_in_real_networks(m, d):
+    s, _ = networks(m, d)
+    assert consistent_count(int(np.sum(s <= 0)), len(s), alignment_failure(m, d))
+
+
+@pytest.mark.parametrize("threshold", [1 / 32, 0.5])
+@pytest.mark.parametrize(("m", "d"), SIZES)
+def test_failure_at_a_threshold_is_as_frequent_in_real_networks(m, d, threshold):
+    """The event N = m, of probability 2⁻ᵐ, is counted as a failure: an upper bound."""
+    s, all_active = networks(m, d)
+    p = alignment_failure(m, d, threshold)
+    assert consistent_count(int(np.sum((s <= threshold) | all_active)), len(s), p)
+    assert stats.binom.cdf(int(np.sum(s <= threshold)), len(s), p - 2.0**-m) > FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    ("m", "d"), [(2, 1), (2, 50), (3, 7), (8, 4), (16, 16), (64, 16), (64, 200)]
+)
+def test_failure_is_another_integral_by_another_rule(m, d):
+    """ρ = sin²φ in every term N of the binomial mixture, by adaptive quadrature."""
+    total = 2.0**-m
+    for active in range(1, m):
+
+        def integrand(angle, active=active):
+            density = 2 * np.sin(angle) ** (active - 1) * np.cos(angle) ** (m - active - 1)
+            failure = special.betainc(d / 2, d / 2, (1 - np.sin(angle)) / 2)
+            return density / special.beta(active / 2, (m - active) / 2) * failure
+
+        value, _ = integrate.quad(integrand, 0, np.pi / 2, epsabs=0, epsrel=1e-11, limit=200)
+        total += special.comb(m, active) / 2.0**m * value
+    assert alignment_failure(m, d) == pytest.approx(total, rel=1e-10)
+
+
+def test_failure_of_the_smallest_networks_in_closed_form():
+    # m = 1: S = a²‖w‖² if active, 0 otherwise.
+    for d in (1, 3, 100):
+        assert alignment_failure(1, d) == pytest.approx(0.5, rel=1e-12)
+    # m = 2, d = 1: with b_i = a_i w_i symmetric and iid, S ≤ 0 if none is active (¼), or one is
+    # (½) and the other one outweighs it with the opposite sign (½·½).
+    assert alignment_failure(2, 1) == pytest.approx(1 / 4 + 1 / 2 * 1 / 4, rel=1e-12)
+
+
+def test_failure_at_a_threshold_against_a_different_mixture():
+    """Given α = ‖Da‖², β = ‖(1−D)a‖², r² = α·χ²_d/d: S ≤ c has probability Φ((c − r²)/(r√(β/d))).
+
+    Averaged over a million draws of (N, α, β, χ²): a standard error below 4e-4, five of them.
+    """
+    rng = np.random.default_rng(0)
+    m, d, draws = 8, 4, 1_000_000
+    active = rng.binomial(m, 0.5, draws)
+    alpha = rng.chisquare(np.maximum(active, 1)) / m
+    beta = rng.chisquare(np.maximum(m - active, 1)) / m
+    r = np.sqrt(alpha * rng.chisquare(d, draws) / d)
+    for threshold in (1e-3, 1 / 32, 0.3, 1.5):
+        chance = special.ndtr((threshold - r**2) / (r * np.sqrt(beta / d)))
+        chance[(active == 0) | (active == m)] = 1.0  # S = 0, and counted as a failure
+        error = 5 * chance.std() / draws**0.5
+        assert error < 2e-3
+        assert alignment_failure(m, d, threshold) == pytest.approx(chance.mean(), abs=error)
+
+
+@pytest.mark.parametrize("d", [3, 16])
+def test_failure_of_wide_networks_approaches_that_of_half_active_ones(d):
+    """m → ∞: ρ → ½ with variance 3/(4m), so the rest is O(1/m) and shrinks tenfold with it."""
+    limit = special.betainc(d / 2, d / 2, (1 - 0.5**0.5) / 2)
+    excess = [alignment_failure(m, d) / limit - 1 for m in (1000, 10_000, 100_000)]
+    assert excess[2] > 0
+    assert excess[0] / excess[1] == pytest.approx(10, rel=0.1)
+    assert excess[1] / excess[2] == pytest.approx(10, rel=0.01)
+
+
+@pytest.mark.parametrize("m", [2, 5, 8])
+def test_failure_in_high_dimension_approaches_that_no_neuron_is_active(m):
+    """d → ∞: S → ρQ, which is 0 with probability 2⁻ᵐ; one active neuron comes next, like 1/√d."""
+    excess = [alignment_failure(m, 100**k) * 2.0**m - 1 for k in (2, 3, 4)]
+    assert excess[2] > 0
+    assert excess[1] / excess[2] == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize("m", [2, 16, 64])
+def test_failure_decreases_with_the_dimension_and_increases_with_the_threshold(m):
+    by_dimension = [alignment_failure(m, d) for d in (1, 2, 3, 5, 10, 50, 500)]
+    assert all(np.diff(by_dimension) < 0)
+    by_threshold = [alignment_failure(m, 5, c) for c in (0.0, 1e-6, 1e-3, 1 / 32, 0.5, 1.0, 3.0)]
+    assert all(np.diff(by_threshold) > 0)
+    assert by_threshold[-1] < 1
+    # S ≤ 10³ has a probability of 1 up to tails of χ² laws below e^{−300}, and to rounding.
+    assert alignment_failure(m, 5, 1e3) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(("m", "d"), [(2, 2), (16, 16), (64, 16), (200, 16), (1000, 200)])
+def test_failure_is_continuous_at_zero_up_to_the_atom(m, d):
+    """P(S ≤ c) → P(S ≤ 0) + 2⁻ᵐ (the event N = m), at a rate of the density of S at 0.
+
+    Below c = 10⁻⁹ the density adds a share of about 10⁻⁹·d to P; at m = 2, where one active neuron
+    makes it diverge like c^{−½}, and at m = 16 with N = 1, it may add 10⁻⁵.
+    """
+    exact = alignment_failure(m, d) + 2.0**-m
+    assert exact < alignment_failure(m, d, 1e-9) < exact * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 4), "m must be an integer ≥ 1, got 0"),
+        ((4, 0), "d must be an integer ≥ 1, got 0"),
+        ((4, 4, -1e-3), r"threshold must be a finite number in \[0, inf\), got -0\.001"),
+        ((4, 4, float("nan")), r"threshold must be a finite number in \[0, inf\), got nan"),
+        ((4, 4, float("inf")), r"threshold must be a finite number in \[0, inf\), got inf"),
+    ],
+)
+def test_failure_says_what_it_needs(arguments, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        alignment_failure(*arguments)
+
+
+# --- moments --------------------------------------------------------------------------------------
+
+
+def exact_moments(m, d):
+    """E S and E S² by Wick's theorem over all neurons, with D independent fair coins.
+
+    S = Σ_ij a_i a_j D_j ⟨w_i, w_j⟩; E⟨w_i,w_j⟩⟨w_k,w_l⟩ = [ij][kl] + ([ik][jl] + [il][jk])/d.
+    """
+    mean = sum(Fraction(1, m) * Fraction(1, 2) for _ in range(m))  # only i = j has a mean
+    second = Fraction(0)
+    for i, j, k, l in itertools.product(range(m), repeat=4):  # noqa: E741
+        readout = Fraction((i == j) * (k == l) + (i == k) * (j == l) + (i == l) * (j == k), m**2)
+        weights = (i == j) * (k == l) + Fraction((i == k) * (j == l) + (i == l) * (j == k), d)
+        second += readout * weights * (Fraction(1, 2) if j == l else Fraction(1, 4))
+    return mean, second
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 6])
+@pytest.mark.parametrize("d", [1, 2, 7])
+def test_moments_are_those_of_wicks_theorem(m, d):
+    mean, second = exact_moments(m, d)
+    variance = float(second - mean**2)
+    assert mean == laws.MEAN
+    assert alignment_variance(m, d) == pytest.approx(variance, rel=1e-14)
+    printed = float(Fraction(5, 4 * m) + Fraction(1, d) + Fraction(2, m * d))
+    assert alignment_variance_as_printed(m, d) == pytest.approx(printed, rel=1e-14)
+    # The two agree at m = 1 only: they differ by 1/(4d) − 1/(4md).
+    assert (printed > 1.001 * variance) == (m > 1)
+
+
+@pytest.mark.parametrize(("m", "d"), SIZES)
+def test_moments_are_those_of_real_networks(m, d):
+    """With the true activations; five standard errors are a false alarm in 2e6 by the CLT."""
+    s, _ = networks(m, d)
+    assert abs(s.mean() - laws.MEAN) < 5 * s.std() / len(s) ** 0.5
+    squares = (s - laws.MEAN) ** 2
+    error = squares.std() / len(s) ** 0.5
+    assert abs(squares.mean() - alignment_variance(m, d)) < 5 * error
+    # The printed variance is far outside.
+    assert squares.mean() < alignment_variance_as_printed(m, d) - 5 * error
+
+
+@pytest.mark.parametrize("variance", [alignment_variance, alignment_variance_as_printed])
+def test_variances_say_what_they_need(variance):
+    with pytest.raises(ValueError, match="m must be an integer ≥ 1, got 0"):
+        variance(0, 3)
+    with pytest.raises(ValueError, match="d must be an integer ≥ 1, got 0"):
+        variance(3, 0)

@@ -1,0 +1,98 @@
+"""Learning from perturbations: predictions against trained pairs of networks."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
+
+
+def compare(setting: PerturbationSetting, draws: int) -> tuple[Quantities, Quantities, Quantities]:
+    """Mean prediction, mean measurement, and the standard error of the measurement."""
+    keys = [jax.random.fold_in(jax.random.key(0), i) for i in range(draws)]
+    predicted = np.array([predict(key, setting) for key in keys])
+    trained = np.array([measure(key, setting) for key in keys])
+    return (
+        Quantities(*predicted.mean(axis=0)),
+        Quantities(*trained.mean(axis=0)),
+        Quantities(*(trained.std(axis=0, ddof=1) / draws**0.5)),
+    )
+
+
+LEARNABLE = PerturbationSetting(
+    data="separated-gaussian", n=60, d=10, m=2000, slope=0.5, epsilon=4.0, queries=50,
+    lr_f=0.4, lr_g=0.4, momentum=0.5, steps_f=5, steps_g=5,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "scenario"), [("identity", "a"), ("logistic", "b")])
+def test_predictions_match_trained_networks_of_moderate_width(loss, scenario):
+    setting = dataclasses.replace(LEARNABLE, loss=loss, scenario=scenario)
+    predicted, trained, error = compare(setting, 8)
+    assert predicted.accuracy_f > 0.9  # a setting in which there is something to learn
+    # Differences beyond the trained networks' 5 standard errors (false-alarm rate below 1e-2 by
+    # Student's t with 7 degrees of freedom, on fixed seeds) must be of the order T/√m = 0.08.
+    for name in Quantities._fields:
+        difference = abs(getattr(predicted, name) - getattr(trained, name))
+        assert difference < 5 * getattr(error, name) + 0.08, name
+
+
+def test_shuffled_labels_leave_nothing_to_learn():
+    """Labels independent of the points: both networks are at chance on the test points."""
+    setting = dataclasses.replace(LEARNABLE, data="gaussian", epsilon=1.0)
+    keys = jax.random.split(jax.random.key(2), 16)
+    accuracies = np.array([measure(key, setting).accuracy_f for key in keys])
+    # 16 × 50 fair coins: standard deviation 0.018; the false-alarm rate of 5 of them is 6e-7.
+    assert abs(accuracies.mean() - 0.5) < 5 * 0.5 / (16 * 50) ** 0.5
+
+
+def test_agreement_of_identical_signs_is_one_and_accuracies_are_shares():
+    setting = dataclasses.replace(LEARNABLE, steps_f=40, steps_g=40)
+    result = measure(jax.random.key(0), setting)
+    assert float(result.agreement) == 1.0
+    assert float(result.accuracy_f) == float(result.accuracy_g)
+    assert float(result.accuracy_f) * setting.queries == pytest.approx(
+        round(float(result.accuracy_f) * setting.queries)
+    )
+
+
+def test_the_cosine_grows_with_time_as_the_law_says():
+    cosines = [
+        float(predict(jax.random.key(0), dataclasses.replace(LEARNABLE, steps_f=k)).cosine)
+        for k in (1, 25)
+    ]
+    assert cosines == sorted(cosines)
+    assert cosines[-1] > 0.95
+
+
+@pytest.mark.slow
+def test_published_setting_cosine_within_a_twentieth():
+    """d = 100, n = 1000, m = 100, shifted Gaussian, T ≥ 0.5: mean over 20 draws within 0.05."""
+    gaps = []
+    for steps in range(3, 11):  # T = 0.56 … 4.14
+        setting = PerturbationSetting(steps_f=steps, steps_g=1)
+        assert float(setting.descent("f").time) >= 0.5
+        predicted, trained, _ = compare(setting, 20)
+        gaps.append(abs(predicted.cosine - trained.cosine))
+    assert max(gaps) < 0.05
+
+
+@pytest.mark.slow
+def test_the_gap_closes_as_the_width_grows():
+    """The shortfall of the cosine against the law at T = 4.1 shrinks from m = 25 to m = 1600."""
+    gaps = []
+    for m in (25, 200, 1600):
+        setting = PerturbationSetting(n=300, m=m, steps_f=10, steps_g=1)
+        predicted, trained, error = compare(setting, 20)
+        gaps.append(predicted.cosine - trained.cosine)
+        assert error.cosine < 0.01
+    assert gaps[0] > gaps[1] > gaps[2] > -0.01
+    assert gaps[2] < gaps[0] / 4
+
+
+def test_cosine_is_of_unit_vectors():
+    result = measure(jax.random.key(1), LEARNABLE)
+    assert bool(jnp.abs(result.cosine) <= 1)

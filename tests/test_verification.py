@@ -1,0 +1,222 @@
+"""Statements of a user's own, from the lambdas to the verdict."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory.evidence import exceeds, margin
+from theory.parameters import Parameters, parameter
+from theory.verdict import Claim
+from theory.verification import Hypothesis, Statement, evaluate, verify
+
+
+class Setting(Parameters):
+    m: int = parameter(4, "neurons", low=1)
+    claimed: float = parameter(1.0, "the claimed value")
+
+
+def normals(key, config):
+    """The instance of every toy: m normals."""
+    return jax.random.normal(key, (config.m,))
+
+
+def toy(**parts):
+    """A statement about normals; its conclusion holds in every draw unless it is given."""
+    parts = dict(id="toy.x", kind="deterministic", sample=normals, config=Setting()) | parts
+    if parts["kind"] in ("deterministic", "probabilistic"):
+        parts.setdefault("conclusion", lambda x: margin(1 + x[0] ** 2))
+    return Statement(**parts)
+
+
+TAIL = float(stats.norm.sf(2.0))  # P(x > 2) for a standard normal
+SCALES = 2.0 ** np.arange(3, 8)
+
+TRIANGLE = toy(  # the slack is far above rounding, so that equal signs are decided too
+    conclusion=lambda x: exceeds(jnp.sum(jnp.abs(x)) + 1e-9, jnp.abs(jnp.sum(x)))
+)
+BELOW_ONE = toy(conclusion=lambda x: margin(1.0 - x[0]))
+BELOW_ONE_IF_NEGATIVE = toy(
+    hypotheses={"negative": lambda x: margin(-x[0])}, conclusion=lambda x: margin(1.0 - x[0])
+)
+NEVER = toy(hypotheses={"huge": lambda x: exceeds(1.0, 8.0 + x[0] ** 2)})
+BELOW_TWO = toy(
+    kind="probabilistic",
+    conclusion=lambda x: margin(2.0 - x[0]),
+    failure_probability=lambda x: TAIL,
+)
+BELOW_TWO_TOO_BOLD = dataclasses.replace(BELOW_TWO, failure_probability=lambda x: TAIL / 10)
+SECOND_MOMENT = toy(
+    kind="moment",
+    quantity=lambda x: jnp.mean(x**2),
+    claim=lambda config: Claim(config.claimed, 0.1),
+    config=Setting(m=8),
+)
+SQUARE_ROOT = toy(
+    kind="rate",
+    quantity=lambda x: jnp.asarray(SCALES, x.dtype) ** -0.5 * (1.5 + jnp.tanh(x)),
+    claim=lambda config: Claim(-config.claimed / 2, 0.1),
+    scales=lambda config: SCALES,
+    config=Setting(m=len(SCALES)),
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "draws", "config", "verdict"),
+    [
+        (TRIANGLE, 50, None, "consistent"),
+        (BELOW_ONE, 50, None, "refuted"),  # no x > 1 in 50 draws: once in 5,000
+        (BELOW_ONE_IF_NEGATIVE, 50, None, "consistent"),
+        (NEVER, 50, None, "vacuous"),
+        (BELOW_TWO, 2000, None, "consistent"),  # false-alarm rate 0.5 %
+        (BELOW_TWO, 4, None, "inconclusive"),
+        (BELOW_TWO_TOO_BOLD, 2000, None, "refuted"),  # 45 failures against 4.5 allowed
+        (SECOND_MOMENT, 1000, None, "consistent"),  # false-alarm rate 1 %
+        (SECOND_MOMENT, 20, None, "inconclusive"),
+        (SECOND_MOMENT, 1000, Setting(m=8, claimed=1.1), "refuted"),  # 6 standard errors off
+        (SQUARE_ROOT, 200, None, "consistent"),  # false-alarm rate 1 %
+        (SQUARE_ROOT, 200, Setting(m=5, claimed=1.4), "refuted"),  # 10 standard errors off
+    ],
+)
+def test_toy_statements_get_the_verdict_they_deserve(key, statement, draws, config, verdict):
+    result = verify(statement, key=key, draws=draws, config=config)
+    assert result.verdict == verdict, result
+    assert (result.id, result.kind, result.draws) == ("toy.x", statement.kind, draws)
+
+
+def test_vacuous_statements_say_which_hypothesis_fails_and_by_what_factor(key):
+    """8 + x² > 1 by a factor above 8; the median of x² is 0.45."""
+    result = verify(NEVER, key=key, draws=50)
+    assert "huge fails in 50 of 50 draws by a factor of 8." in result.reason
+    assert result.hypotheses["huge"].ratio[2] < 1 / 8
+
+
+def test_draws_are_the_instances_of_their_folded_keys(key):
+    """The counterexample that is named can be drawn again, and it is the first."""
+    evidence = evaluate(BELOW_ONE, key, 50)
+    for i, value in enumerate(evidence.conclusion.value):
+        x = normals(jax.random.fold_in(key, i), Setting())
+        # One subtraction of equal numbers, up to a fused multiplication in the sampler.
+        assert value == pytest.approx(1 - float(x[0]), abs=1e-15)
+    first = int(np.argmax(evidence.conclusion.value < 0))
+    assert f"first in draw {first}" in verify(BELOW_ONE, key=key, draws=50).reason
+
+
+def test_draws_depend_on_neither_their_number_nor_the_batch(key):
+    bits = dict(kind="probabilistic", failure_probability=lambda x: x[1] ** 2, quantity=lambda x: x)
+    statement = toy(sample=lambda key, config: jax.random.uniform(key, (config.m,)), **bits)
+    full = evaluate(statement, key, 20)
+    assert full.quantity.shape == (20, 4)
+    assert len(np.unique(full.quantity)) == 80  # all draws differ; equal doubles: once in 1e12
+    for draws, batch in [(1, 16), (7, 16), (20, 3)]:
+        part = evaluate(dataclasses.replace(statement, batch=batch), key, draws)
+        np.testing.assert_array_equal(part.quantity, full.quantity[:draws])
+        np.testing.assert_array_equal(part.allowed, full.allowed[:draws])
+        np.testing.assert_array_equal(part.conclusion.value, full.conclusion.value[:draws])
+        np.testing.assert_array_equal(part.conclusion.error, full.conclusion.error[:draws])
+
+
+def test_the_same_key_gives_the_same_verdict_and_another_key_other_draws(key):
+    assert verify(BELOW_ONE, key=key, draws=50) == verify(BELOW_ONE, key=key, draws=50)
+    other = evaluate(BELOW_ONE, jax.random.key(1), 50)
+    assert not np.array_equal(other.conclusion.value, evaluate(BELOW_ONE, key, 50).conclusion.value)
+
+
+def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
+    result = verify(dataclasses.replace(BELOW_TWO, draws=dict(quick=7)), key=key, level=0.2)
+    assert (result.draws, result.level) == (7, 0.2)
+    interval = stats.beta.ppf(0.9, result.failure_rate.failures + 1, 7 - result.failure_rate.failures)
+    assert result.failure_rate.high == pytest.approx(interval, rel=1e-9)
+
+
+def test_hypotheses_have_tiers_and_bare_functions_are_of_the_data(key):
+    statement = toy(
+        hypotheses={
+            "bare": lambda x: margin(x[0]),
+            "seen": Hypothesis(lambda x: margin(x[1]), "x₁ > 0", "certificate"),
+        },
+        measured={"beside": Hypothesis(lambda x: margin(x[2]), tier="init")},
+    )
+    assert statement.tiers == dict(bare="data", seen="certificate", beside="init")
+    result = verify(statement, key=key, draws=50)
+    assert {name: c.tier for name, c in result.hypotheses.items()} == dict(
+        bare="data", seen="certificate"
+    )
+    assert list(result.measured) == ["beside"]
+    assert result.failure_rate.trials == 50  # a certificate among the hypotheses: all draws count
+
+
+def test_float32_is_enough_for_what_float32_can_tell(key):
+    with jax.enable_x64(False):
+        evidence = evaluate(BELOW_ONE, key, 50)
+        assert evidence.conclusion.value.dtype == evidence.conclusion.error.dtype == np.float32
+        # One rounding of the value, at float32's eps.
+        np.testing.assert_allclose(
+            evidence.conclusion.error, 2.0**-23 * np.abs(evidence.conclusion.value), rtol=1e-6
+        )
+        assert verify(BELOW_ONE, key=key, draws=50).verdict == "refuted"
+        assert verify(SQUARE_ROOT, key=key, draws=200).verdict == "consistent"
+        # A slack of 1e-9 is below what float32 can tell from 0: some draws have equal signs.
+        assert verify(TRIANGLE, key=key, draws=50).verdict == "inconclusive"
+        close = toy(conclusion=lambda x: margin(jnp.float32(1e-9), 1e-7))
+        assert verify(close, key=key, draws=50).outcomes["undecided"] == 50
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            dict(kind="certain"),
+            "kind must be one of deterministic, moment, probabilistic, rate; got 'certain'",
+        ),
+        (dict(conclusion=None), "conclusion must be given for a deterministic statement, got None"),
+        (dict(kind="probabilistic"), "failure_probability must be given for a probabilistic"),
+        (dict(kind="moment", quantity=jnp.sum), "claim must be given for a moment statement"),
+        (dict(kind="moment", claim=Claim), "quantity must be given for a moment statement"),
+        (dict(kind="rate", quantity=jnp.sum, claim=Claim), "scales must be given for a rate"),
+    ],
+)
+def test_statements_say_what_they_lack(changes, message):
+    with pytest.raises(ValueError, match=message):
+        toy(**changes)
+
+
+def test_hypotheses_say_which_tiers_there_are():
+    with pytest.raises(ValueError, match="tier must be one of certificate, data, init; got 'none'"):
+        Hypothesis(lambda x: margin(x), tier="none")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(draws=0), "draws must be an integer ≥ 1, got 0"),
+        (dict(draws=-3), "draws must be an integer ≥ 1, got -3"),
+        (dict(level=0.0), r"level must be a finite number in \(0, 1\), got 0.0"),
+        (dict(level=1.0), r"level must be a finite number in \(0, 1\), got 1.0"),
+        (dict(level=float("nan")), r"level must be a finite number in \(0, 1\), got nan"),
+    ],
+)
+def test_verify_says_what_it_needs(key, options, message):
+    with pytest.raises(ValueError, match=message):
+        verify(TRIANGLE, key=key, **options)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (toy(conclusion=lambda x: x[0] > 0), "conclusion must return a Margin, got "),
+        (toy(conclusion=lambda x: margin(x)), r"one margin .*\(use .all\(\)\), got shape \(4,\)"),
+        (toy(hypotheses={"wide": lambda x: True}), "wide must return a Margin, got bool"),
+        (toy(hypotheses={"wide": lambda x: margin(x)}), r"wide must return one margin"),
+        (toy(measured={"seen": lambda x: margin(x)}), r"seen must return one margin"),
+    ],
+)
+def test_checks_must_return_one_margin(key, statement, message):
+    with pytest.raises(ValueError, match=message):
+        verify(statement, key=key, draws=2)
