@@ -1,6 +1,5 @@
 """Explicit bounds: Gaussian integrals, true tails, and networks that keep to them."""
 
-import functools
 import math
 
 import jax
@@ -50,10 +49,8 @@ def test_crossings_against_draws(name):
     s = math.log(2 * len(RATIOS) / FALSE_ALARM)
     tolerance = math.sqrt(6 * s / len(a)) + 2 * s / len(a)
     for r in RATIOS:
-        assert (
-            abs(np.mean(a**power * (np.abs(b) <= r * np.abs(a))) - function(jnp.array(r)))
-            <= tolerance
-        )
+        mean = np.mean(a**power * (np.abs(b) <= r * np.abs(a)))
+        assert abs(mean - function(jnp.array(r))) <= tolerance
 
 
 @pytest.mark.parametrize("name", CROSSINGS)
@@ -97,10 +94,11 @@ def test_chi_square_deviation_is_a_tail_bound(m):
         assert scipy.stats.chi2.cdf(m * (1 - deviation), m) <= math.exp(-s)
 
 
+# g, and the mean of A²g: for |B| ≤ |A| it is ψ(1) = (2/π)(π/4 + ½).
 WEIGHTS = {
-    "one": lambda a, b: np.ones_like(a),
-    "crossing": lambda a, b: (np.abs(b) <= np.abs(a)).astype(float),
-    "signs": lambda a, b: np.sign(b),
+    "one": (lambda a, b: np.ones_like(a), 1.0),
+    "crossing": (lambda a, b: (np.abs(b) <= np.abs(a)).astype(float), 0.5 + 1 / math.pi),
+    "signs": (lambda a, b: np.sign(b), 0.0),
 }
 
 
@@ -108,14 +106,12 @@ WEIGHTS = {
 def test_deviations_of_drawn_means(name):
     """50 000 means of m = 20 terms A²g: the number of excesses is binomial at rate e^{−s} at most.
 
-    A third of the deviation is exceeded too often for each g: this can fail.
+    A quarter of the deviation is exceeded too often, whichever g: this can fail.
     """
     m, draws, s = 20, 50_000, 2.0
     a, b = np.random.default_rng(1).normal(size=(2, draws, m))
-    mean = {"one": 1.0, "crossing": float(bounds.weighted_crossing(jnp.array(1.0))), "signs": 0.0}[
-        name
-    ]
-    excess = np.mean(a**2 * WEIGHTS[name](a, b), axis=1) - mean
+    weight, mean = WEIGHTS[name]
+    excess = np.mean(a**2 * weight(a, b), axis=1) - mean
     deviation = float(bounds.chi_square_deviation(s, m))
     allowed = scipy.stats.binom.isf(FALSE_ALARM / 2, draws, math.exp(-s))
     assert np.sum(excess > deviation) <= allowed
@@ -153,15 +149,11 @@ def by_hand(x, z, m, slope, time, s, s_lazy):
 
 points = hnp.arrays(np.float64, (5, 3), elements=st.floats(-100, 100).map(lambda v: round(v, 6)))
 queries = hnp.arrays(np.float64, (4, 3), elements=st.floats(-100, 100).map(lambda v: round(v, 6)))
+widths = st.integers(1, 10**6)
 slopes = st.sampled_from([0.0, 0.01, 0.5, 0.99])
 times = st.floats(1e-3, 1e3)
 exponents = st.floats(0.1, 50.0)
 ROUNDING = 200 * EPS  # some fifty operations on positive numbers, so relative errors just add up
-
-
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _bound(x, z, m, slope, time, s, s_lazy):
-    return jnp.stack(bounds.output_bound(x, z, m, slope, time, s, s_lazy))
 
 
 def bound(x, z, m, slope, time, s, s_lazy):
@@ -169,7 +161,7 @@ def bound(x, z, m, slope, time, s, s_lazy):
     return np.array(bounds.output_bound(x, z, m, slope, time, s, s_lazy))
 
 
-@given(points, queries, st.integers(1, 10**6), slopes, times, exponents, exponents)
+@given(points, queries, widths, slopes, times, exponents, exponents)
 def test_output_bound_term_by_term(x, z, m, slope, time, s, s_lazy):
     expected = by_hand(x, z, m, slope, time, s, s_lazy)
     actual = bound(x, z, m, slope, time, s, s_lazy)
@@ -180,18 +172,9 @@ def test_output_bound_term_by_term(x, z, m, slope, time, s, s_lazy):
     np.testing.assert_allclose(total, actual.sum(axis=0), rtol=4 * EPS)
 
 
-@given(
-    points,
-    queries,
-    st.integers(1, 10**6),
-    slopes,
-    times,
-    st.floats(1.0, 10.0),
-    exponents,
-    exponents,
-)
-def test_output_bound_is_monotone(x, z, m, slope, time, factor, s, s_lazy):
-    """Never negative; grows with T and with either exponent, falls with the width; T = 0 is f(z; 0)."""
+@given(points, queries, widths, slopes, times, exponents, exponents, st.floats(1.0, 10.0))
+def test_output_bound_is_monotone(x, z, m, slope, time, s, s_lazy, factor):
+    """Never negative; grows with T and either exponent, falls with the width."""
     here = bound(x, z, m, slope, time, s, s_lazy)
     assert (here >= 0).all()
     assert (limits.kappa(jnp.array(x), jnp.array(z)) >= 0).all()
@@ -231,7 +214,7 @@ def test_crossing_ratio():
 
 # --- networks keep to the bound, and not to less --------------------------------------------------
 
-N, D, M, TIME, SLOPE, DRAWS = 6, 2, 60, 1.5, 0.1, 4000
+N, D, M, TIME, SLOPE, DRAWS = 6, 2, 400, 1.5, 0.1, 2000
 S, S_LAZY = 3.0, 3.0 + math.log(N + 1)
 
 
@@ -270,8 +253,8 @@ def drawn():
 PARTS = {
     "initial": (2 * math.exp(-S), 4),
     "kernel": (2 * math.exp(-S), 4),
-    "lazy": ((N + 1) * math.exp(-S_LAZY), 8),
-    "total": (bounds.output_bound_failure(N, S, S_LAZY), 12),
+    "lazy": ((N + 1) * math.exp(-S_LAZY), 50),
+    "total": (bounds.output_bound_failure(N, S, S_LAZY), 20),
 }
 
 

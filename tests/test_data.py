@@ -163,8 +163,8 @@ def test_draws_depend_on_the_key_and_on_the_arguments_they_use_alone(key, name):
     np.testing.assert_array_equal(points(key, separation=1.0, p_max=0.1), base)
     assert not np.isclose(points(jax.random.key(1), separation=1.0, p_max=0.1), base).any()
     for option, user in [
-        (dict(separation=2.0, p_max=0.1), "separated-gaussian"),
-        (dict(separation=1.0, p_max=0.2), "near-orthogonal"),
+        ({"separation": 2.0, "p_max": 0.1}, "separated-gaussian"),
+        ({"separation": 1.0, "p_max": 0.2}, "near-orthogonal"),
     ]:
         assert np.array_equal(points(key, **option), base) == (name != user)
 
@@ -181,14 +181,44 @@ def given_data(rows=9):
         ("gaussian", 0, 3, {}, "n must be an integer ≥ 1, got 0"),
         ("gaussian", 2, 0, {}, "d must be an integer ≥ 1, got 0"),
         ("gaussian", 2, None, {}, "d must be an integer ≥ 1, got None"),
-        ("gaussian", 2, 3, dict(queries=-1), "queries must be an integer ≥ 0, got -1"),
-        ("mnist", 2, 3, {}, "data must be one of gaussian, near-orthogonal, orthogonal, .*; got 'mnist'"),
+        ("gaussian", 2, 3, {"queries": -1}, "queries must be an integer ≥ 0, got -1"),
+        (
+            "mnist",
+            2,
+            3,
+            {},
+            "data must be one of gaussian, near-orthogonal, orthogonal, .*; got 'mnist'",
+        ),
         ("orthogonal", 4, 3, {}, "n must be at most d = 3 for near-orthogonal points, got 4"),
         ("near-orthogonal", 4, 3, {}, "n must be at most d = 3 for near-orthogonal points, got 4"),
-        ("near-orthogonal", 3, 6, dict(p_max=0.5), r"p_max must be a finite number in \[0, 3\), got 3.*"),
-        ("near-orthogonal", 3, 6, dict(p_max=-0.1), r"p_max must be a finite number in \[0, 3\), got -0.6.*"),
-        (given_data(), 6, None, dict(queries=4), r"n \+ queries must be at most 9, the rows of rows, got 6 \+ 4"),
-        (given_data(), 10, None, dict(queries=0), r"n \+ queries must be at most 9, .* got 10 \+ 0"),
+        (
+            "near-orthogonal",
+            3,
+            6,
+            {"p_max": 0.5},
+            r"p_max must be a finite number in \[0, 3\), got 3.*",
+        ),
+        (
+            "near-orthogonal",
+            3,
+            6,
+            {"p_max": -0.1},
+            r"p_max must be a finite number in \[0, 3\), got -0.6.*",
+        ),
+        (
+            given_data(),
+            6,
+            None,
+            {"queries": 4},
+            r"n \+ queries must be at most 9, the rows of rows, got 6 \+ 4",
+        ),
+        (
+            given_data(),
+            10,
+            None,
+            {"queries": 0},
+            r"n \+ queries must be at most 9, .* got 10 \+ 0",
+        ),
         (given_data(), 3, 5, {}, "d must be 2, the dimension of rows, got 5"),
         (given_data(), 0, None, {}, "n must be an integer ≥ 1, got 0"),
     ],
@@ -225,10 +255,18 @@ def test_every_row_is_as_likely_everywhere():
     [
         (np.ones(3), np.ones(3), r"x must be a matrix .* got shape \(3,\)"),
         (np.ones((0, 2)), np.ones(0), r"x must be a matrix .* got shape \(0, 2\)"),
-        (np.array([[1.0], [np.nan]]), np.array([1, -1]), "x must be finite, got 1 NaN .* of 2 entries"),
+        (
+            np.array([[1.0], [np.nan]]),
+            np.array([1, -1]),
+            "x must be finite, got 1 NaN .* of 2 entries",
+        ),
         (np.ones((2, 1)), np.array([1, -1, 1]), r"y must have shape \(2,\), .* got \(3,\)"),
         (np.ones((2, 1)), np.array([0, 1]), r"y must be .* got values \{0, 1\}; use 2\*y − 1"),
-        (np.ones((2, 1)), np.array([1, 1]), r"y must contain both classes −1 and \+1, got only \+1"),
+        (
+            np.ones((2, 1)),
+            np.array([1, 1]),
+            r"y must contain both classes −1 and \+1, got only \+1",
+        ),
         (np.ones((2, 1)), np.array([1, np.nan]), r"y must be −1 or \+1, got values \{1, nan\}"),
     ],
 )

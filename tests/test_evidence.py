@@ -75,9 +75,14 @@ numbers = st.one_of(
 errors = st.one_of(st.floats(0, 4, allow_subnormal=False), st.sampled_from([0.0, 1.0, np.inf]))
 
 
-@given(hnp.arrays(np.float64, (3, 8), elements=numbers), hnp.arrays(np.float64, (3, 8), elements=errors))
+@given(
+    hnp.arrays(np.float64, (3, 8), elements=numbers),
+    hnp.arrays(np.float64, (3, 8), elements=errors),
+)
 def test_outcome_is_the_table_for_any_values(values, errors):
-    found = outcome([bare(values[0], errors[0]), bare(values[1], errors[1])], bare(values[2], errors[2]))
+    found = outcome(
+        [bare(values[0], errors[0]), bare(values[1], errors[1])], bare(values[2], errors[2])
+    )
     for draw, answer in enumerate(np.asarray(found)):
         first, second, conclusion = (
             state(v, e) for v, e in zip(values[:, draw], errors[:, draw], strict=True)
@@ -224,7 +229,9 @@ def test_rounding_error_of_one_product_is_at_most_twice_the_worst():
     """γ₁ with eps for the unit roundoff is twice the error that random products do reach."""
     left, right = np.random.default_rng(0).uniform(1, 2, (2, 2000)).astype(np.float32)
     exact = left.astype(float) * right.astype(float)  # exact: 24 + 24 < 53 bits
-    used = np.abs(left * right - exact) / np.asarray(rounding_error(1, jnp.asarray(exact, jnp.float32)))
+    used = np.abs(left * right - exact) / np.asarray(
+        rounding_error(1, jnp.asarray(exact, jnp.float32))
+    )
     assert 0.4 < used.max() <= 0.5
 
 
@@ -234,7 +241,9 @@ def test_rounding_error_grows_with_the_chain_and_is_infinite_when_nothing_is_lef
     expected = 1000 * eps / (1 - 1000 * eps) * 3
     assert float(rounding_error(1000, magnitude)) == pytest.approx(expected, rel=1e-6)  # float32
     assert float(rounding_error(2**23, magnitude)) == np.inf
-    assert float(rounding_error(10, 2)) == pytest.approx(20 * EPS, rel=1e-12)  # the denominator is 1 to 2e-15
+    assert float(rounding_error(10, 2)) == pytest.approx(
+        20 * EPS, rel=1e-12
+    )  # the denominator is 1 to 2e-15
 
 
 # --- failure rates --------------------------------------------------------------------------------
@@ -368,7 +377,7 @@ def test_fit_rate_covers_the_exponent_of_noisy_power_laws():
 
 @pytest.mark.parametrize(("draws", "confidence"), [(4, 0.9), (4, 0.999), (30, 0.99)])
 def test_fit_rate_interval_is_students_for_small_noise(draws, confidence):
-    """With noise of 10⁻⁴ the slope is a mean of draws up to 10⁻⁴: Student's interval of that mean."""
+    """With noise of 10⁻⁴ the slope is nearly a mean of draws: Student's interval of that mean."""
     noise = 1e-4 * np.random.default_rng(3).normal(size=(draws, len(SCALES)))
     logs = np.log(SCALES) - np.log(SCALES).mean()
     slopes = noise @ logs / (logs @ logs)

@@ -112,10 +112,9 @@ def test_failure_at_a_threshold_against_a_different_mixture():
 def test_failure_of_wide_networks_approaches_that_of_half_active_ones(d):
     """m → ∞: ρ → ½ with variance 3/(4m), so the rest is O(1/m) and shrinks tenfold with it."""
     limit = special.betainc(d / 2, d / 2, (1 - 0.5**0.5) / 2)
-    excess = [alignment_failure(m, d) / limit - 1 for m in (1000, 10_000, 100_000)]
-    assert excess[2] > 0
-    assert excess[0] / excess[1] == pytest.approx(10, rel=0.1)
-    assert excess[1] / excess[2] == pytest.approx(10, rel=0.01)
+    excess = [alignment_failure(m, d) / limit - 1 for m in (2000, 20_000)]
+    assert excess[1] > 0
+    assert excess[0] / excess[1] == pytest.approx(10, rel=0.05)  # the next order is (d/m)²
 
 
 @pytest.mark.parametrize("m", [2, 5, 8])
@@ -126,26 +125,26 @@ def test_failure_in_high_dimension_approaches_that_no_neuron_is_active(m):
     assert excess[1] / excess[2] == pytest.approx(10, rel=0.05)
 
 
-@pytest.mark.parametrize("m", [2, 16, 64])
+@pytest.mark.parametrize("m", [2, 16])
 def test_failure_decreases_with_the_dimension_and_increases_with_the_threshold(m):
     by_dimension = [alignment_failure(m, d) for d in (1, 2, 3, 5, 10, 50, 500)]
     assert all(np.diff(by_dimension) < 0)
-    by_threshold = [alignment_failure(m, 5, c) for c in (0.0, 1e-6, 1e-3, 1 / 32, 0.5, 1.0, 3.0)]
+    by_threshold = [alignment_failure(m, 5, c) for c in (0.0, 1e-3, 1 / 32, 0.5, 3.0)]
     assert all(np.diff(by_threshold) > 0)
     assert by_threshold[-1] < 1
     # S ≤ 10³ has a probability of 1 up to tails of χ² laws below e^{−300}, and to rounding.
     assert alignment_failure(m, 5, 1e3) == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize(("m", "d"), [(2, 2), (16, 16), (64, 16), (200, 16), (1000, 200)])
+@pytest.mark.parametrize(("m", "d"), [(2, 2), (16, 16), (1000, 200)])
 def test_failure_is_continuous_at_zero_up_to_the_atom(m, d):
-    """P(S ≤ c) → P(S ≤ 0) + 2⁻ᵐ (the event N = m), at a rate of the density of S at 0.
+    """P(S ≤ c) → P(S ≤ 0) + 2⁻ᵐ (the event N = m).
 
-    Below c = 10⁻⁹ the density adds a share of about 10⁻⁹·d to P; at m = 2, where one active neuron
-    makes it diverge like c^{−½}, and at m = 16 with N = 1, it may add 10⁻⁵.
+    The logarithm of a probability e^{−O(d)} changes by O(d) as the bounded S moves by O(1), hence
+    by O(10⁻⁹d) up to c = 10⁻⁹: 10⁻⁶ leaves a factor of at least 5.
     """
     exact = alignment_failure(m, d) + 2.0**-m
-    assert exact < alignment_failure(m, d, 1e-9) < exact * (1 + 1e-5)
+    assert exact < alignment_failure(m, d, 1e-9) < exact * (1 + 1e-6)
 
 
 @pytest.mark.parametrize(

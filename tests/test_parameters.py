@@ -190,7 +190,11 @@ def test_subclasses_inherit_and_check():
 def test_fields_know_their_meaning_unit_and_range():
     rules = {field.name: field.metadata for field in dataclasses.fields(Setting)}
     assert (rules["rate"]["doc"], rules["rate"]["unit"]) == ("positive", "1/s")
-    assert (rules["rate"]["low"], rules["rate"]["open_low"], rules["rate"]["high"]) == (0, True, None)
+    assert (rules["rate"]["low"], rules["rate"]["open_low"], rules["rate"]["high"]) == (
+        0,
+        True,
+        None,
+    )
     assert rules["slope"]["unit"] == "1"
     assert rules["loss"]["choices"] == ("logistic", "identity")
     assert rules["biased"]["type"] is bool
@@ -210,7 +214,10 @@ def test_fields_know_their_meaning_unit_and_range():
         (lambda: check_choice("c", "x", ("b", "a")), "c must be one of a, b; got 'x'"),
         (lambda: check_slope(1.0), r"slope must be a finite number in \[0, 1\), got 1\.0"),
         (lambda: check_slope(-0.1), r"slope must be a finite number in \[0, 1\), got -0\.1"),
-        (lambda: check_slope(0, open_low=True), r"slope must be a finite number in \(0, 1\), got 0"),
+        (
+            lambda: check_slope(0, open_low=True),
+            r"slope must be a finite number in \(0, 1\), got 0",
+        ),
     ],
 )
 def test_bad_arguments_are_named_with_what_was_expected(check, message):

@@ -1,4 +1,4 @@
-"""Verdicts: every kind and every verdict from evidence made for it, and the specification's rules."""
+"""Verdicts: every kind and every verdict from made evidence, and the specification's rules."""
 
 import math
 import re
@@ -14,22 +14,18 @@ SCALES = 2.0 ** np.arange(4, 10)
 
 
 def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
-    """A margin over draws: first those that hold (+2), then those that fail (−2), then undecided."""
+    """A margin over draws: those that hold (+2), then those that fail (−2), then undecided."""
     value = np.repeat([2.0, -2.0, 0.5], [holds, fails, undecided])
     return Margin(value, np.ones_like(value), np.full_like(value, ratio), "m")
 
 
-def outcomes(conclusion, allowed=None, tier="data", **hypotheses):
-    evidence = Evidence(hypotheses, {}, conclusion, allowed, None)
-    kind = "deterministic" if allowed is None else "probabilistic"
-    return evidence, kind, dict.fromkeys(hypotheses, tier)
-
-
 def judged(conclusion, allowed=None, tier="data", level=0.01, **hypotheses):
-    """The verdict on a conclusion; deterministic without δ, probabilistic with (one or per draw)."""
+    """The verdict on a conclusion; deterministic without δ, else probabilistic."""
+    kind = "deterministic" if allowed is None else "probabilistic"
     if allowed is not None:
         allowed = np.broadcast_to(np.asarray(allowed, float), np.shape(conclusion.value))
-    evidence, kind, tiers = outcomes(conclusion, allowed, tier, **hypotheses)
+    evidence = Evidence(hypotheses, {}, conclusion, allowed, None)
+    tiers = dict.fromkeys(hypotheses, tier)
     return judge("toy.statement", kind, evidence, tiers=tiers, level=level)
 
 
@@ -147,7 +143,7 @@ def test_outcomes_are_counted_draw_by_draw():
     conclusion = Margin(value, np.ones(9), np.full(9, np.nan), "m")
     result = judged(conclusion, wide=hypothesis)
     # Undecided: conclusion undecided (3), hypothesis undecided and conclusion not (2).
-    expected = dict(confirmed=1, miss=1, beyond=1, vacuous=1, undecided=5)
+    expected = {"confirmed": 1, "miss": 1, "beyond": 1, "vacuous": 1, "undecided": 5}
     assert result.outcomes == expected
     assert set(result.outcomes) == {o.name.lower() for o in Outcome}
     assert "draws: 1 confirmed, 1 miss" in str(result)
@@ -158,7 +154,13 @@ def test_draws_whose_bound_says_nothing_are_no_confirmations():
     allowed = np.repeat([1.0, 0.1], 100)
     conclusion = Margin(np.resize([2.0, -2.0, 2.0, 2.0], 200), np.ones(200), np.full(200, np.nan))
     result = judged(conclusion, allowed)
-    assert result.outcomes == dict(confirmed=75, miss=25, beyond=75, vacuous=25, undecided=0)
+    assert result.outcomes == {
+        "confirmed": 75,
+        "miss": 25,
+        "beyond": 75,
+        "vacuous": 25,
+        "undecided": 0,
+    }
     assert (result.failure_rate.failures, result.failure_rate.trials) == (25, 100)
     assert result.failure_rate.allowed == pytest.approx(0.1)
     assert result.verdict == "refuted"  # P(Bin(100, 0.1) ≥ 25) = 1e-5
@@ -170,12 +172,22 @@ def test_conditions_are_summarized():
     )
     evidence = Evidence({"wide": margin}, {"seen": condition(2, 1)}, condition(3), None, None)
     result = judge("a.b", "deterministic", evidence, tiers={"wide": "data", "seen": "certificate"})
-    assert result.hypotheses["wide"]._asdict() == dict(
-        met=1, failed=1, tightest_margin=-1.0, ratio=(0.5, 1.1, 4.0), tier="data", unit="neurons"
-    )
-    assert result.measured["seen"]._asdict() == dict(
-        met=2, failed=1, tightest_margin=-2.0, ratio=None, tier="certificate", unit="m"
-    )
+    assert result.hypotheses["wide"]._asdict() == {
+        "met": 1,
+        "failed": 1,
+        "tightest_margin": -1.0,
+        "ratio": (0.5, 1.1, 4.0),
+        "tier": "data",
+        "unit": "neurons",
+    }
+    assert result.measured["seen"]._asdict() == {
+        "met": 2,
+        "failed": 1,
+        "tightest_margin": -2.0,
+        "ratio": None,
+        "tier": "certificate",
+        "unit": "m",
+    }
     assert set(result.hypotheses) == {"wide"}
 
 
@@ -307,7 +319,9 @@ def test_a_true_statement_is_refuted_with_probability_at_most_half_the_level(all
     """
     draws = 60
     refuted = [
-        k for k in range(draws + 1) if judged(condition(draws - k, k), allowed, level=level).verdict == "refuted"
+        k
+        for k in range(draws + 1)
+        if judged(condition(draws - k, k), allowed, level=level).verdict == "refuted"
     ]
     assert refuted == list(range(refuted[0], draws + 1))
     assert stats.binom.sf(refuted[0] - 1, draws, allowed) <= level / 2

@@ -26,7 +26,7 @@ def normals(key, config):
 
 def toy(**parts):
     """A statement about normals; its conclusion holds in every draw unless it is given."""
-    parts = dict(id="toy.x", kind="deterministic", sample=normals, config=Setting()) | parts
+    parts = {"id": "toy.x", "kind": "deterministic", "sample": normals, "config": Setting()} | parts
     if parts["kind"] in ("deterministic", "probabilistic"):
         parts.setdefault("conclusion", lambda x: margin(1 + x[0] ** 2))
     return Statement(**parts)
@@ -106,7 +106,11 @@ def test_draws_are_the_instances_of_their_folded_keys(key):
 
 
 def test_draws_depend_on_neither_their_number_nor_the_batch(key):
-    bits = dict(kind="probabilistic", failure_probability=lambda x: x[1] ** 2, quantity=lambda x: x)
+    bits = {
+        "kind": "probabilistic",
+        "failure_probability": lambda x: x[1] ** 2,
+        "quantity": lambda x: x,
+    }
     statement = toy(sample=lambda key, config: jax.random.uniform(key, (config.m,)), **bits)
     full = evaluate(statement, key, 20)
     assert full.quantity.shape == (20, 4)
@@ -126,9 +130,11 @@ def test_the_same_key_gives_the_same_verdict_and_another_key_other_draws(key):
 
 
 def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
-    result = verify(dataclasses.replace(BELOW_TWO, draws=dict(quick=7)), key=key, level=0.2)
+    result = verify(dataclasses.replace(BELOW_TWO, draws={"quick": 7}), key=key, level=0.2)
     assert (result.draws, result.level) == (7, 0.2)
-    interval = stats.beta.ppf(0.9, result.failure_rate.failures + 1, 7 - result.failure_rate.failures)
+    interval = stats.beta.ppf(
+        0.9, result.failure_rate.failures + 1, 7 - result.failure_rate.failures
+    )
     assert result.failure_rate.high == pytest.approx(interval, rel=1e-9)
 
 
@@ -140,11 +146,12 @@ def test_hypotheses_have_tiers_and_bare_functions_are_of_the_data(key):
         },
         measured={"beside": Hypothesis(lambda x: margin(x[2]), tier="init")},
     )
-    assert statement.tiers == dict(bare="data", seen="certificate", beside="init")
+    assert statement.tiers == {"bare": "data", "seen": "certificate", "beside": "init"}
     result = verify(statement, key=key, draws=50)
-    assert {name: c.tier for name, c in result.hypotheses.items()} == dict(
-        bare="data", seen="certificate"
-    )
+    assert {name: c.tier for name, c in result.hypotheses.items()} == {
+        "bare": "data",
+        "seen": "certificate",
+    }
     assert list(result.measured) == ["beside"]
     assert result.failure_rate.trials == 50  # a certificate among the hypotheses: all draws count
 
@@ -172,14 +179,14 @@ def test_float32_is_enough_for_what_float32_can_tell(key):
     ("changes", "message"),
     [
         (
-            dict(kind="certain"),
+            {"kind": "certain"},
             "kind must be one of deterministic, moment, probabilistic, rate; got 'certain'",
         ),
-        (dict(conclusion=None), "conclusion must be given for a deterministic statement, got None"),
-        (dict(kind="probabilistic"), "failure_probability must be given for a probabilistic"),
-        (dict(kind="moment", quantity=jnp.sum), "claim must be given for a moment statement"),
-        (dict(kind="moment", claim=Claim), "quantity must be given for a moment statement"),
-        (dict(kind="rate", quantity=jnp.sum, claim=Claim), "scales must be given for a rate"),
+        ({"conclusion": None}, "conclusion must be given for a deterministic statement, got None"),
+        ({"kind": "probabilistic"}, "failure_probability must be given for a probabilistic"),
+        ({"kind": "moment", "quantity": jnp.sum}, "claim must be given for a moment statement"),
+        ({"kind": "moment", "claim": Claim}, "quantity must be given for a moment statement"),
+        ({"kind": "rate", "quantity": jnp.sum, "claim": Claim}, "scales must be given for a rate"),
     ],
 )
 def test_statements_say_what_they_lack(changes, message):
@@ -195,11 +202,11 @@ def test_hypotheses_say_which_tiers_there_are():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(draws=0), "draws must be an integer ≥ 1, got 0"),
-        (dict(draws=-3), "draws must be an integer ≥ 1, got -3"),
-        (dict(level=0.0), r"level must be a finite number in \(0, 1\), got 0.0"),
-        (dict(level=1.0), r"level must be a finite number in \(0, 1\), got 1.0"),
-        (dict(level=float("nan")), r"level must be a finite number in \(0, 1\), got nan"),
+        ({"draws": 0}, "draws must be an integer ≥ 1, got 0"),
+        ({"draws": -3}, "draws must be an integer ≥ 1, got -3"),
+        ({"level": 0.0}, r"level must be a finite number in \(0, 1\), got 0.0"),
+        ({"level": 1.0}, r"level must be a finite number in \(0, 1\), got 1.0"),
+        ({"level": float("nan")}, r"level must be a finite number in \(0, 1\), got nan"),
     ],
 )
 def test_verify_says_what_it_needs(key, options, message):

@@ -110,6 +110,7 @@ def geometry_inspired(
     elif norm == "linf":
         direction = jnp.sign(q)
     else:
-        chosen = jax.lax.top_k(jnp.abs(q), math.ceil(fraction * len(q)))[1]
+        count = math.ceil(fraction * len(q) * (1 - 1e-12))  # 0.07·100 rounds to 7.000000000000001
+        chosen = jax.lax.top_k(jnp.abs(q), count)[1]
         direction = jnp.zeros_like(q).at[chosen].set(jnp.sign(q[chosen]))
     return epsilon * target[:, None] * direction[None, :]

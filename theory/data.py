@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory._validation import check_choice, check_integer, check_labels, check_points, check_real
+from theory.parameters import parameter
 
 
 class Sample(NamedTuple):
@@ -136,6 +137,11 @@ DISTRIBUTIONS: dict[str, tuple[Callable[..., Array], str]] = {
     "sphere": (_sphere, "x uniform on the sphere of radius √d, labels random"),
 }
 _DESIGNS = ("orthogonal", "near-orthogonal")  # made as a whole: queries are drawn from the sphere
+
+
+def data_parameter(default: str, doc: str = "law of the points") -> Any:
+    """The field `data` of a configuration: a name in `DISTRIBUTIONS`, or a `Dataset`."""
+    return parameter(default, doc, choices=tuple(DISTRIBUTIONS), accepts=(Dataset,))
 
 
 def to_sphere(x: Float[Array, "n d"]) -> Float[Array, "n d"]:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from theory import kernels, limits
 from theory.attacks import gradient_perturbations, unit_rows
-from theory.data import DISTRIBUTIONS, Dataset, Sample, draw
+from theory.data import Sample, data_parameter, draw
 from theory.networks import frozen_readout, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
 from theory.training import Descent, train
@@ -24,9 +24,7 @@ NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gauss
 class PerturbationSetting(Parameters):
     """One setting of K24b's experiments; the defaults are the paper's."""
 
-    data: Any = parameter(
-        "shifted-gaussian", "law of the points", choices=tuple(DISTRIBUTIONS), accepts=(Dataset,)
-    )
+    data: Any = data_parameter("shifted-gaussian")
     n: int = parameter(1000, "training points", low=1)
     d: int = parameter(100, "dimension", low=1)
     m: int = parameter(100, "width of both networks", low=1)

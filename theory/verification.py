@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,7 +65,7 @@ class Statement:
       erratum: anchor in docs/errata.md if the statement is known to be wrong as printed.
       draws: preset → number of draws that it takes to tell.
       data: whether `config.data` may be replaced by data of the user's.
-      batch: draws evaluated at once.
+      batch: most draws evaluated at once.
     """
 
     id: str
@@ -157,11 +158,12 @@ def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> 
             quantity=statement.quantity and as_float(statement.quantity(instance)),
         )
 
-    # Whole batches only: a remainder would be compiled a second time.
-    batch = min(statement.batch, draws)
-    indices = jnp.arange(-(-draws // batch) * batch).reshape(-1, batch)
-    batches = jax.lax.map(jax.vmap(one), indices)
-    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], batches)
+    # Equal batches, few draws too many: a remainder would be compiled a second time.
+    batches = math.ceil(draws / statement.batch)
+    batch = math.ceil(draws / batches)
+    indices = jnp.arange(batches * batch).reshape(batches, batch)
+    evidence = jax.lax.map(jax.vmap(one), indices)
+    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], evidence)
 
 
 def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:

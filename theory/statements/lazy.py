@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from theory import bounds, limits
 from theory.attacks import gradient_perturbations
-from theory.data import DISTRIBUTIONS, Dataset, draw
+from theory.data import data_parameter, draw
 from theory.evidence import Margin, exceeds, margin, rounding_error
 from theory.kernels import inner_products
 from theory.networks import Params, frozen_readout, init, outputs, pre_activations
@@ -18,7 +18,6 @@ from theory.training import descent_for_time, train
 from theory.verification import Hypothesis, Statement
 
 SOURCE = "Kumano et al. 2024b"
-_NAMES = tuple(DISTRIBUTIONS)
 
 
 def pre_activation_rounding(
@@ -42,9 +41,7 @@ def output_rounding(params: Params, z: Float[Array, "q d"], steps: int) -> Float
 class MovementSetting(Parameters):
     """A network of K24b trained for time T, seen at query points."""
 
-    data: Any = parameter(
-        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
-    )
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
     n: int = parameter(20, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(400, "width", low=1)
@@ -139,9 +136,7 @@ def _stability(key: Array, config: StabilitySetting) -> Stability:
 class DynamicsSetting(Parameters):
     """A network of K24b trained on the identity loss for time T, seen at one query point."""
 
-    data: Any = parameter(
-        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
-    )
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
     n: int = parameter(40, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(2000, "width", low=1)
@@ -186,9 +181,7 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
 class MatchingSetting(Parameters):
     """f trained on clean data, g on f's perturbations alone, compared at one query point."""
 
-    data: Any = parameter(
-        "separated-gaussian", "law of x and z", choices=_NAMES, accepts=(Dataset,)
-    )
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
     n: int = parameter(40, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(5000, "width of both networks", low=1)
@@ -368,5 +361,6 @@ STATEMENTS = (
         config=MatchingSetting(),
         draws={"quick": 50, "full": 1000},
         data=True,
+        batch=10,
     ),
 )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import _neural_tangents, kernels, limits
-from theory.data import DISTRIBUTIONS, Dataset, draw
+from theory.data import data_parameter, draw
 from theory.networks import Params, frozen_readout, init, outputs, split_widths
 from theory.parameters import Parameters, parameter
 from theory.training import descent_for_time, train
@@ -22,9 +22,7 @@ SOURCE_DYNAMICS = "Lee et al. 2019, Theorem 2.1"
 class WidthSetting(Parameters):
     """Networks of K24b (biases, frozen readout) at widths m_min·2^j on the same points."""
 
-    data: Any = parameter(
-        "gaussian", "law of the points", choices=tuple(DISTRIBUTIONS), accepts=(Dataset,)
-    )
+    data: Any = data_parameter("gaussian")
     n: int = parameter(8, "points", low=1)
     d: int = parameter(10, "dimension", low=1)
     slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import laws
-from theory.data import DISTRIBUTIONS, Dataset, draw, to_sphere
+from theory.data import data_parameter, draw, to_sphere
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import (
     Params,
@@ -28,9 +28,7 @@ NETWORK = all_trained(slope=0.0)
 class NoiseSetting(Parameters):
     """One random network and the one-step noises of n points scaled to norm √d."""
 
-    data: Any = parameter(
-        "sphere", "law of the points", choices=tuple(DISTRIBUTIONS), accepts=(Dataset,)
-    )
+    data: Any = data_parameter("sphere")
     n: int = parameter(48, "number of points", low=1)
     d: int = parameter(16, "dimension", low=1)
     m: int = parameter(64, "width", low=1)
@@ -93,9 +91,7 @@ def _union_bound(threshold: float) -> Any:
 class MomentSetting(Parameters):
     """Independent random networks at one point of norm √d."""
 
-    data: Any = parameter(
-        "sphere", "law of the point", choices=tuple(DISTRIBUTIONS), accepts=(Dataset,)
-    )
+    data: Any = data_parameter("sphere", "law of the point")
     d: int = parameter(4, "dimension", low=1)
     m: int = parameter(8, "width", low=1)
 

@@ -1,0 +1,220 @@
+"""Perturbations: against automatic differentiation and by their definitions."""
+
+import inspect
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from theory import attacks
+from theory.networks import Params, all_trained, fixed_signs, frozen_readout, init, outputs
+
+EPS = float(np.finfo(np.float64).eps)
+N, D, M, SLOPE = 6, 5, 16, 0.3
+
+X = jnp.array(np.random.default_rng(0).normal(size=(N, D)))
+Y = jnp.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
+NETWORKS = {
+    "Z23": all_trained(SLOPE),
+    "K24a": fixed_signs(SLOPE, scale=1.0),
+    "K24b": frozen_readout(SLOPE),
+}
+
+
+def plain(function):
+    """Without the type checks of conftest.py, which come before the function's own."""
+    return inspect.unwrap(function)
+
+
+# --- one gradient step ----------------------------------------------------------------------------
+
+
+@jax.jit
+def automatic(params, x, y):
+    """Values and gradients by jax.grad at every point: of −log s(y f(x)), and of f."""
+
+    def f(point):
+        return outputs(params, point[None, :], SLOPE)[0]
+
+    def loss(point, label):
+        return -jax.nn.log_sigmoid(label * f(point))
+
+    return jax.vmap(jax.value_and_grad(loss))(x, y), jax.vmap(jax.value_and_grad(f))(x)
+
+
+def gradient_tolerance(params):
+    """A gradient is a sum of M products of three, and a few factors more."""
+    return (M + 10) * EPS * (np.abs(params.a) @ np.abs(params.w))[None, :]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_noise_is_the_gradient_of_the_logistic_loss(name, key):
+    """r_k = ∇(−log s(y_k f)) at x_k: x_k + ηr_k increases the loss."""
+    params = init(NETWORKS[name], key, M, D)
+    (before, gradients), _ = automatic(params, X, Y)
+    r = attacks.gradient_noise(params, X, Y, SLOPE)
+    assert (np.abs(r - gradients) <= gradient_tolerance(params)).all()
+    (after, _), _ = automatic(params, X + 1e-3 * r, Y)
+    assert (after > before).all()
+
+
+def test_gradient_noise_of_a_confident_network_underflows_without_nan(key):
+    """s(y f) = 1 − e^{−5000}: r = 0 where the network is right, −y∇f where it is wrong."""
+    params = init(NETWORKS["K24b"], key, M, D)
+    f = np.asarray(outputs(params, X, SLOPE))
+    params = params._replace(a=params.a * 5000 / np.abs(f).min())
+    right = jnp.array(np.sign(f))
+    np.testing.assert_array_equal(attacks.gradient_noise(params, X, right, SLOPE), 0.0)
+    _, (_, gradients) = automatic(params, X, Y)
+    r = attacks.gradient_noise(params, X, -right, SLOPE)
+    assert (np.abs(r - right[:, None] * gradients) <= gradient_tolerance(params)).all()
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 4.0])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_perturbations(name, epsilon, key):
+    """Of norm ε, along y'∇f, and so towards the target label."""
+    params = init(NETWORKS[name], key, M, D)
+    _, (before, gradients) = automatic(params, X, Y)
+    r = np.asarray(attacks.gradient_perturbations(params, X, Y, epsilon, SLOPE))
+    norms = np.linalg.norm(gradients, axis=1)
+    expected = epsilon * Y[:, None] * gradients / norms[:, None]
+    relative = np.max(gradient_tolerance(params) * D) / norms[:, None]
+    assert (np.abs(r - expected) <= epsilon * relative).all()
+    np.testing.assert_allclose(np.linalg.norm(r, axis=1), epsilon, rtol=(D + 4) * EPS)
+    _, (after, _) = automatic(params, X + 1e-3 / epsilon * r, Y)
+    assert (Y * (after - before) > 0).all()
+
+
+def test_zero_gradients_give_zero_perturbations():
+    """Readouts of 0, or a dead ReLU at some points: nothing to follow, and no NaN."""
+    one_neuron = Params(jnp.array([[1.0, 0.0, 0.0, 0.0, 0.0]]), jnp.zeros(1), jnp.ones(1))
+    x = jnp.array([[2.0, 1.0, 0.0, 0.0, 0.0], [-2.0, 1.0, 0.0, 0.0, 0.0]])
+    y = jnp.array([-1.0, 1.0])
+    r = attacks.gradient_perturbations(one_neuron, x, y, 0.5, 0.0)
+    np.testing.assert_array_equal(r, [[-0.5, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(attacks.gradient_noise(one_neuron, x, y, 0.0)[1], 0.0)
+    silent = one_neuron._replace(a=jnp.zeros(1))
+    np.testing.assert_array_equal(attacks.gradient_perturbations(silent, x, y, 0.5, 0.0), 0.0)
+
+
+# Zeros, and numbers whose squares neither underflow nor overflow.
+entries = st.just(0.0) | st.floats(1e-100, 1e100) | st.floats(-1e100, -1e-100)
+
+
+@given(hnp.arrays(np.float64, (3, D), elements=entries))
+def test_unit_rows(v):
+    unit = np.asarray(attacks.unit_rows(jnp.array(v)))
+    zero = ~v.any(axis=1)
+    np.testing.assert_array_equal(unit[zero], 0.0)
+    for row, original in zip(unit[~zero], v[~zero], strict=True):
+        assert math.hypot(*row) == pytest.approx(1, rel=(D + 4) * EPS)
+        np.testing.assert_allclose(row, original / math.hypot(*original), rtol=(D + 4) * EPS)
+
+
+# --- geometry-inspired ----------------------------------------------------------------------------
+
+Q = jnp.array([3.0, -4.0, 0.0, 0.5, -12.0])  # ‖q‖ = √(169.25)
+DIRECTIONS = {
+    "l2": np.array([3.0, -4.0, 0.0, 0.5, -12.0]) / math.sqrt(169.25),
+    "linf": np.array([1.0, -1.0, 0.0, 1.0, -1.0]),
+    "l0": np.array([0.0, -1.0, 0.0, 0.0, -1.0]),  # the two largest of five
+}
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_geometry_inspired(norm):
+    r = np.asarray(attacks.geometry_inspired(Q, Y, 0.25, norm, fraction=0.4))
+    expected = 0.25 * np.outer(Y, DIRECTIONS[norm])
+    np.testing.assert_allclose(r, expected, rtol=(D + 4) * EPS)
+    size = {
+        "l2": np.linalg.norm(r, axis=1) / 0.25,
+        "linf": np.max(np.abs(r), axis=1) / 0.25,
+        "l0": np.sum(r != 0, axis=1) / 2,
+    }[norm]
+    np.testing.assert_allclose(size, 1, rtol=(D + 4) * EPS)
+
+
+def test_geometry_inspired_is_l2_by_default():
+    np.testing.assert_array_equal(
+        attacks.geometry_inspired(Q, Y, 0.25), attacks.geometry_inspired(Q, Y, 0.25, "l2")
+    )
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_no_boundary_no_perturbation(norm):
+    np.testing.assert_array_equal(attacks.geometry_inspired(jnp.zeros(D), Y, 1.0, norm), 0.0)
+
+
+# ⌈fraction·d⌉ in decimals: 0.07·100 = 7.000000000000001 in floating point.
+@pytest.mark.parametrize(
+    ("fraction", "d", "count"),
+    [
+        (0.05, 100, 5),
+        (0.07, 100, 7),
+        (0.071, 100, 8),
+        (0.001, 100, 1),
+        (0.55, 100, 55),
+        (1, 100, 100),
+    ],
+)
+def test_l0_changes_the_stated_share_of_the_largest(fraction, d, count):
+    q = jnp.array(
+        np.random.default_rng(1).permutation(np.arange(1.0, d + 1)) * (-1) ** np.arange(d)
+    )
+    r = np.asarray(attacks.geometry_inspired(q, Y, 1.0, "l0", fraction))
+    changed = r[0] != 0
+    assert changed.sum() == count
+    assert set(np.abs(q)[changed]) == set(range(d - count + 1, d + 1))
+    np.testing.assert_array_equal(r[0][changed], np.sign(q)[changed])
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+PARAMS = Params(jnp.ones((2, D)), jnp.ones(2), jnp.ones(2))
+NAN = X.at[0, 0].set(math.nan)
+DATA = {
+    "not finite": (NAN, Y, "x must be finite, got 1 NaN or infinite of 30 entries"),
+    "columns": (X[:, :3], Y, r"x must have 5 columns, got shape \(6, 3\)"),
+    "vector": (X[0], Y, "x must be a matrix"),
+    "labels": (X, (Y + 1) / 2, r"must be −1 or \+1, got values \{0, 1\}; use 2\*y − 1"),
+    "number of labels": (X, Y[:2], r"must have shape \(6,\), one label per point, got \(2,\)"),
+}
+POSITIVE = r"epsilon must be a finite number in \(0, inf\), got"
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_bad_points_and_labels(case):
+    x, y, message = DATA[case]
+    with pytest.raises(ValueError, match=message):
+        plain(attacks.gradient_noise)(PARAMS, x, y, SLOPE)
+    with pytest.raises(ValueError, match=message):
+        plain(attacks.gradient_perturbations)(PARAMS, x, y, 1.0, SLOPE)
+
+
+@pytest.mark.parametrize("epsilon", [0, -1.0, math.nan, math.inf])
+def test_bad_size(epsilon):
+    with pytest.raises(ValueError, match=POSITIVE):
+        attacks.gradient_perturbations(PARAMS, X, Y, epsilon, SLOPE)
+    with pytest.raises(ValueError, match=POSITIVE):
+        attacks.geometry_inspired(Q, Y, epsilon)
+
+
+BAD_GEOMETRY = [
+    ({"norm": "l1"}, "norm must be one of l0, l2, linf; got 'l1'"),
+    ({"fraction": 0.0}, r"fraction must be a finite number in \(0, 1\], got 0.0"),
+    ({"fraction": 1.1}, r"fraction must be a finite number in \(0, 1\], got 1.1"),
+    ({"q": Q * math.nan}, "q must be finite, got 5 NaN"),
+    ({"target": 2 * Y}, r"target must be −1 or \+1, got values \{-2, 2\}"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_GEOMETRY)
+def test_bad_geometry(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        attacks.geometry_inspired(**{"q": Q, "target": Y, "epsilon": 1.0, **arguments})
