@@ -105,7 +105,9 @@ def _miss(summary: ConditionSummary) -> str:
 
 def _conclusion(verdict: Verdict) -> str:
     if verdict.estimate is not None:
-        return f"{verdict.estimate.name} = {_number(verdict.estimate.claimed)}\nclaimed"
+        tolerance = verdict.estimate.tolerance
+        within = f" ± {_number(tolerance)}" if tolerance else ""
+        return f"{verdict.estimate.name} = {_number(verdict.estimate.claimed)}\nclaimed{within}"
     held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
     text = f"{held:,}/{verdict.draws:,}"
     if verdict.outcomes["beyond"]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from theory import bounds, kernels, limits
-from theory.networks import frozen_readout, init, outputs
+from theory.networks import Params, frozen_readout, init, outputs, pre_activations
 from theory.training import descent_for_time, train
 
 EPS = float(np.finfo(np.float64).eps)
@@ -36,7 +36,10 @@ CROSSINGS = {
 def test_crossings_are_gaussian_integrals(name, r):
     """E[|A|^p 1(|B| ≤ r|A|)], p = 0 and 2: the integral over B is an error function."""
     function, power = CROSSINGS[name]
-    integrand = lambda a: 2 * a**power * scipy.stats.norm.pdf(a) * math.erf(r * a / math.sqrt(2))  # noqa: E731
+
+    def integrand(a):
+        return 2 * a**power * scipy.stats.norm.pdf(a) * math.erf(r * a / math.sqrt(2))
+
     expected, error = scipy.integrate.quad(integrand, 0, 40, epsabs=1e-13, epsrel=1e-12, limit=500)
     assert abs(function(jnp.array(r)) - expected) <= max(error, 1e-12)
 
@@ -77,9 +80,12 @@ def test_moments_of_a_squared_normal_satisfy_bernsteins_condition():
 @pytest.mark.parametrize("s", [0.1, 1.0, 5.0, 20.0])
 def test_chi_square_deviation_inverts_chernoffs_bound(s, m):
     """inf_λ (vλ²/(2(1 − cλ)) + s/m)/λ with v = 3, c = 2: the deviation of probability e^{−s}."""
-    bound = lambda x: (1.5 * x**2 / (1 - 2 * x) + s / m) / x  # noqa: E731
+
+    def deviation(x):
+        return (3 * x**2 / (2 * (1 - 2 * x)) + s / m) / x
+
     best = scipy.optimize.minimize_scalar(
-        bound, bounds=(1e-9, 0.5 - 1e-9), method="bounded", options={"xatol": 1e-12}
+        deviation, bounds=(1e-9, 0.5 - 1e-9), method="bounded", options={"xatol": 1e-12}
     )
     # At the minimum an error of λ enters squared.
     assert bounds.chi_square_deviation(s, m) == pytest.approx(best.fun, rel=1e-8)
@@ -123,10 +129,12 @@ def test_deviations_of_drawn_means(name):
 
 
 def by_hand(x, z, m, slope, time, s, s_lazy):
-    """B(z) of spec C, `lazy.dynamics`, term by term: its three parts, each (q,)."""
+    """B(z) of docs/statements/lazy.md, term by term: its three parts, each (q,)."""
     n, d = x.shape
-    chi = lambda u: math.sqrt(6 * u / m) + 2 * u / m  # noqa: E731
     magnitude = np.abs(x @ z.T + 1)
+
+    def chi(u):
+        return math.sqrt(6 * u / m) + 2 * u / m
 
     def parts(j):
         def psi(point, kappa):
@@ -141,7 +149,7 @@ def by_hand(x, z, m, slope, time, s, s_lazy):
         return (
             sigma * math.sqrt(2 * s * (1 + 2 * math.sqrt(s / m) + 2 * s / m)),
             time * kappa(z[j]) * chi(s),
-            time * (1 - slope**2) * sum(magnitude[k, j] * both[k] for k in range(n)) / n,
+            time * (1 - slope) * sum(magnitude[k, j] * both[k] for k in range(n)) / n,
         )
 
     return np.array([parts(j) for j in range(len(z))]).T
@@ -210,6 +218,53 @@ def test_crossing_ratio():
     # κ(0) = 1, σ(0) = 1; κ(z) = (11 + 5)/2, σ(z)² = 20/2 + 1.
     expected = [3 / math.sqrt(100), 3 * 8 / math.sqrt(11 * 100)]
     np.testing.assert_allclose(bounds.crossing_ratio(x, z, 100, 3.0), expected, rtol=8 * EPS)
+
+
+# --- the lazy error, neuron by neuron -------------------------------------------------------------
+
+
+def lazy_error_and_limit(params, x, y, z, slope, time):
+    """|f(z; T) − f(z; 0) − T k_m(z)|, and what it cannot exceed, without any probability.
+
+    T(1 − γ)(1/n) Σ_k |⟨x_k, z⟩ + 1| Σ_i a_i²(1{i can cross 0 at x_k} + 1{i can cross 0 at z}), which
+    is what B(z) bounds by Ψ(x_k) + Ψ(z).
+    """
+    x, y, z = (jnp.array(v) for v in (x, y, z))
+    end = train(frozen_readout(slope), params, x, y, descent_for_time(time, 200)).params
+    kernel = time * np.asarray(y @ kernels.finite_hidden_ntk(params, x, z, slope)) / len(x)
+    error = np.abs(outputs(end, z, slope) - outputs(params, z, slope) - kernel)
+
+    def crossing(points):
+        reach = time * np.abs(params.a) * np.asarray(limits.kappa(x, points))[:, None]
+        return (np.abs(pre_activations(params, points)) <= reach) @ np.square(params.a)
+
+    magnitude = np.abs(x @ z.T + 1)
+    return error, time * (1 - slope) * np.mean(
+        magnitude * (crossing(x)[:, None] + crossing(z)), axis=0
+    )
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 0.9])
+def test_lazy_error_of_drawn_networks(slope, key):
+    rng = np.random.default_rng(5)
+    x, z = rng.normal(size=(5, 3)), rng.normal(size=(40, 3))
+    params = init(frozen_readout(slope), key, 30, 3)
+    error, limit = lazy_error_and_limit(params, x, np.ones(5), z, slope, 1.0)
+    assert (error <= limit * (1 + ROUNDING)).all()
+    assert (error > 0.01 * limit).any()
+
+
+def test_lazy_error_of_the_worst_neuron():
+    """One that crosses 0 at once, at x = z: error a²T(1 − γ²)(⟨x, z⟩ + 1), limit 1 − γ twice.
+
+    So no factor smaller than (1 + γ)/2 of 1 − γ would do, 0.95 here.
+    """
+    slope, x = 0.9, np.array([[1.0, 2.0, -1.0]])
+    params = Params(jnp.zeros((1, 3)), jnp.array([1e-9]), jnp.array([-0.5]))
+    error, limit = lazy_error_and_limit(params, x, np.ones(1), x, slope, 2.0)
+    assert limit[0] == pytest.approx(2 * 0.1 * 0.25 * 2.0 * 7, rel=ROUNDING)
+    # The step on which it crosses, one of 200, still moves it at the full rate.
+    assert error[0] == pytest.approx(0.95 * limit[0], rel=1 / 200)
 
 
 # --- networks keep to the bound, and not to less --------------------------------------------------

@@ -45,8 +45,8 @@ ON_SPHERE = stats.beta((D - 1) / 2, (D - 1) / 2)
 FIRST = np.eye(D)[0]
 LAWS = {  # name → (what is iid once the labels are taken out, its law)
     "gaussian": (lambda x, y: x, stats.norm()),
-    "shifted-gaussian": (lambda x, y: x - 0.3 * y[:, None], stats.norm()),
-    "separated-gaussian": (lambda x, y: x - 2.5 * y[:, None] * FIRST, stats.norm()),
+    "shifted-gaussian": (lambda x, y: y[:, None] * x - 0.3, stats.norm()),
+    "separated-gaussian": (lambda x, y: y[:, None] * x - 2.5 * FIRST, stats.norm()),
     "uniform": (lambda x, y: x, stats.uniform(-1, 2)),
     "sphere": (lambda x, y: (1 + x[:, -1] / D**0.5) / 2, ON_SPHERE),
 }

@@ -302,15 +302,16 @@ def test_poisson_binomial_tail_is_the_sum_over_all_outcomes(probabilities, failu
         if sum(world) >= failures
     )
     # Sums of positive terms on both sides: at most 64·7 roundings, relative.
-    assert poisson_binomial_tail(failures, probabilities) == pytest.approx(brute, rel=500 * EPS)
+    assert poisson_binomial_tail(failures, probabilities) == pytest.approx(brute, rel=500 * EPS, abs=0)
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.3, 0.99])
-@pytest.mark.parametrize("failures", [0, 1, 3, 10, 50, 51])
+@pytest.mark.parametrize("failures", [-1, 0, 1, 3, 10, 50, 51])
 def test_poisson_binomial_tail_with_one_probability_is_binomial(p, failures):
-    # Far tails (6e-50 at p = 1e-6, 10 failures) too: no digits are lost to 1 − cdf.
+    # Far tails (1e-50 at p = 1e-6, 10 failures) too: no digits are lost to 1 − cdf.
     expected = stats.binom.sf(failures - 1, 50, p)
-    assert poisson_binomial_tail(failures, np.full(50, p)) == pytest.approx(expected, rel=1e-9)
+    found = poisson_binomial_tail(failures, np.full(50, p))
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 # --- means and rates ------------------------------------------------------------------------------
@@ -325,6 +326,13 @@ def test_mean_interval_covers_normal_means_as_often_as_it_says():
     low, high = np.array([mean_interval(sample, 0.9) for sample in samples]).T
     for misses in (np.sum(low > 3.0), np.sum(high < 3.0)):
         assert stats.binom.isf(1 - 1e-6, 4000, 0.05) <= misses <= stats.binom.isf(1e-6, 4000, 0.05)
+
+
+@given(hnp.arrays(np.float64, 4, elements=st.floats(-8, 8)), st.floats(0.01, 0.999))
+def test_mean_interval_is_students(values, confidence):
+    expected = stats.t.interval(confidence, 3, values.mean(), stats.sem(values) + 1e-300)
+    # Widened by the rounding of the mean, 4·eps·8.
+    np.testing.assert_allclose(mean_interval(values, confidence), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_mean_interval_of_one_observation_says_nothing():

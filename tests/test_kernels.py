@@ -309,7 +309,11 @@ def test_finite_hidden_ntk_is_the_jacobian_contracted(route, bias, small):
     @jax.jit
     def compute(hidden, x, z):
         def f(slope):
-            return lambda h, p: networks.outputs(params._replace(**dict(zip("wb", h))), p, slope)  # noqa: B905
+            def apply(weights, points):
+                named = dict(zip("wb", weights, strict=False))  # without biases w alone
+                return networks.outputs(params._replace(**named), points, slope)
+
+            return apply
 
         return {slope: route(f(slope), hidden, x, z) for slope in SLOPES}
 

@@ -77,7 +77,7 @@ def test_failure_is_another_integral_by_another_rule(m, d):
 
         value, _ = integrate.quad(integrand, 0, np.pi / 2, epsabs=0, epsrel=1e-11, limit=200)
         total += special.comb(m, active) / 2.0**m * value
-    assert alignment_failure(m, d) == pytest.approx(total, rel=1e-10)
+    assert alignment_failure(m, d) == pytest.approx(total, rel=1e-10, abs=0)
 
 
 def test_failure_of_the_smallest_networks_in_closed_form():

@@ -314,13 +314,14 @@ def test_gradient_flow_is_a_matrix_exponential(ntks):
 
 
 def test_gradient_flow_when_the_kernel_is_singular():
-    """A direction with eigenvalue 0 stays: two equal points of opposite labels, f(z; t) by hand."""
-    ones = jnp.ones((N, N))
-    value = flow(ones, jnp.ones((Q, N)), 3.0)
-    # Only the mean of y − f_0 moves, at the rate λ/n = 1.
-    expected = F_TEST + (1 - math.exp(-3.0)) * np.mean(Y - F_TRAIN)
-    np.testing.assert_allclose(value, expected, rtol=0, atol=100 * EPS)
-    np.testing.assert_array_equal(flow(ones * 0, ones[:Q] * 0, 3.0), F_TEST)
+    """Directions of eigenvalue 0 do not move, and pull the test points at a constant rate."""
+    time, ones, across = 3.0, jnp.ones((N, N)), jnp.ones((Q, N))
+    # K = 1: only the mean of y − f_0 moves, at the rate λ/n = 1.
+    expected = F_TEST + (1 - math.exp(-time)) * np.mean(Y - F_TRAIN)
+    np.testing.assert_allclose(flow(ones, across, time), expected, rtol=0, atol=100 * EPS)
+    # K = 0: df(z)/dt = (1/n) Σ_k (y_k − f_0(x_k)) for ever.
+    expected = F_TEST + time * np.mean(Y - F_TRAIN)
+    np.testing.assert_allclose(flow(0 * ones, across, time), expected, rtol=0, atol=100 * EPS)
 
 
 def test_gradient_flow_is_the_limit_of_descent(ntks):

@@ -78,7 +78,7 @@ def output_bound(
     """B(z) with |f(z; T) − T(f̂(z) + β(z))| ≤ B(z) for one fixed z, under the identity loss.
 
     B(z) = σ√(2s(1 + 2√(s/m) + 2s/m)) + Tκ(√(6s/m) + 2s/m)
-           + T(1 − γ²)(1/n) Σ_k |⟨x_k, z⟩ + 1|(Ψ(x_k) + Ψ(z)),   Ψ(x) = ψ(r(x)) + √(6s'/m) + 2s'/m,
+           + T(1 − γ)(1/n) Σ_k |⟨x_k, z⟩ + 1|(Ψ(x_k) + Ψ(z)),   Ψ(x) = ψ(r(x)) + √(6s'/m) + 2s'/m,
 
     with probability at least 1 − `output_bound_failure(n, s, s')` over the initialization, for z
     and the training set independent of it, for gradient flow and for gradient descent with or
@@ -108,7 +108,7 @@ def output_bound(
     magnitude = jnp.abs(inner_products(x, z))
     initial = sigma * jnp.sqrt(2 * s * (1 + 2 * jnp.sqrt(s / m) + 2 * s / m))
     kernel = time * kappa(x, z) * chi_square_deviation(s, m)
-    lazy = time * (1 - slope**2) * jnp.mean(magnitude * (psi(x)[:, None] + psi(z)[None, :]), axis=0)
+    lazy = time * (1 - slope) * jnp.mean(magnitude * (psi(x)[:, None] + psi(z)[None, :]), axis=0)
     return OutputBound(initial, kernel, lazy)
 
 

@@ -142,8 +142,9 @@ def global_margins(
 def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Float[Array, ""]:
     """min_{i,k} a_i y_k⟨w_i, x_k⟩/(|a_i|‖w_i‖‖x_k‖): positive once training has reached the cone.
 
-    Inside it every sample activates the neurons of its own sign, the problem is convex, and
-    gradient flow converges to the closed form if that lies in the cone as well.
+    Inside it every sample activates the neurons of its own sign and the problem is convex: gradient
+    flow that stays inside converges to the closed form if that lies in the cone as well. Being
+    inside at one time does not prove that it stays (docs/statements/orthogonal.md).
     """
     h = pre_activations(params, x)
     lengths = jnp.linalg.norm(x, axis=1)[:, None] * jnp.linalg.norm(params.w, axis=1)[None, :]

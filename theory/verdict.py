@@ -50,26 +50,32 @@ class Claim:
         absolute for exponents and for a mean claimed to be 0, relative to |value| for other means.
       one_sided: whether the claim is "at most value" rather than "equal to value".
       name: what the value is called, for reports.
+      tolerance: how far the value may be off systematically, in its own unit: a power law that
+        holds asymptotically bends at finite scales. 0 for what is exact.
     """
 
     value: float
     resolution: float
     one_sided: bool = False
     name: str = "value"
+    tolerance: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
 
 
 class ConditionSummary(NamedTuple):
     """How one condition fared over the draws.
 
     met: draws in which it certainly held.  failed: draws in which it certainly failed.
-    tightest_margin: smallest margin over the draws, in `unit`.
+    tightest_margin: smallest known margin over the draws, in `unit`.
     ratio: smallest, median and largest of left side over right side; None without a ratio.
     tier: "data", "init" or "certificate".
     """
 
     met: int
     failed: int
-    tightest_margin: float
+    tightest_margin: float | None
     ratio: tuple[float, float, float] | None
     tier: str
     unit: str
@@ -91,6 +97,7 @@ class Estimate(NamedTuple):
 
     name: str
     claimed: float
+    tolerance: float
     observed: float
     low: float
     high: float
@@ -187,7 +194,7 @@ def _summarize(
         summaries[name] = ConditionSummary(
             met=int(np.sum(condition.holds)),
             failed=int(np.sum(condition.fails)),
-            tightest_margin=float(np.min(condition.value)),
+            tightest_margin=_smallest(condition.value),
             ratio=ratio,
             tier=tiers[name],
             unit=condition.unit,
@@ -212,23 +219,25 @@ def _judge_quantity(
     half = (interval.high - interval.low) / 2
     needed = None
     shown = f"{claim.name} {observed:.4g} in [{interval.low:.4g}, {interval.high:.4g}]"
-    if interval.low > claim.value or (interval.high < claim.value and not claim.one_sided):
-        verdict, reason = "refuted", f"{shown} excludes the claimed {claim.value:.4g}"
+    too_large = interval.low > claim.value + claim.tolerance
+    too_small = interval.high < claim.value - claim.tolerance
+    if too_large or (too_small and not claim.one_sided):
+        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
     elif half > resolution:
         verdict = "inconclusive"
-        reason = f"{shown} is wider than ±{resolution:.2g}, too wide to tell from {claim.value:.4g}"
+        reason = f"{shown} is wider than ±{resolution:.2g}, too wide to tell from {claim}"
         if math.isfinite(half):
             needed = math.ceil(draws * (half / resolution) ** 2)
     else:
-        relation = "stays below" if claim.one_sided else "contains"
-        verdict, reason = "consistent", f"{shown} {relation} the claimed {claim.value:.4g}"
+        relation = "is below" if too_small else "meets" if claim.tolerance else "contains"
+        verdict, reason = "consistent", f"{shown} {relation} the claimed {claim}"
     return Verdict(
         **common,
         verdict=verdict,
         reason=_with_needed(reason, needed),
         draws=draws,
         outcomes={o.name.lower(): 0 for o in Outcome},
-        estimate=Estimate(claim.name, claim.value, observed, *interval),
+        estimate=Estimate(claim.name, claim.value, claim.tolerance, observed, *interval),
         draws_needed=needed,
     )
 
@@ -253,7 +262,7 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     trials = len(delta)
 
     margins = np.asarray(conclusion.value)
-    tightest = float(np.min(margins[holds] if holds.any() else margins))
+    tightest = _smallest(margins[holds] if holds.any() else margins)
     rate = None
     if trials:
         interval = clopper_pearson(certain_misses, trials, 1 - common["level"])
@@ -374,6 +383,12 @@ def _why_vacuous(
             f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})"
         )
     return "; ".join(reasons)
+
+
+def _smallest(margins: np.ndarray) -> float | None:
+    """The smallest margin that is known at all (a bound without limits has no midpoint)."""
+    known = np.asarray(margins)[np.isfinite(margins)]
+    return float(known.min()) if len(known) else None
 
 
 def _factor(ratio: float) -> str:

@@ -11,7 +11,6 @@ from theory import bounds, limits
 from theory.attacks import gradient_perturbations
 from theory.data import data_parameter, draw
 from theory.evidence import Margin, exceeds, margin, rounding_error
-from theory.kernels import inner_products
 from theory.networks import Params, frozen_readout, init, outputs, pre_activations
 from theory.parameters import Parameters, parameter
 from theory.training import descent_for_time, train
@@ -20,22 +19,42 @@ from theory.verification import Hypothesis, Statement
 SOURCE = "Kumano et al. 2024b"
 
 
+def largest_movement(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float
+) -> Float[Array, "q m"]:
+    """T|a_i|κ(z), the most that h_i(z) can move (`lazy.movement`)."""
+    return time * jnp.abs(params.a)[None, :] * limits.kappa(x, z)[:, None]
+
+
 def pre_activation_rounding(
-    params: Params, z: Float[Array, "q d"], steps: int
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
 ) -> Float[Array, "q m"]:
     """First-order bound on the rounding error of h_i(z) after `steps` updates of the weights.
 
-    Every update rounds each weight once, in either sense, and h sums d + 1 products.
+    Every update rounds each weight once, in either sense, and h sums d + 1 products. What the
+    gradients add, at most T|a_i|κ(z), went through sums over n samples and d coordinates.
     """
+    n, d = x.shape
     size = jnp.abs(z) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
-    return rounding_error(z.shape[1] + 4 + 2 * steps, size)
+    moved = largest_movement(params, x, z, time)
+    return rounding_error(d + 4 + 2 * steps, size) + rounding_error(n + d + 8, moved)
 
 
-def output_rounding(params: Params, z: Float[Array, "q d"], steps: int) -> Float[Array, " q"]:
+def output_rounding(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
+) -> Float[Array, " q"]:
     """First-order bound on the rounding error of f(z) after `steps` updates of the weights."""
     h = pre_activations(params, z)
-    carried = pre_activation_rounding(params, z, steps) @ jnp.abs(params.a)
+    carried = pre_activation_rounding(params, x, z, time, steps) @ jnp.abs(params.a)
     return carried + rounding_error(h.shape[1] + 2, jnp.abs(h) @ jnp.abs(params.a))
+
+
+def limit_rounding(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], time: float
+) -> Float[Array, " q"]:
+    """Bound on the rounding error of T·k(z), a sum over n samples and d coordinates."""
+    n, d = x.shape
+    return rounding_error(n + d + 8, time * limits.kappa(x, z))
 
 
 class MovementSetting(Parameters):
@@ -83,10 +102,10 @@ def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
     descent = descent_for_time(config.T, config.steps, config.momentum, loss=config.loss)
     result = train(network, start, x, y, descent, lambda params: pre_activations(params, z))
     before, path = pre_activations(start, z), result.trace
-    error = pre_activation_rounding(start, z, 1) + pre_activation_rounding(
-        result.params, z, config.steps
+    error = pre_activation_rounding(start, x, z, config.T, 1) + pre_activation_rounding(
+        result.params, x, z, config.T, config.steps
     )
-    limit = config.T * jnp.abs(start.a)[None, :] * limits.kappa(x, z)[:, None]
+    limit = largest_movement(start, x, z, config.T)
     sign_changed = jnp.any((path >= 0) != (before >= 0)[None], axis=0)
     smallest = jnp.minimum(jnp.abs(before), jnp.min(jnp.abs(path), axis=0))
     crossing = bounds.crossing_probability(bounds.crossing_ratio(x, z, config.m, config.T))
@@ -171,7 +190,8 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
     ).params
     limit = config.T * limits.signal(x, y, z, config.slope)
     deviation = jnp.abs(outputs(params, z, config.slope) - limit)
-    error = output_rounding(params, z, config.steps)
+    error = output_rounding(params, x, z, config.T, config.steps)
+    error = error + limit_rounding(x, z, config.T)
     s, s_lazy = bounds.exponents(config.delta, config.n)
     bound = bounds.output_bound(x, z, config.m, config.slope, config.T, s, s_lazy).total
     delta = bounds.output_bound_failure(config.n, s, s_lazy)
@@ -235,13 +255,12 @@ def _matching(key: Array, config: MatchingSetting) -> Matching:
         descent = descent_for_time(time, config.steps, config.momentum)
         params = train(network, params, x, y, descent).params
         limit = time * limits.signal(x, y, z, config.slope)
-        size = jnp.mean(jnp.abs(inner_products(x, z)), axis=0)
         bound = bounds.output_bound(x, z, config.m, config.slope, time, s, s_lazy)
         prediction = Prediction(
             outputs(params, z, config.slope),
-            output_rounding(params, z, config.steps),
+            output_rounding(params, x, z, time, config.steps),
             limit,
-            rounding_error(config.n + config.d + 8, time * size),
+            limit_rounding(x, z, time),
             bound,
         )
         return params, jax.tree.map(lambda part: part[0], prediction)

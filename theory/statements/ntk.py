@@ -15,6 +15,9 @@ from theory.training import descent_for_time, train
 from theory.verdict import Claim
 from theory.verification import Statement
 
+# Corrections of relative order m^(−1/2) bend the line: over a factor of 16 from m = 64, by 0.02.
+TOLERANCE = 0.05
+
 SOURCE_KERNEL = "Jacot et al. 2018, Theorem 1"
 SOURCE_DYNAMICS = "Lee et al. 2019, Theorem 2.1"
 
@@ -129,11 +132,12 @@ STATEMENTS = (
         kind="rate",
         title="the finite-width NTK approaches its limit like m^(−1/2)",
         says="‖Θ_m − Θ‖/‖Θ‖ = Θ(m^{−1/2}) at initialization, Θ_m the NTK of the hidden layer of a "
-        "network of width m. Two-sided: the fitted exponent must be −1/2.",
+        "network of width m. Two-sided: the fitted exponent must be −1/2, "
+        "within 0.05 for what finite widths bend it.",
         source=SOURCE_KERNEL,
         sample=_kernel_errors,
         quantity=lambda errors: errors,
-        claim=lambda config: Claim(-0.5, 0.15, name="exponent"),
+        claim=lambda config: Claim(-0.5, 0.15, name="exponent", tolerance=TOLERANCE),
         scales=lambda config: config.scales,
         config=KernelSetting(),
         draws={"quick": 400, "full": 5000},
@@ -145,11 +149,12 @@ STATEMENTS = (
         title="training approaches the infinite-width dynamics like m^(−1/2)",
         says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}) under the "
         "squared loss, f_∞ from the infinite-width NTK with the same initial outputs and the same "
-        "learning rate. Two-sided: the fitted exponent must be −1/2.",
+        "learning rate. Two-sided: the fitted exponent must be −1/2, "
+        "within 0.05 for what finite widths bend it.",
         source=SOURCE_DYNAMICS,
         sample=_dynamics_errors,
         quantity=lambda errors: errors,
-        claim=lambda config: Claim(-0.5, 0.15, name="exponent"),
+        claim=lambda config: Claim(-0.5, 0.15, name="exponent", tolerance=TOLERANCE),
         scales=lambda config: config.scales,
         config=TrainingSetting(widths=5),
         draws={"quick": 100, "full": 2000},

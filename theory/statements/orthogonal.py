@@ -17,6 +17,9 @@ from theory.verification import Hypothesis, Statement
 SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
 
 
+TRAINED_MARGIN = 10.0  # y_k f(x_k) ≥ 10, a loss of e^{−10}, before anything is said about t → ∞
+
+
 class DataSetting(Parameters):
     """Training points whose multipliers λ are computed in closed form."""
 
@@ -42,7 +45,7 @@ class TrainedSetting(DataSetting):
         1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
     )
     loss: str = parameter("exponential", "training loss", choices=("exponential", "logistic"))
-    steps: int = parameter(2000, "gradient steps on log L", low=2, even=True)
+    steps: int = parameter(2000, "gradient steps on log L, in four quarters", low=4, even=True)
     learning_rate: float = parameter(
         1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
     )
@@ -67,7 +70,8 @@ class Solved(NamedTuple):
 class Trained(NamedTuple):
     """A solved instance with a trained network beside it.
 
-    cone: how far inside the cone the trained weights are.  agreement: `Margin` over the queries.
+    cone: smallest depth inside the cone halfway, after three quarters and at the end of training.
+    agreement: `Margin` over the queries.
     """
 
     solved: Solved
@@ -90,7 +94,9 @@ def _sample_trained(key: Array, config: TrainedSetting) -> Trained:
     Queries are Gaussian: "at every z" is asked of points that know nothing of the data.
     The output is normalized by the training margin, v(z) = f(z)/min_k y_k f(x_k). Directions
     converge like 1/log t, so what is missing to the limit is about v_K − v_{K/2}; twice that is
-    taken as the error of v_K. It does not refer to the closed form that is being tested.
+    taken as the error of v_K. It does not refer to the closed form that is being tested. Where the
+    1/log t law does not show yet, that is |v_K − v_{K/2}| > ¾|v_{K/2} − v_{K/4}| (it would be ½),
+    or some training margin is below `TRAINED_MARGIN`, nothing is known of the limit: undecided.
     """
     key_data, key_z, key_init = jax.random.split(key, 3)
     x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0, p_max=config.p_max)
@@ -101,25 +107,29 @@ def _sample_trained(key: Array, config: TrainedSetting) -> Trained:
     network = fixed_signs(config.slope, config.scale * (x_span.shape[1] / x.shape[1]) ** 0.5)
     params = init(network, key_init, config.m, x_span.shape[1])
     rate = config.learning_rate / jnp.max(jnp.sum(x**2, axis=1))
-    descent = Descent(rate, config.steps // 2, config.loss, log_loss=True)
+    descent = Descent(rate, config.steps // 4, config.loss, log_loss=True)
 
-    def normalized(params: Any) -> Array:
-        training_margin = jnp.min(y * outputs(params, x_span, config.slope))
-        return outputs(params, z_span, config.slope) / training_margin
-
-    def go_on(params: Params, _: None) -> tuple[Params, Params]:
+    def quarter(params: Params, _: None) -> tuple[Params, Any]:
         params = train(network, params, x_span, y, descent).params
-        return params, params
+        training_margin = jnp.min(y * outputs(params, x_span, config.slope))
+        seen = (
+            training_margin,
+            outputs(params, z_span, config.slope) / training_margin,
+            max_margin.inside_cone(params, x_span, y),
+        )
+        return params, seen
 
-    _, halves = jax.lax.scan(go_on, params, length=2)  # compiled once, unlike two calls
-    half, full = (jax.tree.map(lambda part, i=i: part[i], halves) for i in (0, 1))
-    missing = 2 * jnp.abs(normalized(full) - normalized(half))
+    _, (training_margin, v, cone) = jax.lax.scan(quarter, params, length=4)
+    late, early = jnp.abs(v[3] - v[1]), jnp.abs(v[1] - v[0])
+    settling = jnp.linalg.norm(late) <= 0.75 * jnp.linalg.norm(early)
+    known = settling & (training_margin[3] > TRAINED_MARGIN) & (training_margin[1] > 0)
+    missing = jnp.where(known, 2 * late, jnp.inf)
 
     boundary = z @ solved.limit.normal
     size = jnp.linalg.norm(solved.limit.normal) * jnp.linalg.norm(z, axis=1)
     tied = jnp.abs(boundary) * x.shape[1] ** 0.5 <= config.tie * size
-    signed = jnp.where(tied, jnp.inf, jnp.sign(boundary) * normalized(full))
-    return Trained(solved, max_margin.inside_cone(full, x_span, y), margin(signed, missing).all())
+    signed = jnp.where(tied, jnp.inf, jnp.sign(boundary) * v[3])
+    return Trained(solved, jnp.min(cone[1:]), margin(signed, missing).all())
 
 
 def _root_mean_square(x: Array) -> Array:
@@ -172,7 +182,7 @@ def _within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit
 NEAR_ORTHOGONALITY = "γ³R_min⁴/(3nR_max²) ≥ p_max"
 KKT = "λ > 0 and y_k⟨u₊, x_k⟩ > 0 > y_k⟨u₋, x_k⟩: the closed form is a KKT point"
 GLOBAL = "2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the global max margin"
-REACHED = "a_i y_k⟨w_i, x_k⟩ > 0 for all i, k at the end of training: inside the convex cone"
+REACHED = "a_i y_k⟨w_i, x_k⟩ > 0 for all i, k over the second half of training: inside the cone"
 
 
 def _of_data(check: Any) -> Any:
@@ -207,9 +217,11 @@ STATEMENTS = (
         id="orthogonal.decision-boundary-certified",
         kind="deterministic",
         title="the same boundary, from a certificate instead of near-orthogonality",
-        says="If the closed form λ = H⁻¹(2·1) is a KKT point and training has entered the cone "
-        "a_i y_k⟨w_i, x_k⟩ > 0, then sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩: inside the cone "
-        "the problem is convex. Near-orthogonality is measured beside it.",
+        says="If the closed form λ = H⁻¹(2·1) is a KKT point and training stays in the cone "
+        "a_i y_k⟨w_i, x_k⟩ > 0 from some time on, then sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩: "
+        "inside the cone the problem is convex. Checked: the cone over the second half of "
+        "training, which does not prove that training never leaves it. "
+        "Near-orthogonality is measured beside it.",
         source="ours, from Frei et al. 2023",
         sample=_sample_trained,
         hypotheses={
