@@ -1,5 +1,6 @@
 """The command, run in this process: output, exit status, and one clear line for bad input."""
 
+import dataclasses
 import json
 import re
 
@@ -110,7 +111,7 @@ def test_the_printed_variance_is_refuted_without_failing_the_command(capsys):
 def test_a_refuted_statement_that_is_no_erratum_fails_the_command(capsys, monkeypatch):
     statement = REGISTRY["separability.variance-as-printed"]
     monkeypatch.setattr(
-        runs, "select", lambda names: (__import__("dataclasses").replace(statement, erratum=None),)
+        runs, "select", lambda names: (dataclasses.replace(statement, erratum=None),)
     )
     status, out, _ = run(capsys, "verify", "--data", "sphere", "--draws", "40000")
     assert status == 1

@@ -302,7 +302,9 @@ def test_poisson_binomial_tail_is_the_sum_over_all_outcomes(probabilities, failu
         if sum(world) >= failures
     )
     # Sums of positive terms on both sides: at most 64·7 roundings, relative.
-    assert poisson_binomial_tail(failures, probabilities) == pytest.approx(brute, rel=500 * EPS, abs=0)
+    assert poisson_binomial_tail(failures, probabilities) == pytest.approx(
+        brute, rel=500 * EPS, abs=0
+    )
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.3, 0.99])

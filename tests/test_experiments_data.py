@@ -84,5 +84,5 @@ def test_files_that_are_no_archive(tmp_path):
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="data must be one of .*digits.*got 'mnist'"):
+    with pytest.raises(ValueError, match=r"data must be one of .*digits.*got 'mnist'"):
         data.load("mnist")

@@ -4,11 +4,13 @@ import dataclasses
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from theory import REGISTRY, Claim, Dataset, Margin, verify
-from theory.statements import orthogonal, select, separability
+from theory.data import Sample
+from theory.statements import lazy, orthogonal, select, separability
 from theory.verdict import Evidence, judge
 from theory.verification import evaluate
 
@@ -204,6 +206,32 @@ def test_narrow_networks_trained_long_are_beyond_the_theorem():
     assert "margin of f fails in 32 of 32 draws by a factor of" in verdict.reason
 
 
+def test_equality_on_parallel_data_is_undecided_and_no_counterexample(monkeypatch):
+    """1000 copies of one sample: |h(T) − h(0)| = T|a|κ exactly, up to the rounding of the sums."""
+
+    def copies(key, source, n, d, **options):
+        return Sample(jnp.ones((n, 1)), jnp.ones(n), jnp.ones((8, 1)), jnp.ones(8))
+
+    monkeypatch.setattr(lazy, "draw", copies)
+    statement = dataclasses.replace(REGISTRY["lazy.movement"])
+    config = dataclasses.replace(statement.config, n=1000, d=1, T=40.0, steps=1, loss="identity")
+    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    assert verdict.outcomes["miss"] == 0
+    assert verdict.outcomes["undecided"] == 16
+    assert verdict.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": 20}, {"steps": 200, "learning_rate": 0.01, "scale": 10.0}]
+)
+def test_training_that_stopped_too_early_says_nothing_about_infinite_time(change):
+    statement = REGISTRY["orthogonal.decision-boundary"]
+    config = dataclasses.replace(statement.config, **change)
+    verdict = verify(statement, key=jax.random.key(1), draws=16, config=config)
+    assert verdict.outcomes["undecided"] == 16
+    assert verdict.verdict == "inconclusive"
+
+
 def test_ntk_training_dynamics_by_both_predictors():
     statement = REGISTRY["ntk.training-dynamics"]
     config = dataclasses.replace(statement.config, m_min=8, widths=5, steps=400)
@@ -254,5 +282,5 @@ def test_select():
         i for i in REGISTRY if i[:4] == "lazy"
     ]
     assert len(select()) == len(REGISTRY)
-    with pytest.raises(ValueError, match="got 'lazy.nothing'"):
+    with pytest.raises(ValueError, match=r"got 'lazy\.nothing'"):
         select(["lazy.nothing"])

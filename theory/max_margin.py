@@ -84,8 +84,8 @@ def max_margin_limit(x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
     gram = x @ x.T
     system = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope) * gram
     multipliers = jnp.linalg.solve(system, jnp.full(len(x), 2.0, x.dtype))
-    # Forward error of a backward-stable solve: ‖H⁻¹‖·(rounding of H and of the elimination)·‖λ‖. The
-    # computed σ_min(H) is as uncertain as H: it may be twice the true one, or say nothing at all.
+    # Forward error of a backward-stable solve: ‖H⁻¹‖·(rounding of H and of the elimination)·‖λ‖.
+    # The computed σ_min(H) is as uncertain as H: it may be twice the true one, or say nothing.
     eps = jnp.finfo(x.dtype).eps
     backward = (x.shape[1] + 3 * len(x)) * eps * jnp.linalg.norm(jnp.abs(x) @ jnp.abs(x).T)
     smallest = jnp.min(jnp.linalg.svd(system, compute_uv=False))
