@@ -114,31 +114,30 @@ def _conclusion(verdict: Verdict) -> str:
         text += f"\n{verdict.outcomes['beyond']:,} beyond"
     if verdict.outcomes["undecided"]:
         text += f"\n{verdict.outcomes['undecided']:,} undecided"
-    return text
+    return f"{text}\nmargin {_number(verdict.tightest_margin)}"
 
 
 def _measured(verdict: Verdict) -> str:
     if verdict.estimate is not None:
         low, high = _number(verdict.estimate.low), _number(verdict.estimate.high)
-        return f"{_number(verdict.estimate.observed)}\nin [{low}, {high}]"
+        return f"measured:\n{_number(verdict.estimate.observed)} [{low}, {high}]"
     rate = verdict.failure_rate
     if rate is None:
         return "not tested"
     limits = f"[{_number(rate.low)}, {_number(rate.high)}]"
     allowed = "never" if verdict.kind == "deterministic" else f"≤ {_number(rate.allowed)}"
-    return f"{_number(rate.observed)} in {limits}\nallowed: {allowed}"
+    return f"{_number(rate.observed)} {limits}\nallowed: {allowed}"
 
 
 def verify_table(results: Sequence[Result]) -> Group:
     """The table of `verify`, the reasons behind every verdict that is not plain, and a summary."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 1, 0))
-    table.add_column("Statement\nsource", min_width=38)
-    table.add_column("Tested on", no_wrap=True)
-    table.add_column("Hypotheses met", max_width=28)
-    table.add_column("Conclusion\nheld")
-    table.add_column("Failure rate\n[confidence limits]", no_wrap=True)
-    table.add_column("Tightest\nmargin")
-    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Statement\nsource", min_width=28, overflow="fold")
+    table.add_column("Tested on", min_width=12)
+    table.add_column("Hypotheses met", min_width=14, max_width=26)
+    table.add_column("Conclusion held,\ntightest margin", min_width=10)
+    table.add_column("Failure rate\n[confidence limits]", min_width=10)
+    table.add_column("Verdict", no_wrap=True, min_width=13)
     for result in results:
         verdict, statement = result.verdict, result.run.statement
         label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
@@ -150,7 +149,6 @@ def verify_table(results: Sequence[Result]) -> Group:
             _hypotheses(verdict),
             _conclusion(verdict),
             _measured(verdict),
-            _number(verdict.tightest_margin),
             label,
         )
     parts: list[Any] = [table]
@@ -175,11 +173,10 @@ def verify_table(results: Sequence[Result]) -> Group:
             parts.append(line.append(f": {meaning}", style="dim"))
     if results:
         level = results[0].verdict.level
-        seconds = sum(result.seconds for result in results)
         parts.append(
             Text(
                 f"Confidence limits at {100 * (1 - level):.4g} % each, {level:.2g} the false-alarm "
-                f"rate of each statement. Seed {results[0].seed}, {seconds:.0f} s.",
+                f"rate of each statement. Seed {results[0].seed}.",
                 style="dim",
             )
         )

@@ -1,6 +1,5 @@
 """Which statements a command runs, on which data, with which parameters; and running them."""
 
-import concurrent.futures
 import dataclasses
 import time
 import zlib
@@ -132,20 +131,14 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def execute(runs: Iterable[Run], *, seed: int, level: float) -> Iterator[Result]:
-    """Results in the order of the runs; `level` is the false-alarm rate of each.
+    """Runs one after another; `level` is the false-alarm rate of each.
 
-    Two run at a time: most of a short run is compilation, which keeps one core busy. A statement's
-    draws depend on the seed and its identifier, not on what runs beside it.
+    A statement's draws depend on the seed and its identifier, not on what runs beside it. Runs do
+    not overlap: two computations at once have been seen to block each other for good on JAX's CPU
+    thread pool.
     """
-
-    def result(run: Run) -> Result:
+    for run in runs:
         start = time.perf_counter()
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
         verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
-        return Result(run, verdict, seed, time.perf_counter() - start)
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        try:
-            yield from pool.map(result, runs)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield Result(run, verdict, seed, time.perf_counter() - start)

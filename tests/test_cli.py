@@ -124,7 +124,7 @@ def test_the_table_says_it_all(capsys):
     assert err == ""  # no terminal, no progress bar
     for text in (
         "orthogonal.multiplier-range", "Kumano et al. 2024a", "near-orthogonal", "n=8 d=64",
-        "64 draws", "near-orthogonality 64/64", "64/64", "0 in [0,", "never", "consistent",
+        "64 draws", "near-orthogonality", "64/64", "0 [0,", "never", "consistent",
         "Seed 0", "float64",
     ):  # fmt: skip
         assert text in out, text

@@ -108,6 +108,12 @@ AT_MOST = Claim(-0.5, 0.1, one_sided=True)
         ("refuted", RATE, power_law(-0.4, 0.2), SCALES),
         ("consistent", AT_MOST, power_law(-0.6, 0.2), SCALES),
         ("refuted", AT_MOST, power_law(-0.4, 0.2), SCALES),
+        ("consistent", Claim(-0.5, 0.1, tolerance=0.15), power_law(-0.6, 0.2), SCALES),
+        ("consistent", Claim(-0.5, 0.1, tolerance=0.15), power_law(-0.4, 0.2), SCALES),
+        ("refuted", Claim(-0.5, 0.1, tolerance=0.05), power_law(-0.6, 0.2), SCALES),
+        ("refuted", Claim(-0.5, 0.1, tolerance=0.05), power_law(-0.4, 0.2), SCALES),
+        ("consistent", Claim(2.0, 0.1, tolerance=0.1), plus_minus(2.1, 0.1, 100), None),
+        ("refuted", Claim(2.0, 0.1, tolerance=0.05), plus_minus(1.9, 0.1, 100), None),
         ("inconclusive", RATE, power_law(-0.5, 2.0), SCALES),
         ("inconclusive", RATE, power_law(-0.5, 0.2, draws=1), SCALES),
     ],
@@ -115,7 +121,7 @@ AT_MOST = Claim(-0.5, 0.1, one_sided=True)
 def test_verdicts_about_quantities(verdict, claim, quantity, scales):
     result = quantified(quantity, claim, scales)
     assert result.verdict == verdict
-    assert result.estimate.claimed == claim.value
+    assert (result.estimate.claimed, result.estimate.tolerance) == (claim.value, claim.tolerance)
     assert result.estimate.low <= result.estimate.observed <= result.estimate.high
     assert set(result.outcomes.values()) == {0}
 
@@ -189,6 +195,16 @@ def test_conditions_are_summarized():
         "unit": "m",
     }
     assert set(result.hypotheses) == {"wide"}
+
+
+def test_tightest_margins_are_those_that_are_known():
+    partly = Margin(np.array([np.nan, 3.0, 2.0]), np.ones(3), np.full(3, np.nan))
+    unknown = Margin(np.full(3, np.nan), np.full(3, np.inf), np.full(3, np.nan))
+    result = judged(partly, wide=unknown)
+    assert result.tightest_margin == 2.0
+    assert result.hypotheses["wide"].tightest_margin is None
+    assert result.hypotheses["wide"].met == result.hypotheses["wide"].failed == 0
+    assert judged(unknown).tightest_margin is None
 
 
 def test_measured_conditions_decide_nothing():

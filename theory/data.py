@@ -90,9 +90,8 @@ def near_orthogonal(
     off_diagonal = (raw + raw.T) / jnp.maximum(jnp.max(jnp.abs(raw)), jnp.finfo(raw.dtype).tiny)
     gram = radius**2 * jnp.eye(n) + p_max * off_diagonal
     basis, triangle = jnp.linalg.qr(jax.random.normal(key_rotation, (d, n)))
-    basis = (
-        basis * jnp.sign(jnp.diagonal(triangle))[None, :]
-    )  # or Householder's signs bias the rotation
+    # The signs of Householder's method would bias the rotation.
+    basis = basis * jnp.sign(jnp.diagonal(triangle))[None, :]
     return jnp.linalg.cholesky(gram) @ basis.T
 
 
