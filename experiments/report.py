@@ -132,12 +132,12 @@ def _measured(verdict: Verdict) -> str:
 def verify_table(results: Sequence[Result]) -> Group:
     """The table of `verify`, the reasons behind every verdict that is not plain, and a summary."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 1, 0))
-    table.add_column("Statement\nsource", min_width=28, overflow="fold")
-    table.add_column("Tested on", min_width=12)
-    table.add_column("Hypotheses met", min_width=14, max_width=26)
-    table.add_column("Conclusion held,\ntightest margin", min_width=10)
-    table.add_column("Failure rate\n[confidence limits]", min_width=10)
-    table.add_column("Verdict", no_wrap=True, min_width=13)
+    table.add_column("Statement\nsource", overflow="fold")
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Tested on", overflow="fold")
+    table.add_column("Hypotheses met", max_width=26, overflow="fold")
+    table.add_column("Conclusion held,\ntightest margin", overflow="fold")
+    table.add_column("Failure rate\n[confidence limits]", overflow="fold")
     for result in results:
         verdict, statement = result.verdict, result.run.statement
         label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
@@ -145,11 +145,11 @@ def verify_table(results: Sequence[Result]) -> Group:
             label.append("\nknown erratum", style="dim")
         table.add_row(
             Text(statement.id, style="bold").append(f"\n{statement.source}", style="not bold dim"),
+            label,
             _tested(result),
             _hypotheses(verdict),
             _conclusion(verdict),
             _measured(verdict),
-            label,
         )
     parts: list[Any] = [table]
     notes = [r for r in results if r.verdict.verdict != "consistent"]

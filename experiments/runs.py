@@ -17,7 +17,10 @@ PRESETS = ("quick", "full")
 # hypotheses hold where they can. Near-orthogonality and the KKT certificate cannot, on 64 pixels.
 ON_DIGITS: dict[str, dict[str, Any]] = {
     "separability.initialization": {"n": 300, "m": 24},
+    "separability.initialization-margin": {"n": 300, "m": 48},
     "orthogonal.decision-boundary": {},
+    "orthogonal.decision-boundary-certified": {},
+    "orthogonal.multiplier-range": {},
     "lazy.movement": {},
     "lazy.activation-stability": {},
     "lazy.dynamics": {},
