@@ -328,4 +328,4 @@ def learning_table(
 def console(**options: Any) -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
     probe = Console(**options)
-    return probe if probe.is_terminal else Console(width=144, highlight=False, **options)
+    return probe if probe.is_terminal else Console(width=150, highlight=False, **options)
