@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
+MAX_SEED = 2**32 - 1  # what a key takes in either precision
 
 
 class Parser(argparse.ArgumentParser):
@@ -125,8 +126,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from experiments import environment, report, runs
+    from theory._validation import check_integer
 
     environment.configure(arguments.precision)
+    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     settings = {}
     for text in arguments.settings:
         name, equals, value = text.partition("=")
@@ -173,6 +176,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
 
     environment.configure(arguments.precision)
+    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     draws = check_integer("draws", arguments.draws)
     settings = {
         name.removeprefix("setting_"): value
@@ -248,6 +252,8 @@ def _writable(directory: str | None) -> pathlib.Path | None:
     if directory is None:
         return None
     path = pathlib.Path(directory)
+    if not directory:
+        raise ValueError("--out must be a directory that can be written, got ''")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

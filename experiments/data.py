@@ -60,7 +60,7 @@ def load_npz(file: str) -> Dataset:
     path = pathlib.Path(file)
     name = f"npz:{file}"
     if not path.is_file():
-        raise ValueError(f"data {name}: there is no such file")
+        raise ValueError(f"data {name}: there is no file of this name")
     try:
         # NumPy leaves a file that it cannot read open if it opened it.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:

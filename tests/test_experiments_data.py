@@ -79,7 +79,7 @@ def test_files_that_are_no_archive(tmp_path):
     np.save(tmp_path / "single.npy", GOOD_X)
     with pytest.raises(ValueError, match="not a readable NumPy archive"):
         data.load(f"npz:{tmp_path}/single.npy")
-    with pytest.raises(ValueError, match="there is no such file"):
+    with pytest.raises(ValueError, match="there is no file of this name"):
         data.load(f"npz:{tmp_path}")
 
 

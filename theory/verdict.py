@@ -46,7 +46,7 @@ class Claim:
 
     Attributes:
       value: the claimed mean (kind "moment") or exponent of a power law (kind "rate").
-      resolution: half-width that the confidence interval must reach before "consistent" is said;
+      resolution: half-width that the confidence interval must reach before anything is said;
         absolute for exponents and for a mean claimed to be 0, relative to |value| for other means.
       one_sided: whether the claim is "at most value" rather than "equal to value".
       name: what the value is called, for reports.
@@ -221,13 +221,13 @@ def _judge_quantity(
     shown = f"{claim.name} {observed:.4g} in [{interval.low:.4g}, {interval.high:.4g}]"
     too_large = interval.low > claim.value + claim.tolerance
     too_small = interval.high < claim.value - claim.tolerance
-    if too_large or (too_small and not claim.one_sided):
-        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
-    elif half > resolution:
+    if half > resolution:  # first: the limit theorems behind the interval need the draws, too
         verdict = "inconclusive"
         reason = f"{shown} is wider than ±{resolution:.2g}, too wide to tell from {claim}"
         if math.isfinite(half):
             needed = math.ceil(draws * (half / resolution) ** 2)
+    elif too_large or (too_small and not claim.one_sided):
+        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
     else:
         relation = "is below" if too_small else "meets" if claim.tolerance else "contains"
         verdict, reason = "consistent", f"{shown} {relation} the claimed {claim}"

@@ -182,8 +182,8 @@ STATEMENTS = (
         id="separability.variance-as-printed",
         kind="moment",
         title="Var S = 5/(4m) + 1/d + 2/(md), as printed",
-        says="The variance of aᵀWWᵀD_x a is 5/(4m) + 1/d + 2/(md). Known to be misprinted: see "
-        "separability.variance.",
+        says="The variance of aᵀWWᵀD_x a is 5/(4m) + 1/d + 2/(md). Known to be misprinted for "
+        "m > 1: see separability.variance.",
         source=f"{SOURCE}, eq. 9",
         sample=_sample_pair,
         quantity=_half_squared_difference,
