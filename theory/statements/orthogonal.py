@@ -45,7 +45,7 @@ class TrainedSetting(DataSetting):
         1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
     )
     loss: str = parameter("exponential", "training loss", choices=("exponential", "logistic"))
-    steps: int = parameter(2000, "gradient steps on log L, in four quarters", low=4, even=True)
+    steps: int = parameter(2000, "gradient steps on log L, down to a multiple of four", low=4)
     learning_rate: float = parameter(
         1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
     )
