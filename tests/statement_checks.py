@@ -1,0 +1,71 @@
+"""What the tests of every statement share: evidence, verdicts, and false variants of a statement.
+
+False-alarm rate of each test file: every verdict in them is reached at LEVEL by a true statement,
+with seeds fixed once and for all.
+"""
+
+import functools
+
+import jax
+import numpy as np
+
+from theory import REGISTRY, Margin
+from theory.verdict import Evidence, Verdict, judge
+from theory.verification import evaluate
+
+LEVEL = 1e-3
+
+
+@functools.cache
+def evidence_of(id: str, draws: int) -> Evidence:
+    """The evidence of a registered statement at its default configuration, computed once."""
+    return evaluate(REGISTRY[id], jax.random.key(7), draws)
+
+
+def verdict_of(id: str, evidence: Evidence, claim=None) -> Verdict:
+    """The verdict on a registered statement from any evidence, against its own or another claim."""
+    statement = REGISTRY[id]
+    if claim is None and statement.claim is not None:
+        claim = statement.claim(statement.config)
+    scales = np.asarray(statement.scales(statement.config), float) if statement.scales else None
+    return judge(
+        id, statement.kind, evidence, tiers=statement.tiers, claim=claim, scales=scales, level=LEVEL
+    )
+
+
+def check_default(id: str, draws: int) -> None:
+    """At its defaults a statement is consistent, or refuted if it is a known erratum."""
+    verdict = verdict_of(id, evidence_of(id, draws))
+    expected = "refuted" if REGISTRY[id].erratum else "consistent"
+    assert verdict.verdict == expected, str(verdict)
+    assert all(summary.met > 0 for summary in verdict.hypotheses.values())
+
+
+def with_conclusion(evidence: Evidence, value) -> Evidence:
+    """The same evidence with other margins of the conclusion."""
+    old = evidence.conclusion
+    assert old is not None
+    return evidence._replace(conclusion=Margin(value, old.error, old.ratio, old.unit))
+
+
+def with_left_side(factor: float):
+    """The statement "factor·left > right" where the true one is "left > right"."""
+
+    def change(evidence: Evidence) -> Evidence:
+        margin = evidence.conclusion
+        assert margin is not None
+        right = margin.value / (margin.ratio - 1)
+        return with_conclusion(evidence, (factor * margin.ratio - 1) * right)
+
+    return change
+
+
+def negated(evidence: Evidence) -> Evidence:
+    """The statement with the opposite conclusion."""
+    assert evidence.conclusion is not None
+    return with_conclusion(evidence, -evidence.conclusion.value)
+
+
+def with_allowed(factor: float):
+    """The statement with another failure probability."""
+    return lambda evidence: evidence._replace(allowed=evidence.allowed * factor)

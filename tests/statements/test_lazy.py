@@ -1,0 +1,116 @@
+"""Family lazy: right on its default data, and able to fail."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from statement_checks import (
+    check_default,
+    evidence_of,
+    negated,
+    verdict_of,
+    with_conclusion,
+    with_left_side,
+)
+
+from theory import REGISTRY, Dataset, verify
+from theory.data import Sample
+from theory.statements.lazy import dynamics
+
+DRAWS = {
+    "lazy.movement": 32,
+    "lazy.activation-stability": 64,
+    "lazy.dynamics": 64,
+    "lazy.prediction-matching": 32,
+}
+
+
+@pytest.mark.parametrize("id", list(DRAWS))
+def test_the_default_run_tests_the_statement(id):
+    check_default(id, DRAWS[id])
+
+
+FALSE_VARIANTS = {
+    "lazy.activation-stability": with_left_side(0.1),  # a tenth of the bound
+    "lazy.dynamics": with_left_side(0.01),
+    "lazy.prediction-matching": negated,  # sgn f = −sgn g
+}
+
+
+@pytest.mark.parametrize("id", list(FALSE_VARIANTS))
+def test_a_false_variant_is_refuted(id):
+    verdict = verdict_of(id, FALSE_VARIANTS[id](evidence_of(id, DRAWS[id])))
+    assert verdict.verdict == "refuted", str(verdict)
+
+
+BROKEN = {"lazy.movement"}  # by the test that follows
+
+
+def test_movement_with_a_quarter_of_the_bound_is_refuted():
+    # The margin is 1 − the largest ratio, so a quarter of the bound makes it 1 − 4·ratio.
+    evidence = evidence_of("lazy.movement", DRAWS["lazy.movement"])
+    value = 1 - 4 * (1 - evidence.conclusion.value)
+    assert verdict_of("lazy.movement", with_conclusion(evidence, value)).verdict == "refuted"
+
+
+def test_the_smallest_bound_not_refuted_is_within_reach_of_the_true_one():
+    # Tightness: the bounds are not so loose that any constant would pass.
+    ratios = {
+        id: evidence_of(id, DRAWS[id]).conclusion.ratio for id in ("lazy.movement", "lazy.dynamics")
+    }
+    assert ratios["lazy.movement"].min() < 4
+    assert ratios["lazy.dynamics"].min() < 100
+
+
+def test_narrow_networks_trained_long_are_beyond_the_theorem():
+    """A small version of the published scale: T = 100 at m = 20."""
+    statement = REGISTRY["lazy.prediction-matching"]
+    config = dataclasses.replace(statement.config, m=20, T_f=100.0, T_g=100.0)
+    verdict = verify(statement, key=jax.random.key(0), draws=32, config=config)
+    assert verdict.verdict == "vacuous"
+    assert verdict.outcomes["beyond"] > 16
+    assert verdict.measured["f against lazy error"].ratio[1] < 1
+    assert "margin of f fails in 32 of 32 draws by a factor of" in verdict.reason
+
+
+def test_equality_on_parallel_data_is_undecided_and_no_counterexample(monkeypatch):
+    """1000 copies of one sample: |h(T) − h(0)| = T|a|κ exactly, up to the rounding of the sums."""
+
+    def copies(key, source, n, d, **options):
+        return Sample(jnp.ones((n, 1)), jnp.ones(n), jnp.ones((8, 1)), jnp.ones(8))
+
+    monkeypatch.setattr(dynamics, "draw", copies)
+    statement = dataclasses.replace(REGISTRY["lazy.movement"])
+    config = dataclasses.replace(statement.config, n=1000, d=1, T=40.0, steps=1, loss="identity")
+    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    assert verdict.outcomes["miss"] == 0
+    assert verdict.outcomes["undecided"] == 16
+    assert verdict.verdict == "inconclusive"
+
+
+def test_statements_accept_given_data():
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(60) % 2 == 0, 1.0, -1.0)
+    data = Dataset("mine", rng.normal(size=(60, 4)) + y[:, None], y)
+    statement = REGISTRY["lazy.movement"]
+    config = dataclasses.replace(statement.config, data=data, d=4)
+    assert verify(statement, key=jax.random.key(0), draws=32, config=config).verdict == "consistent"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"m": 0}, "m must be an integer ≥ 1, got 0"),
+        ({"n": 0}, "n must be an integer ≥ 1, got 0"),
+        ({"slope": 1.0}, r"slope must be a finite number in \[0, 1\), got 1.0"),
+        ({"T": float("nan")}, "T must be a finite number"),
+        ({"loss": "hinge"}, "loss must be one of identity, logistic"),
+        ({"data": "mnist"}, "data must be one of"),
+        ({"momentum": -0.1}, r"momentum must be a finite number in \[0, 1\)"),
+    ],
+)
+def test_bad_parameters_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(REGISTRY["lazy.movement"].config, **change)

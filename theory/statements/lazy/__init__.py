@@ -1,0 +1,5 @@
+"""Family C, K24b: wide two-layer networks with frozen readout, lazy training and perturbations."""
+
+from theory.statements.lazy import dynamics
+
+STATEMENTS = dynamics.STATEMENTS

@@ -1,0 +1,5 @@
+"""Family B, K24a on F23: leaky networks with fixed readout signs, trained to infinite time."""
+
+from theory.statements.orthogonal import boundary
+
+STATEMENTS = boundary.STATEMENTS
