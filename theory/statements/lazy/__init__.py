@@ -1,5 +1,5 @@
 """Family C, K24b: wide two-layer networks with frozen readout, lazy training and perturbations."""
 
-from theory.statements.lazy import dynamics, movement
+from theory.statements.lazy import dynamics, matching, movement
 
-STATEMENTS = movement.STATEMENTS + dynamics.STATEMENTS
+STATEMENTS = movement.STATEMENTS + dynamics.STATEMENTS + matching.STATEMENTS
