@@ -180,7 +180,7 @@ def test_float32_is_enough_for_what_float32_can_tell(key):
     [
         (
             {"kind": "certain"},
-            "kind must be one of deterministic, moment, probabilistic, rate; got 'certain'",
+            "kind must be one of decay, deterministic, empirical, moment, .*; got 'certain'",
         ),
         ({"conclusion": None}, "conclusion must be given for a deterministic statement, got None"),
         ({"kind": "probabilistic"}, "failure_probability must be given for a probabilistic"),

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from theory.evidence import Margin, Outcome
-from theory.verdict import Claim, Evidence, draws_for_power, judge
+from theory.judgement import draws_for_power, judge
+from theory.verdict import Claim, Evidence
 
 SCALES = 2.0 ** np.arange(4, 10)
 
@@ -83,7 +84,7 @@ def power_law(exponent, noise, draws=40):
 
 EQUAL = Claim(2.0, 0.1)  # resolution 0.1·2
 RATE = Claim(-0.5, 0.1)
-AT_MOST = Claim(-0.5, 0.1, one_sided=True)
+AT_MOST = Claim(-0.5, 0.1, side="at most")
 
 
 @pytest.mark.parametrize(
@@ -95,8 +96,8 @@ AT_MOST = Claim(-0.5, 0.1, one_sided=True)
         ("refuted", EQUAL, plus_minus(1.9, 0.1, 100), None),
         ("inconclusive", EQUAL, plus_minus(2.1, 1.0, 100), None),
         ("inconclusive", EQUAL, np.array([2.0]), None),
-        ("consistent", Claim(2.0, 0.1, one_sided=True), plus_minus(1.9, 0.1, 100), None),
-        ("refuted", Claim(2.0, 0.1, one_sided=True), plus_minus(2.1, 0.1, 100), None),
+        ("consistent", Claim(2.0, 0.1, side="at most"), plus_minus(1.9, 0.1, 100), None),
+        ("refuted", Claim(2.0, 0.1, side="at most"), plus_minus(2.1, 0.1, 100), None),
         ("consistent", Claim(-2.0, 0.1), plus_minus(-2.01, 0.1, 100), None),
         ("consistent", Claim(0.0, 0.1), plus_minus(0.01, 0.1, 100), None),  # absolute resolution
         ("inconclusive", Claim(0.0, 0.1), plus_minus(0.01, 1.0, 100), None),
@@ -121,8 +122,9 @@ AT_MOST = Claim(-0.5, 0.1, one_sided=True)
 def test_verdicts_about_quantities(verdict, claim, quantity, scales):
     result = quantified(quantity, claim, scales)
     assert result.verdict == verdict
-    assert (result.estimate.claimed, result.estimate.tolerance) == (claim.value, claim.tolerance)
-    assert result.estimate.low <= result.estimate.observed <= result.estimate.high
+    (estimate,) = result.estimates
+    assert (estimate.claimed, estimate.tolerance) == (claim.value, claim.tolerance)
+    assert estimate.low <= estimate.observed <= estimate.high
     assert set(result.outcomes.values()) == {0}
 
 
