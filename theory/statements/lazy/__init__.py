@@ -1,5 +1,7 @@
 """Family C, K24b: wide two-layer networks with frozen readout, lazy training and perturbations."""
 
-from theory.statements.lazy import dynamics, matching, movement
+from theory.statements.lazy import dynamics, matching, movement, perturbation
 
-STATEMENTS = movement.STATEMENTS + dynamics.STATEMENTS + matching.STATEMENTS
+STATEMENTS = (
+    movement.STATEMENTS + dynamics.STATEMENTS + perturbation.STATEMENTS + matching.STATEMENTS
+)

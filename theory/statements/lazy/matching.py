@@ -24,8 +24,8 @@ class MatchingSetting(Parameters):
     data: Any = data_parameter("separated-gaussian", "law of x and z")
     n: int = parameter(40, "training points", low=1)
     d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(2000, "width of both networks", low=1)
-    slope: float = parameter(0.8, "slope γ", low=0, high=1, open_high=True)
+    m: int = parameter(1000, "width of both networks", low=1)
+    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
     T_f: float = parameter(
         2.0, "training time of f", unit="learning rate × steps", low=0, open_low=True
     )
@@ -50,6 +50,7 @@ class MatchingSetting(Parameters):
 class LogisticMatchingSetting(MatchingSetting):
     """The same under any loss."""
 
+    m: int = parameter(2000, "width of both networks", low=1)
     loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
 
 
@@ -234,7 +235,7 @@ STATEMENTS = (
         hypotheses={"margin of g": Hypothesis(_exceeds_bound("g"), "T_g|k_g(z)| > B_g(z)")},
         measured=_parts("g"),
         conclusion=_own_sign("g"),
-#        cases=_SCENARIO_B,
+        cases=_SCENARIO_B,
         **_COMMON,
     ),
     Statement(
@@ -263,7 +264,7 @@ STATEMENTS = (
         hypotheses=_matching_hypotheses("data", "T_{0}k_{0}(z)", "B_{0}(z)"),
         measured=_parts("f"),
         conclusion=_signs_match,
-#        cases=_SCENARIO_B,
+        cases=_SCENARIO_B,
         **_COMMON,
     ),
     Statement(
