@@ -19,6 +19,7 @@ from theory.verdict import Claim
 from theory.verification import Statement
 
 SOURCE = "Kumano et al. 2024b"
+RATE_TOLERANCE = 0.02  # relative corrections of order r ≤ 0.1 at the smallest width
 
 
 class MovementSetting(Parameters):
@@ -126,7 +127,7 @@ class ActivationSetting(Parameters):
     slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
     T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(5, "gradient steps", low=1)
-    neurons: int = parameter(1000, "neurons looked at in each network", low=1)
+    neurons: int = parameter(500, "neurons looked at in each network", low=1)
     queries: int = parameter(16, "query points", low=1)
     m_min: int = parameter(10_000, "smallest width", low=1)
     widths: int = parameter(5, "number of widths, each four times the one before", low=5)
@@ -196,6 +197,22 @@ STATEMENTS = (
         conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
         failure_probability=lambda i: i.delta,
         config=StabilitySetting(),
+        draws={"quick": 100, "full": 2000},
+        data=True,
+    ),
+    Statement(
+        id="lazy.activation-rate",
+        kind="rate",
+        title="the share of neurons that change their activation falls like m^(−1/2)",
+        says="E(share of neurons with sgn h_i(z; T) ≠ sgn h_i(z; 0)) = Θ(m^{−1/2}) at fixed T, "
+        "identity loss: the rate behind \"most neurons keep their activation if "
+        "m ≥ Õ(d²(T_f + T_g)²)\". Two-sided, as derived.",
+        source=SOURCE,
+        sample=_changed_shares,
+        quantity=lambda shares: shares,
+        claim=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),
+        scales=lambda config: config.scales,
+        config=ActivationSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
