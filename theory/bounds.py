@@ -80,8 +80,8 @@ def normal_quantile(s: float) -> float:
 def weighted_deviation(root: float | Array, total: float | Array, s: float, m: int) -> Array:
     """root·√(2s/m) + 2·total·s/m, exceeded with probability ≤ e^{−s} by a mean of m over its mean.
 
-    The m independent terms are Σ_j w_j Y_j with E|Y_j|^q ≤ (q!/2) v_j 2^{q−2} for q ≥ 2, root = Σ_j |w_j|√v_j,
-    total = Σ_j |w_j|: Bernstein's inequality after those of Minkowski and Jensen.
+    The m independent terms are Σ_j w_j Y_j with E|Y_j|^q ≤ (q!/2) v_j 2^{q−2} for q ≥ 2, and
+    root = Σ_j |w_j|√v_j, total = Σ_j |w_j|: Bernstein's inequality after Minkowski's and Jensen's.
     """
     return jnp.asarray(root * math.sqrt(2 * s / m) + 2 * total * s / m)
 
@@ -131,9 +131,15 @@ def initial_bound(z: Float[Array, "q d"], m: int, slope: float, s: float) -> Flo
     return standard_deviation(z) * size
 
 
-def _kernel_root(x: Array, z: Array, slope: float) -> Array:
-    """(n, q) √(3E[φ'(h(x))²φ'(h(z))²]), the √v_k of the kernel's entries A²φ'(h(x_k))φ'(h(z))."""
-    return jnp.sqrt(3 * derivative_kernel(x, z, slope**2))
+def _kernel_bound(x: Array, z: Array, m: int, slope: float, weights: Array, s: float) -> Array:
+    """(1/n) Σ α_k|c_k|(√(6Φ_{γ²}(x_k, z)s/m) + 2s/m): one entry's deviation, added up.
+
+    It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
+    fixed weights α at once.
+    """
+    share = weights[:, None] * jnp.abs(inner_products(x, z)) / len(x)
+    root = jnp.sum(share * jnp.sqrt(3 * derivative_kernel(x, z, slope**2)), axis=0)
+    return weighted_deviation(root, jnp.sum(share, axis=0), s, m)
 
 
 def _lazy_bound(
@@ -187,11 +193,9 @@ def output_bound(
     Source:
       Ours; explicit constants for the orders of K24b.
     """
-    share = time * jnp.abs(inner_products(x, z)) / len(x)
-    root = jnp.sum(share * _kernel_root(x, z, slope), axis=0)
     return OutputBound(
         initial_bound(z, m, slope, s),
-        weighted_deviation(root, jnp.sum(share, axis=0), s, m),
+        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s),
         _lazy_bound(x, y, z, m, slope, time, slope, s),
     )
 
@@ -213,18 +217,16 @@ def uniform_bound(
 ) -> OutputBound:
     """Bound on |f(z; t) − k_{α(t)}(z)| for all t ≤ T, under any loss with 0 ≤ ℓ' ≤ 1.
 
-    As `output_bound`, but the kernel part adds up its entries' own deviations, (T/n) Σ|c_k|
-    (√(6Φ_{γ²}(x_k, z)s''/m) + 2s''/m), which holds for all weights α ∈ [0, T]ⁿ at once, and the
-    reaches have the floor 0. Fails with probability at most 4e^{−s} a point (initial and lazy) and
+    As `output_bound`, but the kernel part has the exponent s'', so that each of its entries keeps
+    to its own deviation and all weights α ∈ [0, T]ⁿ are covered at once, and the reaches have the
+    floor 0. Fails with probability at most 4e^{−s} a point (initial and lazy) and
     2e^{−s''} for each pair of points that enters the kernel.
 
     Args as in `output_bound`; s_kernel is s''.
     """
-    share = time * jnp.abs(inner_products(x, z)) / len(x)
-    entries = weighted_deviation(_kernel_root(x, z, slope), 1.0, s_kernel, m)
     return OutputBound(
         initial_bound(z, m, slope, s),
-        jnp.sum(share * entries, axis=0),
+        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s_kernel),
         _lazy_bound(x, y, z, m, slope, time, 0.0, s),
     )
 
@@ -275,14 +277,12 @@ def certified_bound(
         return mean / 4 + weighted_deviation(jnp.sqrt(fourth_crossing(r) / 4), 1.0, s_lazy, m)
 
     share = weights[:, None] * jnp.abs(inner_products(x, z)) / len(x)
-    entries = weighted_deviation(_kernel_root(x, z, slope), 1.0, s_kernel, m)
     at_z = rounded(z)
     r_x, r_z = crossing_ratio(rounded(x), x, m), crossing_ratio(at_z, z, m)
     lazy = jnp.sum(quarter(weighted_crossing(r_x), r_x), axis=0) @ share
     lazy = lazy + jnp.sum(at_z * quarter(crossing_probability(r_z), r_z), axis=0)
-    return OutputBound(
-        jnp.zeros(len(z), share.dtype), jnp.sum(share * entries, axis=0), (1 - slope) * lazy
-    )
+    kernel = _kernel_bound(x, z, m, slope, weights, s_kernel)
+    return OutputBound(jnp.zeros_like(kernel), kernel, (1 - slope) * lazy)
 
 
 def certified_failure(n: int, s_kernel: float, s_lazy: float) -> float:

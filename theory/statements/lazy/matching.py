@@ -112,9 +112,7 @@ def _fit(
         bound = bound._replace(initial=jnp.zeros_like(bound.initial))
         centre = centre + outputs(start, z, slope)
         centre_error = centre_error + output_rounding(start, x, z, time, 0)
-    prediction = Prediction(
-        outputs(result.params, z, slope), error, centre, centre_error, bound
-    )
+    prediction = Prediction(outputs(result.params, z, slope), error, centre, centre_error, bound)
     return result.params, jax.tree.map(lambda part: part[0], prediction)
 
 

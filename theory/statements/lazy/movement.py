@@ -205,8 +205,8 @@ STATEMENTS = (
         kind="rate",
         title="the share of neurons that change their activation falls like m^(−1/2)",
         says="E(share of neurons with sgn h_i(z; T) ≠ sgn h_i(z; 0)) = Θ(m^{−1/2}) at fixed T, "
-        "identity loss: the rate behind \"most neurons keep their activation if "
-        "m ≥ Õ(d²(T_f + T_g)²)\". Two-sided, as derived.",
+        'identity loss: the rate behind "most neurons keep their activation if '
+        'm ≥ Õ(d²(T_f + T_g)²)". Two-sided, as derived.',
         source=SOURCE,
         sample=_changed_shares,
         quantity=lambda shares: shares,
