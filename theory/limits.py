@@ -116,7 +116,7 @@ def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]
 
     Returns:
       (n,) predicted cosine between a perturbation and its training-sample sum. Over
-      initializations the spread is about (1 − c²)^{3/2}/√d; the law fails for small d, tiny T
+      initializations the spread is about (1 − c²)√(1 − c²/2)/√d; the law fails for small d, tiny T
       and T ≳ √m.
     """
     squared = jnp.sum(learned**2, axis=1)

@@ -127,9 +127,9 @@ class ActivationSetting(Parameters):
     slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
     T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(5, "gradient steps", low=1)
-    neurons: int = parameter(500, "neurons looked at in each network", low=1)
-    queries: int = parameter(16, "query points", low=1)
-    m_min: int = parameter(10_000, "smallest width", low=1)
+    neurons: int = parameter(800, "neurons looked at in each network", low=1)
+    queries: int = parameter(32, "query points", low=1)
+    m_min: int = parameter(4000, "smallest width", low=1)
     widths: int = parameter(5, "number of widths, each four times the one before", low=5)
     separation: float = parameter(
         4.0, "separation of separated-gaussian", unit="standard deviations"

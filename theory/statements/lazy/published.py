@@ -170,13 +170,13 @@ def _constants(key: Array, config: ScalingSetting) -> Float[Array, "2 scales"]:
         dimension = config.d * (scale if config.grows == "d" else jnp.ones_like(scale))
         time = config.T * (scale if config.grows == "T" else jnp.ones_like(scale))
         m_here = jnp.ceil(config.width * (dimension * 2 * time) ** 2)
-        kept = jnp.arange(d) < dimension
+        kept = jnp.arange(d, dtype=x_all.dtype) < dimension
         x, z = (jnp.where(kept[None, :], points, 0.0) for points in (x_all, z_all))
         epsilon = config.epsilon * jnp.sqrt(dimension)
         stretch = jnp.sqrt(d / dimension)  # kernels divide by √d, the initial weights are N(0, 1/d)
 
         def train_on(initial: Params, x: Array, y: Array) -> Params:
-            a = jnp.where(jnp.arange(m) < m_here, initial.a, 0.0) * jnp.sqrt(2 * m / m_here)
+            a = jnp.where(jnp.arange(m, dtype=x.dtype) < m_here, initial.a, 0.0) * jnp.sqrt(2 * m / m_here)
             start = initial._replace(w=initial.w * stretch, a=a)
             return train(network, start, x, y, descent_for_time(time, config.steps)).params
 
