@@ -282,14 +282,14 @@ def test_output_bound_falls_strictly_with_the_width():
 @given(st.floats(1e-12, 1.0, exclude_max=True), st.integers(1, 10**6))
 def test_exponents_add_up_to_the_failure_probability(delta, n):
     """6e^{−s}; 2n e^{−s''} + 64(n + 1)e^{−s'}; 4(n + 1)e^{−s} + n(n + 3)e^{−s''}."""
-    close = {"rel": 100 * EPS}
-    assert 6 * math.exp(-bounds.output_exponent(delta)) == pytest.approx(delta, **close)
-    assert 4 * math.exp(-bounds.output_exponent(delta, 2)) == pytest.approx(delta, **close)
+    close = 100 * EPS
+    assert 6 * math.exp(-bounds.output_exponent(delta)) == pytest.approx(delta, rel=close)
+    assert 4 * math.exp(-bounds.output_exponent(delta, 2)) == pytest.approx(delta, rel=close)
     s_kernel, s_lazy = bounds.certified_exponents(delta, n)
-    assert bounds.certified_failure(n, s_kernel, s_lazy) == pytest.approx(delta, **close)
+    assert bounds.certified_failure(n, s_kernel, s_lazy) == pytest.approx(delta, rel=close)
     s, s_kernel = bounds.uniform_exponents(delta, n)
     spent = 4 * (n + 1) * math.exp(-s) + n * (n + 3) * math.exp(-s_kernel)
-    assert spent == pytest.approx(delta, **close)
+    assert spent == pytest.approx(delta, rel=close)
 
 
 def test_reach_by_hand():

@@ -24,7 +24,7 @@ from theory.verification import Hypothesis, Statement
 
 
 def published_thresholds(
-    n: int, d: int, T_f: Any, T_g: Any, epsilon: float, scenario: str
+    n: int, d: Any, T_f: Any, T_g: Any, epsilon: Any, scenario: str
 ) -> tuple[Any, Any]:
     """1 + 1/T_f and 1/T_f + (√d/ε)(1/T_g + p), p = 1/√n in scenario a and d/√n in b."""
     labels = (1 if scenario == "a" else d) / n**0.5
@@ -171,12 +171,14 @@ def _constants(key: Array, config: ScalingSetting) -> Float[Array, "2 scales"]:
         time = config.T * (scale if config.grows == "T" else jnp.ones_like(scale))
         m_here = jnp.ceil(config.width * (dimension * 2 * time) ** 2)
         kept = jnp.arange(d, dtype=x_all.dtype) < dimension
+        neurons = jnp.arange(m, dtype=x_all.dtype)
         x, z = (jnp.where(kept[None, :], points, 0.0) for points in (x_all, z_all))
         epsilon = config.epsilon * jnp.sqrt(dimension)
         stretch = jnp.sqrt(d / dimension)  # kernels divide by √d, the initial weights are N(0, 1/d)
 
         def train_on(initial: Params, x: Array, y: Array) -> Params:
-            a = jnp.where(jnp.arange(m, dtype=x.dtype) < m_here, initial.a, 0.0) * jnp.sqrt(2 * m / m_here)
+            # 1/√(2m) is the scale at which both networks were drawn as one.
+            a = jnp.where(neurons < m_here, initial.a, 0.0) * jnp.sqrt(2 * m / m_here)
             start = initial._replace(w=initial.w * stretch, a=a)
             return train(network, start, x, y, descent_for_time(time, config.steps)).params
 
