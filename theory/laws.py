@@ -152,6 +152,37 @@ def gradient_norm_cdf(m: int, d: int, threshold: float) -> float:
     return float(min(1.0, active_readout_cdf(m, threshold / chi) @ weight))
 
 
+def large_step_failure(d: int) -> float:
+    """P(y⟨v, x + ηr⟩ ≤ 0) for v = −Wᵀa and the large step η = d^{1/4}, in a wide network.
+
+    As m → ∞, (u, f) = (aᵀWx, f(x)) tends to a normal law with variances 1 and ½ and covariance ½,
+    and S to its mean ½ as d → ∞, so that y⟨v, x + ηr⟩ = −yu + (η/2)s(−yf), s the sigmoid. With
+    f = (u + g)/2 and independent standard normal u and g, failure is u ≥ u*(g), the one root of
+    u = (η/2)s(−(u + g)/2): the probability is E_g Φ_N(−u*(g)).
+
+    Args:
+      d: dimension, ≥ 1.
+
+    Returns:
+      The limit; finite m and d move S and f by O(1/√m + 1/√d).
+
+    Raises:
+      ValueError: if d is no positive integer.
+
+    Source:
+      Ours, on Z23 Remark 1.
+    """
+    check_integer("d", d)
+    reach = d**0.25 / 2
+    g, weight = special.roots_hermitenorm(80)
+    low, high = np.zeros_like(g), np.full_like(g, reach)
+    for _ in range(80):  # bisection
+        middle = (low + high) / 2
+        below = middle < reach * special.expit(-(middle + g) / 2)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return float(special.ndtr(-low) @ weight / weight.sum())
+
+
 def _log_binomial(m: int, n: np.ndarray) -> np.ndarray:
     """log P(Bin(m, ½) = n)."""
     return -special.betaln(n + 1, m - n + 1) - np.log(m + 1) - m * np.log(2)
