@@ -9,6 +9,7 @@ and ρ = ‖Da‖²/‖a‖²: ρ | N ~ Beta(N/2, (m − N)/2), N ~ Bin(m, ½). 
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -122,7 +123,7 @@ def active_readout_cdf(m: int, threshold: ArrayLike) -> np.ndarray:
     t = np.asarray(threshold, float)
     n = np.arange(1, m + 1)
     given = special.gammainc(n / 2, m * t[..., None] / 2)
-    return 2.0**-m + given @ np.exp(_log_binomial(m, n))
+    return np.asarray(2.0**-m + given @ np.exp(_log_binomial(m, n)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -183,7 +184,7 @@ def large_step_failure(d: int) -> float:
     return float(special.ndtr(-low) @ weight / weight.sum())
 
 
-def _log_binomial(m: int, n: np.ndarray) -> np.ndarray:
+def _log_binomial(m: int, n: Any) -> Any:
     """log P(Bin(m, ½) = n)."""
     return -special.betaln(n + 1, m - n + 1) - np.log(m + 1) - m * np.log(2)
 
