@@ -199,7 +199,9 @@ def _activity_law(m: int, nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     log_density = np.full(nodes, -np.inf)
     for active in n:
         half, rest = active / 2, (m - active) / 2
-        term = _log_binomial(m, active) + half * log_rho + rest * log_rest - special.betaln(half, rest)
+        term = (
+            _log_binomial(m, active) + half * log_rho + rest * log_rest - special.betaln(half, rest)
+        )
         log_density = np.logaddexp(log_density, term)
     weights = np.exp(log_density) * np.cosh(v) * (v[1] - v[0])
     return np.exp(log_rho), np.exp(log_rest), weights

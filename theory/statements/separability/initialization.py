@@ -14,7 +14,6 @@ from theory.networks import (
     all_trained,
     init,
     input_gradients,
-    leaky_relu_derivative,
     pre_activations,
 )
 from theory.parameters import Parameters, parameter

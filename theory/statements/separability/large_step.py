@@ -186,7 +186,7 @@ STATEMENTS = (
         kind="probabilistic",
         title="at η = d^{1/4}, −Wᵀa separates all adversarial examples for d ≤ n",
         says="P(y_k⟨v, x_k + ηr_k⟩ > 0 for all k) ≥ 1/2 with v = −Wᵀa, η = d^{1/4} and n = d: the "
-        "weakest reading of \"with high probability\". Known to fail at every dimension within "
+        'weakest reading of "with high probability". Known to fail at every dimension within '
         "reach: in wide networks an example fails with probability 0.26 at d = 100 and 0.067 at "
         "d = 10⁴, and n = d of them are not expected to hold together before d ≈ 4·10¹³.",
         source=f"{SOURCE}, Remark 1",
