@@ -159,7 +159,7 @@ STATEMENTS = (
             for m, d in _cells(config)
         ),
         config=CellSetting(),
-        draws={"quick": 60_000, "full": 1_000_000},
+        draws={"quick": 60_000, "full": 500_000},
         batch=2000,
     ),
     Statement(
@@ -191,7 +191,7 @@ STATEMENTS = (
         scales=_scales,
         claim=_claim(_at_dimension, lambda config: np.log(2), 0.05, "rate per neuron"),
         config=WidthSetting(),
-        draws={"quick": 40_000, "full": 1_000_000},
+        draws={"quick": 40_000, "full": 600_000},
         batch=4000,
     ),
     Statement(
@@ -210,7 +210,7 @@ STATEMENTS = (
             _on_ray, lambda config: laws.alignment_decay(config.ratio), 0.03, "rate per neuron"
         ),
         config=RaySetting(),
-        draws={"quick": 40_000, "full": 1_000_000},
+        draws={"quick": 40_000, "full": 600_000},
         batch=4000,
     ),
 )

@@ -115,7 +115,7 @@ STATEMENTS = (
         measured=_lines(EVENTS),
         conclusion=lambda tails: _bounded(tails).all(),
         config=TailSetting(),
-        draws={"quick": 200, "full": 5000},
+        draws={"quick": 200, "full": 2000},
         batch=256,
     ),
     Statement(
@@ -133,7 +133,7 @@ STATEMENTS = (
         conclusion=lambda tails: _bounded(tails).all(),
         config=TailSetting(),
         erratum="exponents-in-the-proof-of-theorem-31",
-        draws={"quick": 200, "full": 5000},
+        draws={"quick": 200, "full": 2000},
         batch=256,
     ),
 )
