@@ -177,7 +177,7 @@ def test_the_tolerance_of_a_rate_shrinks_towards_the_limit():
     id = "separability.rate-on-a-ray"
     assert tolerance(id, first=80, step=40) < 0.15 * tolerance(id)
     id = "separability.rate-in-dimension"
-    assert tolerance(id, m=20_000, first=24, step=4) < 0.5 * tolerance(id, m=20_000)
+    assert tolerance(id, m=4000, first=24, step=4) < 0.5 * tolerance(id, m=4000)
 
 
 # --- events of the proof --------------------------------------------------------------------------
