@@ -34,7 +34,7 @@ DRAWS = {
     "separability.tails-as-printed": 50,
     "separability.adversarial-examples": 1000,
     "separability.large-step": 200,
-    "separability.large-step-separator": 100,
+    "separability.large-step-separator": 60,
     "separability.large-step-as-printed": 50,
 }
 
