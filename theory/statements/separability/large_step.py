@@ -176,9 +176,9 @@ STATEMENTS = (
         sample=_sample_examples,
         solve=_decide,
         quantity=lambda examples: examples.separable,
-        claim=lambda config: Claim(0.5, 0.5, side="at least", name="separable sets"),
+        claim=lambda config: Claim(0.5, 0.4, side="at least", name="separable sets"),
         config=SymmetricSetting(),
-        draws={"quick": 60, "full": 1000},
+        draws={"quick": 100, "full": 1000},
         batch=50,
     ),
     Statement(
