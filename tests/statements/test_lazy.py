@@ -27,7 +27,7 @@ DRAWS = {
     "lazy.dynamics-certified": 64,
     "lazy.dynamics-logistic": 64,
     "lazy.initial-gradient": 40_000,
-    "lazy.trained-gradient": 200,
+    "lazy.trained-gradient": 100,
     "lazy.perturbation": 160,
     "lazy.margin-f": 32,
     "lazy.margin-g": 32,
