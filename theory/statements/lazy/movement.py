@@ -129,8 +129,8 @@ class ActivationSetting(Parameters):
     steps: int = parameter(5, "gradient steps", low=1)
     neurons: int = parameter(800, "neurons looked at in each network", low=1)
     queries: int = parameter(32, "query points", low=1)
-    m_min: int = parameter(4000, "smallest width", low=1)
-    widths: int = parameter(5, "number of widths, each four times the one before", low=5)
+    m_first: int = parameter(4000, "smallest width", low=1)
+    sizes: int = parameter(5, "number of widths, each four times the one before", low=5)
     separation: float = parameter(
         4.0, "separation of separated-gaussian", unit="standard deviations"
     )
@@ -138,7 +138,7 @@ class ActivationSetting(Parameters):
     @property
     def scales(self) -> np.ndarray:
         """The widths."""
-        return self.m_min * 4.0 ** np.arange(self.widths)
+        return self.m_first * 4.0 ** np.arange(self.sizes)
 
 
 def _changed_shares(key: Array, config: ActivationSetting) -> Float[Array, " scales"]:

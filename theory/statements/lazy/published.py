@@ -43,6 +43,10 @@ def g_hat(
     return jnp.mean(derivative_kernel(points, z, slope) * (learned @ z.T), axis=0)
 
 
+# Small dimensions and widths bend the line of a constant by 0.023 (docs); twice that is allowed.
+BEND = 0.05
+
+
 class PublishedSetting(MatchingSetting):
     """f and g as in the published theorem, with its open constant C."""
 
@@ -253,13 +257,13 @@ STATEMENTS = (
         sample=_constants,
         quantity=lambda values: values,
         claim=lambda config: (
-            Claim(0.0, 0.3, side="at most", name="exponent for f"),
-            Claim(0.0, 0.3, side="at most", name="exponent for g"),
+            Claim(0.0, 0.3, side="at most", name="exponent for f", tolerance=BEND),
+            Claim(0.0, 0.3, side="at most", name="exponent for g", tolerance=BEND),
         ),
         scales=lambda config: config.scales,
         config=ScalingSetting(),
         cases={"dimension": {"grows": "d", "d": 2, "width": 4.0}},
-        draws={"quick": 60, "full": 1000},
+        draws={"quick": 60, "full": 250},
         data=True,
         batch=20,
     ),
