@@ -1,5 +1,5 @@
 """Family A, Z23: adversarial noises of random two-layer ReLU networks are linearly separable."""
 
-from theory.statements.separability import initialization
+from theory.statements.separability import initialization, trained
 
-STATEMENTS = initialization.STATEMENTS
+STATEMENTS = (*initialization.STATEMENTS, *trained.STATEMENTS)
