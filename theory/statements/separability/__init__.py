@@ -1,5 +1,10 @@
 """Family A, Z23: adversarial noises of random two-layer ReLU networks are linearly separable."""
 
-from theory.statements.separability import initialization, trained
+from theory.statements.separability import initialization, movement, terms, trained
 
-STATEMENTS = (*initialization.STATEMENTS, *trained.STATEMENTS)
+STATEMENTS = (
+    *initialization.STATEMENTS,
+    *trained.STATEMENTS,
+    *terms.STATEMENTS,
+    *movement.STATEMENTS,
+)

@@ -27,9 +27,7 @@ class TrainedSetting(Parameters):
     n: int = parameter(8, "number of points", low=1)
     d: int = parameter(64, "dimension", low=1)
     m: int = parameter(512, "width", low=1)
-    loss: str = parameter("squared", "loss", choices=tuple(CURVATURE))
     steps: int = parameter(30, "steps of accelerated gradient descent", low=1)
-    loss_below: float = parameter(1e-3, "training loss that must be reached", low=0, open_low=True)
 
 
 class TrainedNetwork(NamedTuple):
@@ -54,25 +52,26 @@ def fit(initial: Params, x: Array, y: Array, *, steps: int, loss: str = "squared
     return TrainedNetwork(x, y, initial, trained, final)
 
 
-def sample_trained(key: Array, config: TrainedSetting) -> TrainedNetwork:
-    """One network, trained."""
+def sample_initial(key: Array, config: TrainedSetting) -> tuple[Params, Array, Array]:
+    """An untrained network, points and labels."""
     key_data, key_init = jax.random.split(key)
     data = draw(key_data, config.data, config.n, config.d, queries=0)
-    initial = init(NETWORK, key_init, config.m, config.d)
-    return fit(initial, to_sphere(data.x), data.y, steps=config.steps, loss=config.loss)
+    return init(NETWORK, key_init, config.m, config.d), to_sphere(data.x), data.y
 
 
-def trained_below(threshold: str = "loss_below") -> Hypothesis:
-    """The hypothesis that the training loss is below the configured one."""
-    return Hypothesis(
-        lambda i: exceeds(i.loss_below, i.loss),
-        "the training loss is below loss_below",
-        tier="certificate",
-    )
+TRAINED = Hypothesis(
+    lambda instance: exceeds(instance.loss_below, instance.loss),
+    "the training loss is below loss_below",
+    tier="certificate",
+)
 
 
 class AfterTraining(NamedTuple):
-    """What is left of a trained network when S* is all that is asked for."""
+    """What is left of a trained network when S* is all that is asked for.
+
+    terms: of S*.  loss: the training loss.  loss_below, slack: the hypotheses' thresholds.
+    failure: n·P(S ≤ slack).
+    """
 
     terms: movement.Terms
     loss: Float[Array, ""]
@@ -84,13 +83,15 @@ class AfterTraining(NamedTuple):
 class TheoremSetting(TrainedSetting):
     """Theorem 3.6 with the movement of S as a hypothesis."""
 
+    loss: str = parameter("squared", "loss", choices=tuple(CURVATURE))
+    loss_below: float = parameter(1e-3, "training loss that must be reached", low=0, open_low=True)
     slack: float = parameter(
         0.1875, "most that training may change any S_k", low=0, open_low=True, high=0.5
     )
 
 
 def _sample_theorem(key: Array, config: TheoremSetting) -> AfterTraining:
-    network = sample_trained(key, config)
+    network = fit(*sample_initial(key, config), steps=config.steps, loss=config.loss)
     terms = movement.alignment_terms(network.initial, network.trained, network.x)
     m, d = network.initial.w.shape
     failure = len(network.y) * laws.alignment_failure(m, d, config.slack)
@@ -106,13 +107,12 @@ def _little_change(instance: AfterTraining) -> Margin:
     return exceeds(instance.slack, change, instance.terms.error).all()
 
 
-class ShareSetting(TrainedSetting):
-    """Networks trained on d/4, d/2, d and 2d points."""
+class ShareSetting(Parameters):
+    """Networks trained on d/4, d and 2d points of the sphere of radius √d."""
 
     d: int = parameter(16, "dimension, a multiple of 4", low=4)
     m: int = parameter(256, "width", low=1)
     steps: int = parameter(60, "steps of accelerated gradient descent", low=1)
-    loss_below: float = parameter(1e-2, "training loss that must be reached", low=0, open_low=True)
 
 
 LOADS = (0.25, 1.0, 2.0)  # n/d
@@ -122,15 +122,14 @@ def _separated_shares(key: Array, config: ShareSetting) -> Float[Array, " loads"
     """Share of the training points with S*_k > 0, at every n/d, for the same initialization."""
     key_data, key_init = jax.random.split(key)
     most = int(LOADS[-1] * config.d)
-    data = draw(key_data, config.data, most, config.d, queries=0)
-    x, initial = to_sphere(data.x), init(NETWORK, key_init, config.m, config.d)
+    data = draw(key_data, "sphere", most, config.d, queries=0)
+    initial = init(NETWORK, key_init, config.m, config.d)
 
     def share(n: Array) -> Array:
         here = jnp.arange(most) < n
-        network = fit(
-            initial, jnp.where(here[:, None], x, 0), data.y, steps=config.steps, loss=config.loss
-        )
-        terms = movement.alignment_terms(initial, network.trained, network.x)
+        x = jnp.where(here[:, None], data.x, 0)  # points at the origin teach a network nothing
+        trained = fit(initial, x, data.y, steps=config.steps).trained
+        terms = movement.alignment_terms(initial, trained, x)
         return jnp.sum(jnp.where(here & (terms.trained > 0), 1.0, 0.0)) / n
 
     return jax.lax.map(share, jnp.array([load * config.d for load in LOADS]))
@@ -150,15 +149,13 @@ def _change_over_prediction(key: Array, config: AlignmentSetting) -> Float[Array
     Averaged over training on y and on −y from the same initialization, which removes the part
     that is linear in y, of mean 0.
     """
-    key_data, key_init = jax.random.split(key)
-    data = draw(key_data, config.data, config.n, config.d, queries=0)
-    x, initial = to_sphere(data.x), init(NETWORK, key_init, config.m, config.d)
+    initial, x, labels = sample_initial(key, config)
 
     def change(y: Array) -> Array:
         trained = fit(initial, x, y, steps=config.steps).trained
         return jnp.mean(movement.alignment_terms(initial, trained, x).change)
 
-    both = jax.vmap(change)(jnp.stack([data.y, -data.y]))
+    both = jax.vmap(change)(jnp.stack([labels, -labels]))
     return jnp.mean(both) / jnp.mean(movement.predicted_alignment(x, config.m) - laws.MEAN)
 
 
@@ -176,7 +173,7 @@ STATEMENTS = (
         source=f"{SOURCE}, Theorem 3.6, with explicit hypotheses",
         sample=_sample_theorem,
         hypotheses={
-            "trained": trained_below(),
+            "trained": TRAINED,
             "movement of S": Hypothesis(
                 _little_change, "max_k |S*_k − S_k(0)| < slack", tier="certificate"
             ),
@@ -193,14 +190,14 @@ STATEMENTS = (
         kind="empirical",
         title="that takes d ≥ C·n: few noises fail at n = d/4, many at n = 2d",
         says="The share of training points whose noise v = −W(0)ᵀa(0) separates after training to "
-        "zero squared loss is at least 0.9 at n = d/4 and 0.7 at n = d, but at most 0.8 at n = 2d "
+        "zero squared loss is at least 0.9 at n = d/4 and 0.6 at n = d, but at most 0.8 at n = 2d "
         "(d = 16; both layers trained, at equal rates).",
         source=f"ours, on the condition of {SOURCE}, Theorem 3.6",
         sample=_separated_shares,
         quantity=lambda shares: shares,
         claim=lambda config: (
             Claim(0.9, 0.1, side="at least", name="share at n = d/4"),
-            Claim(0.7, 0.2, side="at least", name="share at n = d"),
+            Claim(0.6, 0.2, side="at least", name="share at n = d"),
             Claim(0.8, 0.2, side="at most", name="share at n = 2d"),
         ),
         config=ShareSetting(),
