@@ -176,9 +176,9 @@ STATEMENTS = (
         kind="deterministic",
         title="the seven terms that training adds to S, bounded by the movement of the weights",
         says="|S*_k − S_k(0)| ≤ ‖D_kWv‖‖Δa‖ + ‖v‖‖ΔW‖₂‖D_k a*‖ + Σ_{i flipped at x_k} "
-        "|a*_i⟨w*_i, v⟩|, v = W(0)ᵀa(0): the terms of a(0)ᵀW(0)(W + ΔW)ᵀ(D_k + ΔD_k)(a + Δa) with Δa but neither ΔW "
-        "nor ΔD (fourth term of eq. 22), with ΔW but not ΔD, and with ΔD. Measured: each of the "
-        "three bounds against the terms it belongs to.",
+        "|a*_i⟨w*_i, v⟩|, v = W(0)ᵀa(0): of the terms of a(0)ᵀW(0)(W + ΔW)ᵀ(D_k + ΔD_k)(a + Δa), "
+        "those with Δa but neither ΔW nor ΔD (fourth term of eq. 22), with ΔW but not ΔD, and "
+        "with ΔD. Measured: each of the three bounds against the terms it belongs to.",
         source=f"{SOURCE}, eq. 17 to 22, with explicit bounds",
         sample=_sample_bounds,
         conclusion=lambda instance: exceeds(
