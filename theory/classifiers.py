@@ -106,7 +106,8 @@ def noises(
             attack.sup_norm > 0, large.project(r, size), small.project(r, size)
         ),
     )
-    projected = projected_gradient(gradient, x, attack.epsilon, either, steps=attack.steps)
+    steps = jnp.asarray(attack.steps)  # 0 is no number of projected steps
+    projected = projected_gradient(gradient, x, attack.epsilon, either, steps=steps)
     return jnp.where(attack.steps == 0, gradient(x), projected)
 
 
