@@ -70,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
         help="false-alarm rate of all statements together (0.01)",
     )  # fmt: skip
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument(
+        "--jobs", type=int, metavar="J",
+        help="processes that share the statements (on a CPU its cores, at most 4; else 1)",
+    )  # fmt: skip
     common(sub)
 
     for name, run, says in (
@@ -144,12 +148,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         draws=arguments.draws,
     )
     out = _writable(arguments.out)
-    steps = runs.execute(planned, seed=arguments.seed, level=arguments.level / len(planned))
+    level = arguments.level / len(planned)
+    jobs = runs.default_jobs() if arguments.jobs is None else check_integer("jobs", arguments.jobs)
+    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs)
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
-    results = list(_progress(steps, names))
+    results = []
+    for result in _progress(steps, names):
+        results.append(result)
+        if out is not None:  # after every statement: an interrupted run keeps what it has
+            _write(out / "verdicts.json", report.verify_json(results))
     stored = report.verify_json(results)
-    if out is not None:
-        _write(out / "verdicts.json", stored)
     if arguments.json:
         _print_json(stored)
     else:

@@ -37,7 +37,8 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def as_json(capsys, *arguments: str):
-    status, out, err = run(capsys, *arguments, "--json")
+    one = ("--jobs", "1") if arguments[0] == "verify" and "--jobs" not in arguments else ()
+    status, out, err = run(capsys, *arguments, *one, "--json")
     assert err == ""
     return status, json.loads(out)
 
@@ -95,6 +96,16 @@ def test_a_statement_draws_the_same_whatever_runs_beside_it(capsys):
     assert alone["statements"][0]["tightest_margin"] == together["statements"][0]["tightest_margin"]
     # Two statements at the level of one: each is tested at half of it.
     assert together["statements"][0]["level"] == alone["statements"][0]["level"] / 2
+
+
+def test_processes_change_nothing_but_the_time(capsys):
+    names = ["orthogonal.multiplier-range", "orthogonal.multiplier-range-sharp"]
+    _, one = as_json(capsys, "verify", *names, "--draws", "32")
+    _, two = as_json(capsys, "verify", *names, "--draws", "32", "--jobs", "2")
+    for result in (one, two):
+        for entry in result["statements"]:
+            entry.pop("seconds")
+    assert one == two
 
 
 def test_the_printed_variance_is_refuted_without_failing_the_command(capsys):
