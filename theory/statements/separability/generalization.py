@@ -170,7 +170,7 @@ STATEMENTS = (
         quantity=_accuracies_and_gains,
         claim=_claims(BEYOND),
         config=ProbeSetting(),
-        draws={"quick": 12, "full": 200},
+        draws={"quick": 20, "full": 200},
         data=True,
         batch=4,
     ),

@@ -60,8 +60,10 @@ class Moved(NamedTuple):
 def _sample_moved(key: Array, config: MovementSetting) -> Moved:
     key_size, key_rest = jax.random.split(key)
     initial, x, y = sample_initial(key_rest, config)
-    n = jax.random.randint(key_size, (), 1, config.n + 1)
-    x = jnp.where((jnp.arange(len(y)) < n)[:, None], x, 0)  # the rest teaches a network nothing
+    n = jax.random.randint(key_size, (), 1, config.n + 1).astype(x.dtype)
+    x = jnp.where(
+        (jnp.arange(1.0, len(y) + 1) <= n)[:, None], x, 0
+    )  # the rest teaches a network nothing
     network = fit(initial, x, y, steps=config.steps)
     # Points at the origin have output 0 and loss ½, and the mean is over all.
     loss = (network.loss * len(y) - (len(y) - n) / 2) / n

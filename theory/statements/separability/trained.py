@@ -126,13 +126,13 @@ def _separated_shares(key: Array, config: ShareSetting) -> Float[Array, " loads"
     initial = init(NETWORK, key_init, config.m, config.d)
 
     def share(n: Array) -> Array:
-        here = jnp.arange(most) < n
+        here = jnp.arange(1.0, most + 1) <= n
         x = jnp.where(here[:, None], data.x, 0)  # points at the origin teach a network nothing
         trained = fit(initial, x, data.y, steps=config.steps).trained
         terms = movement.alignment_terms(initial, trained, x)
         return jnp.sum(jnp.where(here & (terms.trained > 0), 1.0, 0.0)) / n
 
-    return jax.lax.map(share, jnp.array([load * config.d for load in LOADS]))
+    return jax.lax.map(share, config.d * jnp.array(LOADS))
 
 
 class AlignmentSetting(TrainedSetting):
