@@ -62,8 +62,8 @@ def test_points_at_the_origin_count_for_nothing(key):
     )
     one, other = (movement.fastest_descent(p, 64, 10) for p in (x, padded))
     # The loss is a mean over all points, so the rate grows with their number.
-    assert other.learning_rate == pytest.approx(one.learning_rate * 8 / 5, rel=1e-10)
-    assert other.momentum == pytest.approx(one.momentum, rel=1e-9)
+    assert other.learning_rate == pytest.approx(float(one.learning_rate) * 8 / 5, rel=1e-10)
+    assert other.momentum == pytest.approx(float(one.momentum), rel=1e-9)
 
 
 def test_descent_converges_as_fast_as_promised(key):
