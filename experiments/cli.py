@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
+FAMILIES = "separability, orthogonal, lazy, ntk"
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 
 
@@ -57,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
         "Check statements over independent draws. Without arguments: every statement on its own "
         "default data, and those about data on the digits too.",
     )
-    sub.add_argument("names", nargs="*", metavar="ID|FAMILY", help="statements (all)")
+    sub.add_argument(
+        "names",
+        nargs="*",
+        metavar="ID|FAMILY",
+        help=f"statements, or one of the families {FAMILIES} (all)",
+    )
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
     sub.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
@@ -139,6 +145,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
         settings[name] = value
     planned = runs.plan(
         arguments.names,

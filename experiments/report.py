@@ -259,10 +259,21 @@ def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
     return {
         "name": field.name,
         "default": field.default,
+        "range": _range(metadata),
         "unit": metadata["unit"],
         "says": metadata["doc"],
         "choices": metadata["choices"],
     }
+
+
+def _range(rule: Any) -> str:
+    """The values allowed, as in [0, 1); empty where any are, or where they are listed."""
+    low, high = rule["low"], rule["high"]
+    if rule["type"] not in (int, float) or low is high is None:
+        return ""
+    left = "(−∞" if low is None else f"{'(' if rule['open_low'] else '['}{low:g}"
+    right = "∞)" if high is None else f"{high:g}{')' if rule['open_high'] else ']'}"
+    return f"{left}, {right}" + (" even" if rule["even"] else "")
 
 
 def show(statement: Statement) -> Group:
@@ -274,14 +285,16 @@ def show(statement: Statement) -> Group:
         for name, condition in group.items():
             conditions.add_row(name, role, condition.tier, condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Parameter", "Default", "Unit", "Says"):
+    for column in ("Parameter", "Default", "Range", "Unit", "Says"):
         parameters.add_column(column)
     for field in dataclasses.fields(statement.config):
         entry = parameter_json(field)
         says = entry["says"]
         if entry["choices"] and field.name != "data":
             says += f" ({', '.join(entry['choices'])})"
-        parameters.add_row(entry["name"], str(entry["default"]), entry["unit"], says)
+        parameters.add_row(
+            entry["name"], str(entry["default"]), entry["range"], entry["unit"], says
+        )
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
     parts: list[Any] = [
         Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),

@@ -61,6 +61,7 @@ def test_show_has_everything(capsys, id):
     assert statement.title in words
     assert statement.source in words
     assert all(name in words for name in statement.hypotheses)
+    assert all(name in words for name in statement.cases)
     for name in statement.config.__dataclass_fields__:
         assert re.search(rf"^ {name} ", out, re.M), name
 
@@ -212,6 +213,7 @@ def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
 BAD = [
     (["verify", "lazy.nothing"], "got 'lazy.nothing'"),
     (["verify", "lazy", "--set", "nothing=3"], "got 'nothing'"),
+    (["verify", "lazy", "--set", "m=9", "--set", "m=8"], "once, got 'm' twice"),
     (["verify", "lazy", "--set", "m"], "--set must be NAME=VALUE, got 'm'"),
     (["verify", "lazy.movement", "--set", "m=0"], "m must be an integer ≥ 1, got 0"),
     (["verify", "lazy.movement", "--set", "m=1.5"], "m must be an integer, got '1.5'"),
@@ -258,6 +260,12 @@ def test_bad_input_is_one_line_and_status_2(capsys, arguments, message):
     assert out == ""
     assert len(err.splitlines()) == 1, err
     assert message in err
+
+
+def test_help_names_every_family(capsys):
+    _, out, _ = run(capsys, "verify", "-h")
+    for family in {id.split(".")[0] for id in REGISTRY}:
+        assert family in out
 
 
 @pytest.mark.parametrize("command", [[], ["list"], ["show"], ["verify"], ["predict"], ["train"]])
