@@ -184,22 +184,26 @@ def alignment_terms(initial: Params, trained: Params, x: Float[Array, "n d"]) ->
     check_points("x", x, d=initial.w.shape[1])
     m, d = initial.w.shape
     direction = initial.a @ initial.w
-    delta_a = trained.a - initial.a
-    projections = initial.w @ direction, (trained.w - initial.w) @ direction
-    columns = jnp.stack(
-        [p * a for p in projections for a in (initial.a, delta_a)], axis=1
-    )  # W a, W Δa, ΔW a, ΔW Δa
+    delta_w, delta_a = trained.w - initial.w, trained.a - initial.a
+
+    def columns(layers: tuple[Array, Array], v: Array, readouts: tuple[Array, Array]) -> Array:
+        """(m, 4): (Wv)∘a, (Wv)∘Δa, (ΔWv)∘a, (ΔWv)∘Δa."""
+        return jnp.stack([(w @ v) * a for w in layers for a in readouts], axis=1)
+
+    per_neuron = columns((initial.w, delta_w), direction, (initial.a, delta_a))
     before = leaky_relu_derivative(pre_activations(initial, x), SLOPE)
     h = pre_activations(trained, x)
-    after = leaky_relu_derivative(h, SLOPE)
-    s, a, w, wa = (before @ columns).T
-    flipped = (after - before) @ columns
-    size_w = jnp.abs(trained.w)
-    magnitude = jnp.abs(initial.a) @ jnp.abs(initial.w)
-    per_neuron = (
-        (jnp.abs(initial.w) + size_w) @ magnitude * (jnp.abs(initial.a) + jnp.abs(trained.a))
+    flips = leaky_relu_derivative(h, SLOPE) - before
+    s, a, w, wa = (before @ per_neuron).T
+    flipped = flips @ per_neuron
+
+    size = columns(
+        (jnp.abs(initial.w), jnp.abs(delta_w)),
+        jnp.abs(initial.a) @ jnp.abs(initial.w),
+        (jnp.abs(initial.a), jnp.abs(delta_a)),
     )
-    in_doubt = jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ size_w.T)
+    magnitude = (before + jnp.abs(flips)) @ jnp.sum(size, axis=1)
+    in_doubt = jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ jnp.abs(trained.w).T)
     doubt = in_doubt.astype(x.dtype) @ jnp.abs(trained.a * (trained.w @ direction))
-    error = rounding_error(2 * m + d + 16, 2 * jnp.sum(per_neuron)) + doubt
+    error = rounding_error(2 * m + d + 16, magnitude) + doubt
     return Terms(s, a, w, flipped[:, 0], wa, flipped[:, 1], flipped[:, 2], flipped[:, 3], error)
