@@ -31,10 +31,11 @@ def kkt_certificate(instance: Solved) -> Margin:
 
 
 def closed_form(instance: Solved) -> Margin:
-    """λ_k > 0 for the λ of H λ = 2·1, all samples taken as support vectors."""
-    every = max_margin.max_margin_limit(instance.x, instance.y, instance.slope)
+    """λ_k > 0 for the λ of H λ = 2·1; of an instance in which all samples are active."""
     largest = jnp.max(jnp.sum(instance.x**2, axis=1))
-    return margin(every.multipliers * largest, every.multiplier_error * largest).all()
+    return margin(
+        instance.limit.multipliers * largest, instance.limit.multiplier_error * largest
+    ).all()
 
 
 def global_certificate(instance: Solved) -> Margin:
