@@ -1,5 +1,5 @@
 """Family B, K24a on F23: leaky networks with fixed readout signs, trained to infinite time."""
 
-from theory.statements.orthogonal import boundary, quadratic
+from theory.statements.orthogonal import boundary, perturbation, quadratic
 
-STATEMENTS = (*boundary.STATEMENTS, *quadratic.STATEMENTS)
+STATEMENTS = (*boundary.STATEMENTS, *quadratic.STATEMENTS, *perturbation.STATEMENTS)
