@@ -5,6 +5,7 @@ There ∇f(x_k) ∝ u₊ − γu₋ or γu₊ − u₋, and with the normal q it
 all planes where the points are rotated at random.
 """
 
+import itertools
 import math
 
 from scipy import integrate, stats
@@ -61,5 +62,5 @@ def largest_sign_cosine(cosine: float, fraction: float) -> float:
     # Split where B turns from unlikely to likely, which is a step of width √(1 − c²).
     middle = t / abs(cosine) if cosine else t
     parts = (t, middle, middle + 8 * spread + 1, max(middle + 9, 40.0))
-    pairs = zip(parts, parts[1:], strict=False)
-    return 2 / fraction * sum(integrate.quad(both, low, high)[0] for low, high in pairs)
+    pieces = itertools.pairwise(parts)
+    return 2 / fraction * sum(integrate.quad(both, low, high)[0] for low, high in pieces)

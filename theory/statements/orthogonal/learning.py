@@ -47,14 +47,14 @@ class LearningSetting(TrainedSetting):
 class Learned(NamedTuple):
     """Both networks, their closed forms, and what decides at each query.
 
-    clean, perturbed: f and f_adv with their `Trained` fields; the queries z are the same.
+    clean, adversarial: f and f_adv with their `Trained` fields; the queries z are the same.
     effects: `perturbed.Effects` at the queries.
     towards: (q,) ⟨v, z⟩, v the direction of the perturbations.
     asked: (q,) queries that are no tie of either boundary.
     """
 
     clean: Trained
-    perturbed: Trained
+    adversarial: Trained
     effects: perturbed.Effects
     towards: Float[Array, " q"]
     asked: Bool[Array, " q"]
@@ -65,7 +65,11 @@ def _sample(key: Array, config: LearningSetting) -> Learned:
     natural = config.samples == "natural"
     n_adv = config.n if natural else config.n_adv
     x, y, noise, _ = draw(
-        key_data, config.data, config.n, config.d, queries=0 if natural else n_adv,
+        key_data,
+        config.data,
+        config.n,
+        config.d,
+        queries=0 if natural else n_adv,
         p_max=config.p_max,
     )
     d = x.shape[1]
@@ -87,9 +91,7 @@ def _sample(key: Array, config: LearningSetting) -> Learned:
         return train_far(key, part, label, z_span, d, config)
 
     if n_adv == config.n:  # both at once: a scan less to compile
-        both = jax.vmap(fit)(
-            jnp.stack([key_f, key_adv]), jnp.stack(parts), jnp.stack([y, target])
-        )
+        both = jax.vmap(fit)(jnp.stack([key_f, key_adv]), jnp.stack(parts), jnp.stack([y, target]))
         far_f, far_adv = (jax.tree.map(lambda leaf, i=i: leaf[i], both) for i in (0, 1))
     else:
         far_f, far_adv = fit(key_f, parts[0], y), fit(key_adv, parts[1], target)
@@ -141,7 +143,7 @@ def _same_sign(instance: Learned) -> Margin:
 
     The sign of both outputs is that of their product, whose error follows from theirs.
     """
-    f, g = instance.clean, instance.perturbed
+    f, g = instance.clean, instance.adversarial
     concerned = instance.asked & _sufficient(instance).holds
     known = concerned & jnp.isfinite(f.missing) & jnp.isfinite(g.missing)
     f_missing, g_missing = jnp.where(known, f.missing, 0), jnp.where(known, g.missing, 0)
@@ -155,7 +157,7 @@ def _clean(instance: Learned) -> Any:
 
 
 def _moved(instance: Learned) -> Any:
-    return instance.perturbed.solved
+    return instance.adversarial.solved
 
 
 SUFFICIENT = "|ε(Σλ')⟨v, z⟩| > |Σ_k λ'_k y'_k⟨x_k, z⟩| and sgn⟨v, z⟩ = sgn⟨q, z⟩"
@@ -192,7 +194,7 @@ STATEMENTS = (
         measured=MEASURED,
         conclusion=_same_sign,
         config=LearningSetting(
-            data="uniform", n=4, n_adv=4, d=10_000, slope=0.9, size=0.3, tie=0.02
+            data="uniform", n=4, n_adv=4, d=10_000, slope=0.9, size=0.3, steps=1000, tie=0.03
         ),
         draws={"quick": 20, "full": 200},
         data=True,
@@ -211,7 +213,7 @@ STATEMENTS = (
             "f: KKT certificate": hypothesis("KKT certificate", _clean),
             "f_adv: KKT certificate": hypothesis("KKT certificate", _moved),
             "f: cone never left": hypothesis("cone never left", lambda i: i.clean),
-            "f_adv: cone never left": hypothesis("cone never left", lambda i: i.perturbed),
+            "f_adv: cone never left": hypothesis("cone never left", lambda i: i.adversarial),
             "sufficient somewhere": SOMEWHERE,
         },
         measured={
@@ -220,7 +222,7 @@ STATEMENTS = (
             **MEASURED,
         },
         conclusion=_same_sign,
-        config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, size=0.7, tie=0.02),
+        config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, steps=1000, tie=0.03),
         cases={
             "ℓ∞ perturbations, logistic loss": {"norm": "linf", "loss": "logistic"},
             "natural samples, ℓ₀ perturbations": {"samples": "natural", "norm": "l0"},

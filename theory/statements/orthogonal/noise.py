@@ -66,7 +66,7 @@ def _sample(key: Array, config: NoiseSetting) -> Noise:
         ratio = perturbed.effect_ratio(limit, noise, target, shift)
         return Noise(ratio, jnp.mean(y * (x @ limit.normal) > 0, dtype=x.dtype))
 
-    return jax.lax.map(first, jnp.array(config.n_adv))
+    return jax.vmap(first)(jnp.array(config.n_adv))
 
 
 def _exponent(config: NoiseSetting) -> Claim:
@@ -110,7 +110,7 @@ STATEMENTS = (
         claim=_exponent,
         scales=lambda config: config.n_adv,
         config=NoiseSetting(smallest=4, numbers=5),
-        draws={"quick": 50, "full": 1000},
+        draws={"quick": 50, "full": 500},
     ),
     Statement(
         id="orthogonal.noise-accuracy",
@@ -125,6 +125,6 @@ STATEMENTS = (
         quantity=lambda instance: instance.accuracy,
         claim=_accuracies,
         config=NoiseSetting(),
-        draws={"quick": 400, "full": 10_000},
+        draws={"quick": 400, "full": 4000},
     ),
 )

@@ -73,9 +73,7 @@ def _sample(key: Array, config: PerturbationSetting) -> Attacked:
     target = jax.random.rademacher(key_target, (config.n,), x.dtype)
     slope, radius = config.slope, config.d**0.5
     params = init(fixed_signs(slope, config.scale), key_init, config.m, config.d)
-    descent = Descent(
-        config.learning_rate / config.d, config.steps, "exponential", log_loss=True
-    )
+    descent = Descent(config.learning_rate / config.d, config.steps, "exponential", log_loss=True)
     params = train(fixed_signs(slope, config.scale), params, x, y, descent).params
 
     norms = _all_norms(config.n, config.d, config.fraction)

@@ -165,7 +165,9 @@ def agreement(trained: Trained) -> Margin:
     """sgn f(z; t → ∞) = sgn⟨q, z⟩ at every query that is no tie."""
     normal = trained.solved.limit.normal
     signed = jnp.sign(trained.z @ normal) * trained.v
-    return margin(jnp.where(ties(normal, trained.z, trained.tie), jnp.inf, signed), trained.missing).all()
+    return margin(
+        jnp.where(ties(normal, trained.z, trained.tie), jnp.inf, signed), trained.missing
+    ).all()
 
 
 def root_mean_square(x: Array) -> Array:
