@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from theory._validation import check_choice
 from theory.evidence import Margin, exceeds, rounding_error
-from theory.linear_solve import enclosed_solution, gram_matrix
+from theory.linear_solve import enclosed_solution, inner_products
 from theory.max_margin import MaxMarginLimit
 from theory.networks import Params
 
@@ -47,7 +47,7 @@ def stays_in_cone(
     sign = jnp.sign(params.a)
     towards = sign[:, None] * y[None, :]  # (m, n), a_i y_k up to 1/√m
     phi = jnp.where(towards > 0, 1.0, slope).astype(x.dtype)
-    gram = gram_matrix(x)
+    gram = inner_products(x, x)
     lengths = jnp.sqrt(jnp.diagonal(gram.values))
     v_length = lengths * ((1 + slope**2) / 2) ** 0.5  # ‖V_k‖
     w_length = jnp.linalg.norm(params.w, axis=1)

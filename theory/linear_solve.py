@@ -3,39 +3,47 @@
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory.evidence import rounding_error
 
 
-class Gram(NamedTuple):
-    """Inner products of a set of points, and a bound on the rounding error of each.
+class InnerProducts(NamedTuple):
+    """Inner products of two sets of points, and a bound on the rounding error of each.
 
-    values, errors: (n, n).
+    values, errors: (n, q).
     """
 
-    values: Float[Array, "n n"]
-    errors: Float[Array, "n n"]
+    values: Float[Array, "n q"]
+    errors: Float[Array, "n q"]
 
 
-def gram_matrix(x: Float[Array, "n d"]) -> Gram:
-    """⟨x_j, x_k⟩, summed in √d blocks of √d coordinates, so that rounding grows like √d and not d.
+def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProducts:
+    """⟨x_j, z_k⟩, summed in √d blocks of √d coordinates, so that rounding grows like √d and not d.
 
     Args:
       x: (n, d) points.
+      z: (q, d) points.
 
     Returns:
-      The `Gram` matrix; |error_jk| ≤ γ_{2√d}‖x_j‖‖x_k‖ by the Cauchy–Schwarz inequality.
+      The `InnerProducts`; |error_jk| ≤ γ_{2√d}‖x_j‖‖z_k‖ by the Cauchy–Schwarz inequality. The
+      bound leaves room for the rounding of one more factor.
     """
-    n, d = x.shape
+    d = x.shape[1]
     block = math.isqrt(d - 1) + 1
     blocks = -(-d // block)
-    padded = jnp.pad(x, ((0, 0), (0, blocks * block - d))).reshape(n, blocks, block)
-    values = jnp.sum(jnp.einsum("jbi,kbi->bjk", padded, padded), axis=0)
-    lengths = jnp.sqrt(jnp.diagonal(values))
-    chain = block + blocks + 8  # the lengths are computed, and a factor multiplies
-    return Gram(values, rounding_error(chain, lengths[:, None] * lengths[None, :]))
+
+    def split(points: Array) -> Array:
+        padded = jnp.pad(points, ((0, 0), (0, blocks * block - d)))
+        return padded.reshape(len(points), blocks, block)
+
+    left, right = split(x), split(z)
+    values = jnp.sum(jnp.einsum("jbi,kbi->bjk", left, right), axis=0)
+    lengths = [jnp.sqrt(jnp.sum(jnp.sum(part**2, axis=2), axis=1)) for part in (left, right)]
+    chain = block + blocks + 8  # the lengths are computed, too, and a factor multiplies
+    return InnerProducts(values, rounding_error(chain, lengths[0][:, None] * lengths[1][None, :]))
 
 
 class Enclosure(NamedTuple):
@@ -55,12 +63,12 @@ def enclosed_solution(
     system_error: Float[Array, "n n"] | float = 0.0,
     right_error: Float[Array, " n"] | float = 0.0,
 ) -> Enclosure:
-    """Solves Av = b, where A and b are known up to the stated errors.
+    """Solves Av = b for a symmetric positive definite A; A and b are known up to stated errors.
 
     With an approximate inverse C and β = ‖I − CA‖_∞ < 1, A is regular and
     ‖v − ṽ‖_∞ = ‖(CA)⁻¹C(b − Aṽ)‖_∞ ≤ max_j (|C||b − Aṽ|)_j/(1 − β), for any ṽ. Nothing is asked of
-    C and ṽ, which come from a solver that is not trusted; β and the residual b − Aṽ carry the
-    rounding of their own computation and the errors of A and b.
+    C and ṽ, which come from a Cholesky factor that is not trusted; β and the residual b − Aṽ carry
+    the rounding of their own computation and the errors of A and b.
 
     Args:
       system: (n, n) A.
@@ -75,7 +83,8 @@ def enclosed_solution(
       S. Rump, *Verification methods*, Acta Numerica 19 (2010), section 10.
     """
     n = len(right)
-    inverse = jnp.linalg.inv(system)
+    lower = jnp.linalg.cholesky(system)
+    inverse = jax.scipy.linalg.cho_solve((lower, True), jnp.eye(n, dtype=system.dtype))
     inverse = jnp.where(jnp.isfinite(inverse).all(), inverse, 0)
     size = jnp.abs(inverse)
     solution = inverse @ right

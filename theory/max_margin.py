@@ -9,7 +9,7 @@ from scipy import optimize
 
 from theory._validation import check_labels, check_points, check_slope
 from theory.evidence import rounding_error
-from theory.linear_solve import enclosed_solution, gram_matrix
+from theory.linear_solve import enclosed_solution, inner_products
 from theory.networks import Params, leaky_relu, pre_activations
 
 
@@ -99,7 +99,7 @@ def max_margin_limit(
     check_slope(slope, open_low=True)
     if active is None:
         active = jnp.ones(len(x), bool)
-    gram = gram_matrix(x)
+    gram = inner_products(x, x)
     factor = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
     system, system_error = factor * gram.values, jnp.abs(factor) * gram.errors
     inside = active[:, None] & active[None, :]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from theory._validation import check_integer, check_real, check_slope
 from theory.evidence import rounding_error
+from theory.linear_solve import inner_products
 from theory.max_margin import MaxMarginLimit
 
 
@@ -47,15 +48,15 @@ def effects(
       K24a Theorem 4.1, with the closed form of λ' (ours).
     """
     weights, off = limit.multipliers, limit.multiplier_error
-    inner = x @ z.T
-    mislabelled = (weights * target) @ inner
-    perturbation = jnp.sum(weights) * (z @ shift)
-    n, d = x.shape
-    reach = jnp.linalg.norm(z, axis=1)
-    size = (jnp.abs(weights) @ jnp.linalg.norm(x, axis=1)) * reach
-    size = size + jnp.sum(jnp.abs(weights)) * jnp.linalg.norm(shift) * reach
-    error = off * (jnp.sum(jnp.abs(inner), axis=0) + n * jnp.abs(z @ shift))
-    return Effects(mislabelled, perturbation, error + rounding_error(n + d + 8, size))
+    own, moved = inner_products(x, z), inner_products(shift[None, :], z)
+    size = jnp.abs(weights)
+    total = jnp.sum(size)
+    mislabelled = (weights * target) @ own.values
+    perturbation = jnp.sum(weights) * moved.values[0]
+    magnitude = size @ jnp.abs(own.values) + total * jnp.abs(moved.values[0])
+    error = off * (jnp.sum(jnp.abs(own.values), axis=0) + len(x) * jnp.abs(moved.values[0]))
+    error = error + (size + off) @ own.errors + (total + len(x) * off) * moved.errors[0]
+    return Effects(mislabelled, perturbation, error + rounding_error(len(x) + 8, magnitude))
 
 
 def effect_ratio(

@@ -21,13 +21,13 @@ class NoiseSetting(Parameters):
     data: str = parameter(
         "uniform", "law of all samples", choices=("gaussian", "uniform", "sphere")
     )
-    n: int = parameter(32, "clean samples, even", low=2, even=True)
-    d: int = parameter(1024, "dimension", low=1)
+    n: int = parameter(16, "clean samples, even", low=2, even=True)
+    d: int = parameter(512, "dimension", low=1)
     slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
     epsilon: float = parameter(
         0.03, "ℓ₂ length ε of the perturbations", unit="R", low=0, open_low=True
     )
-    smallest: int = parameter(8, "fewest noise samples; every next number is twice as many", low=1)
+    smallest: int = parameter(4, "fewest noise samples; every next number is twice as many", low=1)
     numbers: int = parameter(4, "how many numbers of noise samples", low=1)
 
     @property
@@ -87,7 +87,7 @@ def _accuracies(config: NoiseSetting) -> tuple[Claim, ...]:
     return tuple(
         Claim(
             perturbed.noise_accuracy(config.n, k, config.d, config.epsilon, 1.0, config.slope),
-            0.02,
+            0.03,
             name=f"accuracy at n_adv = {k}",
             tolerance=((config.n + k) / config.d) ** 2,
         )
@@ -109,7 +109,7 @@ STATEMENTS = (
         quantity=lambda instance: instance.ratio,
         claim=_exponent,
         scales=lambda config: config.n_adv,
-        config=NoiseSetting(smallest=4, numbers=5),
+        config=NoiseSetting(d=1024, numbers=5),
         draws={"quick": 50, "full": 500},
     ),
     Statement(
@@ -125,6 +125,7 @@ STATEMENTS = (
         quantity=lambda instance: instance.accuracy,
         claim=_accuracies,
         config=NoiseSetting(),
-        draws={"quick": 400, "full": 4000},
+        batch=64,
+        draws={"quick": 1000, "full": 10_000},
     ),
 )
