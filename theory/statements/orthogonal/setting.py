@@ -63,9 +63,9 @@ class Solved:
     x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
     """
 
-    x: Float[Array, "n d"]
-    y: Float[Array, " n"]
-    limit: max_margin.MaxMarginLimit
+    x: Any
+    y: Any
+    limit: Any
     slope: float = dataclasses.field(metadata={"static": True})
 
 
@@ -89,13 +89,13 @@ class Trained:
     loss: the training loss.
     """
 
-    solved: Solved
-    x_span: Float[Array, "n e"]
-    params: Params
-    cone: Float[Array, ""]
-    z: Float[Array, "q d"]
-    v: Float[Array, " q"]
-    missing: Float[Array, " q"]
+    solved: Any
+    x_span: Any
+    params: Any
+    cone: Any
+    z: Any
+    v: Any
+    missing: Any
     tie: float = dataclasses.field(metadata={"static": True})
     loss: str = dataclasses.field(metadata={"static": True})
 
