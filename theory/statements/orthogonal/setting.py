@@ -58,7 +58,7 @@ class TrainedSetting(DataSetting):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Solved:
-    """Training points and the closed form of the limit on them.
+    """Training points and the closed form of the limit on them; further axes in front under vmap.
 
     x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
     """
