@@ -84,8 +84,8 @@ CONDITIONS = {
     "closed form λ > 0": (closed_form, "every λ_k of Hλ = 2·1 is positive", "data"),
     "global certificate": (
         global_certificate,
-        "KKT certificate and 2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the global "
-        "max margin",
+        "KKT certificate and 2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the "
+        "global max margin",
         "certificate",
     ),
     "cone reached": (
