@@ -15,9 +15,10 @@ from experiments import data, environment
 from experiments.runs import Result
 from theory import Dataset, Statement
 from theory.perturbation_learning import PerturbationSetting, Quantities
-from theory.verdict import ConditionSummary, Verdict
+from theory.verdict import ConditionSummary, Estimate, Verdict
 
 COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
+SIDES = {"equal": "=", "at most": "≤", "at least": "≥"}
 MEANINGS = {
     "consistent": "the draws test the statement and give no evidence against it",
     "refuted": "a counterexample, or more failures than the statement allows",
@@ -52,6 +53,7 @@ def verdict_json(result: Result) -> dict[str, Any]:
         "id": first["id"],
         "source": statement.source,
         "kind": first["kind"],
+        "case": result.run.case,
         "title": statement.title,
         **body,
         "documented_erratum": statement.erratum,
@@ -83,7 +85,7 @@ def _tested(result: Result) -> str:
     if "m_min" in config:
         top = config["m_min"] * 2 ** (config["widths"] - 1)
         sizes.append(f"m={config['m_min']}…{top}")
-    lines = [name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
+    lines = [result.run.case, name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
     return "\n".join(line for line in lines if line)
 
 
@@ -104,10 +106,8 @@ def _miss(summary: ConditionSummary) -> str:
 
 
 def _conclusion(verdict: Verdict) -> str:
-    if verdict.estimate is not None:
-        tolerance = verdict.estimate.tolerance
-        within = f" ± {_number(tolerance)}" if tolerance else ""
-        return f"{verdict.estimate.name} = {_number(verdict.estimate.claimed)}\nclaimed{within}"
+    if verdict.estimates:
+        return "\n".join(_claimed(estimate) for estimate in verdict.estimates)
     held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
     text = f"{held:,}/{verdict.draws:,}"
     if verdict.outcomes["beyond"]:
@@ -117,16 +117,26 @@ def _conclusion(verdict: Verdict) -> str:
     return f"{text}\nmargin {_number(verdict.tightest_margin)}"
 
 
+def _claimed(estimate: Estimate) -> str:
+    within = f" ± {_number(estimate.tolerance)}" if estimate.tolerance else ""
+    return f"{estimate.name} {SIDES[estimate.side]} {_number(estimate.claimed)}{within}"
+
+
 def _measured(verdict: Verdict) -> str:
-    if verdict.estimate is not None:
-        low, high = _number(verdict.estimate.low), _number(verdict.estimate.high)
-        return f"measured:\n{_number(verdict.estimate.observed)} [{low}, {high}]"
+    if verdict.estimates:
+        return "\n".join(
+            f"{_number(e.observed)} [{_number(e.low)}, {_number(e.high)}]"
+            for e in verdict.estimates
+        )
     rate = verdict.failure_rate
     if rate is None:
         return "not tested"
     limits = f"[{_number(rate.low)}, {_number(rate.high)}]"
     allowed = "never" if verdict.kind == "deterministic" else f"≤ {_number(rate.allowed)}"
-    return f"{_number(rate.observed)} {limits}\nallowed: {allowed}"
+    lines = [f"{_number(rate.observed)} {limits}", f"allowed: {allowed}"]
+    if verdict.tightness is not None:
+        lines.append(f"bound/observed: {_number(verdict.tightness)}")
+    return "\n".join(lines)
 
 
 def verify_table(results: Sequence[Result]) -> Group:
@@ -156,8 +166,9 @@ def verify_table(results: Sequence[Result]) -> Group:
     if notes:
         parts.append(Text("Why", style="bold"))
         for result in notes:
-            where = result.run.config.data if hasattr(result.run.config, "data") else ""
+            where = getattr(result.run.config, "data", "")
             where = f" on {where}" if isinstance(where, Dataset) else ""
+            where += f" ({result.run.case})" if result.run.case else ""
             erratum = ""
             if result.documented_erratum:
                 erratum = f" (docs/errata.md#{result.run.statement.erratum})"
@@ -211,6 +222,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         },
         "documented_erratum": statement.erratum,
         "parameters": [parameter_json(f) for f in dataclasses.fields(statement.config)],
+        "cases": {name: plain(dict(changes)) for name, changes in statement.cases.items()},
         "draws": dict(statement.draws),
     }
 
@@ -252,6 +264,8 @@ def show(statement: Statement) -> Group:
         Text(f"Source: {statement.source}"),
         Text(f"Draws:  {draws}"),
     ]
+    if statement.cases:
+        parts.append(Text(f"Cases:  {'; '.join(statement.cases)}"))
     if statement.erratum:
         parts.append(Text(f"Erratum: docs/errata.md#{statement.erratum}", style="yellow"))
     if conditions.row_count:

@@ -39,11 +39,12 @@ ON_DIGITS: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One statement with its configuration and number of draws."""
+    """One statement with its configuration, number of draws, and the case it is, if any."""
 
     statement: Statement
     config: Any
     draws: int
+    case: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ def plan(
       preset: "quick" or "full", which fixes the number of draws unless it is given.
       data_name: data for all of them, in place of each statement's own. With no names, data or
         settings given, all statements run on their own data and `ON_DIGITS` on the digits too.
-      settings: NAME → VALUE in text; a statement takes those it has.
+      settings: NAME → VALUE in text; a statement takes those it has. Without any, a statement runs
+        in its cases as well.
       draws: number of draws.
 
     Raises:
@@ -93,11 +95,21 @@ def plan(
             known = sorted({f for s in statements for f in _fields(s.config)} - {"data"})
             raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
 
-    def run(statement: Statement, source: str | Dataset | None, settings: Mapping[str, Any]) -> Run:
-        config = configured(statement.config, source, settings)
-        return Run(statement, config, statement.draws[preset] if draws is None else draws)
+    def run(
+        statement: Statement,
+        source: str | Dataset | None,
+        settings: Mapping[str, Any],
+        case: str = "",
+    ) -> Run:
+        config = configured(statement.configured(case), source, settings)
+        count = statement.draws[preset] if draws is None else draws
+        return Run(statement, config, count, case)
 
-    runs = [run(statement, source, settings) for statement in statements]
+    runs = []
+    for statement in statements:
+        runs.append(run(statement, source, settings))
+        if not settings:
+            runs += [run(statement, source, {}, case) for case in statement.cases]
     if not names and source is None and not settings:
         digits = data.load(data.DIGITS)
         runs += [run(s, digits, ON_DIGITS[s.id]) for s in statements if s.id in ON_DIGITS]

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from theory import REGISTRY, Margin
-from theory.verdict import Evidence, Verdict, judge
+from theory.judgement import judge
+from theory.verdict import Evidence, Verdict
 from theory.verification import evaluate
 
 LEVEL = 1e-3

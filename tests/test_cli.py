@@ -104,7 +104,7 @@ def test_the_printed_variance_is_refuted_without_failing_the_command(capsys):
     assert status == 0
     assert corrected["verdict"] == "consistent"
     assert printed["verdict"] == "refuted"
-    assert printed["estimate"]["high"] < printed["estimate"]["claimed"]
+    assert printed["estimates"][0]["high"] < printed["estimates"][0]["claimed"]
     assert printed["documented_erratum"] == "variance-of-the-alignment"
 
 

@@ -180,7 +180,7 @@ def test_float32_is_enough_for_what_float32_can_tell(key):
     [
         (
             {"kind": "certain"},
-            "kind must be one of deterministic, moment, probabilistic, rate; got 'certain'",
+            "kind must be one of decay, deterministic, empirical, moment, .*; got 'certain'",
         ),
         ({"conclusion": None}, "conclusion must be given for a deterministic statement, got None"),
         ({"kind": "probabilistic"}, "failure_probability must be given for a probabilistic"),
@@ -227,3 +227,56 @@ def test_verify_says_what_it_needs(key, options, message):
 def test_checks_must_return_one_margin(key, statement, message):
     with pytest.raises(ValueError, match=message):
         verify(statement, key=key, draws=2)
+
+
+# --- a solver on the host, and cases --------------------------------------------------------------
+
+
+def test_the_solver_sees_every_draw_as_numpy_and_the_checks_see_its_answer(key):
+    """Sorting by numpy between sampler and checks; the same draws as without a solver."""
+    seen = []
+
+    def solve(x):
+        assert isinstance(x, np.ndarray)
+        seen.append(x)
+        return {"sorted": np.sort(x), "first": x[0]}
+
+    statement = toy(
+        solve=solve,
+        hypotheses={"spread": lambda i: exceeds(i["sorted"][-1], i["sorted"][0])},
+        conclusion=lambda i: margin(i["sorted"][-1] - i["first"] + 1e-9),
+        batch=8,
+    )
+    evidence = evaluate(statement, key, 20)
+    assert len(seen) == 20
+    plain = toy(
+        hypotheses={"spread": lambda x: exceeds(jnp.max(x), jnp.min(x))},
+        conclusion=lambda x: margin(jnp.max(x) - x[0] + 1e-9),
+        batch=8,
+    )
+    expected = evaluate(plain, key, 20)
+    np.testing.assert_allclose(evidence.conclusion.value, expected.conclusion.value, atol=1e-14)
+    assert verify(statement, key=key, draws=20).verdict == "consistent"
+
+
+def test_cases_are_checked_when_the_statement_is_made():
+    statement = toy(cases={"wide": {"m": 9}})
+    assert statement.configured("wide") == Setting(m=9)
+    assert statement.configured() == Setting()
+    with pytest.raises(ValueError, match="m must be an integer ≥ 1, got 0"):
+        toy(cases={"empty": {"m": 0}})
+    with pytest.raises(ValueError, match="case must be one of wide; got 'narrow'"):
+        statement.configured("narrow")
+
+
+def test_constants_reach_the_verdict(key):
+    """x₀ < 1 under the hypothesis |x₁| > C·1: contradicted by draws with x₀ > 1."""
+    statement = toy(
+        hypotheses={"large": lambda x: exceeds(jnp.abs(x[1]), 1.0)},
+        conclusion=lambda x: margin(1.0 - x[0]),
+        constant=lambda x: jnp.abs(x[1]),
+    )
+    x = np.array([normals(jax.random.fold_in(key, i), Setting()) for i in range(50)])
+    constant = verify(statement, key=key, draws=50).constant
+    assert constant.smallest == pytest.approx(np.abs(x[x[:, 0] > 1, 1]).max())
+    assert constant.largest == pytest.approx(np.abs(x[:, 1]).max())

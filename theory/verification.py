@@ -12,9 +12,10 @@ import numpy as np
 
 from theory._validation import check_choice, check_integer, check_real
 from theory.evidence import Margin, as_float
-from theory.verdict import Claim, Evidence, Verdict, judge
+from theory.judgement import judge
+from theory.verdict import Claim, Evidence, Verdict
 
-KINDS = ("deterministic", "probabilistic", "moment", "rate")
+KINDS = ("deterministic", "probabilistic", "moment", "empirical", "rate", "decay")
 TIERS = ("data", "init", "certificate")
 
 
@@ -44,8 +45,12 @@ class Statement:
     "deterministic": hypotheses ⇒ conclusion, always.
     "probabilistic": hypotheses ⇒ conclusion, except with probability `failure_probability`.
     "moment": the mean of `quantity` over draws equals `claim(config).value`.
+    "empirical": the same for what an experiment showed, not a theorem; consistent only where the
+      confidence interval lies on the claimed side.
     "rate": the mean of `quantity` over draws is a power law in `scales(config)` with exponent
       `claim(config).value`.
+    "decay": `quantity` is 1 where a draw fails at a scale, else 0; the probability of failure
+      decays like exp(−`claim(config).value`·scale).
 
     Attributes:
       id: unique name, "family.statement".
@@ -57,12 +62,20 @@ class Statement:
       measured: the same, for conditions that are reported but not required.
       conclusion: instance → `Margin` (scalar).
       failure_probability: instance → δ, the failure probability allowed.
-      quantity: instance → number ("moment") or (scales,) array of positive numbers ("rate").
-      claim: config → `Claim`.
-      scales: config → (S,) the scales of a rate.
+      solve: instance → instance, a stage on the host between `sample` and the checks, for solvers
+        that no compiler knows: numpy arrays of one draw in, numpy arrays of fixed shapes out.
+        Numbers in the instance become arrays on the way.
+      quantity: instance → number ("moment", "empirical") or (S,) array: positive numbers ("rate")
+        or failures ("decay"); with an axis of claims in front where there are several.
+      claim: config → `Claim`, or a tuple of them about one quantity each.
+      scales: config → (S,) the scales of a rate or decay.
+      constant: instance → number, the largest constant C with which the hypotheses of a published
+        form O(·) hold; the verdict names the smallest C that no draw contradicts.
       config: the default configuration, hashable.
+      cases: name → changes of `config`: further settings that a run without settings covers.
       title, says, source: for people: one line; the statement in full; where it is printed.
       erratum: anchor in docs/errata.md if the statement is known to be wrong as printed.
+      loose: why a bound is far from tight, if it is.
       draws: preset → number of draws that it takes to tell.
       data: whether `config.data` may be replaced by data of the user's.
       batch: most draws evaluated at once.
@@ -73,16 +86,20 @@ class Statement:
     sample: Callable[[jax.Array, Any], Any]
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    solve: Callable[[Any], Any] | None = None
     conclusion: Callable[[Any], Margin] | None = None
     failure_probability: Callable[[Any], Any] | None = None
     quantity: Callable[[Any], Any] | None = None
-    claim: Callable[[Any], Claim] | None = None
+    claim: Callable[[Any], Claim | tuple[Claim, ...]] | None = None
     scales: Callable[[Any], Any] | None = None
+    constant: Callable[[Any], Any] | None = None
     config: Any = None
+    cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""
     source: str = ""
     erratum: str | None = None
+    loose: str = ""
     draws: Mapping[str, int] = dataclasses.field(
         default_factory=lambda: {"quick": 100, "full": 1000}
     )
@@ -95,7 +112,9 @@ class Statement:
             "deterministic": ("conclusion",),
             "probabilistic": ("conclusion", "failure_probability"),
             "moment": ("quantity", "claim"),
+            "empirical": ("quantity", "claim"),
             "rate": ("quantity", "claim", "scales"),
+            "decay": ("quantity", "claim", "scales"),
         }
         for role in needed[self.kind]:
             if getattr(self, role) is None:
@@ -106,6 +125,16 @@ class Statement:
                 for name, c in getattr(self, role).items()
             }
             object.__setattr__(self, role, conditions)
+        for name in self.cases:
+            self.configured(name)
+
+    def configured(self, case: str = "") -> Any:
+        """The default configuration, or that of a case. ValueError if its changes are wrong."""
+        if not case:
+            return self.config
+        return dataclasses.replace(
+            self.config, **self.cases[check_choice("case", case, self.cases)]
+        )
 
     @property
     def tiers(self) -> dict[str, str]:
@@ -128,42 +157,76 @@ def evaluate(statement: Statement, key: jax.Array, draws: int, config: Any = Non
       The `Evidence` of all draws, as numpy arrays.
     """
     config = statement.config if config is None else config
-    evidence = jax.tree.map(
-        np.asarray, _compiled(jax.default_backend())(statement, config, key, draws)
-    )
+    if statement.solve is None:
+        evidence = _compiled(_evaluate, (0, 1, 3))(statement, config, key, draws)
+    else:
+        instances = jax.device_get(_compiled(_sample, (0, 1, 3))(statement, config, key, draws))
+        solved = [
+            statement.solve(jax.tree.map(lambda part, i=i: part[i], instances))
+            for i in range(draws)
+        ]
+        stacked = jax.tree.map(lambda *parts: np.stack(parts), *solved)
+        evidence = _compiled(_check, (0,))(statement, stacked)
+    evidence = jax.tree.map(np.asarray, evidence)
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
         measured={name: evidence.measured[name] for name in statement.measured},
     )
 
 
-@functools.cache
-def _compiled(backend: str) -> Callable[..., Evidence]:
-    """`_evaluate` under jit. Most statements run for less time than they take to compile, and on a
+def _compiled(function: Callable[..., Any], static: tuple[int, ...]) -> Callable[..., Any]:
+    """`function` under jit. Most statements run for less time than they take to compile, and on a
     CPU the lowest optimizing level compiles them 3 to 4 times faster and runs as fast."""
+    return _jitted(function, static, jax.default_backend())
+
+
+@functools.cache
+def _jitted(function: Callable[..., Any], static: tuple[int, ...], backend: str) -> Any:
     options = {"xla_backend_optimization_level": 1} if backend == "cpu" else None
-    return jax.jit(_evaluate, static_argnums=(0, 1, 3), compiler_options=options)
+    return jax.jit(function, static_argnums=static, compiler_options=options)
 
 
 def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> Evidence:
-    def one(index: jax.Array) -> Evidence:
-        instance = statement.sample(jax.random.fold_in(key, index), config)
-        return Evidence(
-            hypotheses=_checked(statement.hypotheses, instance),
-            measured=_checked(statement.measured, instance),
-            conclusion=statement.conclusion
-            and _scalar("conclusion", statement.conclusion(instance)),
-            allowed=statement.failure_probability
-            and as_float(statement.failure_probability(instance)),
-            quantity=statement.quantity and as_float(statement.quantity(instance)),
-        )
+    """Samples and checks every draw."""
 
+    def one(index: jax.Array) -> Evidence:
+        return _evidence(statement, statement.sample(jax.random.fold_in(key, index), config))
+
+    return _in_batches(one, draws, statement.batch)
+
+
+def _sample(statement: Statement, config: Any, key: jax.Array, draws: int) -> Any:
+    """The instances of all draws, for the solver."""
+
+    def one(index: jax.Array) -> Any:
+        return statement.sample(jax.random.fold_in(key, index), config)
+
+    return _in_batches(one, draws, statement.batch)
+
+
+def _check(statement: Statement, instances: Any) -> Evidence:
+    """Checks the instances that the solver returned."""
+    return jax.lax.map(lambda i: _evidence(statement, i), instances, batch_size=statement.batch)
+
+
+def _in_batches(one: Callable[[jax.Array], Any], draws: int, largest: int) -> Any:
     # Equal batches, few draws too many: a remainder would be compiled a second time.
-    batches = math.ceil(draws / statement.batch)
+    batches = math.ceil(draws / largest)
     batch = math.ceil(draws / batches)
     indices = jnp.arange(batches * batch).reshape(batches, batch)
-    evidence = jax.lax.map(jax.vmap(one), indices)
-    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], evidence)
+    results = jax.lax.map(jax.vmap(one), indices)
+    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], results)
+
+
+def _evidence(statement: Statement, instance: Any) -> Evidence:
+    return Evidence(
+        hypotheses=_checked(statement.hypotheses, instance),
+        measured=_checked(statement.measured, instance),
+        conclusion=statement.conclusion and _scalar("conclusion", statement.conclusion(instance)),
+        allowed=statement.failure_probability and as_float(statement.failure_probability(instance)),
+        quantity=statement.quantity and as_float(statement.quantity(instance)),
+        constant=statement.constant and as_float(statement.constant(instance)),
+    )
 
 
 def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:

@@ -52,7 +52,7 @@ def test_the_printed_variance_is_excluded_and_the_corrected_one_is_not():
     estimate = verdict_of(
         "separability.variance",
         evidence_of("separability.variance", DRAWS["separability.variance"]),
-    ).estimate
+    ).estimates[0]
     printed = 5 / (4 * 8) + 1 / 4 + 2 / (8 * 4)
     corrected = 5 / (4 * 8) + 3 / (4 * 4) + 9 / (4 * 8 * 4)
     assert estimate.low < corrected < estimate.high < printed
