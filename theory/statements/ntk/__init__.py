@@ -1,5 +1,5 @@
 """Family D, J18, L19, N20: networks of finite width against their infinite-width limit."""
 
-from theory.statements.ntk import convergence
+from theory.statements.ntk import dynamics, kernel, linearization
 
-STATEMENTS = convergence.STATEMENTS
+STATEMENTS = kernel.STATEMENTS + dynamics.STATEMENTS + linearization.STATEMENTS
