@@ -79,12 +79,12 @@ STATEMENTS = (
         sample=_linearization_errors,
         quantity=lambda errors: errors,
         claim=lambda config: tuple(
-            Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
+            Claim(-0.5, 0.2, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
             for v in variants(config)
         ),
         scales=lambda config: config.scales,
         config=TrainingSetting(),
-        draws={"quick": 100, "full": 1500},
+        draws={"quick": 120, "full": 1500},
         data=True,
     ),
     Statement(

@@ -72,11 +72,11 @@ def readout_scales(config: WidthSetting) -> Float[Array, " scales"]:
 class TrainingSetting(WidthSetting):
     """Networks trained on two losses."""
 
-    n: int = parameter(6, "training points", low=1)
+    n: int = parameter(4, "training points", low=1)
     d: int = parameter(5, "dimension", low=1)
     T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(20, "gradient steps", low=1)
-    queries: int = parameter(4, "test points", low=1)
+    steps: int = parameter(10, "gradient steps", low=1)
+    queries: int = parameter(3, "test points", low=1)
 
 
 class Variant(NamedTuple):
