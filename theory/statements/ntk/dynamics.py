@@ -81,7 +81,7 @@ ODE_TOLERANCE, ODE_STEPS = 1.4e-8, 1000
 
 
 def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: float) -> Array:
-    """Bound on the rounding error of f_0 + K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
+    """Bound on the rounding error of K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
 
     Eigenvalues and eigenvectors are those of K + E, ‖E‖ ≤ c·n·ε‖K‖ (c = 20 is generous), and
     ‖g(K + E) − g(K)‖ ≤ (t²/2)‖E‖; the products round n times more, relative to ‖g(K)‖ ≤ t.
@@ -160,8 +160,8 @@ STATEMENTS = (
         id="ntk.training-dynamics",
         kind="rate",
         title="training approaches the infinite-width dynamics like m^(−1/2)",
-        says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from the "
-        "infinite-width NTK with the same initial outputs and the same learning rate, step for "
+        says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from "
+        "the infinite-width NTK with the same initial outputs and the same learning rate, step for "
         "step; for frozen readout (K24b) and for all weights trained (Z23, the readout at 1/m of "
         "the learning rate), ReLU and leaky ReLU, squared and logistic loss. Two-sided: the fitted "
         "exponents must be −1/2, within 0.05 for what finite widths bend them.",
@@ -181,10 +181,10 @@ STATEMENTS = (
         id="ntk.predictors-agree",
         kind="deterministic",
         title="both predictors of the infinitely wide network agree",
-        says="With the same kernel and initial outputs: (1) gradient flow under the squared loss by "
-        "neural-tangents and by us is the same to rounding; (2) our gradient descent differs from "
-        "it by Σ_i |K_z v_i||⟨v_i, y − f_0⟩| J(x_i²/2)e^{−(J−1)x_i}/λ_i at most, x_i = λ_iη/n; (3) "
-        "under the logistic loss our descent differs from neural-tangents' flow by "
+        says="With the same kernel and initial outputs: (1) gradient flow under the squared loss "
+        "by neural-tangents and by us is the same to rounding; (2) our gradient descent differs "
+        "from it by Σ_i |K_z v_i||⟨v_i, y − f_0⟩| J(x_i²/2)e^{−(J−1)x_i}/λ_i at most, "
+        "x_i = λ_iη/n; (3) under the logistic loss it differs from neural-tangents' flow by "
         "√K(z, z)·J(η/n)²λ_max/8·√(sᵀKs) at most, s_k = y_k ℓ'(−y_k f_0(x_k)).",
         source="Lee et al. 2019, eq. 8–11; Novak et al. 2020",
         sample=_predictions,

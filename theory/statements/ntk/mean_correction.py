@@ -24,9 +24,9 @@ class MeanSetting(Parameters):
     n: int = parameter(4, "training points", low=1)
     d: int = parameter(3, "dimension", low=1)
     slope: float = parameter(
-        0.5, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
+        0.2, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
     )
-    m_min: int = parameter(64, "smallest width", low=1)
+    m_min: int = parameter(256, "smallest width", low=1)
     widths: int = parameter(5, "number of widths, each four times the one before", low=5)
     neurons: int = parameter(1024, "neurons per draw, each with both signs of a", low=1)
     T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
@@ -121,7 +121,7 @@ STATEMENTS = (
             for name in _smooth(config)
         ),
         scales=lambda config: config.scales,
-        config=MeanSetting(m_min=256),
+        config=MeanSetting(),
         draws={"quick": 150, "full": 2000},
         data=True,
     ),
