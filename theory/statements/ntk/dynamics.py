@@ -143,7 +143,9 @@ def _agreement(instance: Predictions) -> Margin:
     difference = jnp.abs(jnp.concatenate(difference))
     # Descent rounds in every step, by less than the whole flow does.
     error = (0 * i.rounding, i.rounding / i.step, i.rounding / i.step + ode)
-    return exceeds(jnp.concatenate(bound), difference, jnp.concatenate(error)).all()
+    bound = jnp.concatenate(bound)
+    difference = jnp.maximum(difference, jnp.finfo(bound.dtype).eps * bound)  # 0 has no ratio
+    return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
 def _positive(instance: Predictions) -> Margin:
@@ -163,7 +165,7 @@ STATEMENTS = (
         says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from "
         "the infinite-width NTK with the same initial outputs and the same learning rate, step for "
         "step; for frozen readout (K24b) and for all weights trained (Z23, the readout at 1/m of "
-        "the learning rate), ReLU and leaky ReLU, squared and logistic loss. Two-sided: the fitted "
+        "the learning rate), on two losses. Two-sided: the fitted "
         "exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
         sample=_dynamics_errors,

@@ -69,14 +69,20 @@ def readout_scales(config: WidthSetting) -> Float[Array, " scales"]:
     return 1 / jnp.asarray(config.scales, float)
 
 
+LOSSES = ("squared", "logistic", "identity")
+
+
 class TrainingSetting(WidthSetting):
-    """Networks trained on two losses."""
+    """Both parameterizations trained, each on a loss: ReLU with frozen readout, leaky ReLU with
+    all weights trained."""
 
     n: int = parameter(4, "training points", low=1)
     d: int = parameter(5, "dimension", low=1)
     T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(10, "gradient steps", low=1)
     queries: int = parameter(3, "test points", low=1)
+    loss: str = parameter("squared", "loss of the network with frozen readout", choices=LOSSES)
+    loss_all: str = parameter("logistic", "loss of the one with all trained", choices=LOSSES)
 
 
 class Variant(NamedTuple):
@@ -88,11 +94,11 @@ class Variant(NamedTuple):
 
 
 def variants(config: TrainingSetting) -> list[Variant]:
-    """Both parameterizations, both activations and two losses, in four combinations."""
-    losses = ("squared", "logistic", "squared", "logistic")
+    """The two networks of a `TrainingSetting`; each one more costs a second to compile."""
+    frozen, trained = "frozen readout, ReLU", f"all trained, γ = {config.slope:g}"
     return [
-        Variant(f"{name}, {loss} loss", network, loss)
-        for (name, network), loss in zip(names(config.slope).items(), losses, strict=True)
+        Variant(f"{frozen}, {config.loss} loss", frozen_readout(0.0), config.loss),
+        Variant(f"{trained}, {config.loss_all} loss", all_trained(config.slope), config.loss_all),
     ]
 
 
