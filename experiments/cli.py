@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
+FAMILIES = "separability, orthogonal, lazy, ntk"
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 
 
@@ -57,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
         "Check statements over independent draws. Without arguments: every statement on its own "
         "default data, and those about data on the digits too.",
     )
-    sub.add_argument("names", nargs="*", metavar="ID|FAMILY", help="statements (all)")
+    sub.add_argument(
+        "names",
+        nargs="*",
+        metavar="ID|FAMILY",
+        help=f"statements, or one of the families {FAMILIES} (all)",
+    )
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
     sub.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
@@ -70,6 +76,10 @@ def parser() -> argparse.ArgumentParser:
         help="false-alarm rate of all statements together (0.01)",
     )  # fmt: skip
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument(
+        "--jobs", type=int, metavar="J",
+        help="processes that share the statements (on a CPU its cores, at most 4; else 1)",
+    )  # fmt: skip
     common(sub)
 
     for name, run, says in (
@@ -135,6 +145,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
         settings[name] = value
     planned = runs.plan(
         arguments.names,
@@ -144,12 +156,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         draws=arguments.draws,
     )
     out = _writable(arguments.out)
-    steps = runs.execute(planned, seed=arguments.seed, level=arguments.level / len(planned))
+    level = arguments.level / len(planned)
+    jobs = runs.default_jobs() if arguments.jobs is None else check_integer("jobs", arguments.jobs)
+    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs)
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
-    results = list(_progress(steps, names))
+    results = []
+    for result in _progress(steps, names):
+        results.append(result)
+        if out is not None:  # after every statement: an interrupted run keeps what it has
+            _write(out / "verdicts.json", report.verify_json(results))
     stored = report.verify_json(results)
-    if out is not None:
-        _write(out / "verdicts.json", stored)
     if arguments.json:
         _print_json(stored)
     else:

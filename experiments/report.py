@@ -18,6 +18,7 @@ from theory.perturbation_learning import PerturbationSetting, Quantities
 from theory.verdict import ConditionSummary, Estimate, Verdict
 
 COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
+LOOSE = 20  # bound over observed quantile, from which on a bound must say why
 SIDES = {"equal": "=", "at most": "≤", "at least": "≥"}
 MEANINGS = {
     "consistent": "the draws test the statement and give no evidence against it",
@@ -136,6 +137,8 @@ def _measured(verdict: Verdict) -> str:
     lines = [f"{_number(rate.observed)} {limits}", f"allowed: {allowed}"]
     if verdict.tightness is not None:
         lines.append(f"bound/observed: {_number(verdict.tightness)}")
+    if verdict.constant is not None:
+        lines.append(f"smallest C: {_number(verdict.constant.smallest)}")
     return "\n".join(lines)
 
 
@@ -162,21 +165,7 @@ def verify_table(results: Sequence[Result]) -> Group:
             _measured(verdict),
         )
     parts: list[Any] = [table]
-    notes = [r for r in results if r.verdict.verdict != "consistent"]
-    if notes:
-        parts.append(Text("Why", style="bold"))
-        for result in notes:
-            where = getattr(result.run.config, "data", "")
-            where = f" on {where}" if isinstance(where, Dataset) else ""
-            where += f" ({result.run.case})" if result.run.case else ""
-            erratum = ""
-            if result.documented_erratum:
-                erratum = f" (docs/errata.md#{result.run.statement.erratum})"
-            verdict = result.verdict
-            name = Text(f"  {verdict.id}{where}: ")
-            name.append(verdict.verdict, style=COLOURS[verdict.verdict])
-            parts.append(name.append(f": {verdict.reason}{erratum}"))
-        parts.append(Text())
+    parts += _notes(results)
     counts = Counter(result.verdict.verdict for result in results)
     for verdict, meaning in MEANINGS.items():
         if counts[verdict]:
@@ -193,6 +182,43 @@ def verify_table(results: Sequence[Result]) -> Group:
         )
     parts.append(Text(environment.line(), style="dim"))
     return Group(*parts)
+
+
+def _notes(results: Sequence[Result]) -> list[Text]:
+    """Why a verdict is not "consistent", why a bound is loose, what a constant may be."""
+    why, loose, constants = [], [], []
+    for result in results:
+        verdict, statement = result.verdict, result.run.statement
+        if verdict.verdict != "consistent":
+            note = _about(result).append(verdict.verdict, style=COLOURS[verdict.verdict])
+            note.append(f": {verdict.reason}")
+            if result.documented_erratum:
+                note.append(f" (docs/errata.md#{statement.erratum})")
+            why.append(note)
+        if verdict.tightness is not None and verdict.tightness > LOOSE:
+            reason = statement.loose or "no reason is stated"
+            loose.append(_about(result).append(f"{_number(verdict.tightness)}×: {reason}"))
+        if verdict.constant is not None:
+            smallest, largest = (_number(c) for c in verdict.constant)
+            note = f"no draw contradicts C = {smallest}, tested up to {largest}"
+            constants.append(_about(result).append(note))
+    notes = []
+    for title, lines in (
+        ("Why", why),
+        (f"Bounds more than {LOOSE} times the observed quantile", loose),
+        ("Open constants", constants),
+    ):
+        if lines:
+            notes += [Text(title, style="bold"), *lines, Text()]
+    return notes
+
+
+def _about(result: Result) -> Text:
+    """Identifier of the statement, and where it ran if not on its defaults."""
+    data_set = getattr(result.run.config, "data", "")
+    where = f" on {data_set}" if isinstance(data_set, Dataset) else ""
+    where += f" ({result.run.case})" if result.run.case else ""
+    return Text(f"  {result.verdict.id}{where}: ")
 
 
 def list_table(statements: Sequence[Statement]) -> Table:
@@ -233,10 +259,21 @@ def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
     return {
         "name": field.name,
         "default": field.default,
+        "range": _range(metadata),
         "unit": metadata["unit"],
         "says": metadata["doc"],
         "choices": metadata["choices"],
     }
+
+
+def _range(rule: Any) -> str:
+    """The values allowed, as in [0, 1); empty where any are, or where they are listed."""
+    low, high = rule["low"], rule["high"]
+    if rule["type"] not in (int, float) or low is high is None:
+        return ""
+    left = "(−∞" if low is None else f"{'(' if rule['open_low'] else '['}{low:g}"
+    right = "∞)" if high is None else f"{high:g}{')' if rule['open_high'] else ']'}"
+    return f"{left}, {right}" + (" even" if rule["even"] else "")
 
 
 def show(statement: Statement) -> Group:
@@ -248,14 +285,16 @@ def show(statement: Statement) -> Group:
         for name, condition in group.items():
             conditions.add_row(name, role, condition.tier, condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Parameter", "Default", "Unit", "Says"):
+    for column in ("Parameter", "Default", "Range", "Unit", "Says"):
         parameters.add_column(column)
     for field in dataclasses.fields(statement.config):
         entry = parameter_json(field)
         says = entry["says"]
         if entry["choices"] and field.name != "data":
             says += f" ({', '.join(entry['choices'])})"
-        parameters.add_row(entry["name"], str(entry["default"]), entry["unit"], says)
+        parameters.add_row(
+            entry["name"], str(entry["default"]), entry["range"], entry["unit"], says
+        )
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
     parts: list[Any] = [
         Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),
@@ -264,6 +303,8 @@ def show(statement: Statement) -> Group:
         Text(f"Source: {statement.source}"),
         Text(f"Draws:  {draws}"),
     ]
+    if statement.loose:
+        parts.append(Text(f"Loose:  {statement.loose}"))
     if statement.cases:
         parts.append(Text(f"Cases:  {'; '.join(statement.cases)}"))
     if statement.erratum:

@@ -1,15 +1,18 @@
 """Which statements a command runs, on which data, with which parameters; and running them."""
 
+import concurrent.futures
 import dataclasses
+import multiprocessing
+import os
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 
-from experiments import data
-from theory import Dataset, Statement, Verdict, select, verify
+from experiments import data, environment
+from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
 
 PRESETS = ("quick", "full")
 
@@ -145,15 +148,56 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
         raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
 
 
-def execute(runs: Iterable[Run], *, seed: int, level: float) -> Iterator[Result]:
-    """Runs one after another; `level` is the false-alarm rate of each.
+def execute(runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1) -> Iterator[Result]:
+    """Runs all, yielding results in order; `level` is the false-alarm rate of each.
 
-    A statement's draws depend on the seed and its identifier, not on what runs beside it. Runs do
-    not overlap: two computations at once have been seen to block each other for good on JAX's CPU
-    thread pool.
+    A statement's draws depend on the seed and its identifier, not on what runs beside it. Most of
+    the time goes into compiling on one core, so several processes share the runs; inside one
+    process runs do not overlap: two computations at once have been seen to block each other for
+    good on JAX's CPU thread pool.
+
+    Args:
+      runs: what to run.
+      seed: random seed.
+      level: false-alarm rate of each.
+      jobs: processes, ≥ 1; 1 stays in this one, and so do statements outside the registry.
     """
-    for run in runs:
-        start = time.perf_counter()
-        key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
-        verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
-        yield Result(run, verdict, seed, time.perf_counter() - start)
+    jobs = min(jobs, len(runs))
+    if jobs == 1 or any(REGISTRY.get(r.statement.id) is not r.statement for r in runs):
+        yield from (_execute(run, seed, level) for run in runs)
+        return
+    precision = "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
+    with concurrent.futures.ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), environment.configure, (precision,)
+    ) as pool:
+        tasks = [
+            pool.submit(_execute_by_id, r.statement.id, r.config, r.draws, seed, level)
+            for r in runs
+        ]
+        try:
+            for run, task in zip(runs, tasks, strict=True):
+                verdict, seconds = task.result()
+                yield Result(run, verdict, seed, seconds)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def default_jobs() -> int:
+    """Up to four processes on a CPU; an accelerator belongs to one."""
+    return min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+
+
+def _execute_by_id(
+    id: str, config: Any, draws: int, seed: int, level: float
+) -> tuple[Verdict, float]:
+    """What a worker process does: statements hold functions, which cannot be sent to it."""
+    result = _execute(Run(REGISTRY[id], config, draws), seed, level)
+    return result.verdict, result.seconds
+
+
+def _execute(run: Run, seed: int, level: float) -> Result:
+    start = time.perf_counter()
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
+    verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
+    return Result(run, verdict, seed, time.perf_counter() - start)

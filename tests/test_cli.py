@@ -37,7 +37,8 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def as_json(capsys, *arguments: str):
-    status, out, err = run(capsys, *arguments, "--json")
+    one = ("--jobs", "1") if arguments[0] == "verify" and "--jobs" not in arguments else ()
+    status, out, err = run(capsys, *arguments, *one, "--json")
     assert err == ""
     return status, json.loads(out)
 
@@ -60,6 +61,7 @@ def test_show_has_everything(capsys, id):
     assert statement.title in words
     assert statement.source in words
     assert all(name in words for name in statement.hypotheses)
+    assert all(name in words for name in statement.cases)
     for name in statement.config.__dataclass_fields__:
         assert re.search(rf"^ {name} ", out, re.M), name
 
@@ -95,6 +97,16 @@ def test_a_statement_draws_the_same_whatever_runs_beside_it(capsys):
     assert alone["statements"][0]["tightest_margin"] == together["statements"][0]["tightest_margin"]
     # Two statements at the level of one: each is tested at half of it.
     assert together["statements"][0]["level"] == alone["statements"][0]["level"] / 2
+
+
+def test_processes_change_nothing_but_the_time(capsys):
+    names = ["orthogonal.multiplier-range", "orthogonal.multiplier-range-sharp"]
+    _, one = as_json(capsys, "verify", *names, "--draws", "32")
+    _, two = as_json(capsys, "verify", *names, "--draws", "32", "--jobs", "2")
+    for result in (one, two):
+        for entry in result["statements"]:
+            entry.pop("seconds")
+    assert one == two
 
 
 def test_the_printed_variance_is_refuted_without_failing_the_command(capsys):
@@ -201,6 +213,7 @@ def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
 BAD = [
     (["verify", "lazy.nothing"], "got 'lazy.nothing'"),
     (["verify", "lazy", "--set", "nothing=3"], "got 'nothing'"),
+    (["verify", "lazy", "--set", "m=9", "--set", "m=8"], "once, got 'm' twice"),
     (["verify", "lazy", "--set", "m"], "--set must be NAME=VALUE, got 'm'"),
     (["verify", "lazy.movement", "--set", "m=0"], "m must be an integer ≥ 1, got 0"),
     (["verify", "lazy.movement", "--set", "m=1.5"], "m must be an integer, got '1.5'"),
@@ -247,6 +260,12 @@ def test_bad_input_is_one_line_and_status_2(capsys, arguments, message):
     assert out == ""
     assert len(err.splitlines()) == 1, err
     assert message in err
+
+
+def test_help_names_every_family(capsys):
+    _, out, _ = run(capsys, "verify", "-h")
+    for family in {id.split(".")[0] for id in REGISTRY}:
+        assert family in out
 
 
 @pytest.mark.parametrize("command", [[], ["list"], ["show"], ["verify"], ["predict"], ["train"]])

@@ -2,17 +2,19 @@
 
 import functools
 import itertools
+import math
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, optimize, special, stats
 
 from theory import laws
 from theory.laws import alignment_failure, alignment_variance, alignment_variance_as_printed
 
 SIZES = {(64, 16): 20_000, (16, 16): 60_000, (8, 4): 200_000}  # (m, d) → number of networks
-FALSE_ALARM = 1e-6  # of every statistical test in this file; 25 of them
+FALSE_ALARM = 1e-6  # of every statistical test in this file; 30 of them
 
 
 @functools.cache
@@ -210,3 +212,131 @@ def test_variances_say_what_they_need(variance):
         variance(0, 3)
     with pytest.raises(ValueError, match="d must be an integer ≥ 1, got 0"):
         variance(3, 0)
+
+
+# --- decay rates ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.25, 1.0, 2.0, 7.0, 1000.0])
+def test_alignment_decay_is_the_infimum_over_both_rare_events(ratio):
+    """inf over ν = N/m and ρ of KL(ν‖½) + ½KL(ν‖ρ) − (κ/2) log(1 − ρ), by brute force."""
+
+    def divergence(p, q):
+        return special.rel_entr(p, q) + special.rel_entr(1 - p, 1 - q)
+
+    def cost(logits):
+        nu, rho = special.expit(logits)
+        return divergence(nu, 0.5) + divergence(nu, rho) / 2 - ratio / 2 * np.log1p(-rho)
+
+    start = min(itertools.product(np.linspace(-15, 3, 19), repeat=2), key=cost)
+    found = optimize.minimize(cost, start, method="Nelder-Mead", options={"fatol": 1e-13})
+    assert laws.alignment_decay(ratio) == pytest.approx(found.fun, rel=1e-6)
+
+
+def test_alignment_decay_has_the_limits_of_both_extremes():
+    """Per dimension ½ log 2 for wide networks, per neuron log 2 in high dimension."""
+    assert laws.alignment_decay(1e-9) / 1e-9 == pytest.approx(math.log(2) / 2, rel=1e-6)
+    assert laws.alignment_decay(1e12) == pytest.approx(math.log(2), rel=1e-5)
+    with pytest.raises(ValueError, match=r"ratio must be a finite number in \(0, inf\), got 0"):
+        laws.alignment_decay(0.0)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1, 4])
+def test_alignment_decay_is_the_slope_of_the_exact_law_on_a_ray(ratio):
+    """−log P = c + ½ log m + Jm + O(1/m), so that differences leave O(1/m²)."""
+    log_p = [-math.log(alignment_failure(m, int(ratio * m))) for m in (64, 128, 256)]
+    slopes = [
+        (b - a - math.log(2) / 2) / m for a, b, m in zip(log_p, log_p[1:], (64, 128), strict=False)
+    ]
+    errors = [slope - laws.alignment_decay(ratio) for slope in slopes]
+    assert abs(errors[1]) < 2e-4
+    assert abs(errors[1]) < 0.35 * abs(errors[0])  # O(1/m²), so ¼
+
+
+# --- norms of the readout and of gradients --------------------------------------------------------
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 1), (3, 2), (7, 20), (24, 3)])
+@pytest.mark.parametrize("threshold", [1 / 16, 1.0])
+def test_gradient_norm_cdf_keeps_its_relative_accuracy(m, d, threshold):
+    """Against arbitrary precision, each chi-square law integrated over its own variable."""
+    with mpmath.workdps(20):
+        half = mpmath.mpf(d) / 2
+
+        def given(active, chi):
+            norm = m * threshold / chi
+            return mpmath.gammainc(mpmath.mpf(active) / 2, 0, norm / 2, regularized=True)
+
+        def integrand(v):
+            chi = mpmath.exp(v)
+            density = mpmath.exp(half * (mpmath.log(half) + v - chi)) / mpmath.gamma(half)
+            mixture = sum(mpmath.binomial(m, k) * given(k, chi) for k in range(1, m + 1))
+            return density * (1 + mixture) / mpmath.mpf(2) ** m
+
+        # The integrand decays like e^{dv/2} on one side, and doubly exponentially on the other.
+        limits = [-100 / d, -10 / d**0.5, -3 / d**0.5, 0, 2 / d**0.5, 3 + 3 / d]
+        expected = float(mpmath.quad(integrand, limits))
+    assert laws.gradient_norm_cdf(m, d, threshold) == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(("m", "d"), [(400, 1), (256, 16), (16, 256)])
+def test_gradient_norm_cdf_of_large_networks_by_adaptive_quadrature(m, d):
+    def integrand(v):
+        density = np.exp(stats.chi2.logpdf(d * np.exp(v), d) + v) * d
+        return density * laws.active_readout_cdf(m, 1 / 16 / np.exp(v))
+
+    breaks = [-10, -5, -3, -2, -1, -0.5, 0, 0.5, 1]
+    value, _ = integrate.quad(integrand, -50, 6, epsabs=0, epsrel=1e-12, limit=500, points=breaks)
+    assert laws.gradient_norm_cdf(m, d, 1 / 16) == pytest.approx(value, rel=1e-10)
+
+
+def test_norms_are_as_often_small_as_in_real_networks():
+    """With the true activations; at two thresholds each."""
+    rng = np.random.default_rng(5)
+    m, d, draws = 12, 6, 100_000
+    w, a = rng.normal(size=(draws, m, d)) / d**0.5, rng.normal(size=(draws, m)) / m**0.5
+    active = np.where(w @ rng.normal(size=d) >= 0, a, 0.0)
+    readout = np.sum(active**2, axis=1)
+    gradient = np.sum(np.einsum("km,kmd->kd", active, w) ** 2, axis=1)
+    for threshold in (1 / 8, 1.0):
+        below = int(np.sum(readout <= threshold))
+        assert consistent_count(below, draws, float(laws.active_readout_cdf(m, threshold)))
+    for threshold in (1 / 16, 1.0):
+        below = int(np.sum(gradient <= threshold))
+        assert consistent_count(below, draws, laws.gradient_norm_cdf(m, d, threshold))
+
+
+# --- the large step -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("d", "draws"), [(100, 20_000), (2500, 4000)])
+def test_large_step_failure_is_that_of_wide_networks(d, draws):
+    """At m = 4d, W split into its part along x and the rest, whose product with a, Da is normal.
+
+    The limit leaves out O(1/√m + 1/√d), mostly the fluctuation of S by √(3/(4d)): its effect on
+    the probability is of second order and below 0.02 here; four standard errors are added.
+    """
+    rng = np.random.default_rng(d)
+    m, failures = 4 * d, 0
+    for _ in range(draws):
+        h, a = rng.normal(size=m), rng.normal(size=m) / m**0.5
+        active = np.where(h >= 0, a, 0.0)
+        along, norm = a @ h, a @ a
+        rho, chi = active @ active / norm, rng.chisquare(d - 1) / d
+        rest = norm * (rho * chi + (rho * (1 - rho) * chi / d) ** 0.5 * rng.normal())
+        s = along * (active @ h) / d + rest
+        y = rng.choice([-1, 1])
+        doubt = special.expit(-y * (a @ np.maximum(h, 0)))
+        failures += -y * along + d**0.25 * doubt * s <= 0
+    expected = laws.large_step_failure(d)
+    error = 4 * (expected * (1 - expected) / draws) ** 0.5
+    assert failures / draws == pytest.approx(expected, abs=error + 0.02 * 10 / d**0.5)
+
+
+def test_large_step_failure_by_a_double_integral():
+    """The probability of u ≥ (η/2)s(−(u + g)/2) by a fine grid over both normals."""
+    grid = np.linspace(-8, 8, 4001)
+    density = stats.norm.pdf(grid) * (grid[1] - grid[0])
+    for d in (1, 100, 10**8):
+        fails = grid[:, None] >= d**0.25 / 2 * special.expit(-(grid[:, None] + grid) / 2)
+        assert laws.large_step_failure(d) == pytest.approx(density @ fails @ density, abs=2e-3)

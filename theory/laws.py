@@ -3,12 +3,16 @@
 S = aᵀWWᵀDa with W_ij ~ N(0, 1/d), a_i ~ N(0, 1/m) and D the diagonal of activations. Flipping
 (w_i, a_i) by the sign of ⟨w_i, x⟩ leaves a_i a_j⟨w_i, w_j⟩ unchanged and makes D independent fair
 coins, so S = Q(ρX + √(ρ(1 − ρ)X/d) Z) with independent Q = ‖a‖² ~ χ²_m/m, X ~ χ²_d/d, Z ~ N(0, 1)
-and ρ = ‖Da‖²/‖a‖²: ρ | N ~ Beta(N/2, (m − N)/2), N ~ Bin(m, ½).
+and ρ = ‖Da‖²/‖a‖²: ρ | N ~ Beta(N/2, (m − N)/2), N ~ Bin(m, ½). In the same way the gradient
+∇f(x) = WᵀDa has ‖∇f(x)‖² = ‖Da‖²X with independent ‖Da‖² | N ~ χ²_N/m and X.
 """
 
 import functools
+import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from theory._validation import check_integer, check_real
@@ -72,6 +76,119 @@ def alignment_failure(m: int, d: int, threshold: float = 0.0) -> float:
     return float(min(1.0, none_active + all_active + total))
 
 
+def alignment_decay(ratio: float) -> float:
+    """Rate J(κ) = −lim (1/m) log P(S ≤ 0) along the ray d = κm.
+
+    J(κ) = inf_ρ [log 2 − (3/2) log(ρ^{1/3} + (1 − ρ)^{1/3}) − (κ/2) log(1 − ρ)]
+         = log 2 − (3/2) log(1 + r) + ((1 + κ)/2) log(1 + r³),   r = 2/(1 + √(1 + 4κ)),
+
+    attained at ρ = r³/(1 + r³). J(κ) → log 2 for κ → ∞ and J(κ)/κ → ½ log 2 for κ → 0, which are
+    the rates per unit of width and of dimension where the other one is much larger.
+
+    Args:
+      ratio: κ = d/m > 0.
+
+    Returns:
+      J(κ), per unit of width.
+
+    Raises:
+      ValueError: unless κ is positive and finite.
+
+    Source:
+      Ours; Z23 Theorem 3.1 has e^{−c₁d} + e^{−c₂m} with unspecified constants.
+    """
+    check_real("ratio", ratio, low=0.0, open_low=True)
+    r = 2 / (1 + math.sqrt(1 + 4 * ratio))
+    return math.log(2) - 1.5 * math.log1p(r) + (1 + ratio) / 2 * math.log1p(r**3)
+
+
+def active_readout_cdf(m: int, threshold: ArrayLike) -> np.ndarray:
+    """P(‖Da‖² ≤ t) = Σ_N Bin(N; m, ½) P(χ²_N ≤ mt), the readout of the active neurons.
+
+    Args:
+      m: width, ≥ 1.
+      threshold: t ≥ 0, any shape.
+
+    Returns:
+      The probability, of the threshold's shape; for N = 0 the norm is 0. Terms are positive: it
+      keeps its relative accuracy in the lower tail.
+
+    Raises:
+      ValueError: if m is no positive integer.
+
+    Source:
+      Z23, the events E₁ and E₂ of the proof of Theorem 3.1, without bounds.
+    """
+    check_integer("m", m)
+    t = np.asarray(threshold, float)
+    n = np.arange(1, m + 1)
+    given = special.gammainc(n / 2, m * t[..., None] / 2)
+    return np.asarray(2.0**-m + given @ np.exp(_log_binomial(m, n)))
+
+
+@functools.lru_cache(maxsize=256)
+def gradient_norm_cdf(m: int, d: int, threshold: float) -> float:
+    """P(‖∇f(x)‖² ≤ t) = E P(‖Da‖² ≤ t/X), X ~ χ²_d/d, at ‖x‖ = √d.
+
+    Args:
+      m: width, ≥ 1.
+      d: dimension, ≥ 1.
+      threshold: t ≥ 0.
+
+    Returns:
+      The probability, by the trapezoidal rule, which converges geometrically here, with the
+      relative accuracy of `active_readout_cdf`.
+
+    Raises:
+      ValueError: for arguments outside their range.
+
+    Source:
+      Ours, exact form of Z23 eq. 29.
+    """
+    check_integer("m", m)
+    check_integer("d", d)
+    check_real("threshold", threshold, low=0.0)
+    sharpness = math.ceil(math.sqrt(1 + m / d))  # of the step in X, against the width of its law
+    chi, weight = _chi_square_law(d, 180 * sharpness + 1)
+    return float(min(1.0, active_readout_cdf(m, threshold / chi) @ weight))
+
+
+def large_step_failure(d: int) -> float:
+    """P(y⟨v, x + ηr⟩ ≤ 0) for v = −Wᵀa and the large step η = d^{1/4}, in a wide network.
+
+    As m → ∞, (u, f) = (aᵀWx, f(x)) tends to a normal law with variances 1 and ½ and covariance ½,
+    and S to its mean ½ as d → ∞, so that y⟨v, x + ηr⟩ = −yu + (η/2)s(−yf), s the sigmoid. With
+    f = (u + g)/2 and independent standard normal u and g, failure is u ≥ u*(g), the one root of
+    u = (η/2)s(−(u + g)/2): the probability is E_g Φ_N(−u*(g)).
+
+    Args:
+      d: dimension, ≥ 1.
+
+    Returns:
+      The limit; finite m and d move S and f by O(1/√m + 1/√d).
+
+    Raises:
+      ValueError: if d is no positive integer.
+
+    Source:
+      Ours, on Z23 Remark 1.
+    """
+    check_integer("d", d)
+    reach = d**0.25 / 2
+    g, weight = special.roots_hermitenorm(80)
+    low, high = np.zeros_like(g), np.full_like(g, reach)
+    for _ in range(80):  # bisection
+        middle = (low + high) / 2
+        below = middle < reach * special.expit(-(middle + g) / 2)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return float(special.ndtr(-low) @ weight / weight.sum())
+
+
+def _log_binomial(m: int, n: Any) -> Any:
+    """log P(Bin(m, ½) = n)."""
+    return -special.betaln(n + 1, m - n + 1) - np.log(m + 1) - m * np.log(2)
+
+
 def _activity_law(m: int, nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """ρ, 1 − ρ and weights of nodes for 0 < N < m: trapezoid in v, ρ = sigmoid(sinh v)."""
     v = np.linspace(-6.0, 6.0, nodes)
@@ -82,8 +199,9 @@ def _activity_law(m: int, nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     log_density = np.full(nodes, -np.inf)
     for active in n:
         half, rest = active / 2, (m - active) / 2
-        log_pmf = -special.betaln(active + 1, m - active + 1) - np.log(m + 1) - m * np.log(2)
-        term = log_pmf + half * log_rho + rest * log_rest - special.betaln(half, rest)
+        term = (
+            _log_binomial(m, active) + half * log_rho + rest * log_rest - special.betaln(half, rest)
+        )
         log_density = np.logaddexp(log_density, term)
     weights = np.exp(log_density) * np.cosh(v) * (v[1] - v[0])
     return np.exp(log_rho), np.exp(log_rest), weights

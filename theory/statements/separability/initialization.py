@@ -14,7 +14,6 @@ from theory.networks import (
     all_trained,
     init,
     input_gradients,
-    leaky_relu_derivative,
     pre_activations,
 )
 from theory.parameters import Parameters, parameter
@@ -53,18 +52,41 @@ def noise_alignment(params: Params, x: Float[Array, "n d"]) -> Alignment:
     not underflow. The error bound covers rounding of the sums and activations whose sign is in
     doubt, |h_i(x_k)| ≤ rounding.
     """
+    return alignment_along(params, x, readout_direction(params))
+
+
+class Direction(NamedTuple):
+    """A direction u in input space, with a bound on the error of the vector in ℓ₂.
+
+    value: (d,) u.  error: bound on its distance to the direction meant.
+    """
+
+    value: Float[Array, " d"]
+    error: Float[Array, ""]
+
+
+def readout_direction(params: Params) -> Direction:
+    """Wᵀa, the negative of the paper's separator v."""
+    magnitude = jnp.abs(params.a) @ jnp.abs(params.w)
+    error = rounding_error(sum(params.w.shape) + 4, jnp.linalg.norm(magnitude))
+    return Direction(params.a @ params.w, error)
+
+
+def alignment_along(params: Params, x: Float[Array, "n d"], direction: Direction) -> Alignment:
+    """⟨u, ∇f(x_k)⟩ of every point for a direction u, with its rounding error."""
     m, d = params.w.shape
     slope = NETWORK.slope
-    direction = params.a @ params.w
-    value = input_gradients(params, x, slope) @ direction
+    gradients = input_gradients(params, x, slope)
     h = pre_activations(params, x)
-    active = leaky_relu_derivative(h, slope)
     size_w, size_a = jnp.abs(params.w), jnp.abs(params.a)
-    magnitude = (active * size_a[None, :]) @ (size_w @ (size_a @ size_w))
-    in_doubt = jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ size_w.T)
-    per_neuron = jnp.abs(params.a * (params.w @ direction))
-    error = rounding_error(2 * m + d + 4, magnitude) + jnp.where(in_doubt, 1.0, 0.0) @ per_neuron
-    return Alignment(value, error, m, d)
+    in_doubt = jnp.where(jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ size_w.T), 1.0, 0.0)
+    rounding = rounding_error(m + d + 8, size_a @ (size_w @ jnp.abs(direction.value)))
+    per_neuron = jnp.abs(params.a * (params.w @ direction.value))
+    largest = jnp.linalg.norm(size_a @ size_w)  # of any gradient with these weights
+    norms = jnp.linalg.norm(gradients, axis=1) + rounding_error(m + d + 8, largest)
+    norms = norms + in_doubt @ (size_a * jnp.linalg.norm(size_w, axis=1))
+    error = rounding + in_doubt @ per_neuron + direction.error * norms
+    return Alignment(gradients @ direction.value, error, m, d)
 
 
 def _sample_noises(key: Array, config: NoiseSetting) -> Alignment:
