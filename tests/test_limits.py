@@ -372,3 +372,18 @@ def test_gradient_flow_is_the_limit_of_descent(ntks):
     top = np.linalg.eigvalsh(ntks[0]).max() / N * time / 500
     np.testing.assert_allclose(ratios, 2.0, rtol=2 * top)
     assert top < 0.1
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("m", [1, 3])
+def test_initial_excess_kurtosis_by_quadrature(slope, m):
+    """E f⁴ = (3/m²)(m E φ⁴ + m(m − 1)(E φ²)²), both moments by the trapezoidal rule."""
+    h = np.linspace(0, 12, 100_001)
+    density = 2 * np.exp(-(h**2) / 2) / math.sqrt(2 * math.pi)
+    second, fourth = (np.trapezoid((h**p + (slope * h) ** p) / 2 * density, h) for p in (2, 4))
+    expected = 3 / m**2 * (m * fourth + m * (m - 1) * second**2) / second**2 - 3
+    assert limits.initial_excess_kurtosis(m, slope) == pytest.approx(expected, rel=1e-7)
+
+
+def test_initial_excess_kurtosis_of_the_relu():
+    assert limits.initial_excess_kurtosis(5, 0.0) == pytest.approx(3.0)

@@ -107,6 +107,14 @@ def initial_gradient_variance(slope: float) -> float:
     return (1 + slope**2) / 2
 
 
+def initial_excess_kurtosis(m: int, slope: float) -> float:
+    """(3/m)(6(1 + γ⁴)/(1 + γ²)² − 1): excess kurtosis of f(x; 0) at width m; 15/m for the ReLU.
+
+    For Gaussian readout, with and without biases, at every x but the origin of the embedding.
+    """
+    return 3 / m * (6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1)
+
+
 def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
     """c_k = ‖v_k‖/√(‖v_k‖² + (1 + γ²)/2): cosine of ∇f(x_k; T) with what training added to it.
 
