@@ -16,26 +16,28 @@ from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
 
 PRESETS = ("quick", "full")
 
-# On the digits, besides every statement on its own default data: settings in which δ < 1 and the
+# On real images, besides every statement on its own default data: settings in which δ < 1 and the
 # hypotheses hold where they can. Near-orthogonality and the KKT certificate cannot, on 64 pixels.
 ON_DIGITS: dict[str, dict[str, Any]] = {
-    "separability.initialization": {"n": 300, "m": 24},
-    "separability.initialization-margin": {"n": 300, "m": 48},
+    "separability.initialization": {"n": 48, "m": 16},
+    "separability.initialization-margin": {"n": 16, "m": 20},
+    "separability.adversarial-examples": {"n": 32, "m": 32},
+    "separability.ntk": {"n": 16, "m": 1024, "steps": 200},
+    "separability.generalization-beyond": {
+        "data": data.ALL_DIGITS,
+        "classes": 10,
+        "n": 800,
+        "queries": 800,
+        "m": 128,
+    },
     "orthogonal.decision-boundary": {},
     "orthogonal.decision-boundary-certified": {},
     "orthogonal.multiplier-range": {},
     "lazy.movement": {},
     "lazy.activation-stability": {},
     "lazy.dynamics": {},
-    "lazy.prediction-matching": {
-        "n": 100,
-        "m": 4000,
-        "T_f": 16.0,
-        "T_g": 8.0,
-        "steps": 4,
-        "slope": 0.95,
-        "epsilon": 6.0,
-    },
+    "lazy.dynamics-certified": {},
+    "lazy.prediction-matching": {"T_f": 10.0, "T_g": 10.0, "epsilon": 4.0, "slope": 0.8},
     "ntk.kernel-convergence": {},
 }
 
@@ -114,8 +116,11 @@ def plan(
         if not settings:
             runs += [run(statement, source, {}, case) for case in statement.cases]
     if not names and source is None and not settings:
-        digits = data.load(data.DIGITS)
-        runs += [run(s, digits, ON_DIGITS[s.id]) for s in statements if s.id in ON_DIGITS]
+        for statement in statements:
+            if statement.id in ON_DIGITS:
+                changes = dict(ON_DIGITS[statement.id])
+                source = data.load(changes.pop("data", data.DIGITS))
+                runs.append(run(statement, source, changes))
     return runs
 
 
