@@ -1,6 +1,7 @@
 """Perturbations: against automatic differentiation and by their definitions."""
 
 import inspect
+import itertools
 import math
 
 import jax
@@ -174,6 +175,109 @@ def test_l0_changes_the_stated_share_of_the_largest(fraction, d, count):
     np.testing.assert_array_equal(r[0][changed], np.sign(q)[changed])
 
 
+# --- projected gradient ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_a_constant_gradient_leads_straight_to_the_surface(norm, steps):
+    """Seven steps of ε/5 end where one step of size ε does: at ε times the steepest direction."""
+    r = attacks.projected_gradient(
+        lambda z: Y[:, None] * Q[None, :],
+        X,
+        0.25,
+        norm,
+        steps=steps,
+        step_size=0.25 if steps == 1 else None,
+        fraction=0.4,
+    )
+    expected = 0.25 * np.outer(Y, DIRECTIONS[norm])
+    np.testing.assert_allclose(r, expected, rtol=(D + 40) * EPS)
+
+
+CENTRE, METRIC = np.array([0.3, 2.0]), np.array([[2.0, 0.9], [0.9, 0.5]])
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_projected_gradient_finds_the_maximum_of_a_concave_function(norm):
+    """−½(z − c)ᵀA(z − c), whose best point on the surface a grid of 10⁵ points brackets."""
+
+    def value(z):
+        return -0.5 * np.einsum("ki,ij,kj->k", z - CENTRE, METRIC, z - CENTRE)
+
+    epsilon = 0.7
+    r = attacks.projected_gradient(
+        lambda z: -(z - CENTRE[None, :]) @ METRIC,
+        jnp.zeros((1, 2)),
+        epsilon,
+        norm,
+        steps=4000,
+        step_size=1e-3,
+    )
+    angles = np.linspace(0, 2 * np.pi, 100_000)
+    surface = np.stack([np.cos(angles), np.sin(angles)], 1)
+    if norm == "linf":
+        surface /= np.abs(surface).max(1, keepdims=True)
+    best = value(epsilon * surface).max()
+    # The gradient is below 5 in the ball; steps are 1e-3, the grid is 1e-4 at most.
+    assert best - 5e-3 <= value(np.asarray(r))[0] <= best + 5e-4
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_projection_is_the_closest_point_of_the_ball(norm):
+    """Against every support (ℓ₀) and against random points of the ball."""
+    rng = np.random.default_rng(3)
+    r, epsilon, count = rng.normal(size=(20, D)), 0.8, 2
+    projected = np.asarray(attacks.ball(norm, 0.4).project(jnp.array(r), epsilon))
+    distance = np.linalg.norm(projected - r, axis=1)
+    if norm == "l0":
+        closest = np.full(20, np.inf)
+        for support in itertools.combinations(range(D), count):
+            candidate = np.zeros_like(r)
+            candidate[:, support] = np.clip(r[:, support], -epsilon, epsilon)
+            closest = np.minimum(closest, np.linalg.norm(candidate - r, axis=1))
+        np.testing.assert_allclose(distance, closest, rtol=1e-12)
+        assert ((projected != 0).sum(1) <= count).all()
+        return
+    order = {"l2": 2, "linf": np.inf}[norm]
+    assert (np.linalg.norm(projected, order, axis=1) <= epsilon * (1 + 4 * EPS)).all()
+    others = rng.normal(size=(2000, D))
+    others *= epsilon * rng.uniform(size=(2000, 1)) / np.linalg.norm(others, order, axis=1)[:, None]
+    others = np.concatenate([others, 0.99 * projected + 0.01 * others[:20]])
+    for point, best in zip(r, distance, strict=True):
+        assert (np.linalg.norm(others - point, axis=1) >= best - 1e-12).all()
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_projected_gradient_on_a_network_moves_the_output_and_stays_in_the_ball(norm, key):
+    params = init(NETWORKS["K24b"], key, M, D)
+
+    def attack(epsilon, steps):
+        return attacks.projected_gradient(
+            lambda z: Y[:, None] * attacks.input_gradients(params, z, SLOPE),
+            X,
+            epsilon,
+            norm,
+            steps=steps,
+            fraction=0.4,
+        )
+
+    r = np.asarray(attack(0.3, 20))
+    assert (Y * (outputs(params, X + r, SLOPE) - outputs(params, X, SLOPE)) > 0).all()
+    size = np.linalg.norm(r, {"l2": 2}.get(norm, np.inf), axis=1)
+    assert (size <= 0.3 * (1 + 4 * EPS)).all()
+    if norm == "l0":
+        assert ((r != 0).sum(1) <= 2).all()
+    np.testing.assert_allclose(jax.jit(attack)(0.3, 20), r, rtol=0, atol=1e-13)  # both traced
+
+
+def test_a_zero_gradient_moves_nothing():
+    for norm in attacks.NORMS:
+        np.testing.assert_array_equal(
+            attacks.projected_gradient(jnp.zeros_like, X, 1.0, norm, steps=3), 0.0
+        )
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 PARAMS = Params(jnp.ones((2, D)), jnp.ones(2), jnp.ones(2))
@@ -218,3 +322,20 @@ BAD_GEOMETRY = [
 def test_bad_geometry(arguments, message):
     with pytest.raises(ValueError, match=message):
         attacks.geometry_inspired(**{"q": Q, "target": Y, "epsilon": 1.0, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"norm": "l1"}, "norm must be one of l0, l2, linf; got 'l1'"),
+        ({"epsilon": 0.0}, POSITIVE),
+        ({"steps": 0}, "steps must be an integer ≥ 1, got 0"),
+        ({"step_size": -1.0}, r"step_size must be a finite number in \(0, inf\), got -1.0"),
+        ({"fraction": 0.0}, r"fraction must be a finite number in \(0, 1\], got 0.0"),
+        ({"x": NAN}, "x must be finite, got 1 NaN"),
+    ],
+)
+def test_bad_projected_gradient(arguments, message):
+    given_ = {"gradient": jnp.zeros_like, "x": X, "epsilon": 1.0, **arguments}
+    with pytest.raises(ValueError, match=message):
+        plain(attacks.projected_gradient)(**given_)

@@ -20,6 +20,7 @@ from theory.max_margin import (
     near_orthogonality,
     same_span,
     sharp_multiplier_range,
+    support_vectors,
 )
 from theory.networks import Params
 
@@ -181,6 +182,61 @@ def test_multiplier_error_claims_nothing_about_more_points_than_the_system_can_t
     assert float(solved(x, LABELS, 0.5).multiplier_error) == np.inf
     duplicate = np.concatenate([points(0)[:4], points(0)[:1]])
     assert float(solved(duplicate, LABELS, 0.5).multiplier_error) == np.inf
+
+
+# --- the quadratic program ------------------------------------------------------------------------
+
+
+def correlated(seed, n=6, d=12):
+    """Points of two shifted classes: some margins exceed 1, and some λ of H⁻¹(2·1) are negative."""
+    rng = np.random.default_rng(seed)
+    y = np.resize([1.0, -1.0], n)
+    return rng.normal(size=(n, d)) + 0.6 * y[:, None], y
+
+
+def system(x, y, slope):
+    return np.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope) * (x @ x.T)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_support_vectors_are_those_of_all_subsets_tried_one_by_one(seed):
+    """The KKT conditions of the quadratic program hold for one active set out of 2⁶."""
+    x, y = correlated(seed)
+    h = system(x, y, 0.5)
+    found = []
+    for bits in range(1, 2**6):
+        chosen = np.array([bits >> k & 1 for k in range(6)], bool)
+        multipliers = np.zeros(6)
+        multipliers[chosen] = np.linalg.solve(h[np.ix_(chosen, chosen)], np.full(chosen.sum(), 2.0))
+        if (multipliers[chosen] > 0).all() and ((h @ multipliers)[~chosen] >= 2).all():
+            found.append(chosen)
+    assert len(found) == 1
+    np.testing.assert_array_equal(support_vectors(x, y, 0.5), found[0])
+    limit = max_margin_limit(jnp.asarray(x), jnp.asarray(y), 0.5, jnp.asarray(found[0]))
+    np.testing.assert_allclose(
+        np.asarray(limit.slack), np.where(found[0], 0, h @ np.asarray(limit.multipliers) / 2 - 1)
+    )
+    assert (np.asarray(limit.multipliers)[~found[0]] == 0).all()
+
+
+def test_a_wrong_active_set_has_a_negative_margin():
+    x, y = correlated(0)
+    right = support_vectors(x, y, 0.5)
+    assert not right.all()
+    for k in range(6):
+        wrong = right.copy()
+        wrong[k] = not wrong[k]
+        limit = max_margin_limit(jnp.asarray(x), jnp.asarray(y), 0.5, jnp.asarray(wrong))
+        assert float(min(kkt_margins(limit, jnp.asarray(x), jnp.asarray(y)).multipliers)) < 0
+
+
+def test_support_vectors_of_a_singular_system_are_proposed_and_not_proven():
+    x = np.concatenate([points(0)[:4], points(0)[:1]])
+    active = support_vectors(x, LABELS[[0, 1, 2, 3, 0]], 0.5)
+    limit = max_margin_limit(
+        jnp.asarray(x), jnp.asarray(LABELS[[0, 1, 2, 3, 0]]), 0.5, jnp.asarray(active)
+    )
+    assert not active.all() or float(limit.multiplier_error) == np.inf
 
 
 # --- invariances ----------------------------------------------------------------------------------

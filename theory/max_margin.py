@@ -3,9 +3,13 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from scipy import optimize
 
 from theory._validation import check_labels, check_points, check_slope
+from theory.evidence import rounding_error
+from theory.linear_solve import enclosed_solution, inner_products
 from theory.networks import Params, leaky_relu, pre_activations
 
 
@@ -42,12 +46,15 @@ def near_orthogonality(x: Float[Array, "n d"], slope: float) -> NearOrthogonalit
 
 
 class MaxMarginLimit(NamedTuple):
-    """Solution of the KKT system in which every sample is a support vector.
+    """Solution of the KKT system in which the active samples are the support vectors.
 
-    multipliers: (n,) λ.
+    multipliers: (n,) λ, 0 off the active set.
     multiplier_error: bound on the numerical error of every λ_k; infinite if H is too near singular.
     u_plus, u_minus: (d,) √m times the limit of the weights of neurons with a_i > 0, a_i < 0.
     normal: (d,) q = Σ_k λ_k y_k x_k, normal of the decision boundary.
+    active: (n,) the active set A.
+    slack: (n,) ½(Hλ)_k − 1, by how much margins exceed 1 inside the cone; 0 on the active set.
+    response_error: bound on the numerical error of every ⟨u±, x_k⟩ and of the slack.
     """
 
     multipliers: Float[Array, " n"]
@@ -55,10 +62,18 @@ class MaxMarginLimit(NamedTuple):
     u_plus: Float[Array, " d"]
     u_minus: Float[Array, " d"]
     normal: Float[Array, " d"]
+    active: Bool[Array, " n"]
+    slack: Float[Array, " n"]
+    response_error: Float[Array, ""]
 
 
-def max_margin_limit(x: Float[Array, "n d"], y: Float[Array, " n"], slope: float) -> MaxMarginLimit:
-    """The closed form of the limit: H λ = 2·1, then u± and the boundary normal q.
+def max_margin_limit(
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    slope: float,
+    active: Bool[Array, " n"] | None = None,
+) -> MaxMarginLimit:
+    """The closed form of the limit: H_AA λ_A = 2·1, then u± and the boundary normal q.
 
     H_jk = (1 + γ²)⟨x_j, x_k⟩ for equal labels and −2γ⟨x_j, x_k⟩ for opposite ones;
     u₊ = Σ_{y=+}λx − γΣ_{y=−}λx, u₋ = Σ_{y=−}λx − γΣ_{y=+}λx, u₊ − u₋ = (1 + γ)q.
@@ -67,10 +82,11 @@ def max_margin_limit(x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
       x: (n, d) training points.
       y: (n,) labels ±1.
       slope: γ in (0, 1).
+      active: (n,) the support vectors A, all samples by default; `support_vectors` proposes them.
 
     Returns:
-      A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H is
-      singular the error is infinite and the rest means nothing.
+      A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H_AA is
+      singular the errors are infinite and the rest means nothing.
 
     Raises:
       ValueError: if x, y or the slope is malformed.
@@ -81,25 +97,63 @@ def max_margin_limit(x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
     check_points("x", x)
     check_labels("y", y, len(x))
     check_slope(slope, open_low=True)
-    gram = x @ x.T
-    system = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope) * gram
-    multipliers = jnp.linalg.solve(system, jnp.full(len(x), 2.0, x.dtype))
-    # Forward error of a backward-stable solve: ‖H⁻¹‖·(rounding of H and of the elimination)·‖λ‖.
-    # The computed σ_min(H) is as uncertain as H: it may be twice the true one, or say nothing.
-    eps = jnp.finfo(x.dtype).eps
-    backward = (x.shape[1] + 3 * len(x)) * eps * jnp.linalg.norm(jnp.abs(x) @ jnp.abs(x).T)
-    smallest = jnp.min(jnp.linalg.svd(system, compute_uv=False))
-    error = 2 * backward / smallest * jnp.linalg.norm(multipliers)
-    error = jnp.where(smallest > 2 * backward, error, jnp.inf)
+    if active is None:
+        active = jnp.ones(len(x), bool)
+    gram = inner_products(x, x)
+    factor = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
+    system, system_error = factor * gram.values, jnp.abs(factor) * gram.errors
+    inside = active[:, None] & active[None, :]
+    solved = enclosed_solution(
+        jnp.where(inside, system, jnp.eye(len(x), dtype=x.dtype)),
+        jnp.where(active, jnp.asarray(2, x.dtype), 0),
+        jnp.where(inside, system_error, 0),
+    )
+    multipliers = jnp.where(active, solved.solution, 0)
+    slack = jnp.where(active, 0, system @ multipliers / 2 - 1)
+    # Of Σ_j c_j λ_j⟨x_j, x_k⟩ with |c_j| ≤ 1, computed through H, or through u and then x.
+    size, lengths = jnp.abs(multipliers), jnp.sqrt(jnp.diagonal(gram.values))
+    off = jnp.where(active, solved.error, 0)  # multipliers off the active set are exactly 0
+    response_error = jnp.max(
+        jnp.abs(gram.values) @ off
+        + gram.errors @ (size + off)
+        + rounding_error(x.shape[1] + len(x) + 8, 1 + lengths * (lengths @ size))
+    )
     positive = jnp.where(y > 0, multipliers, 0)
     negative = jnp.where(y < 0, multipliers, 0)
     return MaxMarginLimit(
         multipliers,
-        error,
+        solved.error,
         (positive - slope * negative) @ x,
         (negative - slope * positive) @ x,
         (multipliers * y) @ x,
+        active,
+        slack,
+        jnp.where(jnp.isfinite(response_error), response_error, jnp.inf),
     )
+
+
+def support_vectors(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+    """Which multipliers of min ½λᵀHλ − 2·Σλ over λ ≥ 0 are positive; on the host.
+
+    With H = LLᵀ that is min ‖Lᵀλ − L⁻¹(2·1)‖ over λ ≥ 0, a problem of nonnegative least squares.
+    The answer is a proposal: `max_margin_limit(…, active)` and `kkt_margins` prove or reject it.
+
+    Args:
+      x: (n, d) training points.
+      y: (n,) labels ±1.
+      slope: γ in (0, 1).
+
+    Returns:
+      (n,) the active set; all samples where H is singular, of which nothing can then be proven.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    factor = np.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
+    try:
+        lower = np.linalg.cholesky(factor * (x @ x.T))
+    except np.linalg.LinAlgError:
+        return np.ones(len(x), bool)
+    multipliers, _ = optimize.nnls(lower.T, np.linalg.solve(lower, np.full(len(x), 2.0)))
+    return multipliers > 0
 
 
 def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: float) -> Float[Array, " q"]:
@@ -110,7 +164,8 @@ def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: float) ->
 class KKTMargins(NamedTuple):
     """What must be positive for the closed form to be a KKT point, each (n,).
 
-    multipliers: λ_k.  active: y_k⟨u₊, x_k⟩.  inactive: −y_k⟨u₋, x_k⟩.
+    multipliers: λ_k on the active set, and the slack y_k f(x_k) − 1 off it.
+    active: y_k⟨u₊, x_k⟩.  inactive: −y_k⟨u₋, x_k⟩.
     """
 
     multipliers: Float[Array, " n"]
@@ -121,9 +176,11 @@ class KKTMargins(NamedTuple):
 def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
 
-    Margins y_k f(x_k) = 1 hold by construction of λ when these signs do.
+    Margins y_k f(x_k) = ½(Hλ)_k, which is 1 on the active set, when these signs hold. A slack of
+    0 would do; asking for more makes the certificate decidable.
     """
-    return KKTMargins(limit.multipliers, y * (x @ limit.u_plus), -y * (x @ limit.u_minus))
+    multipliers = jnp.where(limit.active, limit.multipliers, limit.slack)
+    return KKTMargins(multipliers, y * (x @ limit.u_plus), -y * (x @ limit.u_minus))
 
 
 def global_margins(

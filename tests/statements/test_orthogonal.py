@@ -3,17 +3,27 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from scipy import stats
 from statement_checks import check_default, evidence_of, negated, verdict_of
 
-from theory import REGISTRY, verify
-from theory.statements.orthogonal import boundary
+from theory import REGISTRY, Claim, margin, verify
+from theory.statements.orthogonal import boundary, learning, noise, perturbation
+from theory.verification import evaluate
 
 DRAWS = {
     "orthogonal.decision-boundary": 16,
     "orthogonal.decision-boundary-certified": 16,
     "orthogonal.multiplier-range": 64,
     "orthogonal.multiplier-range-sharp": 64,
+    "orthogonal.decision-boundary-quadratic": 16,
+    "orthogonal.perturbation-direction": 60,
+    "orthogonal.learning-from-perturbations": 16,
+    "orthogonal.learning-from-perturbations-certified": 16,
+    "orthogonal.effect-growth": 50,
+    "orthogonal.noise-accuracy": 1000,
 }
 
 
@@ -25,6 +35,9 @@ def test_the_default_run_tests_the_statement(id):
 FALSE_VARIANTS = {
     "orthogonal.decision-boundary": negated,  # the other sign of f
     "orthogonal.decision-boundary-certified": negated,
+    "orthogonal.decision-boundary-quadratic": negated,
+    "orthogonal.learning-from-perturbations": negated,
+    "orthogonal.learning-from-perturbations-certified": negated,
 }
 
 
@@ -34,12 +47,56 @@ def test_a_false_variant_is_refuted(id):
     assert verdict.verdict == "refuted", str(verdict)
 
 
+def _cosines_of(change):
+    """The claims about cosines for another network or law."""
+
+    def claims(config):
+        return perturbation._claims(dataclasses.replace(config, **change))
+
+    return claims
+
+
+def _accuracies_with(change):
+    """The claimed accuracies, each changed."""
+
+    def claims(config):
+        claimed = noise._accuracies(config)
+        return tuple(dataclasses.replace(c, value=change(c.value)) for c in claimed)
+
+    return claims
+
+
+FALSE_CLAIMS = {
+    "orthogonal.perturbation-direction": [
+        _cosines_of({"slope": 0.3}),
+        _cosines_of({"slope": 0.99}),  # along q itself
+    ],
+    "orthogonal.effect-growth": [
+        lambda config: Claim(1.0, 0.01),  # the effect, not the ratio
+        lambda config: Claim(0.45, 0.01),
+    ],
+    "orthogonal.noise-accuracy": [
+        _accuracies_with(lambda p: 0.5),  # noise teaches nothing
+        _accuracies_with(lambda p: float(stats.norm.cdf(stats.norm.ppf(p) / 2))),  # half the signal
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("id", "claims"), [(id, claims) for id, several in FALSE_CLAIMS.items() for claims in several]
+)
+def test_a_false_claim_is_refuted(id, claims):
+    claim = claims(REGISTRY[id].config)
+    verdict = verdict_of(id, evidence_of(id, DRAWS[id]), claim)
+    assert verdict.verdict == "refuted", str(verdict)
+
+
 def test_a_boundary_without_labels_is_refuted(monkeypatch):
     """A structural error in the prediction, found by training: q = Σ λ_k x_k, labels dropped."""
     true_limit = boundary.max_margin.max_margin_limit
 
-    def without_labels(x, y, slope):
-        limit = true_limit(x, y, slope)
+    def without_labels(x, y, slope, active=None):
+        limit = true_limit(x, y, slope, active)
         return limit._replace(normal=limit.multipliers @ x)
 
     monkeypatch.setattr(boundary.max_margin, "max_margin_limit", without_labels)
@@ -90,3 +147,60 @@ def test_training_that_stopped_too_early_says_nothing_about_infinite_time(change
 def test_odd_width_where_halves_are_needed():
     with pytest.raises(ValueError, match="m must be an even integer ≥ 2, got 7"):
         boundary.TrainedSetting(m=7)
+
+
+def test_most_draws_of_the_quadratic_setting_need_the_quadratic_program():
+    """Else the statement would say nothing that the closed form does not."""
+    evidence = evidence_of("orthogonal.decision-boundary-quadratic", 16)
+    assert 4 <= evidence.measured["closed form λ > 0"].fails.sum() <= 12
+
+
+def test_the_certificate_does_not_believe_the_solver():
+    """All samples, or all but the first, proposed as support vectors: rejected where wrong."""
+    statement = REGISTRY["orthogonal.decision-boundary-quadratic"]
+    right = evidence_of(statement.id, 16)
+    unneeded = right.measured["closed form λ > 0"].fails
+
+    def propose(instance, first):
+        active = instance.active.copy()
+        active[0] = first
+        return instance._replace(active=active)
+
+    changed = dataclasses.replace(statement, solve=lambda i: propose(i, True))
+    evidence = evaluate(changed, jax.random.key(7), 16)
+    assert (evidence.hypotheses["KKT certificate"].fails == unneeded).all()
+    changed = dataclasses.replace(statement, solve=lambda i: propose(i, False))
+    evidence = evaluate(changed, jax.random.key(7), 16)
+    assert evidence.hypotheses["KKT certificate"].fails.sum() >= 12
+
+
+def test_where_the_mislabelled_effect_wins_the_networks_disagree():
+    """The conclusion without the sufficient condition, at every query: refuted."""
+
+    def everywhere(instance):
+        f, g = instance.clean, instance.adversarial
+        value = np.inf * jnp.ones_like(f.v)
+        value = jnp.where(instance.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value)
+        return margin(value, 0.0).all()
+
+    statement = REGISTRY["orthogonal.learning-from-perturbations"]
+    statement = dataclasses.replace(statement, conclusion=everywhere)
+    assert verify(statement, key=jax.random.key(0), draws=8).verdict == "refuted"
+
+
+@pytest.mark.slow
+def test_more_noise_samples_than_clean_ones():
+    statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
+    config = learning.LearningSetting(data="uniform", n=6, n_adv=9, d=600, steps=1000, tie=0.05)
+    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    assert verdict.verdict == "consistent", str(verdict)
+    assert verdict.outcomes["confirmed"] == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REGISTRY["orthogonal.learning-from-perturbations-certified"].cases)
+def test_every_case_of_learning(case):
+    statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
+    config = statement.configured(case)
+    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    assert verdict.verdict == "consistent", str(verdict)

@@ -1,0 +1,69 @@
+"""Cosines of perturbations, against random planes and the closed-form network itself."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from theory import alignment
+from theory.attacks import ball
+from theory.max_margin import max_margin_limit
+from theory.networks import Params, input_gradients
+
+SLOPES = (0.1, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+def test_gradient_cosine_of_the_closed_form_network(slope):
+    """Autodiff-free: the gradient of ½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)) at the samples, against q."""
+    x = 3 * jnp.linalg.qr(jnp.asarray(np.random.default_rng(0).normal(size=(9, 6))))[0].T
+    y = jnp.array([1.0, -1, 1, -1, 1, -1])
+    limit = max_margin_limit(x, y, slope)
+    w = jnp.stack([limit.u_plus, limit.u_minus])
+    gradients = input_gradients(Params(w, jnp.zeros(2), jnp.array([0.5, -0.5])), x, slope)
+    cosines = gradients @ limit.normal
+    cosines = cosines / jnp.linalg.norm(gradients, axis=1) / jnp.linalg.norm(limit.normal)
+    np.testing.assert_allclose(cosines, alignment.gradient_cosine(slope), rtol=1e-12)
+
+
+def test_gradient_cosine_at_one_half():
+    assert alignment.gradient_cosine(0.5) == pytest.approx(0.994, abs=5e-4)  # K24a's setting
+
+
+@pytest.mark.parametrize("cosine", [-0.6, 0.3, 0.994])
+@pytest.mark.parametrize("norm", ["linf", "l0"])
+def test_sign_cosines_of_random_planes(norm, cosine):
+    """Monte Carlo over 4000 planes in d = 400; 5 standard errors, plus one coordinate for ℓ₀."""
+    rng = np.random.default_rng(1)
+    d, fraction = 400, 0.2
+    v, noise = rng.normal(size=(2, 4000, d))
+    v /= np.linalg.norm(v, axis=1, keepdims=True)
+    noise -= np.sum(noise * v, axis=1, keepdims=True) * v
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    w = cosine * v + math.sqrt(1 - cosine**2) * noise
+    steepest = ball(norm, fraction).steepest
+    a, b = np.asarray(steepest(jnp.asarray(v))), np.asarray(steepest(jnp.asarray(w)))
+    found = np.sum(a * b, axis=1) / np.sum(a * a, axis=1)
+    if norm == "linf":
+        expected, tolerance = alignment.sign_cosine(cosine), 0.0
+    else:
+        expected, tolerance = alignment.largest_sign_cosine(cosine, fraction), 1 / (fraction * d)
+    error = 5 * found.std() / len(found) ** 0.5
+    assert error < 0.02
+    assert abs(found.mean() - expected) <= error + tolerance
+
+
+@pytest.mark.parametrize("cosine", [-0.5, 0.0, 0.7, 0.9999])
+def test_all_coordinates_are_the_arcsine_law(cosine):
+    full = alignment.largest_sign_cosine(cosine, 1.0)
+    assert full == pytest.approx(alignment.sign_cosine(cosine), abs=1e-7)
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="cosine"):
+        alignment.sign_cosine(1.5)
+    with pytest.raises(ValueError, match="fraction"):
+        alignment.largest_sign_cosine(0.5, 0.0)
+    with pytest.raises(ValueError, match="slope"):
+        alignment.gradient_cosine(0.0)

@@ -1,0 +1,66 @@
+"""How well a geometry-inspired perturbation aligns with a gradient one, on orthogonal data.
+
+Cosines at infinite training time for orthogonal points of equal norm, as many of either label.
+There ∇f(x_k) ∝ u₊ − γu₋ or γu₊ − u₋, and with the normal q it spans a plane that is uniform among
+all planes where the points are rotated at random.
+"""
+
+import itertools
+import math
+
+from scipy import integrate, stats
+
+from theory._validation import check_real, check_slope
+
+
+def gradient_cosine(slope: float) -> float:
+    """cos(y_k∇f(x_k), q) = (1 + γ)²/(√2 √((1 + γ²)² + 4γ²)), between perturbations in ℓ₂.
+
+    Args:
+      slope: γ in (0, 1).
+
+    Source:
+      K24a section 4, with the closed form of the limit (ours).
+    """
+    check_slope(slope, open_low=True)
+    return (1 + slope) ** 2 / (math.sqrt(2) * math.hypot(1 + slope**2, 2 * slope))
+
+
+def sign_cosine(cosine: float) -> float:
+    """(2/π) arcsin c, the expected cosine between sgn v and sgn w where cos(v, w) = c.
+
+    Exact in every dimension for v, w in a uniform random plane: the coordinates (v_i, w_i) are a
+    fixed image of a pair that is uniform in direction, and signs depend on directions alone.
+
+    Args:
+      cosine: c in [−1, 1].
+    """
+    check_real("cosine", cosine, low=-1, high=1)
+    return 2 / math.pi * math.asin(cosine)
+
+
+def largest_sign_cosine(cosine: float, fraction: float) -> float:
+    """The same where only the ⌈fraction·d⌉ largest |coordinates| of each keep their signs.
+
+    (2/fraction) [P(A > t, B > t) − P(A > t, B < −t)] for standard normal A, B of correlation c and
+    t their quantile with P(|A| > t) = fraction. Asymptotic: at finite d the largest coordinates are
+    those above a random threshold, which moves the expectation by less than one coordinate.
+
+    Args:
+      cosine: c in (−1, 1).
+      fraction: share of the coordinates, in (0, 1].
+    """
+    check_real("cosine", cosine, low=-1, high=1, open_low=True, open_high=True)
+    check_real("fraction", fraction, low=0, high=1, open_low=True)
+    t = float(stats.norm.isf(fraction / 2))
+    spread = math.sqrt(1 - cosine**2)
+
+    def both(a: float) -> float:
+        above = stats.norm.cdf((cosine * a - t) / spread)
+        return float(stats.norm.pdf(a) * (above - stats.norm.cdf((-t - cosine * a) / spread)))
+
+    # Split where B turns from unlikely to likely, which is a step of width √(1 − c²).
+    middle = t / abs(cosine) if cosine else t
+    parts = (t, middle, middle + 8 * spread + 1, max(middle + 9, 40.0))
+    pieces = itertools.pairwise(parts)
+    return 2 / fraction * sum(integrate.quad(both, low, high)[0] for low, high in pieces)

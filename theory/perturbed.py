@@ -1,0 +1,111 @@
+"""Learning from geometry-inspired perturbations: the two effects on the boundary, and accuracy."""
+
+import math
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from scipy import stats
+
+from theory._validation import check_integer, check_real, check_slope
+from theory.evidence import rounding_error
+from theory.linear_solve import inner_products
+from theory.max_margin import MaxMarginLimit
+
+
+class Effects(NamedTuple):
+    """f_adv_bdy(z) = mislabelled + perturbation, each (q,), with a bound on the error of each.
+
+    mislabelled: Σ_k λ'_k y'_k⟨x_k, z⟩, the effect of samples that carry labels y'.
+    perturbation: ε(Σ_k λ'_k)⟨v, z⟩, the effect of what was added to them.
+    """
+
+    mislabelled: Float[Array, " q"]
+    perturbation: Float[Array, " q"]
+    error: Float[Array, " q"]
+
+
+def effects(
+    limit: MaxMarginLimit,
+    x: Float[Array, "n d"],
+    target: Float[Array, " n"],
+    shift: Float[Array, " d"],
+    z: Float[Array, "q d"],
+) -> Effects:
+    """The boundary Σ_k λ'_k y'_k⟨x_k + y'_k s, z⟩ of the perturbed set, in its two parts.
+
+    Args:
+      limit: the closed form on {(x_k + y'_k s, y'_k)}.
+      x: (n, d) the samples before perturbation.
+      target: (n,) labels y' = ±1.
+      shift: (d,) s = εv, the perturbation towards label +1.
+      z: (q, d) queries.
+
+    Returns:
+      The `Effects`.
+
+    Source:
+      K24a Theorem 4.1, with the closed form of λ' (ours).
+    """
+    weights, off = limit.multipliers, limit.multiplier_error
+    own, moved = inner_products(x, z), inner_products(shift[None, :], z)
+    size = jnp.abs(weights)
+    total = jnp.sum(size)
+    mislabelled = (weights * target) @ own.values
+    perturbation = jnp.sum(weights) * moved.values[0]
+    magnitude = size @ jnp.abs(own.values) + total * jnp.abs(moved.values[0])
+    error = off * (jnp.sum(jnp.abs(own.values), axis=0) + len(x) * jnp.abs(moved.values[0]))
+    error = error + (size + off) @ own.errors + (total + len(x) * off) * moved.errors[0]
+    return Effects(mislabelled, perturbation, error + rounding_error(len(x) + 8, magnitude))
+
+
+def effect_ratio(
+    limit: MaxMarginLimit,
+    x: Float[Array, "n d"],
+    target: Float[Array, " n"],
+    shift: Float[Array, " d"],
+) -> Float[Array, ""]:
+    """Root mean square of the perturbation effect over that of the mislabelled one, isotropic z.
+
+    ε(Σ_k λ'_k)‖v‖/‖Σ_k λ'_k y'_k x_k‖, since E⟨w, z⟩² ∝ ‖w‖². Arguments as for `effects`.
+    """
+    mislabelled = (limit.multipliers * target) @ x
+    return jnp.sum(limit.multipliers) * jnp.linalg.norm(shift) / jnp.linalg.norm(mislabelled)
+
+
+def noise_accuracy(
+    n: int, n_adv: int, d: int, epsilon: float, radius: float, slope: float | None = None
+) -> float:
+    """Accuracy on n clean samples of a network trained on n_adv perturbed noise samples.
+
+    With a = ε√(d n_adv/n)/R and s = ε²n_adv/R²: Φ_N(a/√(1 + s)) for equal multipliers, and with
+    those of the closed form, κ = 2γ/(1 + γ²),
+    Φ_N(a (1 − (1 + κ²)(n + n_adv)/(4d))/√(1 + (1 − κ)²s/2)), up to O(((n + n_adv)/d)²).
+
+    Args:
+      n: clean samples with random labels, as many of either.
+      n_adv: noise samples of the same isotropic law, with random labels y'.
+      d: dimension.
+      epsilon: ℓ₂ size ε of the perturbations.
+      radius: R, E‖x‖² = R².
+      slope: γ in (0, 1), or None for equal multipliers.
+
+    Returns:
+      The expected share of clean samples classified like their label.
+
+    Source:
+      Ours; derived in docs/statements/orthogonal.md.
+    """
+    check_integer("n", n)
+    check_integer("n_adv", n_adv)
+    check_integer("d", d)
+    check_real("epsilon", epsilon, low=0, open_low=True)
+    check_real("radius", radius, low=0, open_low=True)
+    a = epsilon * math.sqrt(d * n_adv / n) / radius
+    s = epsilon**2 * n_adv / radius**2
+    if slope is None:
+        return float(stats.norm.cdf(a / math.sqrt(1 + s)))
+    check_slope(slope, open_low=True)
+    kappa = 2 * slope / (1 + slope**2)
+    signal = a * (1 - (1 + kappa**2) * (n + n_adv) / (4 * d))
+    return float(stats.norm.cdf(signal / math.sqrt(1 + (1 - kappa) ** 2 * s / 2)))

@@ -1,0 +1,102 @@
+"""The conditions of the family as margins: what is known of the limit, on four levels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from theory import cone, max_margin
+from theory.evidence import Margin, exceeds, margin, rounding_error
+from theory.statements.orthogonal.setting import Solved, Trained
+from theory.verification import Hypothesis
+
+
+def near_orthogonal(instance: Solved) -> Margin:
+    """The data tier, γ³R_min⁴/(3nR_max²) ≥ p_max."""
+    threshold, p_max = max_margin.near_orthogonality(instance.x, instance.slope)
+    largest = jnp.max(jnp.sum(instance.x**2, axis=1))
+    return exceeds(threshold, p_max, rounding_error(instance.x.shape[1] + 8, largest))
+
+
+def kkt_certificate(instance: Solved) -> Margin:
+    """λ_k > 0 on the active set, slack off it, and the sign pattern of u±, as pure numbers."""
+    limit = instance.limit
+    parts = max_margin.kkt_margins(limit, instance.x, instance.y)
+    largest = jnp.max(jnp.sum(instance.x**2, axis=1))
+    scale = jnp.where(limit.active, largest, 1)
+    error = jnp.where(limit.active, limit.multiplier_error * largest, limit.response_error)
+    response = jnp.broadcast_to(limit.response_error, error.shape)
+    values = jnp.stack([parts.multipliers * scale, parts.active, parts.inactive])
+    return margin(values, jnp.stack([error, response, response])).all()
+
+
+def closed_form(instance: Solved) -> Margin:
+    """λ_k > 0 for the λ of H λ = 2·1; of an instance in which all samples are active."""
+    largest = jnp.max(jnp.sum(instance.x**2, axis=1))
+    return margin(
+        instance.limit.multipliers * largest, instance.limit.multiplier_error * largest
+    ).all()
+
+
+def global_certificate(instance: Solved) -> Margin:
+    """The closed form is a KKT point and the unique global solution of the max-margin problem."""
+    values = max_margin.global_margins(instance.limit, instance.x, instance.y, instance.slope)
+    own, kkt = margin(values, 3 * instance.limit.response_error).all(), kkt_certificate(instance)
+    both = jnp.stack([own.value, kkt.value]), jnp.stack([own.error, kkt.error])
+    return margin(*both).all()
+
+
+def reached(instance: Trained) -> Margin:
+    """Training was inside the cone over its second half."""
+    return margin(instance.cone, rounding_error(instance.solved.x.shape[1] + 4, 1.0))
+
+
+def stays(instance: Trained) -> Margin:
+    """Gradient flow from the final weights never leaves the cone: a proof."""
+    s = instance.solved
+    return cone.stays_in_cone(
+        instance.params, s.limit, instance.x_span, s.y, s.slope, instance.loss
+    )
+
+
+def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit) -> Margin:
+    """Every λ_k strictly between the bounds, as ratios: λ_k/low − 1 and 1 − λ_k/high."""
+    multipliers, error = limit.multipliers, limit.multiplier_error
+    values = jnp.stack([multipliers / bounds.low - 1, 1 - multipliers / bounds.high])
+    errors = jnp.stack([error / bounds.low, error / bounds.high])[:, None]
+    return margin(values, errors + rounding_error(8, 1 + jnp.abs(values))).all()
+
+
+def hypothesis(name: str, of: Callable[[Any], Any] = lambda instance: instance) -> Hypothesis:
+    """The condition of that name, of the part of an instance that `of` picks."""
+    check, says, tier = CONDITIONS[name]
+    return Hypothesis(lambda instance: check(of(instance)), says, tier)
+
+
+CONDITIONS = {
+    "near-orthogonality": (near_orthogonal, "γ³R_min⁴/(3nR_max²) ≥ p_max", "data"),
+    "KKT certificate": (
+        kkt_certificate,
+        "λ > 0 on the support vectors, y_k f(x_k) > 1 elsewhere, and y_k⟨u₊, x_k⟩ > 0 > "
+        "y_k⟨u₋, x_k⟩: the closed form is a KKT point",
+        "certificate",
+    ),
+    "closed form λ > 0": (closed_form, "every λ_k of Hλ = 2·1 is positive", "data"),
+    "global certificate": (
+        global_certificate,
+        "KKT certificate and 2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the "
+        "global max margin",
+        "certificate",
+    ),
+    "cone reached": (
+        reached,
+        "a_i y_k⟨w_i, x_k⟩ > 0 for all i, k over the second half of training: inside the cone",
+        "certificate",
+    ),
+    "cone never left": (
+        stays,
+        "sgn(a_i) y_k⟨w̃_i, x_k⟩/‖x_k‖ > ρ for all i, k: gradient flow from the final weights stays "
+        "within ρ of an exact solution that is deep inside the cone, and ends at the closed form",
+        "certificate",
+    ),
+}

@@ -1,0 +1,148 @@
+"""The direction of adversarial perturbations of the trained network."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory import alignment, max_margin
+from theory.attacks import Ball, ball, projected_gradient, unit_rows
+from theory.data import draw
+from theory.evidence import Margin, margin
+from theory.networks import fixed_signs, init, input_gradients, outputs
+from theory.parameters import Parameters, parameter
+from theory.statements.orthogonal.setting import TRAINED_MARGIN
+from theory.training import Descent, train
+from theory.verdict import Claim
+from theory.verification import Hypothesis, Statement
+
+NORMS = ("l0", "l2", "linf")
+
+
+class PerturbationSetting(Parameters):
+    """Orthogonal points of norm √d, half of either label, and attacks on the trained network."""
+
+    n: int = parameter(8, "training points, even", low=2, even=True)
+    d: int = parameter(512, "dimension", low=1)
+    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
+    m: int = parameter(20, "width, even", low=2, even=True)
+    scale: float = parameter(
+        1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
+    )
+    steps: int = parameter(200, "gradient steps on log L, exponential loss", low=1)
+    learning_rate: float = parameter(
+        1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
+    )
+    size: float = parameter(
+        0.05, "ℓ₂ length of all perturbations", unit="‖x‖", low=0, open_low=True
+    )
+    attack_steps: int = parameter(100, "steps of projected gradient ascent, of size ε/5", low=1)
+    fraction: float = parameter(
+        0.1, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
+    )
+
+
+class Attacked(NamedTuple):
+    """cosines: (3,) mean over samples for ℓ₀, ℓ₂, ℓ∞.  margin: smallest y_k f(x_k)."""
+
+    cosines: Float[Array, " 3"]
+    margin: Float[Array, ""]
+
+
+def _all_norms(n: int, d: int, fraction: float) -> Ball:
+    """The three balls at once, each for its block of n rows, scaled to equal ℓ₂ lengths."""
+    balls = [ball(norm, fraction) for norm in NORMS]
+    lengths = (math.ceil(fraction * d * (1 - 1e-12)) ** -0.5, 1.0, d**-0.5)
+
+    def blocks(r: Array) -> list[tuple[Ball, float, Array]]:
+        return list(zip(balls, lengths, jnp.split(r, len(NORMS)), strict=True))
+
+    return Ball(
+        lambda g: jnp.concatenate([b.steepest(part) * size for b, size, part in blocks(g)]),
+        lambda r, epsilon: jnp.concatenate(
+            [b.project(part, epsilon * size) for b, size, part in blocks(r)]
+        ),
+    )
+
+
+def _sample(key: Array, config: PerturbationSetting) -> Attacked:
+    key_data, key_target, key_init = jax.random.split(key, 3)
+    x, y, _, _ = draw(key_data, "orthogonal", config.n, config.d, queries=0)
+    target = jax.random.rademacher(key_target, (config.n,), x.dtype)
+    slope, radius = config.slope, config.d**0.5
+    params = init(fixed_signs(slope, config.scale), key_init, config.m, config.d)
+    descent = Descent(config.learning_rate / config.d, config.steps, "exponential", log_loss=True)
+    params = train(fixed_signs(slope, config.scale), params, x, y, descent).params
+
+    norms = _all_norms(config.n, config.d, config.fraction)
+    targets = jnp.tile(target, len(NORMS))[:, None]
+    found = projected_gradient(
+        lambda z: targets * input_gradients(params, z, slope),
+        jnp.tile(x, (len(NORMS), 1)),
+        config.size * radius,
+        norms,
+        steps=config.attack_steps,
+    )
+    normal = max_margin.max_margin_limit(x, y, slope).normal
+    inspired = targets * norms.steepest(jnp.tile(normal, (len(found), 1)))
+    cosines = jnp.sum(unit_rows(found) * unit_rows(inspired), axis=1)
+    training_margin = jnp.min(y * outputs(params, x, slope))
+    return Attacked(jnp.mean(cosines.reshape(len(NORMS), -1), axis=1), training_margin)
+
+
+def _claims(config: PerturbationSetting) -> tuple[Claim, ...]:
+    """The closed forms; tolerances from the angle τ that is missing to infinite time.
+
+    A neuron still carries its initial weight, of norm `scale`, and what it learned before it
+    entered the cone, at most 1/γ as much, beside M‖u₊‖/√m at training margin M.
+    """
+    slope = config.slope
+    cosine = alignment.gradient_cosine(slope)
+    u_norm = 2 * (config.n / 2) ** 0.5 / ((1 + slope**2) * config.d) ** 0.5
+    angle = (1 + 1 / slope) * config.scale * config.m**0.5 / (TRAINED_MARGIN * u_norm)
+    count = math.ceil(config.fraction * config.d * (1 - 1e-12))
+
+    def claim(name: str, law: Any, granularity: float = 0.0) -> Claim:
+        apart = math.acos(cosine)
+        values = [law(math.cos(apart + shift)) for shift in (-min(angle, apart / 2), 0, angle)]
+        tolerance = max(abs(v - values[1]) for v in values) + granularity
+        return Claim(values[1], 0.02, name=name, tolerance=tolerance)
+
+    return (
+        claim(
+            "ℓ₀ cosine",
+            lambda c: alignment.largest_sign_cosine(c, config.fraction),
+            1 / count,
+        ),
+        claim("ℓ₂ cosine", lambda c: c),
+        claim("ℓ∞ cosine", alignment.sign_cosine),
+    )
+
+
+def _trained(instance: Attacked) -> Margin:
+    return margin(instance.margin - TRAINED_MARGIN)
+
+
+STATEMENTS = (
+    Statement(
+        id="orthogonal.perturbation-direction",
+        kind="moment",
+        title="attacks on the trained network point along the normal q of its boundary",
+        says="On orthogonal data of equal norms, half of either label, the perturbations that 100 "
+        "steps of projected gradient ascent find on the trained network have known cosines to the "
+        "geometry-inspired ones, ε y'_k v(q) with q = Σ_k λ_k y_k x_k: "
+        "c = (1+γ)²/(√2 √((1+γ²)²+4γ²)) in ℓ₂ (0.994 at γ = ½), (2/π) arcsin c in ℓ∞, and in ℓ₀ "
+        "the share of common largest coordinates of two Gaussian vectors of correlation c.",
+        source="Kumano et al. 2024a, section 4; the cosines are ours",
+        sample=_sample,
+        measured={
+            "trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}", "certificate")
+        },
+        quantity=lambda instance: instance.cosines,
+        claim=_claims,
+        config=PerturbationSetting(),
+        draws={"quick": 60, "full": 500},
+    ),
+)

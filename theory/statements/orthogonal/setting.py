@@ -1,0 +1,175 @@
+"""Settings and samplers that the statements of the family share."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from theory import max_margin
+from theory.data import data_parameter
+from theory.evidence import Margin, margin
+from theory.networks import Params, fixed_signs, init, outputs
+from theory.parameters import Parameters, parameter
+from theory.training import Descent, train
+
+SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
+OURS = "ours, from Frei et al. 2023"
+
+TRAINED_MARGIN = 10.0  # y_k f(x_k) ≥ 10, a loss of e^{−10}, before anything is said about t → ∞
+
+
+class DataSetting(Parameters):
+    """Training points whose multipliers λ are computed in closed form."""
+
+    data: Any = data_parameter("near-orthogonal")
+    n: int = parameter(8, "training points", low=1)
+    d: int = parameter(64, "dimension", low=1)
+    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
+    load: float = parameter(
+        0.9, "p_max of near-orthogonal data over the largest allowed, γ³R²/(3n)", low=0
+    )
+
+    @property
+    def p_max(self) -> float:
+        """p_max relative to R² that makes the data-tier ratio equal 1/load."""
+        return self.load * self.slope**3 / (3 * self.n)
+
+
+class TrainedSetting(DataSetting):
+    """A network trained on log L, so that training time grows exponentially with the steps."""
+
+    m: int = parameter(20, "width, even", low=2, even=True)
+    scale: float = parameter(
+        1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
+    )
+    loss: str = parameter("exponential", "training loss", choices=("exponential", "logistic"))
+    steps: int = parameter(2000, "gradient steps on log L, down to a multiple of four", low=4)
+    learning_rate: float = parameter(
+        1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
+    )
+    queries: int = parameter(16, "query points", low=1)
+    tie: float = parameter(
+        0.01, "queries with |cos(q, z)|·√d below this are ties and not asked", low=0
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Solved:
+    """Training points and the closed form of the limit on them; further axes in front under vmap.
+
+    x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
+    """
+
+    x: Any
+    y: Any
+    limit: Any
+    slope: float = dataclasses.field(metadata={"static": True})
+
+
+def solve(x: Array, y: Array, slope: float, active: Bool[Array, " n"] | None = None) -> Solved:
+    """The closed form beside its data."""
+    return Solved(x, y, max_margin.max_margin_limit(x, y, slope, active), slope)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A solved instance with a trained network beside it.
+
+    x_span: (n, e) the training points in coordinates of the span, in which training went on.
+    params: final weights, in the same coordinates.
+    cone: smallest depth inside the cone halfway, after three quarters and at the end of training.
+    z: (q, d) queries.
+    v: (q,) outputs at the queries over the training margin.
+    missing: (q,) what may be missing from v to t → ∞; infinite where that is not known.
+    tie: queries this close to the boundary are not asked.
+    loss: the training loss.
+    """
+
+    solved: Any
+    x_span: Any
+    params: Any
+    cone: Any
+    z: Any
+    v: Any
+    missing: Any
+    tie: float = dataclasses.field(metadata={"static": True})
+    loss: str = dataclasses.field(metadata={"static": True})
+
+
+class Far(NamedTuple):
+    """What training to log time ∝ steps leaves; the fields of `Trained` of the same names."""
+
+    params: Params
+    cone: Float[Array, ""]
+    v: Float[Array, " q"]
+    missing: Float[Array, " q"]
+
+
+def train_far(key: Array, x: Array, y: Array, z: Array, d: int, config: TrainedSetting) -> Far:
+    """Trains on points in ℝ^e that stand for points in ℝ^d, to log time ∝ steps.
+
+    The output is normalized by the training margin, v(z) = f(z)/min_k y_k f(x_k). Directions
+    converge like 1/log t, so what is missing to the limit is about v_K − v_{K/2}; twice that is
+    taken as the error of v_K. It does not refer to the closed form that is being tested. Where the
+    1/log t law does not show yet, that is |v_K − v_{K/2}| > ¾|v_{K/2} − v_{K/4}| (it would be ½),
+    or some training margin is below `TRAINED_MARGIN`, nothing is known of the limit: undecided.
+    """
+    network = fixed_signs(config.slope, config.scale * (x.shape[1] / d) ** 0.5)
+    params = init(network, key, config.m, x.shape[1])
+    rate = config.learning_rate / jnp.max(jnp.sum(x**2, axis=1))
+    descent = Descent(rate, config.steps // 4, config.loss, log_loss=True)
+
+    def quarter(params: Params, _: None) -> tuple[Params, Any]:
+        params = train(network, params, x, y, descent).params
+        training_margin = jnp.min(y * outputs(params, x, config.slope))
+        seen = (
+            training_margin,
+            outputs(params, z, config.slope) / training_margin,
+            max_margin.inside_cone(params, x, y),
+        )
+        return params, seen
+
+    params, (training_margin, v, cone) = jax.lax.scan(quarter, params, length=4)
+    late, early = jnp.abs(v[3] - v[1]), jnp.abs(v[1] - v[0])
+    settling = jnp.linalg.norm(late) <= 0.75 * jnp.linalg.norm(early)
+    known = settling & (training_margin[3] > TRAINED_MARGIN) & (training_margin[1] > 0)
+    return Far(params, jnp.min(cone[1:]), v[3], jnp.where(known, 2 * late, jnp.inf))
+
+
+def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Trained:
+    """Trains on the points of a solved instance.
+
+    Queries are Gaussian: "at every z" is asked of points that know nothing of the data.
+    """
+    key_z, key_init = jax.random.split(key)
+    x = solved.x
+    z = jax.random.normal(key_z, (config.queries, x.shape[1])) * root_mean_square(x)
+    x_span, z_span = max_margin.same_span(x, z)
+    far = train_far(key_init, x_span, solved.y, z_span, x.shape[1], config)
+    return Trained(
+        solved, x_span, far.params, far.cone, z, far.v, far.missing, config.tie, config.loss
+    )
+
+
+def ties(normal: Array, z: Array, tie: float) -> Bool[Array, " q"]:
+    """Queries of which a boundary says nothing: |cos(q, z)|·√d ≤ tie."""
+    size = jnp.linalg.norm(normal) * jnp.linalg.norm(z, axis=1)
+    return jnp.abs(z @ normal) * z.shape[1] ** 0.5 <= tie * size
+
+
+def agreement(trained: Trained) -> Margin:
+    """sgn f(z; t → ∞) = sgn⟨q, z⟩ at every query that is no tie."""
+    normal = trained.solved.limit.normal
+    signed = jnp.sign(trained.z @ normal) * trained.v
+    return margin(
+        jnp.where(ties(normal, trained.z, trained.tie), jnp.inf, signed), trained.missing
+    ).all()
+
+
+def root_mean_square(x: Array) -> Array:
+    """Root mean square of all coordinates."""
+    return jnp.sqrt(jnp.mean(x**2))
