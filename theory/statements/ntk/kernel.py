@@ -1,5 +1,6 @@
 """Family D, J18: the tangent kernel at initialization against its infinite-width limit."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -94,7 +95,7 @@ def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
     kappa = config.T * limits.kappa(x, z)
     # Sums over m neurons, n samples and d coordinates of terms below |a_i|²κ(z) in all.
     size = kappa * (jnp.sum(params.a**2) + 1)
-    s = jnp.log(2 / config.delta)
+    s = math.log(2 / config.delta)
     return KernelBound(
         deviation[0],
         rounding_error(config.m + config.n + config.d + 8, size)[0],
