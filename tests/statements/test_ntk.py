@@ -18,7 +18,7 @@ from theory import REGISTRY
 from theory.data import draw
 from theory.judgement import judge
 from theory.networks import apply, frozen_readout, init, split_widths
-from theory.statements.ntk import widths
+from theory.statements.ntk import kernel, widths
 from theory.training import descent_for_time, train
 from theory.verification import evaluate
 
@@ -93,7 +93,12 @@ def test_with_equal_learning_rates_the_kernel_of_all_weights_does_not_converge(m
     config = dataclasses.replace(statement.config, slope=0.25)  # a new one: nothing is cached
     evidence = evaluate(statement, jax.random.key(3), 32, config)
     verdict = judge(
-        statement.id, "rate", evidence, tiers={}, claim=claims(statement.id), scales=config.scales
+        statement.id,
+        "rate",
+        evidence,
+        tiers={},
+        claim=claims(statement.id),
+        scales=config.scales.astype(float),
     )
     found = {e.name: e.observed for e in verdict.estimates}
     for name, exponent in found.items():
@@ -139,14 +144,14 @@ def test_the_mean_correction_at_one_training_point_has_its_coefficient():
     gamma, time, m = 0.5, 1.0, 1e6
     x = np.array([0.3, -0.8, 0.5])
     c, sigma = x @ x + 1, math.sqrt(x @ x / 3 + 1)
-    a = np.linspace(-8, 8, 4001)[:, None] / math.sqrt(m)
-    h = np.linspace(-12, 12, 4001)[None, :] * np.abs(a) * c * time  # the kink's neighbourhood
+    a = np.linspace(-8, 8, 2000)[:, None] / math.sqrt(m)
+    h = np.linspace(-2, 2, 2001)[None, :] * np.abs(a) * c * time  # the kink's neighbourhood
 
     def flow(h, a):
         up, down = np.maximum(a, 0) * c, np.maximum(-a, 0) * c
         crossing_up = np.where((h < 0) & (a > 0), -h / (gamma * up + 1e-300), np.inf)
         crossing_down = np.where((h >= 0) & (a < 0), h / (down + 1e-300), np.inf)
-        crossing = np.minimum(crossing_up, crossing_down)
+        crossing = np.minimum(np.minimum(crossing_up, crossing_down), time)
         speed = np.where(h >= 0, 1, gamma) * a * c
         after = np.where(h >= 0, gamma, 1) * a * c
         return np.where(crossing < time, after * (time - crossing), h + speed * time)
@@ -159,5 +164,16 @@ def test_the_mean_correction_at_one_training_point_has_its_coefficient():
     cell = (a[1, 0] - a[0, 0]) * np.gradient(h, axis=1)
     found = math.sqrt(m) * m * np.sum(a * (linear - phi(flow(h, a))) * density * cell)
     expected = time**2 / (2 * np.pi * sigma) * (1 - gamma) ** 2 * (1 + gamma) * c**2
-    # Corrections are O(1/√m), with a grid of 24/4001 of the neighbourhood: below a hundredth.
+    # Corrections are O(1/√m), and the grid's below a hundredth.
     assert found == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_operator_norm(sign):
+    """Against NumPy's: indefinite, with a double largest eigenvalue, and zero."""
+    matrices = np.random.default_rng(0).normal(size=(20, 8, 8))
+    matrices = sign * (matrices + matrices.transpose(0, 2, 1))
+    matrices[0], matrices[1] = np.diag([2.0, -2, 2, 1, 0, 0, 0, 0]), 0.0
+    found = jax.vmap(kernel.operator_norm)(jnp.array(matrices))
+    # 30 squarings of 8 products each, their logarithms halved every time.
+    np.testing.assert_allclose(found, np.linalg.norm(matrices, 2, axis=(1, 2)), rtol=1e-8)

@@ -198,5 +198,6 @@ STATEMENTS = (
         config=PredictorSetting(),
         draws={"quick": 50, "full": 1000},
         data=True,
+        batch=1,  # several batched decompositions at once can block JAX's CPU thread pool for good
     ),
 )
