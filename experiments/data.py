@@ -8,6 +8,7 @@ import numpy as np
 from theory.data import DISTRIBUTIONS, Dataset
 
 DIGITS = "digits"
+ALL_DIGITS = "all-digits"
 
 
 def describe() -> dict[str, str]:
@@ -15,6 +16,7 @@ def describe() -> dict[str, str]:
     synthetic = {name: law for name, (_, law) in DISTRIBUTIONS.items()}
     return synthetic | {
         DIGITS: "scikit-learn's 8×8 digits, 1 (+1) against 2 (−1), in [0, 1], mean subtracted",
+        ALL_DIGITS: "all of its digits, even (+1) against odd (−1), in [0, 1], mean subtracted",
         "npz:FILE": "arrays x (n, d) and y (±1) of a NumPy archive, as they are",
     }
 
@@ -23,7 +25,7 @@ def load(name: str) -> str | Dataset:
     """The data of a name, as `theory.data.draw` takes it.
 
     Args:
-      name: a synthetic law, "digits", or "npz:FILE".
+      name: a synthetic law, "digits", "all-digits", or "npz:FILE".
 
     Returns:
       The law's name, or a `Dataset`.
@@ -35,6 +37,8 @@ def load(name: str) -> str | Dataset:
         return name
     if name == DIGITS:
         return load_digits()
+    if name == ALL_DIGITS:
+        return load_all_digits()
     if name.startswith("npz:"):
         return load_npz(name.removeprefix("npz:"))
     raise ValueError(f"data must be one of {', '.join(describe())}; got {name!r}")
@@ -42,12 +46,25 @@ def load(name: str) -> str | Dataset:
 
 def load_digits() -> Dataset:
     """The digits 1 (+1) and 2 (−1): 359 images of 8×8 pixels in [0, 1], mean subtracted."""
+    images, digits = _bundled_digits()
+    chosen = (digits == 1) | (digits == 2)
+    x = images[chosen]
+    return Dataset(DIGITS, x - x.mean(axis=0), np.where(digits[chosen] == 1, 1.0, -1.0))
+
+
+def load_all_digits() -> Dataset:
+    """All 1797 digits of 8×8 pixels in [0, 1], mean subtracted: even (+1) and odd (−1), classes
+    0 to 9."""
+    images, digits = _bundled_digits()
+    y = np.where(digits % 2 == 0, 1.0, -1.0)
+    return Dataset(ALL_DIGITS, images - images.mean(axis=0), y, digits)
+
+
+def _bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits as bundled  # slow to import
 
     images, digits = bundled(return_X_y=True)
-    chosen = (digits == 1) | (digits == 2)
-    x = images[chosen] / 16
-    return Dataset(DIGITS, x - x.mean(axis=0), np.where(digits[chosen] == 1, 1.0, -1.0))
+    return images / 16, digits
 
 
 def load_npz(file: str) -> Dataset:

@@ -23,6 +23,19 @@ def test_digits_are_the_ones_and_twos_centred():
     assert digits.x.max() <= 1
 
 
+def test_all_digits_have_ten_classes_and_say_even_or_odd():
+    digits = data.load("all-digits")
+    assert digits.x.shape == (1797, 64)
+    np.testing.assert_array_equal(np.unique(digits.classes), np.arange(10))
+    np.testing.assert_array_equal(digits.y, (-1.0) ** digits.classes)
+    ones_and_twos = data.load("digits")
+    chosen = (digits.classes == 1) | (digits.classes == 2)
+    np.testing.assert_array_equal(digits.classes[chosen] == 1, ones_and_twos.y == 1)
+    np.testing.assert_allclose(
+        np.diff(digits.x[chosen], axis=0), np.diff(ones_and_twos.x, axis=0), atol=1e-14
+    )
+
+
 def test_npz_round_trip(tmp_path):
     x, y = np.arange(6.0).reshape(3, 2), np.array([1, -1, 1])
     np.savez(tmp_path / "mine.npz", x=x, y=y)

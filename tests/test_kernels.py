@@ -325,6 +325,62 @@ def test_finite_hidden_ntk_is_the_jacobian_contracted(route, bias, small):
         assert (np.abs(actual - expected) <= tolerance * size).all(), slope
 
 
+NETWORKS = {
+    "frozen": networks.frozen_readout(0.25),
+    "all": networks.all_trained(0.25),
+    "erf": networks.frozen_readout(activation="erf"),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_finite_ntk_is_the_jacobian_of_all_trained_weights_contracted(name, small):
+    """Weights that learn at a rate s enter the kernel times s: the readout is √s·(a/√s) here."""
+    network, (_, x, z) = NETWORKS[name], small
+    params, scale = networks.init(network, jax.random.key(5), SMALL, D), 0.3
+
+    def f(weights, points):
+        weights = dict(zip(network.trained, weights, strict=True))
+        if "a" in weights:
+            weights["a"] = scale**0.5 * weights["a"]
+        return networks.apply(network, params._replace(**weights), points)
+
+    start = {name: getattr(params, name) for name in network.trained}
+    if "a" in start:
+        start["a"] = start["a"] / scale**0.5
+    expected = by_jacobian(f, tuple(start.values()), x, z)
+    actual = kernels.finite_ntk(network, params, x, z, scale)
+    size = np.abs(x) @ np.abs(z).T + 2
+    assert (np.abs(actual - expected) <= 100 * SMALL * (D + 1) * EPS * size).all()
+    if network.trained == ("w", "a"):
+        np.testing.assert_array_equal(
+            kernels.finite_ntk(network, params, x, z),
+            kernels.finite_ntk(network, params, x, z, 1 / SMALL),
+        )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_ntk_is_that_of_neural_tangents(name, small):
+    """The hidden layer's in the standard parameterization, and E[φφ] where the readout is trained.
+
+    neural-tangents loses digits to an angle near 0 or π, which generic points are far from.
+    """
+    network, (_, x, z) = NETWORKS[name], small
+    stax = _neural_tangents.load().stax
+    layer = stax.Erf() if network.activation == "erf" else stax.ABRelu(network.slope, 1.0)
+    b_std = 1.0 if network.bias else None
+    dense = stax.Dense(1, W_std=1.0, b_std=b_std, parameterization="standard")
+    theirs = stax.serial(dense, layer)[2](x, z, ("nngp", "ntk"))
+    expected = theirs.ntk + theirs.nngp * float("a" in network.trained)
+    np.testing.assert_allclose(kernels.network_ntk(network, x, z), expected, rtol=1e-11, atol=1e-12)
+    if network.activation == "erf":
+        np.testing.assert_allclose(kernels.erf_nngp(x, z), theirs.nngp, rtol=1e-11, atol=1e-12)
+
+
+def test_network_ntk_of_other_initial_laws_is_refused():
+    with pytest.raises(ValueError, match="network must be `all_trained` or `frozen_readout`"):
+        kernels.network_ntk(networks.fixed_signs(0.5), jnp.ones((1, 2)), jnp.ones((1, 2)))
+
+
 # --- for all inputs -------------------------------------------------------------------------------
 
 # Six digits after the point: squares neither overflow nor underflow, and there are ties and zeros.

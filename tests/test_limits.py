@@ -1,5 +1,6 @@
 """Infinite-width predictions: against sums term by term, wide networks, and neural-tangents."""
 
+import itertools
 import math
 
 import jax
@@ -103,11 +104,11 @@ def deviations(width, keys):
 def test_a_network_of_width_65536_is_at_the_limit(key):
     """Within the bound, which is narrow enough there to keep any other limit out."""
     deviation, limit = deviations(2**16, key[None])
-    # Eight points at (2e^{−s} + (n + 1)e^{−s'}) each: a false alarm for one key in 10⁶.
-    s, s_lazy = (math.log(8 * count / 0.5e-6) for count in (2, len(WIDE_X) + 1))
-    bound = bounds.output_bound(WIDE_X, QUERIES, 2**16, SLOPE, TIME, s, s_lazy)
-    assert (np.abs(deviation[0]) <= bound.kernel + bound.lazy).all()
-    assert np.max((bound.kernel + bound.lazy) / np.abs(limit)) < 0.5
+    # Eight points at 4e^{−s} each: a false alarm for one key in 10⁶.
+    s = bounds.output_exponent(1e-6 / 8, parts=2)
+    bound = bounds.output_bound(WIDE_X, WIDE_Y, QUERIES, 2**16, SLOPE, TIME, s).trained
+    assert (np.abs(deviation[0]) <= bound).all()
+    assert np.max(bound / np.abs(limit)) < 0.25
 
 
 def test_the_distance_to_the_limit_falls_like_one_over_the_root_of_the_width(key):
@@ -187,6 +188,36 @@ def test_cosine_law_in_trained_networks(key):
     tolerance = 5 * spread / math.sqrt(inits) + 2 / d + time / math.sqrt(m)
     assert tolerance < 0.04  # with ‖ξ‖² = 1 + γ² instead of half of it the cosine is 0.1 lower
     assert abs(measured - predicted.mean()) <= tolerance
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+def test_signal_gradients_are_those_of_the_signal(slope):
+    """Away from the training points, where k is smooth, by automatic differentiation."""
+    by_jax = jax.vmap(jax.grad(lambda p: limits.signal(x, y, p[None, :], slope)[0]))(z)
+    actual = limits.signal_gradients(x, y, z, slope)
+    np.testing.assert_allclose(actual, by_jax, rtol=1e-10, atol=1e-12)
+
+
+def test_signal_gradients_at_a_training_point_are_central_differences():
+    """The peak of Φ(x_k, ·) at x_k is symmetric, so central differences do not see it."""
+    step = 1e-5
+    for j in range(D):
+        shift = jnp.zeros(D).at[j].set(step)
+        ends = [limits.signal(x, y, x[:1] + side * shift[None, :], 0.2)[0] for side in (1, -1)]
+        expected = (ends[0] - ends[1]) / (2 * step)
+        actual = limits.signal_gradients(x, y, x[:1], 0.2)[0, j]
+        # The two sides of the peak differ by σ's slope: first order in the step.
+        assert float(actual) == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_cosine_law_tolerance_falls_with_the_width_to_what_no_width_mends():
+    tolerances = [
+        limits.cosine_law_tolerance(x, y, m, 0.3, 1.0) for m in (100, 10_000, 10**6, 10**14)
+    ]
+    assert all((wide < narrow).all() for narrow, wide in itertools.pairwise(tolerances))
+    # T√(3E‖G‖²/m) sin/√(‖v‖² + …): ten times smaller at a hundred times the width.
+    narrow, wide = (tolerances[i] - tolerances[3] for i in (0, 1))
+    np.testing.assert_allclose(narrow, 10 * wide, rtol=1e-5)
 
 
 # --- training in function space -------------------------------------------------------------------
@@ -341,3 +372,18 @@ def test_gradient_flow_is_the_limit_of_descent(ntks):
     top = np.linalg.eigvalsh(ntks[0]).max() / N * time / 500
     np.testing.assert_allclose(ratios, 2.0, rtol=2 * top)
     assert top < 0.1
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("m", [1, 3])
+def test_initial_excess_kurtosis_by_quadrature(slope, m):
+    """E f⁴ = (3/m²)(m E φ⁴ + m(m − 1)(E φ²)²), both moments by the trapezoidal rule."""
+    h = np.linspace(0, 12, 100_001)
+    density = 2 * np.exp(-(h**2) / 2) / math.sqrt(2 * math.pi)
+    second, fourth = (np.trapezoid((h**p + (slope * h) ** p) / 2 * density, h) for p in (2, 4))
+    expected = 3 / m**2 * (m * fourth + m * (m - 1) * second**2) / second**2 - 3
+    assert limits.initial_excess_kurtosis(m, slope) == pytest.approx(expected, rel=1e-7)
+
+
+def test_initial_excess_kurtosis_of_the_relu():
+    assert limits.initial_excess_kurtosis(5, 0.0) == pytest.approx(3.0)

@@ -179,6 +179,27 @@ def test_fit_rate_of_one_draw_has_no_interval():
     assert fitted.interval == Interval(-np.inf, np.inf)
 
 
+def test_fit_rate_of_signed_draws_with_a_positive_mean():
+    """Draws ±1 around the power law leave its means as they are, whatever the sign of a draw."""
+    noise = np.repeat([[1.0], [-1.0]], 200, axis=0)
+    values = SCALES**-1.0 * (1 + 5 * noise)
+    with pytest.raises(ValueError, match="positive and finite"):
+        fit_rate(SCALES, values)
+    fitted = fit_rate(SCALES, values, signed=True)
+    assert fitted.exponent == pytest.approx(-1.0, abs=1e-13)
+    # The noise is the same at all scales, so it moves the line and not its slope.
+    np.testing.assert_allclose(fitted.interval, -1.0, atol=1e-10)
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.01])
+def test_fit_rate_knows_nothing_where_the_sign_of_the_mean_is_in_doubt(shift):
+    """Means negative, zero, or (0.01 ± 0.07) positive in some resamples only."""
+    noise = np.repeat([[1.0], [-1.0]], 100, axis=0)
+    fitted = fit_rate(SCALES, SCALES**-1.0 * (shift + noise), signed=True)
+    assert fitted.interval == Interval(-np.inf, np.inf)
+    assert np.isnan(fitted.exponent) == (shift <= 0)
+
+
 @pytest.mark.parametrize(
     ("scales", "value", "message"),
     [

@@ -326,3 +326,32 @@ BAD_DESCENTS = [
 def test_bad_descents(arguments, message):
     with pytest.raises(ValueError, match=message):
         Descent(**{"learning_rate": 0.1, "steps": STEPS, **arguments})
+
+
+def test_the_learning_rate_of_the_readout():
+    """At the factor s the readout moves as √s·ã does, where ã starts at a/√s and learns at 1."""
+    network, scale = NETWORKS["Z23"], 0.25
+    params = start(network)
+    descent = Descent(0.1, 1, "squared")
+    whole = fit(network, params, X, Y, descent).params
+    part = train(network, params, jnp.array(X), jnp.array(Y), descent, None, scale).params
+    np.testing.assert_array_equal(part.w, whole.w)  # one step: the same gradients
+    np.testing.assert_allclose(part.a - params.a, scale * (whole.a - params.a), atol=4 * EPS)
+    assert not np.allclose(whole.a, params.a)
+
+
+def test_training_with_a_smooth_activation():
+    """One step from f = Σ a_i erf(h_i), the gradient by differences."""
+    network = frozen_readout(activation="erf")
+    params, rate, change = start(network), 0.1, 1e-5
+    moved = fit(network, params, X, Y, Descent(rate, 1, "squared")).params
+
+    def loss(b):
+        h = X @ np.asarray(params.w).T + b
+        f = np.vectorize(math.erf)(h) @ np.asarray(params.a)
+        return np.mean((f - Y) ** 2) / 2
+
+    b = np.asarray(params.b)
+    gradient = [(loss(b + e) - loss(b - e)) / (2 * change) for e in change * np.eye(M)]
+    # Central differences are off by change² and by rounding/change: 1e-10 each.
+    np.testing.assert_allclose((b - moved.b) / rate, gradient, rtol=0, atol=1e-8)

@@ -14,7 +14,6 @@ from theory._validation import (
     check_labels,
     check_points,
     check_real,
-    is_traced,
 )
 from theory.networks import Params, input_gradients, outputs
 
@@ -200,7 +199,7 @@ def projected_gradient(
     """
     check_points("x", x)
     check_real("epsilon", epsilon, low=0, open_low=True)
-    if not is_traced(steps):
+    if not isinstance(steps, jax.Array):
         check_integer("steps", steps)
     if step_size is None:
         step_size = epsilon / 5

@@ -8,7 +8,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from theory._validation import check_choice, check_integer, check_labels, check_points, check_real
 from theory.parameters import parameter
@@ -34,19 +34,28 @@ class Dataset:
       name: what to call it in reports.
       x: (N, d) finite floats.
       y: (N,) labels −1 or +1, both present.
+      classes: (N,) classes 0, 1, 2, … for statements about several; None where y is all there is.
 
     Raises:
       ValueError: if x is no finite non-empty matrix or y is not one label ±1 per row, with both
-        classes present.
+        classes present, or classes are not one integer ≥ 0 per row.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
+    classes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_points("x", self.x)
         check_labels("y", self.y, len(self.x), both=True)
+        if self.classes is not None:
+            found = np.asarray(self.classes)
+            if found.shape != (len(self.x),) or found.dtype.kind not in "iu" or found.min() < 0:
+                raise ValueError(
+                    f"classes must be {len(self.x)} integers ≥ 0, one per point, got shape "
+                    f"{found.shape} of {found.dtype}"
+                )
 
     def __str__(self) -> str:
         return self.name
@@ -182,15 +191,7 @@ def draw(
     check_integer("n", n)
     check_integer("queries", queries, low=0)
     if isinstance(source, Dataset):
-        rows, columns = source.x.shape
-        if d is not None and d != columns:
-            raise ValueError(f"d must be {columns}, the dimension of {source.name}, got {d}")
-        if n + queries > rows:
-            raise ValueError(
-                f"n + queries must be at most {rows}, the rows of {source.name}, "
-                f"got {n} + {queries}"
-            )
-        picks = jax.random.permutation(key, rows)[: n + queries]
+        picks = _rows(key, source, n, d, queries)
         x = jnp.asarray(source.x, float)[picks]
         y = jnp.asarray(source.y, float)[picks]
         return Sample(x[:n], y[:n], x[n:], y[n:])
@@ -205,3 +206,79 @@ def draw(
         return Sample(x, y, z, z_label)
     points = sampler(key_x, jnp.concatenate([y, z_label]), d, separation, p_max)
     return Sample(points[:n], y, points[n:], z_label)
+
+
+class ClassSample(NamedTuple):
+    """Training and query points of several classes.
+
+    x: (n, d).  labels: (n,) classes 0 … C − 1.  z: (q, d) queries.  z_labels: (q,) classes.
+    """
+
+    x: Float[Array, "n d"]
+    labels: Int[Array, " n"]
+    z: Float[Array, "q d"]
+    z_labels: Int[Array, " q"]
+
+
+MIXTURE = "mixture"
+
+
+def draw_classes(
+    key: Array,
+    source: str | Dataset,
+    n: int,
+    d: int | None = None,
+    *,
+    classes: int,
+    queries: int = 1,
+    separation: float = 1.5,
+) -> ClassSample:
+    """Training points and query points of C classes.
+
+    Args:
+      key: random key.
+      source: "mixture", x = μ_c + N(0, I) with μ_c ~ N(0, separation²I/d) drawn once; or a
+        `Dataset`, with its `classes`, or else the classes 0 (y = −1) and 1 (y = +1).
+      n: number of training points, ≥ 1.
+      d: dimension, ≥ 1; for a `Dataset` it is the data's, and d may be None.
+      classes: C ≥ 2; the data's must be below it.
+      queries: number of query points, ≥ 1: of the same law, or other rows of the `Dataset`.
+      separation: root mean square norm of the class means, in standard deviations of the noise.
+
+    Returns:
+      A `ClassSample`; the classes of a mixture are equally likely.
+
+    Raises:
+      ValueError: for an unknown source, sizes out of range, or more classes than stated.
+    """
+    check_integer("n", n)
+    check_integer("queries", queries)
+    check_integer("classes", classes, low=2)
+    if isinstance(source, Dataset):
+        own = (source.y > 0).astype(int) if source.classes is None else source.classes
+        if own.max() >= classes:
+            raise ValueError(
+                f"classes must be at least {own.max() + 1} for {source.name}, got {classes}"
+            )
+        picks = _rows(key, source, n, d, queries)
+        points, labels = jnp.asarray(source.x, float)[picks], jnp.asarray(own, int)[picks]
+        return ClassSample(points[:n], labels[:n], points[n:], labels[n:])
+    check_choice("data", source, (MIXTURE,))
+    d = check_integer("d", d)
+    key_points, key_labels = jax.random.split(key)
+    normal = jax.random.normal(key_points, (classes + n + queries, d))
+    labels = jax.random.randint(key_labels, (n + queries,), 0, classes)
+    points = separation / d**0.5 * normal[:classes][labels] + normal[classes:]
+    return ClassSample(points[:n], labels[:n], points[n:], labels[n:])
+
+
+def _rows(key: Array, source: Dataset, n: int, d: int | None, queries: int) -> Array:
+    """n + queries different rows of a data set of dimension d."""
+    rows, columns = source.x.shape
+    if d is not None and d != columns:
+        raise ValueError(f"d must be {columns}, the dimension of {source.name}, got {d}")
+    if n + queries > rows:
+        raise ValueError(
+            f"n + queries must be at most {rows}, the rows of {source.name}, got {n} + {queries}"
+        )
+    return jax.random.permutation(key, rows)[: n + queries]

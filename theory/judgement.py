@@ -197,7 +197,7 @@ def _estimated(
         return decay.rate, decay.interval, claim.resolution
     if kind == "rate":
         assert scales is not None
-        fit = fit_rate(scales, values, confidence)
+        fit = fit_rate(scales, values, confidence, signed=claim.signed)
         return fit.exponent, fit.interval, claim.resolution
     resolution = claim.resolution * (abs(claim.value) or 1.0)
     return float(values.mean()), mean_interval(values, confidence), resolution

@@ -12,7 +12,13 @@ from jaxtyping import Array, Float
 
 from theory import _neural_tangents
 from theory._validation import check_slope
-from theory.networks import Params, leaky_relu_derivative, pre_activations
+from theory.networks import (
+    ACTIVATIONS,
+    Network,
+    Params,
+    leaky_relu_derivative,
+    pre_activations,
+)
 
 
 def embed(x: Float[Array, "n d"], bias: bool = True) -> Float[Array, "n e"]:
@@ -134,6 +140,85 @@ def finite_hidden_ntk(
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
     at_z = leaky_relu_derivative(pre_activations(params, z), slope)
     return (at_x * params.a[None, :] ** 2) @ at_z.T * inner_products(x, z, bias)
+
+
+def erf_derivative_kernel(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+) -> Float[Array, "n q"]:
+    """E[φ'(h(x))φ'(h(z))] = (4/π)/√((1 + 2q_xx)(1 + 2q_zz) − 4q_xz²) for φ = erf.
+
+    q is the covariance ⟨e(x), e(z)⟩ of the pre-activations. Source: C. Williams, Computing with
+    infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated in q_xz.
+    """
+    e_x, e_z = embed(x, bias), embed(z, bias)
+    scale = (1 + 2 * jnp.sum(e_x**2, 1))[:, None] * (1 + 2 * jnp.sum(e_z**2, 1))[None, :]
+    return (4 / jnp.pi) / jnp.sqrt(scale - 4 * (e_x @ e_z.T) ** 2)
+
+
+def erf_nngp(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+) -> Float[Array, "n q"]:
+    """E[φ(h(x))φ(h(z))] = (2/π) arcsin(2q_xz/√((1 + 2q_xx)(1 + 2q_zz))) for φ = erf.
+
+    Arguments and source as in `erf_derivative_kernel`.
+    """
+    e_x, e_z = embed(x, bias), embed(z, bias)
+    scale = (1 + 2 * jnp.sum(e_x**2, 1))[:, None] * (1 + 2 * jnp.sum(e_z**2, 1))[None, :]
+    return (2 / jnp.pi) * jnp.arcsin(2 * (e_x @ e_z.T) / jnp.sqrt(scale))
+
+
+def network_ntk(
+    network: Network, x: Float[Array, "n d"], z: Float[Array, "q d"]
+) -> Float[Array, "n q"]:
+    """The limit of `finite_ntk` at initialization: the NTK of all weights the network trains.
+
+    E[φ'φ'](⟨x, z⟩ + 1), without the 1 where there are no biases, and where the readout is trained,
+    at 1/m of the hidden layer's learning rate, E[φφ] in addition.
+
+    Raises:
+      ValueError: for networks without Gaussian readout of variance 1/m and hidden weights of
+        variance 1/d, or which do not train the hidden weights.
+    """
+    if network.readout != "gaussian" or network.scale != 1.0 or "w" not in network.trained:
+        raise ValueError(f"network must be `all_trained` or `frozen_readout`, got {network}")
+    if network.activation == "erf":
+        hidden = erf_derivative_kernel(x, z, network.bias) * inner_products(x, z, network.bias)
+        readout = erf_nngp(x, z, network.bias)
+    else:
+        hidden = hidden_ntk(x, z, network.slope, network.bias)
+        readout = nngp(x, z, network.slope, network.bias)
+    return hidden + readout if "a" in network.trained else hidden
+
+
+def finite_ntk(
+    network: Network,
+    params: Params,
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    readout_scale: Any = None,
+) -> Float[Array, "n q"]:
+    """Θ_m(x, z) = Σ_i [a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1) + s·φ(h_i(x)) φ(h_i(z))].
+
+    The tangent kernel of the weights that the network trains, so without the second term for a
+    frozen readout, and ⟨x, z⟩ in place of ⟨x, z⟩ + 1 without biases.
+
+    Args:
+      network: the parameterization.
+      params: its weights.
+      x, z: (n, d), (q, d) points.
+      readout_scale: s, learning rate of the readout over that of the hidden weights; default 1/m.
+
+    Returns:
+      (n, q) kernel matrix.
+    """
+    value, derivative = ACTIVATIONS[network.activation]
+    h_x, h_z = pre_activations(params, x), pre_activations(params, z)
+    moved = derivative(h_x, network.slope) * params.a[None, :] ** 2
+    kernel = moved @ derivative(h_z, network.slope).T * inner_products(x, z, network.bias)
+    if "a" not in network.trained:
+        return kernel
+    scale = 1 / len(params.a) if readout_scale is None else readout_scale
+    return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
 
 
 def stax_network(slope: float, bias: bool = True, readout: bool = False) -> Any:

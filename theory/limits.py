@@ -10,7 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory.kernels import derivative_kernel, hidden_ntk, inner_products
+from theory.kernels import (
+    angle,
+    derivative_kernel,
+    hidden_ntk,
+    inner_products,
+    standard_deviation,
+)
 from theory.training import Descent, loss_weights
 
 
@@ -67,9 +73,46 @@ def mean_gradients(
     return derivative_kernel(x, x, slope).T @ ((y * weights)[:, None] * x) / len(x)
 
 
+def signal_gradients(
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+) -> Float[Array, "q d"]:
+    """∇k(z) = (1/n) Σ_k y_k[Φ(x_k, z)x_k + (⟨x_k, z⟩ + 1)∇_zΦ(x_k, z)].
+
+    What training adds to ∇f(z) per unit time as m → ∞ under the identity loss. The second term is
+    that of the neurons that change their activation at z: few, but all in one sense.
+
+    Args:
+      x, y: (n, d) training points and (n,) labels ±1.
+      z: (q, d) query points; at z = x_k, where Φ(x_k, ·) has a conical peak, its own ∇_zΦ is 0.
+      slope: γ.
+
+    Returns:
+      (q, d) gradients.
+    """
+    n, d = x.shape
+    theta = angle(x, z)
+    apart = theta > 1e-6
+    pull = y[:, None] * inner_products(x, z) / jnp.where(apart, jnp.sin(theta), 1)
+    pull = jnp.where(apart, pull, 0) * ((1 - slope) ** 2 / (2 * jnp.pi * d))
+    at_x, at_z = standard_deviation(x), standard_deviation(z)
+    # −∇θ = ∇cos θ/sin θ, and ∇cos θ = (x/(σ(x)σ(z)) − cos θ z/σ(z)²)/d.
+    towards = (pull / (at_x[:, None] * at_z[None, :])).T @ x
+    along = jnp.sum(pull * jnp.cos(theta), axis=0) / at_z**2
+    learned = derivative_kernel(x, z, slope).T @ (y[:, None] * x)
+    return (learned + towards - along[:, None] * z) / n
+
+
 def initial_gradient_variance(slope: float) -> float:
     """(1 + γ²)/2: E‖∇f(x; 0)‖², as ∇f(x; 0) has covariance ((1 + γ²)/2) I/d at any m and d."""
     return (1 + slope**2) / 2
+
+
+def initial_excess_kurtosis(m: int, slope: float) -> float:
+    """(3/m)(6(1 + γ⁴)/(1 + γ²)² − 1): excess kurtosis of f(x; 0) at width m; 15/m for the ReLU.
+
+    For Gaussian readout, with and without biases, at every x but the origin of the embedding.
+    """
+    return 3 / m * (6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1)
 
 
 def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
@@ -81,11 +124,43 @@ def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]
 
     Returns:
       (n,) predicted cosine between a perturbation and its training-sample sum. Over
-      initializations the spread is about (1 − c²)^{3/2}/√d; the law fails for small d, tiny T
+      initializations the spread is about (1 − c²)√(1 − c²/2)/√d; the law fails for small d, tiny T
       and T ≳ √m.
     """
     squared = jnp.sum(learned**2, axis=1)
     return jnp.sqrt(squared / (squared + initial_gradient_variance(slope)))
+
+
+def cosine_law_tolerance(
+    x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: float, time: float | Array
+) -> Float[Array, " n"]:
+    """How far the mean cosine may be from `cosine_law` at v_k = T q_k, to leading order.
+
+    |c'_k − c_k| + c(1 − c²)/(2d) + √(1 − c²)·T√(3 E‖G‖²/m)/√(‖v_k‖² + (1 + γ²)/2): the gradient of
+    the limit is T∇k(x_k) rather than v_k (c' its cosine); the noise has a length and a part along
+    v_k; and the kernel fluctuates, with E‖G‖² = (1/n²) Σ_jl y_jy_lΦ(x_j, x_l)⟨x_j, x_l⟩.
+
+    Args:
+      x, y: (n, d) training points and (n,) labels ±1.
+      m: width.
+      slope: γ.
+      time: T of the identity loss.
+
+    Returns:
+      (n,) tolerances.
+    """
+    n, d = x.shape
+    learned, limit = time * mean_gradients(x, y, slope), time * signal_gradients(x, y, x, slope)
+    variance = initial_gradient_variance(slope)
+    norm = jnp.linalg.norm(learned, axis=1)
+    safe = jnp.where(norm > 0, norm, 1)
+    corrected = jnp.sum(learned * limit, axis=1) / safe
+    corrected = corrected / jnp.sqrt(jnp.sum(limit**2, axis=1) + variance)
+    cosine = cosine_law(learned, slope)
+    mean_square = y @ (derivative_kernel(x, x, slope) * (x @ x.T)) @ y / n**2
+    fluctuation = time * jnp.sqrt(3 * mean_square / m) / jnp.sqrt(norm**2 + variance)
+    sine = jnp.sqrt(1 - cosine**2)
+    return jnp.abs(corrected - cosine) + cosine * sine**2 / (2 * d) + sine * fluctuation
 
 
 class FunctionSpacePath(NamedTuple):

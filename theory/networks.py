@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,24 @@ class Params(NamedTuple):
     a: Float[Array, " m"]
 
 
+class Activation(NamedTuple):
+    """φ(h, γ) and φ'(h, γ), elementwise; the slope γ is the leaky ReLU's."""
+
+    value: Callable[[Array, Any], Array]
+    derivative: Callable[[Array, Any], Array]
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "leaky relu": Activation(
+        lambda h, slope: leaky_relu(h, slope), lambda h, slope: leaky_relu_derivative(h, slope)
+    ),
+    "erf": Activation(
+        lambda h, slope: jax.lax.erf(h),
+        lambda h, slope: (2 / math.sqrt(math.pi)) * jnp.exp(-(h**2)),
+    ),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A parameterization: activation, initial law, and which weights are trained.
@@ -34,9 +53,10 @@ class Network:
         second (m even).
       trained: names of the trained weights, a subset of ("w", "b", "a").
       scale: factor on the standard deviation 1/√d of the hidden weights.
+      activation: "leaky relu", or "erf", which is smooth (and has no use for the slope).
 
     Raises:
-      ValueError: for a slope outside [0, 1) or an unknown readout.
+      ValueError: for a slope outside [0, 1), an unknown readout or an unknown activation.
     """
 
     slope: float
@@ -44,9 +64,11 @@ class Network:
     readout: str
     trained: tuple[str, ...]
     scale: float = 1.0
+    activation: str = "leaky relu"
 
     def __post_init__(self) -> None:
         check_slope(self.slope)
+        check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("readout", self.readout, ("gaussian", "signs"))
 
 
@@ -61,9 +83,10 @@ def fixed_signs(slope: float, scale: float = 1e-3) -> Network:
     return Network(slope, bias=False, readout="signs", trained=("w",), scale=scale)
 
 
-def frozen_readout(slope: float = 0.0) -> Network:
+def frozen_readout(slope: float = 0.0, activation: str = "leaky relu") -> Network:
     """K24b: w_ij ~ N(0, 1/d), b_i ~ N(0, 1) trained, a_i ~ N(0, 1/m) frozen."""
-    return Network(slope, bias=True, readout="gaussian", trained=("w", "b"))
+    trained = ("w", "b")
+    return Network(slope, bias=True, readout="gaussian", trained=trained, activation=activation)
 
 
 def init(network: Network, key: Array, m: int, d: int) -> Params:
@@ -109,6 +132,28 @@ def split_widths(params: Params, widths: Sequence[int]) -> list[Params]:
     ]
 
 
+def pad_widths(params: Params, widths: Sequence[int]) -> Params:
+    """`split_widths` as one `Params` with a leading axis, for `vmap` over widths.
+
+    Neurons with w = 0, b = 0, a = 0 fill every network up to the largest width. They contribute
+    nothing to outputs or kernels, and their gradients vanish under activations with φ(0) = 0: they
+    stay what they are in training.
+
+    Args and Raises: as in `split_widths`.
+
+    Returns:
+      w: (widths, max(widths), d).  b, a: (widths, max(widths)).
+    """
+    most = max(widths, default=0)
+
+    def fill(weights: Array) -> Array:
+        rows = [(0, most - len(weights))] + [(0, 0)] * (weights.ndim - 1)
+        return jnp.pad(weights, rows)
+
+    networks = [jax.tree.map(fill, network) for network in split_widths(params, widths)]
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *networks)
+
+
 def leaky_relu(h: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
     """φ(h) = h for h ≥ 0, γh for h < 0."""
     return jnp.where(h >= 0, h, slope * h)
@@ -125,8 +170,14 @@ def pre_activations(params: Params, x: Float[Array, "n d"]) -> Float[Array, "n m
 
 
 def outputs(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
-    """f(x) = Σ_i a_i φ(h_i(x)) for every point."""
+    """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the leaky ReLU."""
     return leaky_relu(pre_activations(params, x), slope) @ params.a
+
+
+def apply(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+    """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the network's own activation."""
+    value = ACTIVATIONS[network.activation].value
+    return value(pre_activations(params, x), network.slope) @ params.a
 
 
 def input_gradients(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, "n d"]:

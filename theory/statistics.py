@@ -98,6 +98,7 @@ def fit_rate(
     values: Float[np.ndarray, "draws scales"],
     confidence: float = 0.99,
     resamples: int = 1000,
+    signed: bool = False,
 ) -> FittedRate:
     """Least-squares slope of log mean(value) against log scale, with a bootstrap interval.
 
@@ -111,28 +112,39 @@ def fit_rate(
       values: (draws, S) positive measurements, draws independent of one another.
       confidence: two-sided coverage of the interval.
       resamples: number of bootstrap resamples; their seed is fixed, so the fit is a function.
+      signed: whether single values may be zero or negative, as for a positive mean below the
+        fluctuation of a draw. Unless the mean is then positive at every scale, in every resample
+        too, nothing is known about the exponent: the interval is infinite.
 
     Returns:
       The `FittedRate`; an infinite interval from a single draw.
 
     Raises:
-      ValueError: for fewer than five scales, or values not positive and finite.
+      ValueError: for fewer than five scales, or values not finite, or not positive if unsigned.
     """
     scales, values = np.asarray(scales, float), np.asarray(values, float)
     if len(scales) < 5:
         raise ValueError(f"scales must be at least five to fit a rate, got {len(scales)}")
-    if not (np.isfinite(values).all() and (values > 0).all()):
+    if not np.isfinite(values).all():
+        raise ValueError("values must be positive and finite to fit a rate on a log-log line")
+    if not (signed or (values > 0).all()):
         raise ValueError("values must be positive and finite to fit a rate on a log-log line")
     centred = np.log(scales) - np.log(scales).mean()
     weights = centred / (centred**2).sum()
     means = values.mean(axis=0)
+    nothing = Interval(-np.inf, np.inf)
+    if not (means > 0).all():
+        return FittedRate(math.nan, nothing, means)
     exponent = float(np.log(means) @ weights)
     draws = len(values)
     if draws < 2:
-        return FittedRate(exponent, Interval(-np.inf, np.inf), means)
+        return FittedRate(exponent, nothing, means)
     rng = np.random.default_rng(0)
     picks = rng.multinomial(draws, np.full(draws, 1 / draws), size=resamples)
-    slopes = np.log(picks @ values / draws) @ weights
+    resampled = picks @ values / draws
+    if not (resampled > 0).all():
+        return FittedRate(exponent, nothing, means)
+    slopes = np.log(resampled) @ weights
     deviation = slopes.std(ddof=1) * np.sqrt(draws / (draws - 1))
     half = float(stats.t.ppf((1 + confidence) / 2, draws - 1) * deviation)
     return FittedRate(exponent, Interval(exponent - half, exponent + half), means)

@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from theory._validation import check_choice, check_integer, check_labels, check_points, check_real
-from theory.networks import Network, Params, outputs
+from theory.networks import Network, Params, apply
 
 
 class Loss(NamedTuple):
@@ -144,6 +144,7 @@ def train(
     y: Float[Array, " n"],
     descent: Descent,
     observe: Callable[[Params], Any] | None = None,
+    readout_scale: Any = 1.0,
 ) -> Training:
     """Trains the weights that the network declares trained.
 
@@ -155,6 +156,8 @@ def train(
       descent: optimizer, loss, number of steps.
       observe: called with the `Params` after every step; its results are stacked into `trace`.
         Pass the same function object again to reuse the compiled code.
+      readout_scale: learning rate of the readout, where it is trained, over that of the hidden
+        weights. At 1 the tangent kernel grows with the width m; at 1/m it has a limit.
 
     Returns:
       A `Training`.
@@ -164,12 +167,18 @@ def train(
     """
     check_points("x", x, d=params.w.shape[1])
     check_labels("y", y, len(x))
-    return _train(network, params, x, y, descent, observe)
+    return _train(network, params, x, y, descent, observe, readout_scale)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
 def _train(
-    network: Network, params: Params, x: Array, y: Array, descent: Descent, observe: Any
+    network: Network,
+    params: Params,
+    x: Array,
+    y: Array,
+    descent: Descent,
+    observe: Any,
+    readout_scale: Any,
 ) -> Training:
     optimizer = descent.transformation()
     n = len(x)
@@ -179,9 +188,11 @@ def _train(
 
     def step(state: Any, _: None) -> Any:
         trained, weights, memory = state
-        f, pull_back = jax.vjp(lambda t: outputs(full(t), x, network.slope), trained)
+        f, pull_back = jax.vjp(lambda t: apply(network, full(t), x), trained)
         derivative = loss_weights(descent, -y * f)
         (gradient,) = pull_back(-y * derivative / n)
+        if "a" in gradient:
+            gradient["a"] = readout_scale * gradient["a"]
         # −ℓ' rides along as the gradient of the weights α, so both see the same optimizer.
         updates, memory = optimizer.update((gradient, -derivative), memory)
         trained, weights = jax.tree.map(jnp.add, (trained, weights), updates)

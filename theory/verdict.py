@@ -44,6 +44,7 @@ class Claim:
       name: what the value is called, for reports.
       tolerance: how far the value may be off systematically, in its own unit: a power law that
         holds asymptotically bends at finite scales. 0 for what is exact.
+      signed: of a rate, whether single draws may be zero or negative where their mean is positive.
 
     Raises:
       ValueError: for an unknown side.
@@ -54,6 +55,7 @@ class Claim:
     side: str = "equal"
     name: str = "value"
     tolerance: float = 0.0
+    signed: bool = False
 
     def __post_init__(self) -> None:
         check_choice("side", self.side, SIDES)

@@ -15,15 +15,28 @@ from statement_checks import (
     with_left_side,
 )
 
-from theory import REGISTRY, Dataset, verify
+from theory import REGISTRY, Claim, Dataset, limits, verify
 from theory.data import Sample
-from theory.statements.lazy import dynamics
+from theory.statements.lazy import movement
 
 DRAWS = {
     "lazy.movement": 32,
     "lazy.activation-stability": 64,
+    "lazy.activation-rate": 60,
     "lazy.dynamics": 64,
+    "lazy.dynamics-certified": 64,
+    "lazy.dynamics-logistic": 64,
+    "lazy.initial-gradient": 40_000,
+    "lazy.trained-gradient": 100,
+    "lazy.perturbation": 160,
+    "lazy.margin-f": 32,
+    "lazy.margin-g": 32,
+    "lazy.margin-f-init": 32,
     "lazy.prediction-matching": 32,
+    "lazy.prediction-matching-init": 32,
+    "lazy.prediction-matching-logistic": 40,
+    "lazy.prediction-matching-published": 60,
+    "lazy.published-constant": 40,
 }
 
 
@@ -34,8 +47,16 @@ def test_the_default_run_tests_the_statement(id):
 
 FALSE_VARIANTS = {
     "lazy.activation-stability": with_left_side(0.1),  # a tenth of the bound
-    "lazy.dynamics": with_left_side(0.01),
+    "lazy.dynamics": with_left_side(0.05),
+    "lazy.dynamics-certified": with_left_side(0.05),
+    "lazy.dynamics-logistic": with_left_side(0.02),
+    "lazy.margin-f": negated,  # sgn f = −sgn k_f
+    "lazy.margin-g": negated,
+    "lazy.margin-f-init": negated,
     "lazy.prediction-matching": negated,  # sgn f = −sgn g
+    "lazy.prediction-matching-init": negated,
+    "lazy.prediction-matching-logistic": negated,
+    "lazy.prediction-matching-published": negated,
 }
 
 
@@ -45,7 +66,34 @@ def test_a_false_variant_is_refuted(id):
     assert verdict.verdict == "refuted", str(verdict)
 
 
-BROKEN = {"lazy.movement"}  # by the test that follows
+FALSE_CLAIMS = {
+    # The mean of φ' squared, ((1 + γ)/2)², for the mean of its square.
+    "lazy.initial-gradient": tuple(Claim(0.36, 0.1, name=f"direction {j}") for j in (1, 2, 3)),
+    # Training adds q to the gradient: −1 in units of ∇k − q.
+    "lazy.trained-gradient": Claim(-1.0, 0.3, tolerance=0.28),
+    "lazy.activation-rate": Claim(-1.0, 0.1, tolerance=0.02),
+    # The published conditions would be too strong by a factor that grows with T.
+    "lazy.published-constant": tuple(
+        Claim(-1.0, 0.3, side="at most", name=f"exponent for {name}") for name in "fg"
+    ),
+}
+
+
+@pytest.mark.parametrize("id", list(FALSE_CLAIMS))
+def test_a_false_claim_is_refuted(id):
+    verdict = verdict_of(id, evidence_of(id, DRAWS[id]), FALSE_CLAIMS[id])
+    assert verdict.verdict == "refuted", str(verdict)
+
+
+BROKEN = {"lazy.movement", "lazy.perturbation"}  # by the tests that follow
+
+
+def test_a_cosine_law_with_twice_the_noise_is_refuted(monkeypatch):
+    """‖ξ‖² = 1 + γ² instead of half of it."""
+    monkeypatch.setattr(limits, "initial_gradient_variance", lambda slope: 1 + slope**2)
+    statement = dataclasses.replace(REGISTRY["lazy.perturbation"])
+    verdict = verify(statement, key=jax.random.key(0), draws=DRAWS["lazy.perturbation"])
+    assert verdict.verdict == "refuted", str(verdict)
 
 
 def test_movement_with_a_quarter_of_the_bound_is_refuted():
@@ -61,7 +109,7 @@ def test_the_smallest_bound_not_refuted_is_within_reach_of_the_true_one():
         id: evidence_of(id, DRAWS[id]).conclusion.ratio for id in ("lazy.movement", "lazy.dynamics")
     }
     assert ratios["lazy.movement"].min() < 4
-    assert ratios["lazy.dynamics"].min() < 100
+    assert ratios["lazy.dynamics"].min() < 10
 
 
 def test_narrow_networks_trained_long_are_beyond_the_theorem():
@@ -75,13 +123,44 @@ def test_narrow_networks_trained_long_are_beyond_the_theorem():
     assert "margin of f fails in 32 of 32 draws by a factor of" in verdict.reason
 
 
+def test_longer_steps_than_the_logistic_bound_allows_make_it_vacuous():
+    """One step of T = 100: ηλ ≥ 8, the bound is infinite and the hypothesis fails."""
+    statement = REGISTRY["lazy.dynamics-logistic"]
+    config = dataclasses.replace(statement.config, T=100.0, steps=1, m=50)
+    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    assert verdict.verdict == "vacuous"
+    assert verdict.hypotheses["step size"].failed == 8
+
+
+@pytest.mark.parametrize("id", ["lazy.dynamics-certified", "lazy.prediction-matching-logistic"])
+def test_the_certificate_holds_for_the_identity_loss_too(id):
+    """There every α_k is T, and the bound is one for a single α on a grid."""
+    statement = REGISTRY[id]
+    config = dataclasses.replace(statement.config, loss="identity")
+    verdict = verify(statement, key=jax.random.key(0), draws=32, config=config)
+    assert verdict.outcomes["miss"] == 0
+    assert verdict.outcomes["confirmed"] > 16
+
+
+def test_the_identity_loss_s_limit_is_refuted_under_the_logistic_loss(monkeypatch):
+    """T(f̂ + β) in place of k_α: outside the bound that k_α(z) keeps to."""
+    signal = limits.signal
+    monkeypatch.setattr(
+        limits, "signal", lambda x, y, z, slope, weights: signal(x, y, z, slope, 2.0)
+    )
+    statement = dataclasses.replace(REGISTRY["lazy.dynamics-certified"])
+    assert statement.config.T == 2.0
+    verdict = verify(statement, key=jax.random.key(0), draws=32)
+    assert verdict.verdict == "refuted", str(verdict)
+
+
 def test_equality_on_parallel_data_is_undecided_and_no_counterexample(monkeypatch):
     """1000 copies of one sample: |h(T) − h(0)| = T|a|κ exactly, up to the rounding of the sums."""
 
     def copies(key, source, n, d, **options):
         return Sample(jnp.ones((n, 1)), jnp.ones(n), jnp.ones((8, 1)), jnp.ones(8))
 
-    monkeypatch.setattr(dynamics, "draw", copies)
+    monkeypatch.setattr(movement, "draw", copies)
     statement = dataclasses.replace(REGISTRY["lazy.movement"])
     config = dataclasses.replace(statement.config, n=1000, d=1, T=40.0, steps=1, loss="identity")
     verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)

@@ -1,5 +1,11 @@
 """Family C, K24b: wide two-layer networks with frozen readout, lazy training and perturbations."""
 
-from theory.statements.lazy import dynamics
+from theory.statements.lazy import dynamics, matching, movement, perturbation, published
 
-STATEMENTS = dynamics.STATEMENTS
+STATEMENTS = (
+    movement.STATEMENTS
+    + dynamics.STATEMENTS
+    + perturbation.STATEMENTS
+    + matching.STATEMENTS
+    + published.STATEMENTS
+)

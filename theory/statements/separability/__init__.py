@@ -2,10 +2,14 @@
 
 from theory.statements.separability import (
     adversarial,
+    generalization,
     initialization,
     large_step,
+    movement,
     rates,
     tails,
+    terms,
+    trained,
 )
 
 STATEMENTS = (
@@ -14,4 +18,8 @@ STATEMENTS = (
     *tails.STATEMENTS,
     *adversarial.STATEMENTS,
     *large_step.STATEMENTS,
+    *trained.STATEMENTS,
+    *terms.STATEMENTS,
+    *movement.STATEMENTS,
+    *generalization.STATEMENTS,
 )

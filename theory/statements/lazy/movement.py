@@ -1,0 +1,219 @@
+"""How far neurons move, and how many change their activation."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory import bounds
+from theory.data import data_parameter, draw
+from theory.evidence import Margin, exceeds, rounding_error
+from theory.networks import frozen_readout, init, pre_activations
+from theory.parameters import Parameters, parameter
+from theory.statements.lazy.rounding import largest_movement, pre_activation_rounding
+from theory.training import descent_for_time, train
+from theory.verdict import Claim
+from theory.verification import Statement
+
+SOURCE = "Kumano et al. 2024b"
+RATE_TOLERANCE = 0.02  # relative corrections of order r ≤ 0.1 at the smallest width
+
+
+class MovementSetting(Parameters):
+    """A network of K24b trained for time T, seen at query points."""
+
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
+    n: int = parameter(20, "training points", low=1)
+    d: int = parameter(10, "dimension", low=1)
+    m: int = parameter(400, "width", low=1)
+    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
+    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(20, "gradient steps", low=1)
+    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
+    loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
+    separation: float = parameter(
+        4.0, "separation of separated-gaussian", unit="standard deviations"
+    )
+
+
+class Movement(NamedTuple):
+    """Pre-activations at the queries along training.
+
+    change: (q, m) |h_i(z; T) − h_i(z; 0)|.  change_error: its rounding error.
+    limit: (q, m) T|a_i|κ(z).
+    changed: (q,) share of neurons whose sign at z changed at any step.
+    in_doubt: (q,) share of neurons whose pre-activation came within rounding of 0.
+    crossing: (q,) ½ Σ_± (2/π) arctan r_±(z), the bound on the expected share.
+    """
+
+    change: Float[Array, "q m"]
+    change_error: Float[Array, "q m"]
+    limit: Float[Array, "q m"]
+    changed: Float[Array, " q"]
+    in_doubt: Float[Array, " q"]
+    crossing: Float[Array, " q"]
+
+
+def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = draw(
+        key_data, config.data, config.n, config.d, queries=queries, separation=config.separation
+    )
+    network = frozen_readout(config.slope)
+    start = init(network, key_init, config.m, config.d)
+    descent = descent_for_time(config.T, config.steps, config.momentum, loss=config.loss)
+    result = train(network, start, x, y, descent, lambda params: pre_activations(params, z))
+    before, path = pre_activations(start, z), result.trace
+    error = pre_activation_rounding(start, x, z, config.T, 1) + pre_activation_rounding(
+        result.params, x, z, config.T, config.steps
+    )
+    limit = largest_movement(start, x, z, config.T)
+    sign_changed = jnp.any((path >= 0) != (before >= 0)[None], axis=0)
+    smallest = jnp.minimum(jnp.abs(before), jnp.min(jnp.abs(path), axis=0))
+    floor = config.slope if config.loss == "identity" else 0.0
+    ratio = bounds.crossing_ratio(bounds.reach(x, y, z, config.T, floor), z, config.m)
+    return Movement(
+        jnp.abs(path[-1] - before),
+        error,
+        limit,
+        jnp.mean(sign_changed, axis=1, dtype=before.dtype),
+        jnp.mean(smallest <= error, axis=1, dtype=before.dtype),
+        jnp.mean(bounds.crossing_probability(ratio), axis=0),
+    )
+
+
+def _movement_conclusion(instance: Movement) -> Margin:
+    relative = instance.change / instance.limit
+    return exceeds(1.0, relative, instance.change_error / instance.limit).all()
+
+
+class StabilitySetting(MovementSetting):
+    """A network of K24b trained for time T, seen at one query point."""
+
+    m: int = parameter(1000, "width", low=1)
+    T: float = parameter(4.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    loss: str = parameter("identity", "training loss", choices=("identity", "logistic"))
+    delta: float = parameter(
+        0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
+    )
+
+
+class Stability(NamedTuple):
+    """Share of neurons that changed sign, its uncertainty, and the bound on it."""
+
+    changed: Float[Array, ""]
+    in_doubt: Float[Array, ""]
+    bound: Float[Array, ""]
+    delta: float
+
+
+def _stability(key: Array, config: StabilitySetting) -> Stability:
+    movement = _movement(key, config, queries=1)
+    fluctuation = math.sqrt(math.log(1 / config.delta) / (2 * config.m))
+    return Stability(
+        movement.changed[0], movement.in_doubt[0], movement.crossing[0] + fluctuation, config.delta
+    )
+
+
+class ActivationSetting(Parameters):
+    """Neurons of networks of several widths, trained under the identity loss for the same time."""
+
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
+    n: int = parameter(20, "training points", low=1)
+    d: int = parameter(10, "dimension", low=1)
+    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
+    T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(5, "gradient steps", low=1)
+    neurons: int = parameter(800, "neurons looked at in each network", low=1)
+    queries: int = parameter(32, "query points", low=1)
+    m_first: int = parameter(4000, "smallest width", low=1)
+    sizes: int = parameter(5, "number of widths, each four times the one before", low=5)
+    separation: float = parameter(
+        4.0, "separation of separated-gaussian", unit="standard deviations"
+    )
+
+    @property
+    def scales(self) -> np.ndarray:
+        """The widths."""
+        return self.m_first * 4.0 ** np.arange(self.sizes)
+
+
+def _changed_shares(key: Array, config: ActivationSetting) -> Float[Array, " scales"]:
+    """Share of (neuron, query) pairs whose sign differs after training, at every width.
+
+    Under the identity loss no neuron feels another, so some of the m neurons stand for all; only
+    their readout a_i ~ N(0, 1/m) knows the width.
+    """
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = draw(
+        key_data,
+        config.data,
+        config.n,
+        config.d,
+        queries=config.queries,
+        separation=config.separation,
+    )
+    network = frozen_readout(config.slope)
+    start = init(network, key_init, config.neurons, x.shape[1])
+    descent = descent_for_time(config.T, config.steps)
+
+    def share(width: Array) -> Array:
+        params = start._replace(a=start.a * jnp.sqrt(config.neurons / width))
+        after = train(network, params, x, y, descent).params
+        changed = (pre_activations(after, z) >= 0) != (pre_activations(start, z) >= 0)
+        return jnp.mean(changed, dtype=x.dtype)
+
+    return jax.lax.map(share, jnp.asarray(config.scales, x.dtype))
+
+
+STATEMENTS = (
+    Statement(
+        id="lazy.movement",
+        kind="deterministic",
+        title="no pre-activation moves further than T|a_i|κ(z)",
+        says="|h_i(z; T) − h_i(z; 0)| ≤ T|a_i|κ(z) for every neuron i and point z, with "
+        "κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|, for any loss with 0 ≤ ℓ' ≤ 1. Equality is attained on "
+        "parallel data and is undecided. Margin: 1 − the largest ratio over neurons and 8 queries.",
+        source=SOURCE,
+        sample=lambda key, config: _movement(key, config, queries=8),
+        conclusion=_movement_conclusion,
+        config=MovementSetting(),
+        draws={"quick": 100, "full": 2000},
+        data=True,
+    ),
+    Statement(
+        id="lazy.activation-stability",
+        kind="probabilistic",
+        title="few neurons change their activation at z",
+        says="The share of neurons whose sign at z changes before T is at most "
+        "½ Σ_± (2/π) arctan r_± + √(ln(1/δ)/(2m)) with probability ≥ 1 − δ, r_± = ρ_±/(σ(z)√m) "
+        "from how far neurons reach up and down, ρ_+ + ρ_− ≤ Tκ(z), for z independent of the "
+        "initialization.",
+        source=f"ours, explicit form of {SOURCE}",
+        sample=_stability,
+        conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
+        failure_probability=lambda i: i.delta,
+        config=StabilitySetting(),
+        draws={"quick": 100, "full": 2000},
+        data=True,
+    ),
+    Statement(
+        id="lazy.activation-rate",
+        kind="rate",
+        title="the share of neurons that change their activation falls like m^(−1/2)",
+        says="E(share of neurons with sgn h_i(z; T) ≠ sgn h_i(z; 0)) = Θ(m^{−1/2}) at fixed T, "
+        'identity loss: the rate behind "most neurons keep their activation if '
+        'm ≥ Õ(d²(T_f + T_g)²)". Two-sided, as derived.',
+        source=SOURCE,
+        sample=_changed_shares,
+        quantity=lambda shares: shares,
+        claim=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),
+        scales=lambda config: config.scales,
+        config=ActivationSetting(),
+        draws={"quick": 100, "full": 2000},
+        data=True,
+    ),
+)

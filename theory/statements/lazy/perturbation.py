@@ -1,0 +1,191 @@
+"""The gradients that perturbations follow: at initialization, and after training."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory import limits
+from theory.attacks import unit_rows
+from theory.data import data_parameter, draw
+from theory.kernels import derivative_kernel
+from theory.networks import frozen_readout, init, input_gradients
+from theory.parameters import Parameters, parameter
+from theory.statements.lazy.movement import SOURCE
+from theory.training import Descent, descent_for_time, train
+from theory.verdict import Claim
+from theory.verification import Statement
+
+
+class GradientSetting(Parameters):
+    """A random network of K24b at one point."""
+
+    data: Any = data_parameter("shifted-gaussian", "law of the point")
+    d: int = parameter(3, "dimension", low=2)
+    m: int = parameter(4, "width", low=1)
+    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
+
+
+def _initial_gradient(key: Array, config: GradientSetting) -> Float[Array, "3"]:
+    """d⟨u, ξ⟩², d⟨v, ξ⟩² and d⟨u, ξ⟩⟨v, ξ⟩ with u along x and v across, ξ = ∇f(x; 0)."""
+    key_data, key_init = jax.random.split(key)
+    x = draw(key_data, config.data, 2, config.d, queries=0).x
+    params = init(frozen_readout(config.slope), key_init, config.m, x.shape[1])
+    gradient = input_gradients(params, x[:1], config.slope)[0]
+    u = unit_rows(x[:1])[0]
+    v = unit_rows((x[1] - (x[1] @ u) * u)[None, :])[0]
+    along, across = gradient @ u, gradient @ v
+    return x.shape[1] * jnp.stack([along**2, across**2, along * across])
+
+
+def _initial_gradient_claims(config: GradientSetting) -> tuple[Claim, ...]:
+    variance = limits.initial_gradient_variance(config.slope)
+    return (
+        Claim(variance, 0.1, name="d⟨u, ξ⟩² along x"),
+        Claim(variance, 0.1, name="d⟨v, ξ⟩² across x"),
+        Claim(0.0, 0.05, name="d⟨u, ξ⟩⟨v, ξ⟩"),
+    )
+
+
+class TrainedGradientSetting(Parameters):
+    """A wide network of K24b trained under the identity loss, seen at query points."""
+
+    data: Any = data_parameter("separated-gaussian", "law of x and z")
+    n: int = parameter(8, "training points", low=1)
+    d: int = parameter(2, "dimension", low=2)
+    m: int = parameter(2000, "width", low=1)
+    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
+    T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(4, "gradient steps", low=1)
+    queries: int = parameter(8, "query points", low=1)
+
+
+def _trained_gradient(key: Array, config: TrainedGradientSetting) -> Float[Array, ""]:
+    """Σ_z ⟨(∇f(z; T) − ∇f(z; 0))/T − ∇k(z), ∇k(z) − q(z)⟩/Σ_z ‖∇k(z) − q(z)‖².
+
+    0 for the limit ∇k and −1 for the limit q = (1/n) Σ y_kΦ(x_k, z)x_k.
+    """
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
+    slope, network = config.slope, frozen_readout(config.slope)
+    start = init(network, key_init, config.m, x.shape[1])
+    end = train(network, start, x, y, descent_for_time(config.T, config.steps)).params
+    before, after = (input_gradients(params, z, slope) for params in (start, end))
+    limit = limits.signal_gradients(x, y, z, slope)
+    missing = limit - derivative_kernel(x, z, slope).T @ (y[:, None] * x) / config.n
+    return jnp.sum(((after - before) / config.T - limit) * missing) / jnp.sum(missing**2)
+
+
+# κ/σ ≤ 5 and ‖∇k‖ ≤ 5‖∇k − q‖ on the default data: relative r = Tκ/(σ√m), in units of ∇k − q.
+REACH = 25.0
+
+
+class PerturbationSetting(Parameters):
+    """A network of K24b along gradient descent without momentum under the identity loss."""
+
+    data: Any = data_parameter("shifted-gaussian", "law of x")
+    n: int = parameter(20, "training points", low=1)
+    d: int = parameter(100, "dimension", low=1)
+    m: int = parameter(500, "width", low=1)
+    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
+    T: float = parameter(
+        1.6, "longest training time", unit="learning rate × steps", low=0, open_low=True
+    )
+    halvings: int = parameter(3, "the law is checked at T, T/2, …, T/2^halvings", low=0)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The training times, increasing."""
+        return tuple(self.T / 2**j for j in range(self.halvings, -1, -1))
+
+
+def _cosine_excess(key: Array, config: PerturbationSetting) -> Float[Array, " times"]:
+    """Mean over samples of cos(∇f(x_k; T), q_k) minus the law, over its tolerance, at each time."""
+    key_data, key_init = jax.random.split(key)
+    x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
+    slope, network = config.slope, frozen_readout(config.slope)
+    start = init(network, key_init, config.m, x.shape[1])
+    mean_gradients = limits.mean_gradients(x, y, slope)
+    direction = unit_rows(mean_gradients)
+
+    def cosine(params: Any) -> Array:
+        gradients = unit_rows(input_gradients(params, x, slope))
+        return jnp.mean(jnp.sum(gradients * direction, axis=1))
+
+    steps = 2**config.halvings
+    path = train(network, start, x, y, Descent(config.T / steps, steps), cosine).trace
+    measured = path[jnp.array([2**j - 1 for j in range(config.halvings + 1)])]
+    times = jnp.asarray(config.times, x.dtype)
+
+    def law(time: Array) -> tuple[Array, Array]:
+        cosines = limits.cosine_law(time * mean_gradients, slope)
+        tolerances = limits.cosine_law_tolerance(x, y, config.m, slope, time)
+        return jnp.mean(cosines), jnp.mean(tolerances)
+
+    predicted, tolerance = jax.vmap(law)(times)
+    return (measured - predicted) / tolerance
+
+
+def _cosine_claims(config: PerturbationSetting) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(0.0, 1.0, name=f"(cosine − law)/tolerance at T = {time:g}", tolerance=1.0)
+        for time in config.times
+    )
+
+
+STATEMENTS = (
+    Statement(
+        id="lazy.initial-gradient",
+        kind="moment",
+        title="initial gradients have covariance ((1 + γ²)/2) I/d",
+        says="E[∇f(x; 0)∇f(x; 0)ᵀ] = ((1 + γ²)/2) I/d at every width and dimension and every x, "
+        "along x, across it and between the two.",
+        source=SOURCE,
+        sample=_initial_gradient,
+        quantity=lambda values: values,
+        claim=_initial_gradient_claims,
+        config=GradientSetting(),
+        draws={"quick": 40_000, "full": 1_000_000},
+        data=True,
+        batch=1000,
+    ),
+    Statement(
+        id="lazy.trained-gradient",
+        kind="moment",
+        title="training adds T∇k(z) to ∇f(z), not T·(1/n)Σ y_kΦ(x_k, z)x_k",
+        says="(∇f(z; T) − ∇f(z; 0))/T → ∇k(z) = (1/n) Σ_k y_k[Φ(x_k, z)x_k + (⟨x_k, z⟩ + 1)"
+        "∇_zΦ(x_k, z)] as m → ∞, identity loss. Measured along ∇k − q, in units of ‖∇k − q‖: "
+        "0 for the limit ∇k, −1 for q, the first term alone, with which the cosine law is stated.",
+        source=f"ours; {SOURCE} states the first term",
+        sample=_trained_gradient,
+        quantity=lambda value: value,
+        claim=lambda config: Claim(
+            0.0,
+            0.3,
+            name="excess over ∇k, in units of ∇k − q",
+            tolerance=REACH * config.T / config.m**0.5,
+        ),
+        config=TrainedGradientSetting(),
+        draws={"quick": 100, "full": 5000},
+        data=True,
+        batch=20,
+    ),
+    Statement(
+        id="lazy.perturbation",
+        kind="moment",
+        title="cos(r_k, q_k) = T‖q_k‖/√(T²‖q_k‖² + (1 + γ²)/2)",
+        says="The cosine between the perturbation r_k ∥ ∇f(x_k; T) and its training-sample sum "
+        "q_k = (1/n) Σ_j y_jΦ(x_j, x_k)x_j, mean over initializations and samples, is that of "
+        "T q_k with itself plus Gaussian noise of variance (1 + γ²)/2, at T, T/2, T/4 and T/8, "
+        "identity loss. In units of the law's own accuracy (limits.cosine_law_tolerance): 0 ± 1.",
+        source=SOURCE,
+        sample=_cosine_excess,
+        quantity=lambda values: values,
+        claim=_cosine_claims,
+        config=PerturbationSetting(),
+        draws={"quick": 200, "full": 5000},
+        data=True,
+        batch=20,
+    ),
+)

@@ -1,0 +1,57 @@
+"""Rounding errors of trained networks and of their limits, and margins that use them."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory import limits
+from theory.evidence import Margin, margin, rounding_error
+from theory.networks import Params, pre_activations
+
+
+def largest_movement(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float
+) -> Float[Array, "q m"]:
+    """T|a_i|κ(z), the most that h_i(z) can move (`lazy.movement`)."""
+    return time * jnp.abs(params.a)[None, :] * limits.kappa(x, z)[:, None]
+
+
+def pre_activation_rounding(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
+) -> Float[Array, "q m"]:
+    """First-order bound on the rounding error of h_i(z) after `steps` updates of the weights.
+
+    Every update rounds each weight once, in either sense, and h sums d + 1 products. What the
+    gradients add, at most T|a_i|κ(z), went through sums over n samples and d coordinates.
+    """
+    n, d = x.shape
+    size = jnp.abs(z) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
+    moved = largest_movement(params, x, z, time)
+    return rounding_error(d + 4 + 2 * steps, size) + rounding_error(n + d + 8, moved)
+
+
+def output_rounding(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
+) -> Float[Array, " q"]:
+    """First-order bound on the rounding error of f(z) after `steps` updates of the weights."""
+    h = pre_activations(params, z)
+    carried = pre_activation_rounding(params, x, z, time, steps) @ jnp.abs(params.a)
+    return carried + rounding_error(h.shape[1] + 2, jnp.abs(h) @ jnp.abs(params.a))
+
+
+def limit_rounding(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int = 0
+) -> Float[Array, " q"]:
+    """Bound on the rounding error of k_α(z), α ≤ T: a sum over n samples and d coordinates.
+
+    Weights α that were summed over steps carry one rounding a step more.
+    """
+    n, d = x.shape
+    return rounding_error(n + d + 8 + steps, time * limits.kappa(x, z))
+
+
+def same_sign(u: Array, v: Array, u_error: Any, v_error: Any) -> Margin:
+    """sgn u = sgn v, with the margin sgn(uv)·min(|u|, |v|)."""
+    value = jnp.sign(u) * jnp.sign(v) * jnp.minimum(jnp.abs(u), jnp.abs(v))
+    return margin(value, jnp.maximum(u_error, v_error))

@@ -1,0 +1,202 @@
+"""Family D, L19, N20: training at finite width against the infinite-width dynamics."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory import _neural_tangents, discretization, kernels, limits
+from theory.data import data_parameter, draw
+from theory.evidence import Margin, exceeds, rounding_error
+from theory.networks import apply, frozen_readout, init
+from theory.parameters import Parameters, parameter
+from theory.statements.ntk.widths import (
+    TOLERANCE,
+    TrainedNetwork,
+    TrainingSetting,
+    train_at_every_width,
+    variants,
+)
+from theory.training import descent_for_time
+from theory.verdict import Claim
+from theory.verification import Hypothesis, Statement
+
+
+def _limit_error(trained: TrainedNetwork) -> Array:
+    """max over steps and test points of |f_m − f_∞|, f_∞ from the same f(·; 0)."""
+    network, x, z = trained.variant.network, trained.x, trained.z
+    limit = limits.function_space_descent(
+        kernels.network_ntk(network, x, x),
+        kernels.network_ntk(network, z, x),
+        trained.y,
+        trained.descent,
+        apply(network, trained.start, x),
+        apply(network, trained.start, z),
+    )
+    return jnp.max(jnp.abs(trained.path - limit.test))
+
+
+def _dynamics_errors(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:
+    return jnp.stack(train_at_every_width(key, config, _limit_error))
+
+
+class PredictorSetting(Parameters):
+    """The infinite-width network trained for time T, by both predictors."""
+
+    data: Any = data_parameter("gaussian")
+    n: int = parameter(8, "training points", low=1)
+    d: int = parameter(10, "dimension", low=1)
+    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
+    T: float = parameter(3.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(200, "gradient steps of the discrete predictor", low=1)
+    queries: int = parameter(4, "test points", low=1)
+
+
+class Predictions(NamedTuple):
+    """Test outputs (q,) at time T, what separates them at most, and the kernel's eigenvalues.
+
+    theirs: squared loss, gradient flow by neural-tangents.  ours: the same by us.
+    descent: squared loss, gradient descent.  their_logistic, logistic_descent: logistic loss.
+    rounding: bound on |theirs − ours|.  discretization, logistic_discretization: bounds on what
+    flow and descent are apart.
+    eigenvalues: (n,) of the kernel, ascending.  step: learning rate / n.
+    """
+
+    theirs: Float[Array, " q"]
+    ours: Float[Array, " q"]
+    descent: Float[Array, " q"]
+    their_logistic: Float[Array, " q"]
+    logistic_descent: Float[Array, " q"]
+    rounding: Float[Array, " q"]
+    discretization: Float[Array, " q"]
+    logistic_discretization: Float[Array, " q"]
+    eigenvalues: Float[Array, " n"]
+    step: Float[Array, ""]
+
+
+# jax.experimental.ode.odeint, which neural-tangents calls, accepts this error in a step, relative
+# and absolute; it takes fewer than this many steps on problems as mild as these.
+ODE_TOLERANCE, ODE_STEPS = 1.4e-8, 1000
+
+
+def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: float) -> Array:
+    """Bound on the rounding error of K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
+
+    Eigenvalues and eigenvectors are those of K + E, ‖E‖ ≤ c·n·ε‖K‖ (c = 20 is generous), and
+    ‖g(K + E) − g(K)‖ ≤ (t²/2)‖E‖; the products round n times more, relative to ‖g(K)‖ ≤ t.
+    """
+    n = len(kernel)
+    size = jnp.linalg.norm(to_test, axis=1) * jnp.linalg.norm(residual)
+    return rounding_error(20 * n, size * (time + time**2 / 2 * jnp.linalg.norm(kernel)))
+
+
+def _predictions(key: Array, config: PredictorSetting) -> Predictions:
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
+    network = frozen_readout(config.slope)
+    params = init(network, key_init, 64, x.shape[1])
+    at_x, at_z = apply(network, params, x), apply(network, params, z)
+    kernel, to_test = kernels.network_ntk(network, x, x), kernels.network_ntk(network, z, x)
+
+    predict = _neural_tangents.load().predict
+    initial = (at_x[:, None], at_z[:, None], to_test)
+    time = jnp.asarray(config.T, x.dtype)
+    flow = predict.gradient_descent_mse(kernel, y[:, None])
+    logistic_flow = predict.gradient_descent(
+        lambda fx, labels: jnp.mean(jax.nn.softplus(-labels * fx)), kernel, y[:, None]
+    )
+
+    def descend(loss: str) -> Array:
+        descent = descent_for_time(config.T, config.steps, loss=loss)
+        path = limits.function_space_descent(kernel, to_test, y, descent, at_x, at_z)
+        return path.test[-1]
+
+    step = jnp.asarray(config.T / config.steps / config.n, x.dtype)
+    return Predictions(
+        theirs=flow(time, *initial)[1][:, 0],
+        ours=limits.gradient_flow_mse(kernel, to_test, y, config.T, at_x, at_z),
+        descent=descend("squared"),
+        their_logistic=logistic_flow(time, *initial)[1][:, 0],
+        logistic_descent=descend("logistic"),
+        rounding=_flow_rounding(kernel, to_test, y - at_x, config.T / config.n)
+        + rounding_error(4, jnp.abs(at_z)),
+        discretization=discretization.descent_from_flow_mse(
+            kernel, to_test, y - at_x, step, config.steps
+        ),
+        logistic_discretization=discretization.descent_from_flow_logistic(
+            kernel, jnp.diagonal(kernels.network_ntk(network, z, z)), y, at_x, step, config.steps
+        ),
+        eigenvalues=jnp.linalg.eigvalsh(kernel),
+        step=step,
+    )
+
+
+def _agreement(instance: Predictions) -> Margin:
+    """Every bound exceeds the difference it is on; the error is what computing both costs."""
+    i = instance
+    condition = jnp.sqrt(i.eigenvalues[-1] / i.eigenvalues[0])
+    accuracy = jnp.maximum(ODE_TOLERANCE, jnp.finfo(condition.dtype).eps)
+    ode = ODE_STEPS * accuracy * (1 + jnp.abs(i.their_logistic)) * condition
+    bound = (i.rounding, i.discretization, i.logistic_discretization)
+    difference = (i.theirs - i.ours, i.descent - i.theirs, i.logistic_descent - i.their_logistic)
+    difference = jnp.abs(jnp.concatenate(difference))
+    # Descent rounds in every step, by less than the whole flow does.
+    error = (0 * i.rounding, i.rounding / i.step, i.rounding / i.step + ode)
+    bound = jnp.concatenate(bound)
+    difference = jnp.maximum(difference, jnp.finfo(bound.dtype).eps * bound)  # 0 has no ratio
+    return exceeds(bound, difference, jnp.concatenate(error)).all()
+
+
+def _positive(instance: Predictions) -> Margin:
+    low, high = instance.eigenvalues[0], instance.eigenvalues[-1]
+    return exceeds(low, rounding_error(20 * len(instance.eigenvalues), high))
+
+
+def _stable(instance: Predictions) -> Margin:
+    return exceeds(1.0, instance.step * instance.eigenvalues[-1])
+
+
+STATEMENTS = (
+    Statement(
+        id="ntk.training-dynamics",
+        kind="rate",
+        title="training approaches the infinite-width dynamics like m^(−1/2)",
+        says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from "
+        "the infinite-width NTK with the same initial outputs and the same learning rate, step for "
+        "step; for frozen readout (K24b) and for all weights trained (Z23, the readout at 1/m of "
+        "the learning rate), on two losses. Two-sided: the fitted "
+        "exponents must be −1/2, within 0.05 for what finite widths bend them.",
+        source="Lee et al. 2019, Theorem 2.1",
+        sample=_dynamics_errors,
+        quantity=lambda errors: errors,
+        claim=lambda config: tuple(
+            Claim(-0.5, 0.2, name=f"exponent ({v.name})", tolerance=TOLERANCE)
+            for v in variants(config)
+        ),
+        scales=lambda config: config.scales,
+        config=TrainingSetting(),
+        draws={"quick": 100, "full": 1500},
+        data=True,
+    ),
+    Statement(
+        id="ntk.predictors-agree",
+        kind="deterministic",
+        title="both predictors of the infinitely wide network agree",
+        says="With the same kernel and initial outputs: (1) gradient flow under the squared loss "
+        "by neural-tangents and by us is the same to rounding; (2) our gradient descent differs "
+        "from it by Σ_i |K_z v_i||⟨v_i, y − f_0⟩| J(x_i²/2)e^{−(J−1)x_i}/λ_i at most, "
+        "x_i = λ_iη/n; (3) under the logistic loss it differs from neural-tangents' flow by "
+        "√K(z, z)·J(η/n)²λ_max/8·√(sᵀKs) at most, s_k = y_k ℓ'(−y_k f_0(x_k)).",
+        source="Lee et al. 2019, eq. 8–11; Novak et al. 2020",
+        sample=_predictions,
+        hypotheses={
+            "stable steps": Hypothesis(_stable, "λ_max·η/n < 1"),
+            "positive definite": Hypothesis(_positive, "λ_min(K) > 0, beyond its rounding"),
+        },
+        conclusion=_agreement,
+        config=PredictorSetting(),
+        draws={"quick": 50, "full": 1000},
+        data=True,
+    ),
+)

@@ -1,0 +1,110 @@
+"""Family D, L19: wide networks train as their linearization does, and hardly move."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory import kernels, limits
+from theory.networks import apply
+from theory.statements.ntk.widths import (
+    TOLERANCE,
+    TrainedNetwork,
+    TrainingSetting,
+    Variant,
+    train_at_every_width,
+    variants,
+)
+from theory.verdict import Claim
+from theory.verification import Statement
+
+SOURCE = "Lee et al. 2019, Theorem 2.1"
+
+
+def _linearization_error(trained: TrainedNetwork) -> Array:
+    """max over steps and test points of |f_m − f_lin|.
+
+    Under gradient descent on its parameters the linearized network follows gradient descent in
+    function space with the kernel Θ_m of the initial weights, step for step.
+    """
+    network, start = trained.variant.network, trained.start
+    linearized = limits.function_space_descent(
+        kernels.finite_ntk(network, start, trained.x, trained.x, trained.readout_scale),
+        kernels.finite_ntk(network, start, trained.z, trained.x, trained.readout_scale),
+        trained.y,
+        trained.descent,
+        apply(network, start, trained.x),
+        apply(network, start, trained.z),
+    )
+    return jnp.max(jnp.abs(trained.path - linearized.test))
+
+
+def _linearization_errors(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:
+    return jnp.stack(train_at_every_width(key, config, _linearization_error))
+
+
+def _layers(variant: Variant) -> dict[str, tuple[str, ...]]:
+    """The layers that are trained, by name, and their weights."""
+    readout = {"readout": ("a",)} if "a" in variant.network.trained else {}
+    return {"hidden layer": ("w", "b")} | readout
+
+
+def _movement(trained: TrainedNetwork) -> Array:
+    """(layers,) ‖θ(T) − θ(0)‖/‖θ(0)‖ of each layer that is trained."""
+    start, end = trained.start._asdict(), trained.end._asdict()
+
+    def relative(names: tuple[str, ...]) -> Array:
+        moved = [jnp.sum((end[name] - start[name]) ** 2) for name in names]
+        size = [jnp.sum(start[name] ** 2) for name in names]
+        return jnp.sqrt(sum(moved) / sum(size))
+
+    return jnp.stack([relative(names) for names in _layers(trained.variant).values()])
+
+
+def _movements(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:
+    return jnp.concatenate(
+        [movement.T for movement in train_at_every_width(key, config, _movement)]
+    )
+
+
+STATEMENTS = (
+    Statement(
+        id="ntk.linearization",
+        kind="rate",
+        title="a wide network trains as its linearization does, up to m^(−1/2)",
+        says="sup over t ≤ T and test points of |f_m(z; t) − f_lin(z; t)| = O(m^{−1/2}), f_lin the "
+        "network linearized in its initial weights and trained by the same steps: gradient descent "
+        "in function space with the kernel Θ_m. One-sided: where kinks are crossed by chance the "
+        "difference fluctuates like m^{−3/4} around a mean of the order m^{−1/2}, and exponents in "
+        "between show.",
+        source=SOURCE,
+        sample=_linearization_errors,
+        quantity=lambda errors: errors,
+        claim=lambda config: tuple(
+            Claim(-0.5, 0.2, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
+            for v in variants(config)
+        ),
+        scales=lambda config: config.scales,
+        config=TrainingSetting(),
+        draws={"quick": 120, "full": 1500},
+        data=True,
+    ),
+    Statement(
+        id="ntk.parameter-movement",
+        kind="rate",
+        title="the weights move by m^(−1/2) of their size",
+        says="‖θ(T) − θ(0)‖/‖θ(0)‖ = Θ(m^{−1/2}) for the hidden layer, and where it is trained, at "
+        "1/m of the learning rate, for the readout. Two-sided: the fitted exponents must be −1/2, "
+        "within 0.05.",
+        source=SOURCE,
+        sample=_movements,
+        quantity=lambda movements: movements,
+        claim=lambda config: tuple(
+            Claim(-0.5, 0.1, name=f"exponent ({v.name}, {layer})", tolerance=TOLERANCE)
+            for v in variants(config)
+            for layer in _layers(v)
+        ),
+        scales=lambda config: config.scales,
+        config=TrainingSetting(),
+        draws={"quick": 50, "full": 1000},
+        data=True,
+    ),
+)

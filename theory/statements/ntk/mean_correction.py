@@ -1,0 +1,128 @@
+"""Family D: how far the mean of the finite network is from the infinitely wide one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory import kernels
+from theory.data import data_parameter, draw
+from theory.networks import Network, Params, all_trained, apply, frozen_readout, init
+from theory.parameters import Parameters, parameter
+from theory.training import descent_for_time, train
+from theory.verdict import Claim
+from theory.verification import Statement
+
+
+class MeanSetting(Parameters):
+    """Neurons of networks of widths m_min·4^j, trained on the identity loss."""
+
+    data: Any = data_parameter("gaussian")
+    n: int = parameter(4, "training points", low=1)
+    d: int = parameter(3, "dimension", low=1)
+    slope: float = parameter(
+        0.2, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
+    )
+    m_min: int = parameter(256, "smallest width", low=1)
+    widths: int = parameter(5, "number of widths, each four times the one before", low=5)
+    neurons: int = parameter(1024, "neurons per draw, each with both signs of a", low=1)
+    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(10, "gradient steps", low=1)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """The widths."""
+        return self.m_min * 4 ** np.arange(self.widths)
+
+
+def _kinked(config: MeanSetting) -> dict[str, Network]:
+    return {
+        "frozen readout, ReLU": frozen_readout(0.0),
+        f"frozen readout, γ = {config.slope:g}": frozen_readout(config.slope),
+        "all trained, ReLU": all_trained(0.0),
+    }
+
+
+def _smooth(config: MeanSetting) -> dict[str, Network]:
+    return {"frozen readout, erf": frozen_readout(activation="erf")}
+
+
+def _corrections(networks: Callable[[MeanSetting], dict[str, Network]]) -> Callable[..., Array]:
+    """Sampler of (1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T), without bias, for every network and width.
+
+    Under the identity loss neurons do not see one another: E f_m is m times the mean over one
+    neuron with a ~ N(0, 1/m), estimated from as many neurons as one likes, the same at every width
+    but for the scale of a. Of each neuron its own linearization is subtracted, whose mean is f_∞,
+    and −a is taken beside a: both leave the mean as it is.
+    """
+
+    def sample(key: Array, config: MeanSetting) -> Float[Array, "networks scales"]:
+        key_data, key_init = jax.random.split(key)
+        x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
+        descent = descent_for_time(config.T, config.steps, loss="identity")
+        signs, widths = jnp.array([1.0, -1.0]), jnp.asarray(config.scales, float)
+
+        def of_network(network: Network) -> Array:
+            start = init(network, key_init, config.neurons, x.shape[1])
+
+            def shortfall(sign: Array, m: Array) -> Array:
+                neurons: Params = start._replace(a=sign * start.a * jnp.sqrt(config.neurons / m))
+                trained = train(network, neurons, x, y, descent, None, 1 / m).params
+                kernel = kernels.finite_ntk(network, neurons, x, x, 1 / m)
+                linearized = apply(network, neurons, x) + config.T * (kernel @ y) / config.n
+                missing = y @ (linearized - apply(network, trained, x)) / config.n
+                return missing * (m / config.neurons)
+
+            both = jax.vmap(jax.vmap(shortfall, (0, None)), (None, 0))(signs, widths)
+            return jnp.mean(both, axis=1)
+
+        return jnp.stack([of_network(network) for network in networks(config).values()])
+
+    return sample
+
+
+STATEMENTS = (
+    Statement(
+        id="ntk.mean-correction",
+        kind="rate",
+        title="kinks slow the mean of f_m down by a share of the order m^(−1/2)",
+        says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(m^{−1/2}), and positive, under the identity "
+        "loss, for ReLU and leaky ReLU: the mean of the finite network is not within O(1/m) of the "
+        "limit, because a neuron near a training point's kink moves at different speeds on its two "
+        "sides. Two-sided: the fitted exponents must be −1/2, within 0.05 for what finite widths "
+        "bend them.",
+        source="ours",
+        sample=_corrections(_kinked),
+        quantity=lambda corrections: corrections,
+        claim=lambda config: tuple(
+            Claim(-0.5, 0.25, name=f"exponent ({name})", tolerance=0.05, signed=True)
+            for name in _kinked(config)
+        ),
+        scales=lambda config: config.scales,
+        config=MeanSetting(),
+        draws={"quick": 150, "full": 2000},
+        data=True,
+    ),
+    Statement(
+        id="ntk.mean-correction-smooth",
+        kind="rate",
+        title="without kinks the mean of f_m is within O(1/m) of the limit",
+        says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(1/m) under the identity loss for φ = erf: "
+        "expanded in the readout a, only even powers have a mean. Two-sided: the fitted exponent "
+        "must be −1, within 0.05 for what finite widths bend it.",
+        source="ours",
+        sample=_corrections(_smooth),
+        quantity=lambda corrections: corrections,
+        claim=lambda config: tuple(
+            Claim(-1.0, 0.1, name=f"exponent ({name})", tolerance=0.05, signed=True)
+            for name in _smooth(config)
+        ),
+        scales=lambda config: config.scales,
+        config=MeanSetting(),
+        draws={"quick": 150, "full": 2000},
+        data=True,
+    ),
+)

@@ -1,0 +1,147 @@
+"""Networks of several widths on the same points: what the rates of this family share."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory.data import data_parameter, draw
+from theory.networks import (
+    Network,
+    Params,
+    all_trained,
+    apply,
+    frozen_readout,
+    init,
+    pad_widths,
+)
+from theory.parameters import Parameters, parameter
+from theory.training import Descent, descent_for_time, train
+
+# Corrections of relative order m^(−1/2) bend the line: over a factor of 16 from m = 64, by 0.02.
+TOLERANCE = 0.05
+
+
+class WidthSetting(Parameters):
+    """Networks at widths m_min·2^j on the same points."""
+
+    data: Any = data_parameter("gaussian")
+    n: int = parameter(8, "points", low=1)
+    d: int = parameter(10, "dimension", low=1)
+    slope: float = parameter(
+        0.5, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
+    )
+    m_min: int = parameter(64, "smallest width", low=1)
+    widths: int = parameter(5, "number of widths, each twice the one before", low=5)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """The widths."""
+        return self.m_min * 2 ** np.arange(self.widths)
+
+
+def names(slope: float) -> dict[str, Network]:
+    """Both parameterizations with both activations, by what reports call them."""
+    return {
+        "frozen readout, ReLU": frozen_readout(0.0),
+        f"frozen readout, γ = {slope:g}": frozen_readout(slope),
+        "all trained, ReLU": all_trained(0.0),
+        f"all trained, γ = {slope:g}": all_trained(slope),
+    }
+
+
+def initial_networks(key: Array, config: WidthSetting, d: int) -> Params:
+    """Independent initial weights of each width, padded to the largest; with biases."""
+    widths = [int(m) for m in config.scales]
+    return pad_widths(init(frozen_readout(), key, sum(widths), d), widths)
+
+
+def for_network(network: Network, params: Params) -> Params:
+    """The same weights for either parameterization: without biases where it has none."""
+    return params if network.bias else params._replace(b=jnp.zeros_like(params.b))
+
+
+def readout_scales(config: WidthSetting) -> Float[Array, " scales"]:
+    """1/m for each width: at this learning rate of the readout the NTK has a limit."""
+    return 1 / jnp.asarray(config.scales, float)
+
+
+LOSSES = ("squared", "logistic", "identity")
+
+
+class TrainingSetting(WidthSetting):
+    """Both parameterizations trained, each on a loss: ReLU with frozen readout, leaky ReLU with
+    all weights trained."""
+
+    n: int = parameter(4, "training points", low=1)
+    d: int = parameter(5, "dimension", low=1)
+    T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    steps: int = parameter(10, "gradient steps", low=1)
+    queries: int = parameter(3, "test points", low=1)
+    loss: str = parameter("squared", "loss of the network with frozen readout", choices=LOSSES)
+    loss_all: str = parameter("logistic", "loss of the one with all trained", choices=LOSSES)
+
+
+class Variant(NamedTuple):
+    """A network trained on a loss, and what reports call it."""
+
+    name: str
+    network: Network
+    loss: str
+
+
+def variants(config: TrainingSetting) -> list[Variant]:
+    """The two networks of a `TrainingSetting`; each one more costs a second to compile."""
+    frozen, trained = "frozen readout, ReLU", f"all trained, γ = {config.slope:g}"
+    return [
+        Variant(f"{frozen}, {config.loss} loss", frozen_readout(0.0), config.loss),
+        Variant(f"{trained}, {config.loss_all} loss", all_trained(config.slope), config.loss_all),
+    ]
+
+
+class TrainedNetwork(NamedTuple):
+    """One network before and after training, and what it was trained on.
+
+    x, y: training points and labels.  z: (q, d) test points.  start, end: its weights.
+    path: (steps, q) outputs at z after every step.  readout_scale: 1/m.
+    """
+
+    variant: Variant
+    descent: Descent
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "q d"]
+    start: Params
+    end: Params
+    path: Float[Array, "steps q"]
+    readout_scale: Float[Array, ""]
+
+
+def train_at_every_width(
+    key: Array, config: TrainingSetting, measure: Callable[[TrainedNetwork], Array]
+) -> list[Array]:
+    """`measure` of a trained network, (scales, …) for each variant, on points drawn once."""
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
+    params = initial_networks(key_init, config, x.shape[1])
+
+    def at_every_width(variant: Variant) -> Array:
+        network = variant.network
+        descent = descent_for_time(config.T, config.steps, loss=variant.loss)
+
+        def at_width(start: Params, readout_scale: Array) -> Array:
+            result = train(
+                network, start, x, y, descent, lambda p: apply(network, p, z), readout_scale
+            )
+            return measure(
+                TrainedNetwork(
+                    variant, descent, x, y, z, start, result.params, result.trace, readout_scale
+                )
+            )
+
+        return jax.vmap(at_width)(for_network(network, params), readout_scales(config))
+
+    return [at_every_width(variant) for variant in variants(config)]
