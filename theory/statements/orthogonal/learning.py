@@ -222,7 +222,7 @@ STATEMENTS = (
             **MEASURED,
         },
         conclusion=_same_sign,
-        config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, steps=1000, tie=0.03),
+        config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, steps=1000, tie=0.05),
         cases={
             "ℓ∞ perturbations, logistic loss": {"norm": "linf", "loss": "logistic"},
             "natural samples, ℓ₀ perturbations": {"samples": "natural", "norm": "l0"},
