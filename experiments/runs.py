@@ -40,6 +40,13 @@ ON_DIGITS: dict[str, dict[str, Any]] = {
     "lazy.prediction-matching": {"T_f": 10.0, "T_g": 10.0, "epsilon": 4.0, "slope": 0.8},
     "ntk.kernel-convergence": {},
 }
+QUICK_ON_DIGITS = (
+    "separability.initialization",
+    "orthogonal.decision-boundary",
+    "lazy.movement",
+    "lazy.prediction-matching",
+    "ntk.kernel-convergence",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +88,10 @@ def plan(
       names: statement identifiers and families; none means all.
       preset: "quick" or "full", which fixes the number of draws unless it is given.
       data_name: data for all of them, in place of each statement's own. With no names, data or
-        settings given, all statements run on their own data and `ON_DIGITS` on the digits too.
-      settings: NAME → VALUE in text; a statement takes those it has. Without any, a statement runs
-        in its cases as well.
+        settings given, all statements run on their own data and `ON_DIGITS` on the digits too
+        (of them `QUICK_ON_DIGITS` for "quick").
+      settings: NAME → VALUE in text; a statement takes those it has. Without any, statements run in
+        their cases as well, if they are named or the preset is "full".
       draws: number of draws.
 
     Raises:
@@ -113,11 +121,11 @@ def plan(
     runs = []
     for statement in statements:
         runs.append(run(statement, source, settings))
-        if not settings:
+        if not settings and (names or preset == "full"):
             runs += [run(statement, source, {}, case) for case in statement.cases]
     if not names and source is None and not settings:
         for statement in statements:
-            if statement.id in ON_DIGITS:
+            if statement.id in (ON_DIGITS if preset == "full" else QUICK_ON_DIGITS):
                 changes = dict(ON_DIGITS[statement.id])
                 source = data.load(changes.pop("data", data.DIGITS))
                 runs.append(run(statement, source, changes))

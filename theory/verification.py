@@ -175,15 +175,33 @@ def evaluate(statement: Statement, key: jax.Array, draws: int, config: Any = Non
 
 
 def _compiled(function: Callable[..., Any], static: tuple[int, ...]) -> Callable[..., Any]:
-    """`function` under jit. Most statements run for less time than they take to compile, and on a
-    CPU the lowest optimizing level compiles them 3 to 4 times faster and runs as fast."""
     return _jitted(function, static, jax.default_backend())
 
 
 @functools.cache
 def _jitted(function: Callable[..., Any], static: tuple[int, ...], backend: str) -> Any:
-    options = {"xla_backend_optimization_level": 1} if backend == "cpu" else None
+    options = _quick_to_compile() if backend == "cpu" else None
     return jax.jit(function, static_argnums=static, compiler_options=options)
+
+
+@functools.cache
+def _quick_to_compile() -> dict[str, Any]:
+    """Options of XLA for CPUs, those that the installed one knows.
+
+    Most statements run for less time than they take to compile. With the lowest optimizing level
+    they compile 3 to 4 times faster and run as fast; without the emitters of fused kernels they
+    take a quarter less processor time in all.
+    """
+    options = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+    return {name: value for name, value in options.items() if _known_to_xla(name, value)}
+
+
+def _known_to_xla(name: str, value: Any) -> bool:
+    try:
+        jax.jit(lambda x: x, compiler_options={name: value}).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:  # no such option, in other releases of XLA
+        return False
+    return True
 
 
 def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> Evidence:

@@ -143,6 +143,6 @@ STATEMENTS = (
         quantity=lambda instance: instance.cosines,
         claim=_claims,
         config=PerturbationSetting(),
-        draws={"quick": 60, "full": 500},
+        draws={"quick": 30, "full": 500},
     ),
 )
