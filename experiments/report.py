@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from theory.verdict import ConditionSummary, Estimate, Verdict
 
 COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
 LOOSE = 20  # bound over observed quantile, from which on a bound must say why
+SHOWN_CLAIMS = 4  # of more claims only the nearest to its limits is shown in the table
+CLAIM_WIDTH = 34
 SIDES = {"equal": "=", "at most": "≤", "at least": "≥"}
 MEANINGS = {
     "consistent": "the draws test the statement and give no evidence against it",
@@ -108,7 +111,7 @@ def _miss(summary: ConditionSummary) -> str:
 
 def _conclusion(verdict: Verdict) -> str:
     if verdict.estimates:
-        return "\n".join(_claimed(estimate) for estimate in verdict.estimates)
+        return "\n".join(line for claim, _ in _claims(verdict) for line in claim)
     held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
     text = f"{held:,}/{verdict.draws:,}"
     if verdict.outcomes["beyond"]:
@@ -118,17 +121,39 @@ def _conclusion(verdict: Verdict) -> str:
     return f"{text}\nmargin {_number(verdict.tightest_margin)}"
 
 
-def _claimed(estimate: Estimate) -> str:
-    within = f" ± {_number(estimate.tolerance)}" if estimate.tolerance else ""
-    return f"{estimate.name} {SIDES[estimate.side]} {_number(estimate.claimed)}{within}"
+def _claims(verdict: Verdict) -> list[tuple[list[str], list[str]]]:
+    """Lines of every claim shown and of its measured value beside it, equally many.
+
+    Of many claims only the one nearest to its limits, among those that decided the verdict.
+    """
+    shown = list(verdict.estimates)
+    head: list[tuple[list[str], list[str]]] = []
+    if len(shown) > SHOWN_CLAIMS:
+        decisive = [e for e in shown if e.verdict == verdict.verdict]
+        head = [([f"{len(decisive)} of {len(shown)} claims, nearest:"], [""])]
+        shown = [max(decisive, key=_nearness)]
+    for estimate in shown:
+        within = f" ± {_number(estimate.tolerance)}" if estimate.tolerance else ""
+        text = f"{estimate.name} {SIDES[estimate.side]} {_number(estimate.claimed)}{within}"
+        lines = textwrap.wrap(text, CLAIM_WIDTH)
+        low, high = _number(estimate.low), _number(estimate.high)
+        values = [f"{_number(estimate.observed)} [{low}, {high}]"]
+        head.append((lines, values + [""] * (len(lines) - 1)))
+    return head
+
+
+def _nearness(estimate: Estimate) -> float:
+    """Distance of the observed from the claimed value over what the interval and tolerance allow,
+    positive on the wrong side of a one-sided claim."""
+    side = {"equal": 0, "at most": 1, "at least": -1}[estimate.side]
+    off = estimate.observed - estimate.claimed
+    room = (estimate.high - estimate.low) / 2 + estimate.tolerance
+    return (side * off if side else abs(off)) / (room or 1.0)
 
 
 def _measured(verdict: Verdict) -> str:
     if verdict.estimates:
-        return "\n".join(
-            f"{_number(e.observed)} [{_number(e.low)}, {_number(e.high)}]"
-            for e in verdict.estimates
-        )
+        return "\n".join(line for _, values in _claims(verdict) for line in values)
     rate = verdict.failure_rate
     if rate is None:
         return "not tested"
@@ -149,8 +174,8 @@ def verify_table(results: Sequence[Result]) -> Group:
     table.add_column("Verdict", no_wrap=True)
     table.add_column("Tested on", overflow="fold")
     table.add_column("Hypotheses met", max_width=26, overflow="fold")
-    table.add_column("Conclusion held,\ntightest margin", overflow="fold")
-    table.add_column("Failure rate\n[confidence limits]", overflow="fold")
+    table.add_column("Conclusion held,\ntightest margin; claim", overflow="fold")
+    table.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
     for result in results:
         verdict, statement = result.verdict, result.run.statement
         label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
