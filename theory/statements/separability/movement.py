@@ -157,7 +157,7 @@ WELL_CONDITIONED = Hypothesis(
 
 
 def _size_claims(config: SizeSetting) -> tuple[Claim, ...]:
-    # Empirical: 1.6 to 1.8 n/m and 6.4 to 8 n/m had been measured when these were chosen.
+    # Empirical: 1.6 to 1.8 n/m and 6.8 to 8 n/m had been measured when these were chosen.
     return tuple(
         Claim(
             1.0, 0.1, name=f"{name}, measured/predicted", tolerance=allowance * config.n / config.m
