@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import laws, movement
+from theory import movement
 from theory.data import data_parameter, draw, to_sphere
 from theory.evidence import Margin, exceeds
 from theory.networks import (
@@ -111,38 +111,6 @@ def _terms_by_width(key: Array, config: WidthSetting) -> Float[Array, "3 scales"
     return jnp.stack([sizes(initial) for initial in networks], axis=1)
 
 
-class FourthTermSetting(Parameters):
-    """The fourth term in dimensions d and 4d, with n = d/2 points and width width_factor·d."""
-
-    d: int = parameter(8, "smaller dimension, even", low=2, even=True)
-    width_factor: int = parameter(16, "m/d", low=1)
-    steps: int = parameter(40, "steps of accelerated gradient descent", low=1)
-
-
-def _fourth_term_over_printed(key: Array, config: FourthTermSetting) -> Float[Array, ""]:
-    """T(4d) − T(d)/2 over the predicted mean of T(d), T the mean over points of the fourth term.
-
-    T averages over training on y and −y, which removes the part linear in y, of mean 0. Where T is
-    proportional to 1/√d the mean is 0 and where it does not change it is ½.
-    """
-
-    def fourth_term(key: Array, d: int) -> tuple[Array, Array]:
-        n, m = d // 2, config.width_factor * d
-        initial, x, labels = sample_initial(key, TrainedSetting(n=n, d=d, m=m, steps=config.steps))
-
-        def term(y: Array) -> Array:
-            trained = fit(initial, x, y, steps=config.steps).trained
-            return jnp.mean(movement.alignment_terms(initial, trained, x).a)
-
-        both = jnp.mean(jax.vmap(term)(jnp.stack([labels, -labels])))
-        return both, jnp.mean(movement.predicted_alignment(x, m) - laws.MEAN)
-
-    keys = jax.random.split(key)
-    small, predicted = fourth_term(keys[0], config.d)
-    large, _ = fourth_term(keys[1], 4 * config.d)
-    return (large - small / 2) / predicted
-
-
 class ReadoutSetting(Parameters):
     """Random networks at one point."""
 
@@ -216,23 +184,6 @@ STATEMENTS = (
         config=WidthSetting(),
         draws={"quick": 64, "full": 600},
         data=True,
-        batch=8,
-    ),
-    Statement(
-        id="separability.ntk-fourth-term-as-printed",
-        kind="moment",
-        title="the fourth term is O(1/√d), as printed",
-        says="T = a(0)ᵀW(0)W(0)ᵀD_k Δa = O(1/√d) with a constant that does not depend on n: along "
-        "n = d/2 the mean of T in dimension 4d is at most half of that in dimension d. Known to "
-        "miss a factor of order √n: see separability.ntk-alignment. Measured: T(4d) − T(d)/2 in "
-        "units of the predicted T(d), at most 0 if the printed order is right.",
-        source=f"{SOURCE}, eq. 22, fourth term",
-        sample=_fourth_term_over_printed,
-        quantity=lambda difference: difference,
-        claim=lambda config: Claim(0.0, 0.3, side="at most", name="T(4d) − T(d)/2"),
-        config=FourthTermSetting(),
-        erratum="fourth-term-after-training",
-        draws={"quick": 120, "full": 800},
         batch=8,
     ),
     Statement(
