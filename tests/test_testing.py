@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from theory import REGISTRY, strategies
 from theory.evidence import exceeds, margin
-from theory.statements.orthogonal import boundary
+from theory.max_margin import MultiplierRange
+from theory.statements.orthogonal import certificates, setting
 from theory.testing import assert_statement
 from theory.verification import Statement
 
@@ -23,7 +24,7 @@ RANGE = REGISTRY["orthogonal.multiplier-range"]
 def solved(load=0.9):
     """Instances of `orthogonal.multiplier-range`, degenerate ones included."""
     points = strategies.labelled_points(n=4, d=8, load=load)
-    return points.map(lambda p: boundary._solve(jnp.asarray(p.x), jnp.asarray(p.y), 0.5))
+    return points.map(lambda p: setting.solve(jnp.asarray(p.x), jnp.asarray(p.y), 0.5))
 
 
 def test_true_statements_pass_over_draws():
@@ -54,8 +55,8 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
     """A range that is a fourth too narrow, on exactly orthogonal data of norm 1."""
     false = dataclasses.replace(
         RANGE,
-        conclusion=lambda i: boundary._within(
-            boundary.max_margin.MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.limit
+        conclusion=lambda i: certificates.within(
+            MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.limit
         ),
     )
     with pytest.raises(AssertionError) as failure:

@@ -79,7 +79,8 @@ def signal_gradients(
     """∇k(z) = (1/n) Σ_k y_k[Φ(x_k, z)x_k + (⟨x_k, z⟩ + 1)∇_zΦ(x_k, z)].
 
     What training adds to ∇f(z) per unit time as m → ∞ under the identity loss. The second term is
-    that of the neurons that change their activation at z: few, but all in one sense.
+    that of the neurons that change their activation at z: few, but all in one sense. At
+    z = x_k, where neurons may stick to the kink, it is an estimate and not the limit.
 
     Args:
       x, y: (n, d) training points and (n,) labels ±1.

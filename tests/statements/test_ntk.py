@@ -48,7 +48,7 @@ def claims(id):
     return found if isinstance(found, tuple) else (found,)
 
 
-FALSE_VALUES = {
+FALSE_CLAIMS = {
     "ntk.initial-output": lambda value: value + 0.5,  # also: half the NNGP
     "ntk.initial-kurtosis": lambda value: 1.5 * value,
     "ntk.kernel-convergence": lambda value: -1.0,
@@ -60,10 +60,10 @@ FALSE_VALUES = {
 }
 
 
-@pytest.mark.parametrize("id", list(FALSE_VALUES))
+@pytest.mark.parametrize("id", list(FALSE_CLAIMS))
 def test_a_false_claim_is_refuted(id):
     """Every claim by itself, not just one of them."""
-    false = tuple(dataclasses.replace(c, value=FALSE_VALUES[id](c.value)) for c in claims(id))
+    false = tuple(dataclasses.replace(c, value=FALSE_CLAIMS[id](c.value)) for c in claims(id))
     verdict = verdict_of(id, evidence_of(id, DRAWS[id]), false)
     assert [e.verdict for e in verdict.estimates] == ["refuted"] * len(false), str(verdict)
 

@@ -19,7 +19,7 @@ from theory.verdict import Claim
 from theory.verification import Statement
 
 SOURCE = "Kumano et al. 2024b"
-RATE_TOLERANCE = 0.02  # relative corrections of order r ≤ 0.1 at the smallest width
+RATE_TOLERANCE = 0.02  # relative corrections of order r ≤ 0.104 at the smallest width
 
 
 class MovementSetting(Parameters):
