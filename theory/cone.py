@@ -81,19 +81,30 @@ def stays_in_cone(
     w = params.w - (params.a[:, None] * phi * (c * y)[None, :]) @ x
     depth = jnp.min(towards * (w @ x.T) / lengths[None, :])
 
-    # What W̃ neglects: samples off A, and under the logistic loss σ(−g) ≠ e^{−g}
+    # What W̃ neglects: samples off A, and under the logistic loss σ(−g) ≠ e^{−g}. Bounded from
+    # above: by the largest exponent and the smallest slack that their errors allow.
     v_gram = factor * gram.values
     others = margins - v_gram @ c  # ⟨V_k, W̃⟩ at τ₀
-    slack = jnp.where(active, 1, jnp.maximum(limit.slack, jnp.finfo(x.dtype).tiny))
-    neglected = jnp.where(active, 0, jnp.exp(log_tau - others) / slack)
+    reach = jnp.sum(v_length * active.astype(x.dtype))  # Σ_A ‖V_k‖
+    doubt = (
+        jnp.max(margin_error)
+        + solved.error * reach * jnp.max(v_length)
+        + rounding_error(len(x) + 2, jnp.max(jnp.abs(v_gram) @ jnp.abs(c)))
+    )
+    slack = jnp.where(active, 1, limit.slack - limit.response_error)
+    clear = active | (slack > 0)
+    late = jnp.exp(log_tau - others + 2 * doubt) / jnp.where(clear, slack, 1)
+    neglected = jnp.where(active, 0, late)
     if loss == "logistic":
-        neglected = neglected + jnp.where(active, multipliers**2, 0) * jnp.exp(-log_tau)
+        largest = multipliers + limit.multiplier_error
+        neglected = neglected + jnp.where(active, largest**2, 0) * jnp.exp(doubt - log_tau)
     rho = rho + v_length @ neglected
 
-    error = 2 * solved.error * jnp.sum(v_length * active.astype(x.dtype))
+    # With E = error of c times Σ‖V_k‖: |cᵀKc − c·distance| costs ρ up to 3E, and the depth E
+    error = 4 * solved.error * reach
     error = error + rounding_error(operations + len(x), jnp.max(w_length) + jnp.abs(c) @ v_length)
     error = error + rounding_error(operations + len(x), v_length @ neglected)
-    known = jnp.isfinite(error + rho + depth) & (usable == active).all()
+    known = jnp.isfinite(error + rho + depth) & (usable == active).all() & clear.all()
     return exceeds(
         jnp.where(known, depth, 0), jnp.where(known, rho, 0), jnp.where(known, error, jnp.inf)
     )

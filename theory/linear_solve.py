@@ -40,8 +40,11 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
         return padded.reshape(len(points), blocks, block)
 
     left, right = split(x), split(z)
-    values = jnp.sum(jnp.einsum("jbi,kbi->bjk", left, right), axis=0)
-    lengths = [jnp.sqrt(jnp.sum(jnp.sum(part**2, axis=2), axis=1)) for part in (left, right)]
+    # The barriers keep the compiler from merging both sums into one chain of d terms.
+    in_blocks = jnp.einsum("jbi,kbi->bjk", left, right, precision=jax.lax.Precision.HIGHEST)
+    values = jnp.sum(jax.lax.optimization_barrier(in_blocks), axis=0)
+    squares = [jax.lax.optimization_barrier(jnp.sum(part**2, axis=2)) for part in (left, right)]
+    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in squares]
     chain = block + blocks + 8  # the lengths are computed, too, and a factor multiplies
     return InnerProducts(values, rounding_error(chain, lengths[0][:, None] * lengths[1][None, :]))
 

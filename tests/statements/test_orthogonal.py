@@ -22,7 +22,7 @@ DRAWS = {
     "orthogonal.perturbation-direction": 60,
     "orthogonal.learning-from-perturbations": 16,
     "orthogonal.learning-from-perturbations-certified": 16,
-    "orthogonal.effect-growth": 50,
+    "orthogonal.effect-growth": 100,
     "orthogonal.noise-accuracy": 1000,
 }
 
@@ -74,6 +74,10 @@ FALSE_CLAIMS = {
     "orthogonal.effect-growth": [
         lambda config: Claim(1.0, 0.01),  # the effect, not the ratio
         lambda config: Claim(0.45, 0.01),
+        # ½ without the bend, at the tolerance of the statement's own claim
+        lambda config: dataclasses.replace(
+            REGISTRY["orthogonal.effect-growth"].claim(config), value=0.5
+        ),
     ],
     "orthogonal.noise-accuracy": [
         _accuracies_with(lambda p: 0.5),  # noise teaches nothing

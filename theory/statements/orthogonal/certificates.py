@@ -52,11 +52,14 @@ def reached(instance: Trained) -> Margin:
 
 
 def stays(instance: Trained) -> Margin:
-    """Gradient flow from the final weights never leaves the cone: a proof."""
-    s = instance.solved
-    return cone.stays_in_cone(
-        instance.params, s.limit, instance.x_span, s.y, s.slope, instance.loss
-    )
+    """Gradient flow from the final weights never leaves the cone: a proof.
+
+    On the coordinates that were trained on, whose Gram matrix is that of x up to rounding: the
+    multipliers are solved for anew.
+    """
+    s, x = instance.solved, instance.x_span
+    limit = max_margin.max_margin_limit(x, s.y, s.slope, s.limit.active)
+    return cone.stays_in_cone(instance.params, limit, x, s.y, s.slope, instance.loss)
 
 
 def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit) -> Margin:
@@ -64,7 +67,8 @@ def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit)
     multipliers, error = limit.multipliers, limit.multiplier_error
     values = jnp.stack([multipliers / bounds.low - 1, 1 - multipliers / bounds.high])
     errors = jnp.stack([error / bounds.low, error / bounds.high])[:, None]
-    return margin(values, errors + rounding_error(8, 1 + jnp.abs(values))).all()
+    operations = len(limit.normal) + 8  # R² is a sum of d terms
+    return margin(values, errors + rounding_error(operations, 1 + jnp.abs(values))).all()
 
 
 def hypothesis(name: str, of: Callable[[Any], Any] = lambda instance: instance) -> Hypothesis:
