@@ -149,3 +149,18 @@ def test_unknown_loss():
     x, y = obtuse()
     with pytest.raises(ValueError, match="loss must be one of exponential, logistic"):
         certificate(np.ones((M, 2)), x, y, 0.5, "squared")
+
+
+def test_a_slack_within_its_error_proves_nothing():
+    """An idle sample whose slack may be 0: what the exact solution neglects is not bounded."""
+    rng = np.random.default_rng(3)
+    y = jnp.asarray(np.resize([1.0, -1.0], 6))
+    x = jnp.asarray(rng.normal(size=(6, 20)) + 0.9 * np.asarray(y)[:, None])
+    active = jnp.asarray(support_vectors(np.asarray(x), np.asarray(y), 0.5))
+    limit = max_margin_limit(x, y, 0.5, active)
+    halves = jnp.stack([limit.u_plus] * 2 + [limit.u_minus] * 2) / 2
+    params = Params(40.0 * halves, jnp.zeros(M), A)
+    assert bool(stays_in_cone(params, limit, x, y, 0.5).holds)
+    smallest = float(jnp.min(jnp.where(active, jnp.inf, limit.slack)))
+    unsure = limit._replace(response_error=jnp.asarray(1.1 * smallest))
+    assert bool(stays_in_cone(params, unsure, x, y, 0.5).undecided)

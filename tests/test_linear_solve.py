@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -83,3 +84,16 @@ def test_inner_products_within_their_errors(d):
     lengths = np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(z, axis=1))
     eps = np.finfo(np.float32).eps
     assert (np.asarray(found.errors) <= (2 * d**0.5 + 12) * 1.1 * eps * lengths).all()
+
+
+def test_sums_within_blocks_are_not_merged_with_the_sum_over_them():
+    """What is compiled reduces twice; one reduction over d terms would void the bound."""
+
+    def lengths(x):
+        return inner_products(x, x).errors
+
+    compiled = jax.jit(jax.vmap(lengths)).lower(jnp.ones((2, 3, 100))).compile().as_text()
+    assert compiled is not None
+    over_everything = [line for line in compiled.splitlines() if "dimensions={2,3}" in line]
+    assert compiled.count(" reduce(") >= 2
+    assert not any(" reduce(" in line for line in over_everything)

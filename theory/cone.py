@@ -1,5 +1,6 @@
 """A proof that training stays where its problem is convex, and so ends at the closed form."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -12,6 +13,7 @@ from theory.networks import Params
 LOSSES = ("exponential", "logistic")
 
 
+@jax.default_matmul_precision("highest")
 def stays_in_cone(
     params: Params,
     limit: MaxMarginLimit,
@@ -31,7 +33,7 @@ def stays_in_cone(
 
     Args:
       params: weights, with a_i = ±1/√m in equal halves.
-      limit: the closed form on the same points; its `kkt_margins` must be positive.
+      limit: the closed form on these very points; its `kkt_margins` must be positive.
       x, y: (n, d), (n,) training points and labels, in any coordinates of the span.
       slope: γ.
       loss: "exponential" or "logistic".
@@ -76,35 +78,43 @@ def stays_in_cone(
         jnp.where(active, margin_error + relative, 0),
     )
     c = jnp.where(active, solved.solution, 0)
-    size = jnp.abs(c) @ jnp.abs(distance)
-    rho = jnp.sqrt(jnp.maximum(c @ distance, 0) + rounding_error(len(x) + 2, size))
-    w = params.w - (params.a[:, None] * phi * (c * y)[None, :]) @ x
+    moved = (params.a[:, None] * phi * (c * y)[None, :]) @ x
+    w = params.w - moved
     depth = jnp.min(towards * (w @ x.T) / lengths[None, :])
+    rho = jnp.linalg.norm(moved)
 
-    # What W̃ neglects: samples off A, and under the logistic loss σ(−g) ≠ e^{−g}. Bounded from
-    # above: by the largest exponent and the smallest slack that their errors allow.
-    v_gram = factor * gram.values
+    # What W̃ neglects: samples off A, and under the logistic loss σ(−g) ≠ e^{−g}
+    v_gram, v_gram_error = factor * gram.values, jnp.abs(factor) * gram.errors
     others = margins - v_gram @ c  # ⟨V_k, W̃⟩ at τ₀
-    reach = jnp.sum(v_length * active.astype(x.dtype))  # Σ_A ‖V_k‖
-    doubt = (
-        jnp.max(margin_error)
-        + solved.error * reach * jnp.max(v_length)
-        + rounding_error(len(x) + 2, jnp.max(jnp.abs(v_gram) @ jnp.abs(c)))
+    off = jnp.where(active, solved.error, 0)  # of every c_k; the others are exactly 0
+    others_error = jnp.abs(v_gram) @ off + v_gram_error @ (jnp.abs(c) + off)
+    others_error = others_error + margin_error
+    others_error = others_error + rounding_error(
+        len(x) + 8, jnp.abs(margins) + jnp.abs(v_gram) @ jnp.abs(c) + jnp.abs(log_tau)
     )
-    slack = jnp.where(active, 1, limit.slack - limit.response_error)
-    clear = active | (slack > 0)
-    late = jnp.exp(log_tau - others + 2 * doubt) / jnp.where(clear, slack, 1)
-    neglected = jnp.where(active, 0, late)
-    if loss == "logistic":
-        largest = multipliers + limit.multiplier_error
-        neglected = neglected + jnp.where(active, largest**2, 0) * jnp.exp(doubt - log_tau)
-    rho = rho + v_length @ neglected
 
-    # With E = error of c times Σ‖V_k‖: |cᵀKc − c·distance| costs ρ up to 3E, and the depth E
-    error = 4 * solved.error * reach
+    def neglected(exponent_error: Array, slack_error: Array, multiplier_error: Array) -> Array:
+        """∫‖δ‖ dτ for exponents, slacks and multipliers worse by as much as that."""
+        slack = jnp.where(active, 1, limit.slack - slack_error)
+        share = jnp.exp(log_tau - others + exponent_error) / jnp.where(slack > 0, slack, 1)
+        parts = jnp.where(active, 0, jnp.where(slack > 0, share, jnp.inf))
+        if loss == "logistic":
+            squared = (multipliers + multiplier_error) ** 2
+            parts = parts + jnp.where(active, squared, 0) * jnp.exp(-log_tau)
+        return v_length @ parts
+
+    zero = jnp.zeros((), x.dtype)
+    lost = neglected(zero, zero, zero)
+    most = neglected(others_error, limit.response_error, limit.multiplier_error)
+
+    # Depth and the distance now each miss by ‖Σ_k δ_k V_k‖, δ the error of c. D is convex in what
+    # it depends on, so it misses by no more below than above.
+    error = 2 * solved.error * jnp.sum(v_length * active.astype(x.dtype))
     error = error + rounding_error(operations + len(x), jnp.max(w_length) + jnp.abs(c) @ v_length)
-    error = error + rounding_error(operations + len(x), v_length @ neglected)
-    known = jnp.isfinite(error + rho + depth) & (usable == active).all() & clear.all()
+    error = error + rounding_error(operations + moved.size + 8, rho)
+    error = error + (most - lost) + rounding_error(operations + len(x), most)
+    rho = rho + lost
+    known = jnp.isfinite(error + rho + depth) & (usable == active).all()
     return exceeds(
         jnp.where(known, depth, 0), jnp.where(known, rho, 0), jnp.where(known, error, jnp.inf)
     )

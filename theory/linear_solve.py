@@ -23,6 +23,9 @@ class InnerProducts(NamedTuple):
 def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProducts:
     """⟨x_j, z_k⟩, summed in √d blocks of √d coordinates, so that rounding grows like √d and not d.
 
+    Sums over blocks wait for the sums within them: a compiler that merged both into one sum of d
+    terms would keep its value in real numbers, but not the bound.
+
     Args:
       x: (n, d) points.
       z: (q, d) points.
@@ -40,11 +43,15 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
         return padded.reshape(len(points), blocks, block)
 
     left, right = split(x), split(z)
-    # The barriers keep the compiler from merging both sums into one chain of d terms.
-    in_blocks = jnp.einsum("jbi,kbi->bjk", left, right, precision=jax.lax.Precision.HIGHEST)
-    values = jnp.sum(jax.lax.optimization_barrier(in_blocks), axis=0)
-    squares = [jax.lax.optimization_barrier(jnp.sum(part**2, axis=2)) for part in (left, right)]
-    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in squares]
+    within = jax.lax.optimization_barrier(
+        (
+            jnp.einsum("jbi,kbi->bjk", left, right, precision=jax.lax.Precision.HIGHEST),
+            jnp.sum(left**2, axis=2),
+            jnp.sum(right**2, axis=2),
+        )
+    )
+    values = jnp.sum(within[0], axis=0)
+    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in within[1:]]
     chain = block + blocks + 8  # the lengths are computed, too, and a factor multiplies
     return InnerProducts(values, rounding_error(chain, lengths[0][:, None] * lengths[1][None, :]))
 
@@ -60,6 +67,7 @@ class Enclosure(NamedTuple):
     error: Float[Array, ""]
 
 
+@jax.default_matmul_precision("highest")
 def enclosed_solution(
     system: Float[Array, "n n"],
     right: Float[Array, " n"],

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -20,6 +21,7 @@ class NearOrthogonality(NamedTuple):
     p_max: Float[Array, ""]
 
 
+@jax.default_matmul_precision("highest")
 def near_orthogonality(x: Float[Array, "n d"], slope: float) -> NearOrthogonality:
     """The data-tier hypothesis of the family, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
 
@@ -67,6 +69,7 @@ class MaxMarginLimit(NamedTuple):
     response_error: Float[Array, ""]
 
 
+@jax.default_matmul_precision("highest")
 def max_margin_limit(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -173,6 +176,7 @@ class KKTMargins(NamedTuple):
     inactive: Float[Array, " n"]
 
 
+@jax.default_matmul_precision("highest")
 def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
 
@@ -183,6 +187,7 @@ def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, "
     return KKTMargins(multipliers, y * (x @ limit.u_plus), -y * (x @ limit.u_minus))
 
 
+@jax.default_matmul_precision("highest")
 def global_margins(
     limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
 ) -> Float[Array, " n"]:
@@ -196,6 +201,7 @@ def global_margins(
     return 2 * own - (1 - slope) * same @ limit.multipliers
 
 
+@jax.default_matmul_precision("highest")
 def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Float[Array, ""]:
     """min_{i,k} a_i y_k⟨w_i, x_k⟩/(|a_i|‖w_i‖‖x_k‖): positive once training has reached the cone.
 

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 from scipy import stats
@@ -25,6 +26,7 @@ class Effects(NamedTuple):
     error: Float[Array, " q"]
 
 
+@jax.default_matmul_precision("highest")
 def effects(
     limit: MaxMarginLimit,
     x: Float[Array, "n d"],

@@ -1,5 +1,6 @@
 """The conditions of the family as margins: what is known of the limit, on four levels."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 
 from theory import cone, max_margin
 from theory.evidence import Margin, exceeds, margin, rounding_error
-from theory.statements.orthogonal.setting import Solved, Trained
+from theory.statements.orthogonal.setting import Solved, Trained, solve
 from theory.verification import Hypothesis
 
 
@@ -54,20 +55,27 @@ def reached(instance: Trained) -> Margin:
 def stays(instance: Trained) -> Margin:
     """Gradient flow from the final weights never leaves the cone: a proof.
 
-    On the coordinates that were trained on, whose Gram matrix is that of x up to rounding: the
-    multipliers are solved for anew.
+    It is about the points that training saw, `x_span`, which differ from x by the rounding of a
+    change of basis: their own closed form is computed, and must be a KKT point as well.
     """
-    s, x = instance.solved, instance.x_span
-    limit = max_margin.max_margin_limit(x, s.y, s.slope, s.limit.active)
-    return cone.stays_in_cone(instance.params, limit, x, s.y, s.slope, instance.loss)
+    s = instance.solved
+    seen = solve(instance.x_span, s.y, s.slope, s.limit.active)
+    found = cone.stays_in_cone(
+        instance.params, seen.limit, seen.x, seen.y, seen.slope, instance.loss
+    )
+    proven = kkt_certificate(seen).holds
+    return dataclasses.replace(found, error=jnp.where(proven, found.error, jnp.inf))
 
 
 def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit) -> Margin:
-    """Every λ_k strictly between the bounds, as ratios: λ_k/low − 1 and 1 − λ_k/high."""
+    """Every λ_k strictly between the bounds, as ratios: λ_k/low − 1 and 1 − λ_k/high.
+
+    The bounds contain R_min² and R_max², sums of d terms.
+    """
     multipliers, error = limit.multipliers, limit.multiplier_error
     values = jnp.stack([multipliers / bounds.low - 1, 1 - multipliers / bounds.high])
     errors = jnp.stack([error / bounds.low, error / bounds.high])[:, None]
-    operations = len(limit.normal) + 8  # R² is a sum of d terms
+    operations = len(limit.normal) + 8
     return margin(values, errors + rounding_error(operations, 1 + jnp.abs(values))).all()
 
 
