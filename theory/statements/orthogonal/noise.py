@@ -124,8 +124,8 @@ STATEMENTS = (
         says="With a = ε√(d n_adv/n)/R, s = ε²n_adv/R², κ = 2γ/(1+γ²), isotropic data and random "
         "labels, the share of clean samples that f_adv classifies like their label has the mean "
         "Φ_N(a(1 − (1+κ²)(n+n_adv)/(4d))/√(1 + (1−κ)²s/2)), up to ((n+n_adv)/d)². Closed "
-        "form; nothing is trained. For equal multipliers it would be Φ_N(a/√(1+s)), which is "
-        "nearer than the tolerance at the default sizes: the two are not told apart.",
+        "form; nothing is trained. For equal multipliers it would be Φ_N(a/√(1+s)), nearer than "
+        "tolerance and confidence interval together at the defaults: the two are not told apart.",
         source="ours",
         sample=_sample,
         quantity=lambda instance: instance.accuracy,
