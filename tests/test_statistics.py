@@ -153,7 +153,7 @@ def test_fit_rate_covers_the_exponent_of_noisy_power_laws():
     """
     rng = np.random.default_rng(2)
     misses = 0
-    for _ in range(100):
+    for _ in range(400):
         values = SCALES**-0.5 * np.exp(0.2 * rng.normal(size=(20, len(SCALES))))
         low, high = fit_rate(SCALES, values, 0.9, resamples=200).interval
         misses += not low <= -0.5 <= high
