@@ -1,5 +1,6 @@
 """The registry: every statement by its identifier, in the order in which reports list them."""
 
+import difflib
 from types import MappingProxyType
 
 from theory.statements import lazy, ntk, orthogonal, separability
@@ -25,8 +26,12 @@ def select(names: list[str] | tuple[str, ...] = ()) -> tuple[Statement, ...]:
     for name in names:
         matches = {i for i in REGISTRY if i == name or i.split(".")[0] == name}
         if not matches:
+            families = sorted({i.split(".")[0] for i in REGISTRY})
+            close = difflib.get_close_matches(name, (*REGISTRY, *families), n=3, cutoff=0.4)
+            near = f", for example {', '.join(close)}" if close else ""
             raise ValueError(
-                f"statement must be one of {', '.join(REGISTRY)} or a family; got {name!r}"
+                f"statement must be a family ({', '.join(families)}) or an identifier{near}; "
+                f"got {name!r}"
             )
         chosen |= matches
     return tuple(statement for i, statement in REGISTRY.items() if i in chosen)
