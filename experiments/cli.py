@@ -148,13 +148,18 @@ def _verify(arguments: argparse.Namespace) -> int:
         if name in settings:
             raise ValueError(f"--set must name a parameter once, got {name!r} twice")
         settings[name] = value
-    planned = runs.plan(
+    planned, left_out = runs.plan(
         arguments.names,
         preset=arguments.preset,
         data_name=arguments.data,
         settings=settings,
         draws=arguments.draws,
     )
+    for title, why in left_out.items():
+        print(
+            f"widetheory: left out, as it cannot run on {arguments.data}: {title}: {why}",
+            file=sys.stderr,
+        )
     out = _writable(arguments.out)
     level = arguments.level / len(planned)
     jobs = runs.default_jobs() if arguments.jobs is None else check_integer("jobs", arguments.jobs)
@@ -164,8 +169,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     for result in _progress(steps, names):
         results.append(result)
         if out is not None:  # after every statement: an interrupted run keeps what it has
-            _write(out / "verdicts.json", report.verify_json(results))
-    stored = report.verify_json(results)
+            _write(out / "verdicts.json", report.verify_json(results, left_out))
+    stored = report.verify_json(results, left_out)
     if arguments.json:
         _print_json(stored)
     else:

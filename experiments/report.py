@@ -4,7 +4,7 @@ import dataclasses
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -67,10 +67,11 @@ def verdict_json(result: Result) -> dict[str, Any]:
     }
 
 
-def verify_json(results: Sequence[Result]) -> dict[str, Any]:
-    """The JSON of `verify`."""
+def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON of `verify`: what ran, and identifier → why of what could not run on the data."""
     return {
         "statements": [verdict_json(result) for result in results],
+        "left_out": dict(left_out),
         "environment": environment.describe(),
     }
 

@@ -7,7 +7,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -59,6 +59,13 @@ class Run:
     case: str = ""
 
 
+class Plan(NamedTuple):
+    """What to run, and identifier → why of statements that cannot run on the data asked for."""
+
+    runs: list[Run]
+    left_out: dict[str, str]
+
+
 @dataclasses.dataclass(frozen=True)
 class Result:
     """A run, its verdict, the seed it had, and how many seconds it took."""
@@ -81,22 +88,26 @@ def plan(
     data_name: str | None = None,
     settings: Mapping[str, str] | None = None,
     draws: int | None = None,
-) -> list[Run]:
+) -> Plan:
     """The runs that a command asks for.
 
     Args:
       names: statement identifiers and families; none means all.
       preset: "quick" or "full", which fixes the number of draws unless it is given.
-      data_name: data for all of them, in place of each statement's own. With no names, data or
-        settings given, all statements run on their own data and `ON_DIGITS` on the digits too
-        (of them `QUICK_ON_DIGITS` for "quick").
+      data_name: data for all of them, in place of each statement's own; those of a family that
+        cannot run on it are left out. With no names, data or settings given, all statements run
+        on their own data and `ON_DIGITS` on the digits too (of them `QUICK_ON_DIGITS` for "quick").
       settings: NAME → VALUE in text; a statement takes those it has. Without any, statements run in
         their cases as well, if they are named or the preset is "full".
       draws: number of draws.
 
+    Returns:
+      The `Plan`.
+
     Raises:
-      ValueError: for unknown names or data, or a parameter that none of the statements has or
-        whose value is wrong.
+      ValueError: for unknown names or data, a parameter that none of the statements has or whose
+        value is wrong, or data on which a statement asked for by its identifier, or all of those
+        asked for, cannot run.
     """
     settings = dict(settings or {})
     statements = select(names)
@@ -118,18 +129,38 @@ def plan(
         count = statement.draws[preset] if draws is None else draws
         return Run(statement, config, count, case)
 
-    runs = []
+    runs: list[Run] = []
+    left_out: dict[str, str] = {}
     for statement in statements:
-        runs.append(run(statement, source, settings))
-        if not settings and (names or preset == "full"):
-            runs += [run(statement, source, {}, case) for case in statement.cases]
+        cases = statement.cases if not settings and (names or preset == "full") else ()
+        for case in ("", *cases):
+            planned = run(statement, None, settings, case)
+            if source is not None:
+                title = f"{statement.id} ({case})" if case else statement.id
+                try:
+                    planned = run(statement, source, settings, case)
+                    _check_fits(planned)
+                except ValueError as error:
+                    if title in names:
+                        raise ValueError(f"{title} cannot run on {data_name}: {error}") from error
+                    left_out[title] = str(error)
+                    continue
+            runs.append(planned)
+    if not runs:
+        id, why = next(iter(left_out.items()))
+        raise ValueError(f"no statement asked for can run on {data_name}; {id}: {why}")
     if not names and source is None and not settings:
         for statement in statements:
             if statement.id in (ON_DIGITS if preset == "full" else QUICK_ON_DIGITS):
                 changes = dict(ON_DIGITS[statement.id])
                 source = data.load(changes.pop("data", data.DIGITS))
                 runs.append(run(statement, source, changes))
-    return runs
+    return Plan(runs, left_out)
+
+
+def _check_fits(run: Run) -> None:
+    """ValueError if the statement cannot sample from its data at the sizes it is configured for."""
+    jax.eval_shape(lambda key: run.statement.sample(key, run.config), jax.random.key(0))
 
 
 def _fields(config: Any) -> dict[str, dataclasses.Field[Any]]:
@@ -137,10 +168,17 @@ def _fields(config: Any) -> dict[str, dataclasses.Field[Any]]:
 
 
 def configured(config: Any, source: str | Dataset | None, settings: Mapping[str, Any]) -> Any:
-    """A configuration with data and parameters replaced; text is read as the parameter's type."""
+    """A configuration with data and parameters replaced; text is read as the parameter's type.
+
+    Raises:
+      ValueError: if a value is wrong, or the configuration does not take such data.
+    """
     fields = _fields(config)
     changes = {name: read(fields[name], v) for name, v in settings.items() if name in fields}
     if source is not None:
+        given = isinstance(source, Dataset)
+        if "data" not in fields or (given and Dataset not in fields["data"].metadata["accepts"]):
+            raise ValueError("it draws points of its own")
         changes["data"] = source
         if isinstance(source, Dataset):
             changes.setdefault("d", source.x.shape[1])

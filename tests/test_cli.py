@@ -273,3 +273,31 @@ def test_help(capsys, command):
     status, out, _ = run(capsys, *command, "-h")
     assert status == 0
     assert out.startswith("usage: widetheory")
+
+
+def test_statements_that_cannot_run_on_the_data_are_left_out_aloud(capsys):
+    planned, left_out = runs.plan(["separability"], data_name="digits")
+    assert {run.statement.id for run in planned} >= {"separability.mean", "separability.ntk"}
+    assert left_out["separability.tails"] == "it draws points of its own"
+    assert not {run.statement.id for run in planned} & set(left_out)
+    # every setting is planned or left out: a grid of dimensions cannot be had from one data set
+    planned, left_out = runs.plan(["lazy"], data_name="digits")
+    assert list(left_out) == ["lazy.published-constant (dimension)"]
+    assert "dimension of digits" in left_out["lazy.published-constant (dimension)"]
+    assert all(str(run.config.data) == "digits" for run in planned)
+
+
+@pytest.mark.parametrize("id", ["separability.tails", "orthogonal.effect-growth"])
+def test_one_statement_that_cannot_run_on_the_data_is_an_error(capsys, id):
+    status, out, err = run(capsys, "verify", id, "--data", "digits")
+    assert (status, out) == (2, "")
+    assert err == f"widetheory: {id} cannot run on digits: it draws points of its own\n"
+
+
+def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
+    statement = REGISTRY["ntk.initial-output"]
+    planned = runs.Plan([runs.Run(statement, statement.config, 4)], {"mine.other": "its reason"})
+    monkeypatch.setattr(runs, "plan", lambda *_, **__: planned)
+    _, out, err = run(capsys, "verify", "--data", "digits", "--draws", "4", "--json")
+    assert json.loads(out)["left_out"] == {"mine.other": "its reason"}
+    assert err == "widetheory: left out, as it cannot run on digits: mine.other: its reason\n"
