@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
+from theory import sharding
 from theory._validation import check_choice, check_integer, check_real
 from theory.evidence import Margin, as_float
 from theory.judgement import judge
@@ -149,28 +151,33 @@ def evaluate(
     config: Any = None,
     *,
     batch: int | None = None,
+    mesh: Mesh | None = None,
 ) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
-    Draw i uses the key fold_in(key, i), so it is the same whatever the number of draws.
+    Draw i uses the key fold_in(key, i), so it is the same whatever the number of draws and on
+    whatever device.
 
     Args:
       statement: what to check.
       key: random key.
       draws: number of independent draws, ≥ 1.
       config: configuration, the statement's default if None.
-      batch: most draws evaluated at once, the statement's own if None (`largest_batch` finds one
-        that fits into memory); it changes results by rounding at most.
+      batch: most draws evaluated at once on a device, the statement's own if None
+        (`largest_batch` finds one that fits into memory); it changes results by rounding at most.
+      mesh: devices that share the draws, along all its axes (`theory.sharding.make_mesh`); it
+        changes results by rounding at most. None: one device. If it spans several processes, all
+        of them call this with the same arguments, and each solves the draws on its own devices.
 
     Returns:
-      The `Evidence` of all draws, as numpy arrays.
+      The `Evidence` of all draws, as numpy arrays, in every process.
     """
     config = statement.config if config is None else config
     batch = statement.batch if batch is None else check_integer("batch", batch)
     if statement.solve is None:
-        evidence = _compiled(_evaluate, (0, 1, 3, 4))(statement, config, key, draws, batch)
+        evidence = _compiled(_evaluate, (0, 1, 3, 4), mesh)(statement, config, key, draws, batch)
     else:
-        evidence = _evaluate_solved(statement, config, key, draws, batch)
+        evidence = _evaluate_solved(statement, config, key, draws, batch, mesh)
     evidence = jax.tree.map(np.asarray, evidence)
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
@@ -280,21 +287,22 @@ def _bytes(function: Any, *arguments: Any) -> int:
 
 
 def _evaluate_solved(
-    statement: Statement, config: Any, key: jax.Array, draws: int, largest: int
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    mesh: Mesh | None,
 ) -> Evidence:
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
     assert statement.solve is not None
-    batches, batch = _batches(draws, largest)
+    sample, check = _compiled(_sample, (0, 1, 4), mesh), _compiled(_check, (0,), mesh)
+    batches, batch = _batches(draws, largest, mesh)
     parts = []
     for start in range(0, batches * batch, batch):
-        sampled = _compiled(_sample, (0, 1, 4))(statement, config, key, start, batch)
-        sampled = jax.device_get(sampled)
-        solved = [
-            statement.solve(jax.tree.map(lambda part, i=i: part[i], sampled))
-            for i in range(min(batch, draws - start))
-        ]
-        solved += [solved[-1]] * (batch - len(solved))  # the last batch may be smaller
-        parts.append(jax.device_get(_compiled(_check, (0,))(statement, _stacked(solved))))
+        sampled = sample(statement, config, key, start, batch)
+        solved = sharding.map_on_host(mesh, statement.solve, sampled, draws - start)
+        parts.append(jax.device_get(check(statement, solved)))
     return jax.tree.map(lambda *values: np.concatenate(values)[:draws], *parts)
 
 
@@ -302,13 +310,18 @@ def _stacked(instances: list[Any]) -> Any:
     return jax.tree.map(lambda *parts: np.stack(parts), *instances)
 
 
-def _compiled(function: Callable[..., Any], static: tuple[int, ...]) -> Callable[..., Any]:
-    return _jitted(function, static, jax.default_backend())
+def _compiled(
+    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None = None
+) -> Callable[..., Any]:
+    return _jitted(function, static, mesh, jax.default_backend())
 
 
 @functools.cache
-def _jitted(function: Callable[..., Any], static: tuple[int, ...], backend: str) -> Any:
+def _jitted(
+    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None, backend: str
+) -> Any:
     options = _quick_to_compile() if backend == "cpu" else None
+    function = functools.partial(function, mesh=mesh)
     return jax.jit(function, static_argnums=static, compiler_options=options)
 
 
@@ -333,41 +346,67 @@ def _known_to_xla(name: str, value: Any) -> bool:
 
 
 def _evaluate(
-    statement: Statement, config: Any, key: jax.Array, draws: int, largest: int
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    *,
+    mesh: Mesh | None,
 ) -> Evidence:
     """Samples and checks every draw."""
 
     def one(index: jax.Array) -> Evidence:
         return _evidence(statement, statement.sample(jax.random.fold_in(key, index), config))
 
-    return _in_batches(one, draws, largest)
+    return _in_batches(one, draws, largest, mesh)
 
 
-def _sample(statement: Statement, config: Any, key: jax.Array, start: Any, count: int) -> Any:
+def _sample(
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    start: Any,
+    count: int,
+    *,
+    mesh: Mesh | None,
+) -> Any:
     """The instances of `count` draws from `start` on, for the solver."""
 
     def one(index: jax.Array) -> Any:
         return statement.sample(jax.random.fold_in(key, index), config)
 
-    return jax.vmap(one)(start + jnp.arange(count))
+    return sharding.split_rows(mesh, jax.vmap(one))(start + jnp.arange(count))
 
 
-def _check(statement: Statement, instances: Any) -> Evidence:
+def _check(statement: Statement, instances: Any, *, mesh: Mesh | None) -> Evidence:
     """Checks the instances that the solver returned."""
-    return jax.vmap(lambda i: _evidence(statement, i))(instances)
+    check = sharding.split_rows(mesh, jax.vmap(lambda i: _evidence(statement, i)))
+    return sharding.replicated(mesh, check(instances))
 
 
-def _batches(draws: int, largest: int) -> tuple[int, int]:
-    """Number and size of equal batches, few draws too many: a remainder would be compiled too."""
-    batches = math.ceil(draws / largest)
-    return batches, math.ceil(draws / batches)
+def _batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[int, int]:
+    """Number and size of equal batches, few draws too many: a remainder would be compiled too.
+
+    The size is that on all devices of the mesh together, `largest` that on one of them.
+    """
+    devices = 1 if mesh is None else mesh.size
+    share = math.ceil(draws / devices)
+    batches = math.ceil(share / largest)
+    return batches, devices * math.ceil(share / batches)
 
 
-def _in_batches(one: Callable[[jax.Array], Any], draws: int, largest: int) -> Any:
-    batches, batch = _batches(draws, largest)
-    indices = jnp.arange(batches * batch).reshape(batches, batch)
-    results = jax.lax.map(jax.vmap(one), indices)
-    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], results)
+def _in_batches(
+    one: Callable[[jax.Array], Any], draws: int, largest: int, mesh: Mesh | None
+) -> Any:
+    batches, batch = _batches(draws, largest, mesh)
+
+    def share(indices: jax.Array) -> Any:  # of one device
+        results = jax.lax.map(jax.vmap(one), indices.reshape(batches, -1))
+        return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), results)
+
+    results = sharding.split_rows(mesh, share)(jnp.arange(batches * batch))
+    return sharding.replicated(mesh, jax.tree.map(lambda part: part[:draws], results))
 
 
 def _evidence(statement: Statement, instance: Any) -> Evidence:
@@ -401,6 +440,7 @@ def verify(
     draws: int | None = None,
     config: Any = None,
     level: float = 0.01,
+    mesh: Mesh | None = None,
 ) -> Verdict:
     """Checks a statement over independent draws.
 
@@ -412,6 +452,7 @@ def verify(
       level: false-alarm rate: a true statement is called refuted with at most this probability
         (for means and rates up to the accuracy of the central limit theorem). Divide it by the
         number of statements checked together.
+      mesh: devices that share the draws, as for `evaluate`.
 
     Returns:
       The `Verdict`.
@@ -426,7 +467,8 @@ def verify(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
-    return assess(statement, evaluate(statement, key, draws, config), config=config, level=level)
+    evidence = evaluate(statement, key, draws, config, mesh=mesh)
+    return assess(statement, evidence, config=config, level=level)
 
 
 def assess(
