@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import socket
 import sys
 import threading
@@ -54,7 +55,8 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
         the coordinator cannot listen. If the others do not come in time, the process ends with
         status 2 and one line.
     """
-    timeout = check_real("connect-timeout", arguments.connect_timeout, low=0, open_low=True)
+    _enough_threads()
+    timeout = check_real("connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True)
     where = _explicit(arguments.coordinator, arguments.processes, arguments.process)
     if where or arguments.distributed:
         if arguments.devices is not None:
@@ -111,6 +113,20 @@ def _explicit(coordinator: str | None, processes: int | None, process: int | Non
     }
 
 
+def _enough_threads() -> None:
+    """Keeps several CPU devices in one process from blocking each other for good.
+
+    They run on the threads of one pool, as many as there are devices or cores. jaxlib's LAPACK
+    shares a batch of matrices among threads of the same pool and waits for them, so once every
+    device does, nobody is left to work. XLA takes the size of the pool from NPROC, if that is set.
+    """
+    flag = "xla_force_host_platform_device_count"
+    forced = re.search(rf"{flag}=(\d+)", os.environ.get("XLA_FLAGS", ""))
+    devices = int(forced[1]) if forced else jax.config.jax_num_cpu_devices  # pyright: ignore
+    if devices > 1:
+        os.environ.setdefault("NPROC", str((os.cpu_count() or 1) + 8 * devices))
+
+
 def _initialize(where: dict, timeout: float) -> None:
     def give_up() -> None:  # JAX itself would abort with a stack trace
         print(
@@ -136,9 +152,8 @@ def _initialize(where: dict, timeout: float) -> None:
             f"found none of them ({error}); give --coordinator, --processes and --process"
         ) from error
     except RuntimeError as error:
-        raise ValueError(
-            f"--coordinator must be a port that process 0 can open: {error}"
-        ) from error
+        reason = str(error).splitlines()[0]  # "Failed to start RPC server": the port is taken
+        raise ValueError(f"the processes cannot be connected: {reason}") from error
     finally:
         watchdog.cancel()
 
