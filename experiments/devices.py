@@ -56,7 +56,9 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
         status 2 and one line.
     """
     _enough_threads()
-    timeout = check_real("connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True)
+    timeout = check_real(
+        "connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True
+    )
     where = _explicit(arguments.coordinator, arguments.processes, arguments.process)
     if where or arguments.distributed:
         if arguments.devices is not None:

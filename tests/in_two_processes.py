@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 from experiments import cli
+from theory.descent import Descent
 from theory.networks import frozen_readout, init
 from theory.sharding import make_mesh, place, replicated, sharded_init, sum_over
-from theory.training import Descent, train
+from theory.training import train
 
 status = cli.main(sys.argv[2:])
 assert status == 0

@@ -187,7 +187,7 @@ def sum_over(mesh: Mesh | None, function: Callable[[Array], Any], count: int) ->
 
     Args:
       mesh: all of its devices take part; None for a plain loop.
-      function: index, an int32 scalar → a pytree of arrays.
+      function: index, an integer scalar → a pytree of arrays.
       count: number of indices, ≥ 0.
 
     Returns:
@@ -210,7 +210,7 @@ def sum_over(mesh: Mesh | None, function: Callable[[Array], Any], count: int) ->
         )
 
     if mesh is None:
-        return partial(jnp.int32(0))
+        return partial(jnp.arange(1)[0])
     axes = mesh.axis_names
     return jax.shard_map(
         lambda position: jax.lax.psum(partial(position[0]), axes),
@@ -218,4 +218,4 @@ def sum_over(mesh: Mesh | None, function: Callable[[Array], Any], count: int) ->
         in_specs=PartitionSpec(axes),
         out_specs=PartitionSpec(),
         check_vma=False,  # as in `split_rows`
-    )(jnp.arange(devices, dtype=jnp.int32))
+    )(jnp.arange(devices))
