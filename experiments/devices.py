@@ -14,7 +14,8 @@ from experiments import runs
 from theory._validation import check_integer, check_real
 from theory.sharding import make_mesh
 
-SHUTDOWN_SECONDS = 60
+SHUTDOWN = 60  # seconds that a process waits for the others when it ends
+DAY = 86_400
 
 
 def add_arguments(sub: argparse.ArgumentParser) -> None:
@@ -146,7 +147,7 @@ def _initialize(where: dict, timeout: float) -> None:
         jax.distributed.initialize(
             **where,
             initialization_timeout=int(timeout) + 60,
-            shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+            shutdown_timeout_seconds=SHUTDOWN,
         )
     except ValueError as error:
         raise ValueError(

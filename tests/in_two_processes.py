@@ -1,7 +1,4 @@
-"""What `test_sharding.py` runs in each of two processes: the command, then training across them.
-
-Arguments: the number of the process, then those of the command.
-"""
+"""What `test_sharding.py` runs in each of two processes: the command, then training across them."""
 
 import sys
 
@@ -11,10 +8,10 @@ import numpy as np
 from experiments import cli
 from theory.descent import Descent
 from theory.networks import frozen_readout, init
-from theory.sharding import make_mesh, place, replicated, sharded_init, sum_over
+from theory.sharding import gathered, make_mesh, place, sharded_init, sum_over
 from theory.training import train
 
-status = cli.main(sys.argv[2:])
+status = cli.main(sys.argv[1:])
 assert status == 0
 
 key, network = jax.random.key(1), frozen_readout()
@@ -30,7 +27,7 @@ for one in (mesh, crossed):
     params = sharded_init(one, network, key, 16, 4)
     together = train(network, params, *place(one, (x, y), "data"), descent)
     for got, wanted in zip(
-        jax.tree.leaves(replicated(one, together)), jax.tree.leaves(alone), strict=True
+        jax.tree.leaves(gathered(together)), jax.tree.leaves(alone), strict=True
     ):
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
 
@@ -39,4 +36,3 @@ total = jax.jit(
     lambda: sum_over(mesh, lambda i: jax.random.normal(jax.random.fold_in(key, i), (3,)), 5)
 )()
 np.testing.assert_allclose(total, np.sum(drawn, axis=0), rtol=0, atol=1e-13)
-print(jax.process_index(), "done", file=sys.stderr)

@@ -71,32 +71,21 @@ def test_two_processes_are_as_good_as_one(tmp_path, capsys):
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     arguments = ["verify", *STATEMENTS, "--draws", "50", "--json"]
+    script = str(TESTS / "in_two_processes.py")
+    together = ["--coordinator", f"localhost:{port}", "--processes", "2", "--process"]
     pair = [
-        start(
-            2,
-            str(TESTS / "in_two_processes.py"),
-            str(process),
-            *arguments,
-            "--out",
-            str(tmp_path / str(process)),
-            "--coordinator",
-            f"localhost:{port}",
-            "--processes",
-            "2",
-            "--process",
-            str(process),
-        )  # fmt: skip
-        for process in range(2)
+        start(2, script, *arguments, "--out", str(tmp_path / process), *together, process)
+        for process in ("0", "1")
     ]
     assert cli.main([*arguments, "--jobs", "1"]) == 0
     alone = capsys.readouterr().out
     (out, err), (other_out, other_err) = (p.communicate(timeout=MANY) for p in pair)
     assert [p.returncode for p in pair] == [0, 0], err + other_err
     same(comparable(out), comparable(alone))
-    together = json.loads(out)
-    assert [s["devices"] for s in together["statements"]] == [4, 4]
-    assert together["environment"]["processes"] == 2
+    stored = json.loads(out)
+    assert [s["devices"] for s in stored["statements"]] == [4, 4]
+    assert stored["environment"]["processes"] == 2
     # Only the first prints and writes.
     assert other_out == ""
-    assert json.loads((tmp_path / "0" / "verdicts.json").read_text()) == together
+    assert json.loads((tmp_path / "0" / "verdicts.json").read_text()) == stored
     assert not list((tmp_path / "1").iterdir())

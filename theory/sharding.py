@@ -133,11 +133,26 @@ def split_rows(mesh: Mesh | None, function: Callable[..., Any]) -> Callable[...,
     return jax.shard_map(function, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False)
 
 
-def replicated(mesh: Mesh | None, tree: Any) -> Any:
-    """The tree, in full on every device of the mesh, and so in every process."""
-    if mesh is None:
-        return tree
-    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
+def gathered(tree: Any) -> Any:
+    """The tree as numpy arrays, in full in every process whose devices hold a part of it.
+
+    Args:
+      tree: arrays on the devices of one mesh, split in any way.
+
+    Returns:
+      The tree of numpy arrays.
+    """
+    leaves = jax.tree.leaves(jax.block_until_ready(tree))
+    if not all(leaf.is_fully_addressable for leaf in leaves):
+        # Not within the program that computed the tree: XLA ends a process whose CPU devices meet
+        # to communicate with a delay of more than a minute, and here they are all ready.
+        everywhere = NamedSharding(leaves[0].sharding.mesh, PartitionSpec())
+        tree = jax.jit(_unchanged, out_shardings=everywhere)(tree)
+    return jax.device_get(tree)
+
+
+def _unchanged(tree: Any) -> Any:
+    return tree
 
 
 def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, count: int) -> Any:
@@ -152,7 +167,7 @@ def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, co
       count: rows from this one on are padding, which need not be computed.
 
     Returns:
-      The results, stacked, in rows split in the same way.
+      The results, stacked, in rows split in the same way; numpy arrays without a mesh.
     """
     leaves, structure = jax.tree.flatten(tree)
     done: dict[Any, Any] = {}  # device → results of its rows
@@ -165,9 +180,10 @@ def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, co
         ]
         results += [results[-1]] * (rows - needed)
         done[shards[0].device] = jax.tree.map(lambda *parts: np.stack(parts), *results)
-    sharding = leaves[0].sharding
-    if mesh is not None:
-        sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    if mesh is None:
+        (alone,) = done.values()
+        return alone
+    sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
 
     def whole(*parts: Any) -> Array:
         shape = (len(leaves[0]), *parts[0].shape[1:])

@@ -175,10 +175,11 @@ def evaluate(
     config = statement.config if config is None else config
     batch = statement.batch if batch is None else check_integer("batch", batch)
     if statement.solve is None:
-        evidence = _compiled(_evaluate, (0, 1, 3, 4), mesh)(statement, config, key, draws, batch)
+        run = _compiled(_evaluate, (0, 1, 3, 4), mesh)
+        evidence = sharding.gathered(run(statement, config, key, draws, batch))
     else:
         evidence = _evaluate_solved(statement, config, key, draws, batch, mesh)
-    evidence = jax.tree.map(np.asarray, evidence)
+    evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
         measured={name: evidence.measured[name] for name in statement.measured},
@@ -302,8 +303,8 @@ def _evaluate_solved(
     for start in range(0, batches * batch, batch):
         sampled = sample(statement, config, key, start, batch)
         solved = sharding.map_on_host(mesh, statement.solve, sampled, draws - start)
-        parts.append(jax.device_get(check(statement, solved)))
-    return jax.tree.map(lambda *values: np.concatenate(values)[:draws], *parts)
+        parts.append(sharding.gathered(check(statement, solved)))
+    return jax.tree.map(lambda *values: np.concatenate(values), *parts)
 
 
 def _stacked(instances: list[Any]) -> Any:
@@ -381,8 +382,7 @@ def _sample(
 
 def _check(statement: Statement, instances: Any, *, mesh: Mesh | None) -> Evidence:
     """Checks the instances that the solver returned."""
-    check = sharding.split_rows(mesh, jax.vmap(lambda i: _evidence(statement, i)))
-    return sharding.replicated(mesh, check(instances))
+    return sharding.split_rows(mesh, jax.vmap(lambda i: _evidence(statement, i)))(instances)
 
 
 def _batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[int, int]:
@@ -405,8 +405,7 @@ def _in_batches(
         results = jax.lax.map(jax.vmap(one), indices.reshape(batches, -1))
         return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), results)
 
-    results = sharding.split_rows(mesh, share)(jnp.arange(batches * batch))
-    return sharding.replicated(mesh, jax.tree.map(lambda part: part[:draws], results))
+    return sharding.split_rows(mesh, share)(jnp.arange(batches * batch))
 
 
 def _evidence(statement: Statement, instance: Any) -> Evidence:
