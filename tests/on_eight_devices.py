@@ -1,5 +1,6 @@
 """What `test_sharding.py` runs in a process with eight devices: meshes of 1, 2, 4 and 8 of them."""
 
+import functools
 import re
 
 import jax
@@ -116,6 +117,24 @@ SUMS = [
 ]
 
 
+@pytest.mark.parametrize(("loss", "sums"), [("identity", 0), ("logistic", 1)])
+def test_neurons_are_split_in_pre_activation_space(key, loss, sums):
+    network, keys = frozen_readout(), jax.random.split(key)
+    x = jax.random.normal(keys[0], (N, D))
+    y = jnp.where(x[:, 0] > 0, 1.0, -1.0)
+    arguments = x, y, Descent(0.3, STEPS, loss, momentum=0.9)
+    in_space = functools.partial(train, network, space="pre-activations")
+    whole = in_space(init(network, keys[1], M, D), *arguments)
+    params = sharded_init(make_mesh(draws=1, neurons=8), network, keys[1], M, D)
+    split = in_space(params, *arguments)
+    assert split.params.w.sharding.is_equivalent_to(params.w.sharding, 2)
+    for got, wanted in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=ROUNDING, atol=ROUNDING)
+    program = jax.jit(in_space).lower(params, *arguments).compile().as_text()
+    assert len(re.findall(r" all-reduce\(", program)) == sums
+    assert "all-gather" not in program
+
+
 @pytest.mark.parametrize(("shape", "loss", "sums"), SUMS)
 @pytest.mark.parametrize("network", [frozen_readout(0.2), all_trained()], ids=["wb", "wa"])
 def test_training_is_split_by_the_compiler(key, network, shape, loss, sums):
@@ -174,11 +193,12 @@ def test_blocks_of_neurons_are_trained_on_several_devices(key):
     def shared(key, x, y):
         def block(index):
             initial = initial_block(network, key, index, width, 3)
-            return trained(initial, train(network, initial, x, y, descent).params)
+            final = train(network, initial, x, y, descent, space="flips").params
+            return trained(initial, final)
 
         return sum_over(mesh_of(2), block, 3)
 
-    np.testing.assert_allclose(shared(key, x, y), wanted, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(shared(key, x, y), wanted, rtol=0, atol=1e-12)
 
 
 def uniforms(key, config):
