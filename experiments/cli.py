@@ -24,6 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    from experiments import devices
     from experiments.runs import PRESETS
     from theory.perturbation_learning import PerturbationSetting
 
@@ -78,9 +79,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
     sub.add_argument(
         "--jobs", type=int, metavar="J",
-        help="processes that share the statements (on a CPU its cores, at most 4; else 1)",
+        help="processes that share the statements (on a CPU its cores, at most 4; with several "
+        "devices or another device 1)",
     )  # fmt: skip
     common(sub)
+    devices.add_arguments(sub)
 
     for name, run, says in (
         ("predict", _predict, "Predict accuracy, agreement and cosine similarity of learning from "
@@ -135,10 +138,11 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from experiments import environment, report, runs
+    from experiments import devices, environment, report, runs
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
+    mesh = devices.connect(arguments)
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     settings = {}
     for text in arguments.settings:
@@ -160,15 +164,16 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"widetheory: left out, as it cannot run on {arguments.data}: {title}: {why}",
             file=sys.stderr,
         )
-    out = _writable(arguments.out)
+    out = _writable(arguments.out)  # in every process: then all of them stop if it cannot be
     level = arguments.level / len(planned)
-    jobs = runs.default_jobs() if arguments.jobs is None else check_integer("jobs", arguments.jobs)
-    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs)
+    jobs = devices.jobs(arguments.jobs, mesh)
+    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs, mesh=mesh)
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
     results = []
     for result in _progress(steps, names):
         results.append(result)
-        if out is not None:  # after every statement: an interrupted run keeps what it has
+        # After every statement: an interrupted run keeps what it has.
+        if out is not None and devices.leads():
             _write(out / "verdicts.json", report.verify_json(results, left_out))
     stored = report.verify_json(results, left_out)
     if arguments.json:
@@ -250,6 +255,8 @@ def _progress(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
     from rich import progress
     from rich.console import Console
 
+    from experiments import devices
+
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -260,7 +267,10 @@ def _progress(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
     )
     console = Console(stderr=True)
     with progress.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (console.is_terminal and devices.leads()),
     ) as bar:
         task = bar.add_task(names[0], total=len(names))
         for done, step in enumerate(steps, start=1):

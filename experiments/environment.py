@@ -27,6 +27,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in devices],
+        "processes": jax.process_count(),
         "precision": "float64" if jax.config.jax_enable_x64 else "float32",  # pyright: ignore
         "matmul_precision": jax.config.jax_default_matmul_precision,  # pyright: ignore
     }
@@ -37,6 +38,8 @@ def line() -> str:
     facts = describe()
     versions = facts["versions"]
     devices = f"{len(facts['devices'])} × {facts['devices'][0]}"
+    if facts["processes"] > 1:
+        devices += f" in {facts['processes']} processes"
     return (
         f"widetheory {versions['widetheory']}, jax {versions['jax']}, "
         f"neural-tangents {versions['neural-tangents']}, Python {versions['python']}; "

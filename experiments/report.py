@@ -64,6 +64,7 @@ def verdict_json(result: Result) -> dict[str, Any]:
         "config": plain(result.run.config),
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
+        "devices": result.devices,
     }
 
 
