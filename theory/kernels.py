@@ -1,7 +1,8 @@
 """Kernels of two-layer networks: closed forms, finite-width versions, and neural-tangents' own.
 
 Points are embedded as e(x) = (x/√d, 1) where the network has biases and x/√d where it has none, so
-pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩.
+pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩. Where points are given
+in coordinates of a subspace (`theory.subspace`), d is not their number of columns and is passed.
 """
 
 from typing import Any
@@ -21,18 +22,22 @@ from theory.networks import (
 )
 
 
-def embed(x: Float[Array, "n d"], bias: bool = True) -> Float[Array, "n e"]:
+def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Float[Array, "n e"]:
     """e(x) = (x/√d, 1), or x/√d without biases."""
-    scaled = x / x.shape[1] ** 0.5
+    scaled = x / (x.shape[1] if d is None else d) ** 0.5
     return jnp.concatenate([scaled, jnp.ones_like(x[:, :1])], axis=1) if bias else scaled
 
 
-def standard_deviation(x: Float[Array, "n d"], bias: bool = True) -> Float[Array, " n"]:
+def standard_deviation(
+    x: Float[Array, "n d"], bias: bool = True, d: int | None = None
+) -> Float[Array, " n"]:
     """σ(x) = ‖e(x)‖, the standard deviation of a pre-activation: √(‖x‖²/d + 1) with biases."""
-    return jnp.linalg.norm(embed(x, bias), axis=1)
+    return jnp.linalg.norm(embed(x, bias, d), axis=1)
 
 
-def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> Float[Array, "n q"]:
+def angle(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
+) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
     θ = 2·atan2(‖u − v‖, ‖u + v‖) with the unit vectors u, v along e(x), e(z), accurate to rounding
@@ -41,7 +46,7 @@ def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> 
     """
 
     def unit(points: Array) -> Array:
-        embedded = embed(points, bias)
+        embedded = embed(points, bias, d)
         norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
         return embedded / jnp.where(norms > 0, norms, 1)
 
@@ -56,7 +61,11 @@ def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> 
 
 
 def derivative_kernel(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: float,
+    bias: bool = True,
+    d: int | None = None,
 ) -> Float[Array, "n q"]:
     """Φ(x, z) = E[φ'(h(x))φ'(h(z))] = γ + (1 − γ)²(π − θ)/(2π), in [γ, (1 + γ²)/2].
 
@@ -64,6 +73,7 @@ def derivative_kernel(
       x, z: (n, d), (q, d) points.
       slope: γ of the leaky ReLU, in [0, 1).
       bias: whether the network has biases.
+      d: dimension, where it is not the number of columns.
 
     Returns:
       (n, q) kernel matrix.
@@ -75,7 +85,7 @@ def derivative_kernel(
       CS09 eq. 5 (arc-cosine kernel of order 0).
     """
     check_slope(slope)
-    return slope + (1 - slope) ** 2 * (jnp.pi - angle(x, z, bias)) / (2 * jnp.pi)
+    return slope + (1 - slope) ** 2 * (jnp.pi - angle(x, z, bias, d)) / (2 * jnp.pi)
 
 
 def nngp(
@@ -102,7 +112,11 @@ def inner_products(
 
 
 def hidden_ntk(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: float,
+    bias: bool = True,
+    d: int | None = None,
 ) -> Float[Array, "n q"]:
     """Θ(x, z) = Φ(x, z)(⟨x, z⟩ + 1): the NTK of the hidden layer, readout frozen with variance 1/m.
 
@@ -111,7 +125,7 @@ def hidden_ntk(
     Source:
       J18 for one hidden layer.
     """
-    return derivative_kernel(x, z, slope, bias) * inner_products(x, z, bias)
+    return derivative_kernel(x, z, slope, bias, d) * inner_products(x, z, bias)
 
 
 def ntk(
