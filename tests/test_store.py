@@ -36,9 +36,16 @@ VERDICT = {
     "id": "toy.x", "kind": "probabilistic", "verdict": "consistent", "reason": "why", "draws": 3,
     "level": 0.01, "estimates": [], "unit": "σ", "tightest_margin": 0.25, "tightness": None,
     "outcomes": {"confirmed": 2, "miss": 1, "beyond": 0, "vacuous": 0, "undecided": 0},
-    "hypotheses": {"n/d ≥ 1.5": {
-        "met": 3, "failed": 0, "tightest_margin": 1.0, "ratio": None, "tier": "data", "unit": "1",
-    }},
+    "hypotheses": {
+        "wide": {
+            "met": 2, "failed": 0, "tightest_margin": 1.0, "ratio": None, "tier": "data",
+            "unit": "σ",
+        },
+        "n/d ≥ 1.5": {
+            "met": 3, "failed": 0, "tightest_margin": 1.0, "ratio": None, "tier": "data",
+            "unit": "1",
+        },
+    },
     "measured": {}, "constant": None, "draws_needed": None,
     "failure_rate": {
         "failures": 1, "trials": 3, "observed": 1 / 3, "low": 0.1, "high": 0.9, "allowed": 0.5,
@@ -46,6 +53,7 @@ VERDICT = {
 }  # fmt: skip
 RECORD = {"cell": CELL, "verdict": VERDICT, "seconds": 1.5, "batch": 3, "memory": 1024}
 ARRAYS = {
+    "hypothesis.wide.value": np.array([4.0, 5.0, 6.0]),
     "hypothesis.n/d ≥ 1.5.value": np.array([1.0, 2.0, 3.0]),
     "hypothesis.n/d ≥ 1.5.error": np.array([0.1, 0.1, np.nan]),
     "conclusion.value": np.array([0.5, -0.5, 0.25]),
@@ -94,6 +102,7 @@ def test_a_cell_appears_whole_or_not_at_all(place, monkeypatch):
     before = files(place.directory)
 
     def full(file, **arrays):
+        assert not place.is_finished("m=16,law=normal")  # as a kill would find it
         file.write(b"PK half of a file")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -258,7 +267,8 @@ def test_results_are_labelled_with_holes_where_nothing_is(place):
     np.testing.assert_array_equal(done.conclusion_value, ARRAYS["conclusion.value"])
     assert np.isnan(failed.conclusion_value).all()
     condition = done.sel(hypothesis="n/d ≥ 1.5")
-    assert condition.hypothesis_unit == "1"
+    assert (condition.hypothesis_unit, condition.hypothesis_met) == ("1", 3)
+    np.testing.assert_array_equal(done.sel(hypothesis="wide").hypothesis_value, [4.0, 5.0, 6.0])
     np.testing.assert_array_equal(condition.hypothesis_value, [1.0, 2.0, 3.0])
     np.testing.assert_array_equal(condition.hypothesis_error, [0.1, 0.1, np.nan])
     assert json.loads(data.attrs["manifest"]) == place.manifest

@@ -269,7 +269,14 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
     assert store.open_sweep(tmp_path).sel(k=9).error.item() == record["error"]
 
 
-def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path):
+def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path, monkeypatch):
+    batches = []
+
+    def seen(*arguments, batch):
+        batches.append(batch)
+        return evaluate(*arguments, batch=batch)
+
+    monkeypatch.setattr(sweep, "evaluate", seen)
     grid = ("toy.tail", "--grid", "m=4000", "--draws", "48")
     _, wide, _ = as_json(capsys, *grid, "--out", str(tmp_path / "wide"))
     (cell,) = wide["cells"]
@@ -280,6 +287,7 @@ def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path):
     )
     (bounded,) = narrow["cells"]
     assert 1 <= bounded["batch"] < 16
+    assert batches == [16, bounded["batch"]]
     assert bounded["memory"] <= cell["memory"] / 2
     assert_same(arrays(tmp_path / "wide"), arrays(tmp_path / "narrow"))
     # each cell may take more, so the same sweep is gone on with under another limit
