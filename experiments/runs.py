@@ -255,9 +255,14 @@ def _execute_by_id(
 
 def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Result:
     start = time.perf_counter()
-    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
+    key = run_key(run.statement, seed)
     verdict = verify(
         run.statement, key=key, draws=run.draws, config=run.config, level=level, mesh=mesh
     )
     seconds = time.perf_counter() - start
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
+
+
+def run_key(statement: Statement, seed: int) -> jax.Array:
+    """The random key of a statement: its own for each seed, whatever its configuration."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(statement.id.encode()))
