@@ -82,6 +82,17 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     common(sub)
 
+    sub = command(
+        "bench",
+        _bench,
+        "Time the suite against a plain eager PyTorch implementation and against matrix products, "
+        "as ratios within one run.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="what to time (everything)")
+    sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
     for name, run, says in (
         ("predict", _predict, "Predict accuracy, agreement and cosine similarity of learning from "
          "perturbations in the infinite-width limit, without training."),
@@ -177,6 +188,27 @@ def _verify(arguments: argparse.Namespace) -> int:
         report.console().print(report.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return 1 if wrong else 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from experiments import bench, environment, report, timing
+
+    environment.configure("float32")
+    chosen, out = bench.plan(arguments.names), _writable(arguments.out)
+    machine = timing.machine()
+    if (warning := bench.busy(machine)) is not None:
+        print(f"widetheory: {warning}", file=sys.stderr)
+    rows = []
+    for measured in _progress(bench.execute(chosen, arguments.quick), chosen):
+        rows += measured
+        stored = bench.to_json(rows, machine, arguments.quick)
+        if out is not None:
+            _write(out / "bench.json", stored)
+    if arguments.json:
+        _print_json(stored)
+    else:
+        report.console().print(bench.table(rows, machine, arguments.quick))
+    return 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:
