@@ -55,6 +55,11 @@ def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> 
     return jax.lax.map(to_all, unit(z), batch_size=16).T
 
 
+def derivative_kernel_at(theta: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+    """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
+    return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
+
+
 def derivative_kernel(
     x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
 ) -> Float[Array, "n q"]:
@@ -75,7 +80,7 @@ def derivative_kernel(
       CS09 eq. 5 (arc-cosine kernel of order 0).
     """
     check_slope(slope)
-    return slope + (1 - slope) ** 2 * (jnp.pi - angle(x, z, bias)) / (2 * jnp.pi)
+    return derivative_kernel_at(angle(x, z, bias), slope)
 
 
 def nngp(
