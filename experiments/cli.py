@@ -201,11 +201,10 @@ def _bench(arguments: argparse.Namespace) -> int:
     rows = []
     for measured in _progress(bench.execute(chosen, arguments.quick), chosen):
         rows += measured
-        stored = bench.to_json(rows, machine, arguments.quick)
-        if out is not None:
-            _write(out / "bench.json", stored)
+        if out is not None:  # after every job: an interrupted run keeps what it has
+            _write(out / "bench.json", bench.to_json(rows, machine, arguments.quick))
     if arguments.json:
-        _print_json(stored)
+        _print_json(bench.to_json(rows, machine, arguments.quick))
     else:
         report.console().print(bench.table(rows, machine, arguments.quick))
     return 0

@@ -22,8 +22,8 @@ def describe() -> dict[str, Any]:
     """Versions, devices and precision, ready for JSON."""
     devices = jax.devices()
     return {
-        "versions": {"python": platform.python_version()}
-        | {package: _version(package) for package in PACKAGES},
+        "versions": {"python": platform.pythonversion()}
+        | {package: version(package) for package in PACKAGES},
         "platform": platform.platform(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in devices],
@@ -44,7 +44,8 @@ def line() -> str:
     )
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
+    """The installed version of a package, or that it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

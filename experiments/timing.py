@@ -46,7 +46,7 @@ def alternate(
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for index in range(repeats):
-        for name in list(calls) if index % 2 == 0 else reversed(calls):
+        for name in list(calls)[:: 1 if index % 2 == 0 else -1]:
             start = clock()
             jax.block_until_ready(calls[name]())
             seconds[name].append(clock() - start)
