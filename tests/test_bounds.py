@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from theory import bounds, kernels, limits
+from theory.descent import descent_for_time
 from theory.networks import Params, frozen_readout, init, outputs, pre_activations
-from theory.training import descent_for_time, train
+from theory.training import train
 
 EPS = float(np.finfo(np.float64).eps)
 FALSE_ALARM = 1e-6  # of each statistical test, over its seed

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from theory.cone import stays_in_cone
+from theory.descent import Descent
 from theory.max_margin import inside_cone, kkt_margins, max_margin_limit, support_vectors
 from theory.networks import Params, fixed_signs
-from theory.training import Descent, train
+from theory.training import train
 
 M = 4
 A = jnp.array([1.0, 1, -1, -1]) / 2

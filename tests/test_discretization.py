@@ -7,7 +7,7 @@ import scipy.integrate
 import scipy.special
 
 from theory import discretization, limits
-from theory.training import descent_for_time
+from theory.descent import descent_for_time
 
 N, Q, TIME = 5, 4, 4.0
 RNG = np.random.default_rng(0)

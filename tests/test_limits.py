@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory import _neural_tangents, bounds, kernels, limits
+from theory.descent import Descent, descent_for_time
 from theory.networks import Params, frozen_readout, init, input_gradients, outputs
-from theory.training import Descent, descent_for_time, train
+from theory.training import train
 
 EPS = float(np.finfo(np.float64).eps)
 SLOPES = (0.0, 0.01, 0.5, 0.99)

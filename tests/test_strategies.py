@@ -7,10 +7,10 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from theory import strategies
+from theory.descent import LOSSES
 from theory.max_margin import near_orthogonality
 from theory.networks import all_trained, fixed_signs, frozen_readout
 from theory.statements.lazy import STATEMENTS as LAZY
-from theory.training import LOSSES
 
 N, D = 5, 8
 SEEN = settings(max_examples=1000, derandomize=True, phases=[Phase.generate])

@@ -11,15 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from theory.descent import LOSSES, Descent, descent_for_time, loss_weights, training_time
 from theory.networks import Params, all_trained, fixed_signs, frozen_readout, init, outputs
-from theory.training import (
-    LOSSES,
-    Descent,
-    descent_for_time,
-    loss_weights,
-    train,
-    training_time,
-)
+from theory.training import train
 
 EPS = float(np.finfo(np.float64).eps)
 N, D, M, STEPS = 6, 3, 8, 12

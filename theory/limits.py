@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory.descent import Descent, loss_weights
 from theory.kernels import (
     angle,
     derivative_kernel,
@@ -17,7 +18,6 @@ from theory.kernels import (
     inner_products,
     standard_deviation,
 )
-from theory.training import Descent, loss_weights
 
 
 def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:

@@ -17,9 +17,9 @@ from jaxtyping import Array, Float
 
 from theory import kernels
 from theory._validation import check_integer, check_labels, check_points
+from theory.descent import Descent
 from theory.evidence import rounding_error
 from theory.networks import Params, leaky_relu_derivative, pre_activations
-from theory.training import Descent
 
 SLOPE = 0.0
 ORTHOGONAL = 0.5 - 1 / (2 * np.pi)  # σ₀: Σ of orthogonal points is σ₀I + 11ᵀ/2π

@@ -14,9 +14,10 @@ from jaxtyping import Array, Float
 from theory import kernels, limits
 from theory.attacks import gradient_perturbations, unit_rows
 from theory.data import Sample, data_parameter, draw
+from theory.descent import Descent
 from theory.networks import frozen_readout, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
-from theory.training import Descent, train
+from theory.training import train
 
 NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gaussian limit ξ
 

@@ -17,9 +17,9 @@ from jaxtyping import Float
 
 from theory._validation import check_choice, check_integer, check_real, check_slope
 from theory.data import Dataset
+from theory.descent import LOSSES, Descent
 from theory.networks import Network, Params, init
 from theory.parameters import Parameters
-from theory.training import LOSSES, Descent
 
 KINDS = (
     "generic",

@@ -18,9 +18,10 @@ from statement_checks import (
 from theory import REGISTRY, Claim, Dataset, limits, verify
 from theory.attacks import gradient_perturbations
 from theory.data import Sample, draw
+from theory.descent import descent_for_time
 from theory.networks import Params, frozen_readout, init, input_gradients, outputs
 from theory.statements.lazy import movement, published
-from theory.training import descent_for_time, train
+from theory.training import train
 
 DRAWS = {
     "lazy.movement": 32,

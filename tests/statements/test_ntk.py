@@ -16,10 +16,11 @@ from statement_checks import (
 
 from theory import REGISTRY
 from theory.data import draw
+from theory.descent import descent_for_time
 from theory.judgement import judge
 from theory.networks import apply, frozen_readout, init, split_widths
 from theory.statements.ntk import kernel, widths
-from theory.training import descent_for_time, train
+from theory.training import train
 from theory.verification import evaluate
 
 DRAWS = {

@@ -8,12 +8,13 @@ from jaxtyping import Array, Float
 
 from theory import bounds, kernels, limits
 from theory.data import data_parameter, draw
+from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, margin, rounding_error
 from theory.networks import frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import SOURCE
 from theory.statements.lazy.rounding import limit_rounding, output_rounding
-from theory.training import descent_for_time, train
+from theory.training import train
 from theory.verification import Hypothesis, Statement
 
 

@@ -9,12 +9,13 @@ from jaxtyping import Array, Float
 from theory import bounds, limits
 from theory.attacks import gradient_perturbations
 from theory.data import Sample, data_parameter, draw
+from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import Params, frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import SOURCE
 from theory.statements.lazy.rounding import limit_rounding, output_rounding, same_sign
-from theory.training import descent_for_time, train
+from theory.training import train
 from theory.verification import Hypothesis, Statement
 
 

@@ -10,11 +10,12 @@ from jaxtyping import Array, Float
 
 from theory import bounds
 from theory.data import data_parameter, draw
+from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import frozen_readout, init, pre_activations
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.rounding import largest_movement, pre_activation_rounding
-from theory.training import descent_for_time, train
+from theory.training import train
 from theory.verdict import Claim
 from theory.verification import Statement
 

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from theory import _neural_tangents, discretization, kernels, limits
 from theory.data import data_parameter, draw
+from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import apply, frozen_readout, init
 from theory.parameters import Parameters, parameter
@@ -18,7 +19,6 @@ from theory.statements.ntk.widths import (
     train_at_every_width,
     variants,
 )
-from theory.training import descent_for_time
 from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 

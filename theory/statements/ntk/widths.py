@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory.data import data_parameter, draw
+from theory.descent import Descent, descent_for_time
 from theory.networks import (
     Network,
     Params,
@@ -19,7 +20,7 @@ from theory.networks import (
     pad_widths,
 )
 from theory.parameters import Parameters, parameter
-from theory.training import Descent, descent_for_time, train
+from theory.training import train
 
 # Corrections of relative order m^(−1/2) bend the line: over a factor of 16 from m = 64, by 0.02.
 TOLERANCE = 0.05

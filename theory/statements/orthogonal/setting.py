@@ -9,10 +9,11 @@ from jaxtyping import Array, Bool, Float
 
 from theory import max_margin
 from theory.data import data_parameter
+from theory.descent import Descent
 from theory.evidence import Margin, margin
 from theory.networks import Params, fixed_signs, init, outputs
 from theory.parameters import Parameters, parameter
-from theory.training import Descent, train
+from theory.training import train
 
 SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
 OURS = "ours, from Frei et al. 2023"
