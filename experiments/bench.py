@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from experiments import bench_learning, bench_maps, environment
@@ -61,8 +62,7 @@ def to_json(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> dic
     peak = machine["fp32_peak"]
 
     def entry(row: Row) -> dict[str, Any]:
-        known = row.flop_rate is not None and peak is not None
-        share = row.flop_rate / peak if known else None  # pyright: ignore[reportOptionalOperand]
+        share = None if row.flop_rate is None or peak is None else row.flop_rate / peak
         return row._asdict() | {
             "met": row.met, "of_fp32_peak": share, "remarks": list(row.remarks),
         }  # fmt: skip
@@ -102,7 +102,7 @@ def table(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> Table
     if quick:
         caption.append("--quick: not the sizes that the targets are about.")
     caption += dict.fromkeys(f"{row.job}: {remark}." for row in rows for remark in row.remarks)
-    result = Table(box=box.SIMPLE_HEAD, caption="\n".join(caption), caption_justify="left")
+    result = Table(box=box.SIMPLE_HEAD, caption=escape("\n".join(caption)), caption_justify="left")
     for heading in ("job", "ours", "against", "ratio", "target", "of jnp.dot", "compile"):
         result.add_column(heading)
     for row in rows:

@@ -22,7 +22,7 @@ def describe() -> dict[str, Any]:
     """Versions, devices and precision, ready for JSON."""
     devices = jax.devices()
     return {
-        "versions": {"python": platform.pythonversion()}
+        "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
         "platform": platform.platform(),
         "backend": jax.default_backend(),
