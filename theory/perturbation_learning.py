@@ -12,12 +12,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels, limits
-from theory.attacks import gradient_perturbations, unit_rows
+from theory.attacks import unit_rows
+from theory.blocks import sum_over_blocks
 from theory.data import Sample, data_parameter, draw
 from theory.descent import Descent
-from theory.networks import frozen_readout, init, input_gradients, outputs
+from theory.networks import Params, frozen_readout, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
-from theory.training import train
+from theory.training import cheapest_space, train
 
 NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gaussian limit ξ
 
@@ -141,6 +142,9 @@ def predict(key: Array, setting: PerturbationSetting) -> Quantities:
 def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities of a trained pair of finite networks.
 
+    Under the identity loss networks of any width are trained in blocks of neurons; under others
+    all weights are held.
+
     Args:
       key: random key.
       setting: the setting.
@@ -151,17 +155,27 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
     slope, network = setting.slope, frozen_readout(setting.slope)
 
-    def fit(key: Array, x: Array, y: Array, which: str) -> Any:
-        params = init(network, key, setting.m, x.shape[1])
-        return train(network, params, x, y, setting.descent(which))
+    def after(initial: Params, trained: Params, at: Array, z: Array) -> tuple[Array, Array]:
+        return outputs(trained, z, slope), input_gradients(trained, at, slope)
 
-    f = fit(key_f, x, y, "f")
-    r = gradient_perturbations(f.params, x, target, setting.epsilon, slope)
-    g = fit(key_g, r if setting.scenario == "a" else x + r, target, "g")
-    sign_f = jnp.where(outputs(f.params, z, slope) >= 0, 1.0, -1.0)
-    sign_g = jnp.where(outputs(g.params, z, slope) >= 0, 1.0, -1.0)
-    learned = limits.mean_gradients(x, y, slope, f.weights)
-    gradients = input_gradients(f.params, x, slope)
+    def fit(key: Array, x: Array, y: Array, at: Array, which: str) -> tuple[Array, Array, Array]:
+        """Outputs at z, input gradients at some points, and weights α, after training."""
+        descent = setting.descent(which)
+        if setting.loss == "identity":
+            sums = sum_over_blocks(network, key, setting.m, x, y, descent, after, at, z)
+            return *sums, jnp.full(len(x), descent.time)
+        n, d = x.shape
+        space = cheapest_space(network, descent, n, d, setting.m)
+        params, alpha, _ = train(
+            network, init(network, key, setting.m, d), x, y, descent, space=space
+        )
+        return *after(params, params, at, z), alpha
+
+    f, gradients, alpha = fit(key_f, x, y, x, "f")
+    r = setting.epsilon * target[:, None] * unit_rows(gradients)
+    g, _, _ = fit(key_g, r if setting.scenario == "a" else x + r, target, x[:0], "g")
+    sign_f, sign_g = jnp.where(f >= 0, 1.0, -1.0), jnp.where(g >= 0, 1.0, -1.0)
+    learned = limits.mean_gradients(x, y, slope, alpha)
     cosines = jnp.sum(unit_rows(gradients) * unit_rows(learned), axis=1)
     return Quantities(
         jnp.mean(sign_f == z_label, dtype=x.dtype),

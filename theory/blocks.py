@@ -1,0 +1,119 @@
+"""Networks of any width in constant memory: blocks of neurons, trained one after the other.
+
+Under the identity loss neurons evolve independently, so outputs, gradients and kernels, which are
+sums over neurons, are sums over blocks.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory._validation import check_integer, check_labels, check_points
+from theory.descent import Descent
+from theory.networks import Network, Params, init
+from theory.training import cheapest_space, train
+
+BLOCK = 1024  # neurons of a block, part of what a seed means
+
+
+def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> Params:
+    """Block `index` of the initial weights of a network of width m, from fold_in(key, index).
+
+    Args:
+      network: the parameterization.
+      key: random key of the network.
+      index: number of the block, 0 ≤ index < ⌈m/BLOCK⌉; may be traced.
+      m: width of the whole network.
+      d: dimension.
+
+    Returns:
+      `Params` of min(m, BLOCK) neurons, the readout of variance 1/m. In the last block neurons
+      beyond the width are zero: they add nothing to outputs, gradients and kernels.
+
+    Raises:
+      ValueError: if m or d is not positive, or a readout of two halves does not fill its blocks.
+    """
+    check_integer("m", m, even=network.readout == "signs")
+    size = min(m, BLOCK)
+    if network.readout == "signs" and m % size:
+        raise ValueError(f"m must be at most {BLOCK} or a multiple of it for signs, got {m}")
+    block = init(network, jax.random.fold_in(key, index), size, d)
+    used = index * size + jnp.arange(size) < m
+    return Params(
+        jnp.where(used[:, None], block.w, 0),
+        jnp.where(used, block.b, 0),
+        jnp.where(used, block.a * (size / m) ** 0.5, 0),
+    )
+
+
+def sum_over_blocks(
+    network: Network,
+    key: Array,
+    m: int,
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    descent: Descent,
+    observe: Callable[..., Any],
+    *arguments: Any,
+) -> Any:
+    """Σ over blocks of observe(initial, trained, …) for a network never held as a whole.
+
+    Args:
+      network: the parameterization; the readout is frozen.
+      key: random key of the initial weights.
+      m: width.
+      x, y: (n, d) training points, (n,) labels ±1.
+      descent: optimizer with the identity loss.
+      observe: (`Params`, `Params`, …) of a block, before and after training → a pytree of sums over
+        its neurons, as `outputs` and `input_gradients` return. Pass the same function object again
+        to reuse the compiled code.
+      arguments: further arrays for `observe`.
+
+    Returns:
+      The sum; `initial_block` says which weights a seed means.
+
+    Raises:
+      ValueError: if data or sizes are malformed, the loss is another, or the readout is trained.
+    """
+    check_integer("m", m)
+    check_points("x", x)
+    check_labels("y", y, len(x))
+    if descent.loss != "identity":
+        raise ValueError(
+            f"loss must be identity for blocks to be independent, got {descent.loss!r}"
+        )
+    if "a" in network.trained:
+        raise ValueError(f"network must have a frozen readout, got {network}")
+    return _sum_over_blocks(network, m, observe, key, x, y, descent, arguments)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _sum_over_blocks(
+    network: Network,
+    m: int,
+    observe: Callable[..., Any],
+    key: Array,
+    x: Array,
+    y: Array,
+    descent: Descent,
+    arguments: tuple[Any, ...],
+) -> Any:
+    n, d = x.shape
+    size = min(m, BLOCK)
+    space = cheapest_space(network, descent, n, d, size)
+
+    def block(index: Any) -> Any:
+        initial = initial_block(network, key, index, m, d)
+        trained = train(network, initial, x, y, descent, space=space).params
+        return observe(initial, trained, *arguments)
+
+    if m <= BLOCK:
+        return block(0)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(block, 0))
+    return jax.lax.fori_loop(
+        0, -(-m // BLOCK), lambda i, total: jax.tree.map(jnp.add, total, block(i)), zeros
+    )
