@@ -12,8 +12,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import bench_learning, bench_maps, environment
-from experiments.bench_rows import Job, Row, has_torch
+from experiments import bench_learning, bench_maps, bench_scaling, environment
+from experiments.bench_rows import Job, Row, torch_version
 from theory._validation import check_choice
 
 BUSY = 0.25  # load average per core from which on a warning is given
@@ -29,6 +29,8 @@ JOBS: dict[str, Job] = {
     ),
     "map": Job("f̂ and ĝ on a plane", bench_maps.decision_maps, reference=True),
     "throughput": Job("training steps against their matrix products", bench_learning.throughput),
+    "width": Job("a hundred times the width: time per neuron, and memory", bench_scaling.width),
+    "two-processes": Job("one sweep by two processes on a core each", bench_scaling.two_processes),
 }
 
 
@@ -42,7 +44,7 @@ def plan(names: Sequence[str]) -> list[str]:
         check_choice("NAME", name, JOBS)
     chosen = [name for name in JOBS if name in names or not names]
     needing = [name for name in chosen if JOBS[name].reference]
-    if needing and not has_torch():
+    if needing and torch_version() is None:
         others = ", ".join(name for name in JOBS if not JOBS[name].reference)
         raise ValueError(
             f"PyTorch must be installed for {', '.join(needing)}: it is in the extra bench, "
@@ -68,7 +70,7 @@ def to_json(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> dic
         }  # fmt: skip
 
     described = environment.describe()
-    described["versions"]["torch"] = environment.version("torch")
+    described["versions"]["torch"] = torch_version()
     return {
         "rows": [entry(row) for row in rows],
         "quick": quick,
@@ -108,19 +110,21 @@ def table(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> Table
     for row in rows:
         result.add_row(
             f"{row.job}\n{row.case}",
-            _time(row.ours),
-            f"{row.against}\n{'-' if row.reference is None else _time(row.reference)}",
+            _amount(row.ours, row.unit),
+            f"{row.against}\n{'-' if row.reference is None else _amount(row.reference, row.unit)}",
             "-" if row.ratio is None else f"{row.ratio:.3g}\n[{row.low:.3g}, {row.high:.3g}]",
             "-" if row.target is None else f"≥ {row.target:g}\n{'met' if row.met else 'NOT met'}",
             "-" if row.same is None else f"{row.same:.2f} / {row.large:.2f}",
-            _time(row.compile),
+            _amount(row.compile, "s"),
         )
     return result
 
 
-def _time(seconds: float) -> str:
+def _amount(value: float, unit: str) -> str:
     """Three digits with the unit that suits."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+    if unit == "bytes":
+        return f"{value / 2**20:.4g} MiB"
+    for prefix, size in (("", 1.0), ("m", 1e-3)):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}s"
+    return f"{value * 1e6:.3g} µs"

@@ -9,8 +9,9 @@ from experiments import bench_rows, timing
 from experiments.bench_rows import Row
 from theory import networks
 from theory.data import draw
+from theory.descent import Descent
 from theory.perturbation_learning import PerturbationSetting, measure
-from theory.training import Descent, train
+from theory.training import train
 
 FEW, MORE = 2, 12  # steps of the reference where thousands take minutes
 

@@ -16,8 +16,9 @@ class Row(NamedTuple):
 
     job, case: what was measured, at which sizes.
     against: what it is compared with.
-    ours, reference: shortest seconds of one unit of work (a draw, a step, a pair of maps); None
-      where there is no reference on the device.
+    unit: what ours and reference count, "s" or "bytes".
+    ours, reference: the least of one unit of work (a draw, a step, a pair of maps); None where
+      there is no reference on the device.
     ratio: what the target is about, from the shortest times; low, high: its range over the rounds.
     target: what the ratio must be at least; None where the sizes are not those of the target.
     flop_rate: operations per second, counting the 4ndm of each step in weight space, whatever ours
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     large: float | None
     compile: float
     remarks: tuple[str, ...] = ()
+    unit: str = "s"
 
     @property
     def met(self) -> bool | None:
@@ -109,12 +111,13 @@ def from_rounds(
     flops: float | None = None,
     rates: Mapping[str, Sequence[float]] | None = None,
     remarks: tuple[str, ...] = (),
+    unit: str = "s",
 ) -> Row:
     """The row of a job that was timed in rounds.
 
     Args:
-      job, case, against, target, compile, remarks: as in `Row`.
-      ours, reference: seconds per unit of work in every round.
+      job, case, against, target, compile, remarks, unit: as in `Row`.
+      ours, reference: seconds, or bytes, per unit of work in every round.
       flops: operations of one unit of work.
       rates: from `Products.rates`.
 
@@ -141,6 +144,7 @@ def from_rounds(
         share["large"],
         compile,
         remarks if reference is not None else (*remarks, NO_REFERENCE),
+        unit,
     )
 
 
@@ -151,13 +155,13 @@ def extrapolated(
     return [s + (wanted - few) * (t - s) / (more - few) for s, t in zip(short, long, strict=True)]
 
 
-def has_torch() -> bool:
-    """Whether PyTorch can be imported."""
+def torch_version() -> str | None:
+    """The version of PyTorch, None where it cannot be imported."""
     try:
-        import torch  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import torch  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
-        return False
-    return True
+        return None
+    return str(torch.__version__)
 
 
 def torch_device() -> str | None:

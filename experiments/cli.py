@@ -46,6 +46,15 @@ def parser() -> argparse.ArgumentParser:
             "--precision", choices=("float64", "float32"), default="float64", help="(float64)"
         )
 
+    def settings(sub: Parser) -> None:
+        sub.add_argument(
+            "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+            help="a parameter of the statements that have it; may be repeated (see `show ID`)",
+        )  # fmt: skip
+        sub.add_argument(
+            "--data", metavar="NAME", help="data: a law, digits or npz:FILE (see `show`)"
+        )
+
     sub = command("list", _list, "List every statement.")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -65,11 +74,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"statements, or one of the families {FAMILIES} (all)",
     )
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
-    sub.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the statements that have it; may be repeated (see `show ID`)",
-    )  # fmt: skip
-    sub.add_argument("--data", metavar="NAME", help="data: a law, digits or npz:FILE (see `show`)")
+    settings(sub)
     sub.add_argument("--preset", choices=PRESETS, default="quick", help="number of draws (quick)")
     sub.add_argument(
         "--level", type=float, default=0.01, metavar="A",
@@ -79,6 +84,33 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--jobs", type=int, metavar="J",
         help="processes that share the statements (on a CPU its cores, at most 4; else 1)",
+    )  # fmt: skip
+    common(sub)
+
+    sub = command(
+        "sweep",
+        _sweep,
+        "Check a statement over a grid of its parameters. Each finished cell is stored for good, "
+        "with its draws; an interrupted sweep is gone on with by --resume, also by several "
+        "processes at once.",
+    )
+    sub.add_argument("id", metavar="ID")
+    sub.add_argument(
+        "--grid", dest="grids", action="append", default=[], metavar="NAME=VALUES",
+        help="an axis: m=256:65536:x2, d=64:512:+64, d=64,256 or loss=identity,logistic; repeated",
+    )  # fmt: skip
+    sub.add_argument("--out", required=True, metavar="DIR", help="the sweep's directory")
+    sub.add_argument("--resume", action="store_true", help="go on with the sweep in DIR, if any")
+    sub.add_argument("--draws", type=int, metavar="K", help="independent draws of each cell")
+    settings(sub)
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A",
+        help="false-alarm rate of all cells together (0.01)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--memory", type=float, metavar="GIB",
+        help="memory that a cell may take (80 %% of what is available; give each of several "
+        "processes its share)",
     )  # fmt: skip
     common(sub)
 
@@ -151,19 +183,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     environment.configure(arguments.precision)
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
-    settings = {}
-    for text in arguments.settings:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
-        if name in settings:
-            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
-        settings[name] = value
     planned, left_out = runs.plan(
         arguments.names,
         preset=arguments.preset,
         data_name=arguments.data,
-        settings=settings,
+        settings=_settings(arguments.settings),
         draws=arguments.draws,
     )
     for title, why in left_out.items():
@@ -208,6 +232,68 @@ def _bench(arguments: argparse.Namespace) -> int:
     else:
         report.console().print(bench.table(rows, machine, arguments.quick))
     return 0
+
+
+def _settings(texts: Sequence[str]) -> dict[str, str]:
+    """NAME → VALUE of --set."""
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
+        settings[name] = value
+    return settings
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from experiments import environment, report, store, sweep, sweep_report
+    from theory._validation import check_integer, check_real
+
+    environment.configure(arguments.precision)
+    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    memory = arguments.memory
+    if memory is not None:
+        memory = 2**30 * check_real("memory", memory, low=0, open_low=True)
+    if not arguments.out:
+        raise ValueError("--out must be a directory that can be written, got ''")
+    planned = sweep.plan(
+        arguments.id,
+        arguments.grids,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        level=arguments.level,
+        data_name=arguments.data,
+        settings=_settings(arguments.settings),
+    )
+    place = store.begin(arguments.out, planned.manifest(), resume=arguments.resume)
+    total = sum(1 for _ in place.cells())
+    try:
+        for _ in sweep_report.with_progress(sweep.run(planned, place, memory=memory), total):
+            pass
+        sweep_report.write_tables(place)
+    except KeyboardInterrupt:
+        print(
+            f"widetheory: interrupted; the {len(place.finished())} finished cells of {total} are "
+            f"safe in {place.directory}: go on with --resume",
+            file=sys.stderr,
+        )
+        return 130
+    result = sweep_report.as_json(place)
+    if arguments.json:
+        _print_json(result)
+    else:
+        report.console().print(sweep_report.table(place))
+    if failed := len(result["failed"]):
+        print(
+            f"widetheory: {failed} of {total} cells failed, see {place.directory / 'failed'}",
+            file=sys.stderr,
+        )
+    refuted = any(cell["verdict"]["verdict"] == "refuted" for cell in result["cells"])
+    if refuted and planned.statement.erratum is None:
+        return 1
+    return 2 if failed else 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:

@@ -64,7 +64,7 @@ def _bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits as bundled  # slow to import
 
     images, digits = bundled(return_X_y=True)
-    return images / 16, digits
+    return np.asarray(images) / 16, np.asarray(digits)
 
 
 def load_npz(file: str) -> Dataset:

@@ -249,6 +249,11 @@ def _execute_by_id(
 
 def _execute(run: Run, seed: int, level: float) -> Result:
     start = time.perf_counter()
-    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
+    key = run_key(run.statement, seed)
     verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
     return Result(run, verdict, seed, time.perf_counter() - start)
+
+
+def run_key(statement: Statement, seed: int) -> jax.Array:
+    """The random key of a statement: its own for each seed, whatever its configuration."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(statement.id.encode()))
