@@ -95,7 +95,7 @@ def table(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> Table
     caption = [
         f"{machine['processor']}, {machine['cores']} cores, {accelerators}, load average "
         f"{machine['load_average']:.2f}",
-        f"{environment.line()}; torch {environment.version('torch')}",
+        f"{environment.line()}; torch {torch_version() or 'not installed'}",
         "Calls alternate; shortest times and their ratio, [range of the ratio over the rounds]; "
         "compilation is in no other column.",
         "of jnp.dot: operations of the algorithm in weight space per second, over those of jnp.dot "

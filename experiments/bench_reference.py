@@ -115,8 +115,8 @@ class Features(NamedTuple):
 
     def __call__(self, z: Tensor) -> Tensor:
         """(q, d) points → (q, samples) values of φ', 1 or γ."""
-        active = torch.addmm(self.b, z, self.w.T) >= 0
-        return active.to(z.dtype) if self.slope == 0 else torch.where(active, 1.0, self.slope)
+        active = (torch.addmm(self.b, z, self.w.T) >= 0).to(z.dtype)
+        return active if self.slope == 0 else active.mul_(1 - self.slope).add_(self.slope)
 
 
 def features(d: int, samples: int, slope: float, like: Tensor) -> Features:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from experiments import bench_rows, environment, timing
 from experiments.bench_rows import Row
-from theory.blocks import sum_over_blocks
+from theory.blocks import BLOCK, sum_over_blocks
 from theory.data import draw
 from theory.descent import Descent
 from theory.networks import Params, frozen_readout, input_gradients, outputs
@@ -78,7 +78,7 @@ def _width_rows(narrow: int, factor: int, target: float | None) -> Iterator[Row]
             result = jax.block_until_ready(few())
         return result
 
-    products = bench_rows.products(POINTS, DIMENSION, 1024)
+    products = bench_rows.products(POINTS, DIMENSION, BLOCK)
     seconds = timing.alternate({"few": as_often, "many": many} | products.calls(), repeats=3)
     case = f"m={narrow * factor:,}, n={POINTS:,} d={DIMENSION} {STEPS} steps"
     yield bench_rows.from_rounds(
