@@ -59,7 +59,7 @@ def angle_from_chords(
 ) -> Float[Array, "..."]:
     """θ in [0, π] between unit vectors u and v from ‖u − v‖² and ‖u + v‖².
 
-    The shorter chord decides, so that θ and π − θ are accurate to rounding however small.
+    The shorter chord decides: θ is then as accurate as the chords at every angle.
     """
     acute = acute_angle(jnp.minimum(difference, total))
     return jnp.where(difference <= total, acute, jnp.pi - acute)
