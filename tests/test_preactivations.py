@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from theory.descent import Descent
 from theory.networks import all_trained, fixed_signs, frozen_readout, init, pre_activations
-from theory.preactivations import coefficients_by_flips, gaussian_pre_activations, moved
+from theory.preactivations import (
+    coefficients,
+    coefficients_by_flips,
+    gaussian_pre_activations,
+    moved,
+)
 from theory.training import cheapest_space, train
 
 N, M = 24, 10
@@ -104,6 +109,22 @@ def test_steps_without_a_switch_are_taken_at_once():
     c, weights = coefficients_by_flips(network, h, params.a, x, y, descent)
     np.testing.assert_allclose(c, descent.time * jnp.where(h >= 0, 1.0, 0.2), rtol=1e-9)
     np.testing.assert_allclose(weights, descent.time, rtol=1e-12)
+
+
+def test_a_dip_below_zero_and_back_is_no_calm(monkeypatch):
+    """A switch while momentum still points down: a second activation dips below 0 for few steps.
+
+    1600 neurons from a grid of initial values, each a block of its own; a jump would miss the dip of
+    some of them if it compared signs at its ends only.
+    """
+    monkeypatch.setattr("theory.preactivations.CACHED", 2)
+    x, y = jnp.array([[2.0], [1.0]]), jnp.array([-1.0, 1.0])
+    grid = np.linspace(0.05, 3, 40)
+    h = jnp.array([(h_1, h_2) for h_1 in grid for h_2 in grid])
+    descent, network = Descent(0.01, 200, momentum=0.9), frozen_readout(0.0)
+    found = coefficients_by_flips(network, h, jnp.ones(1600), x, y, descent)
+    expected = coefficients(network, h, jnp.ones(1600), x, y, descent)
+    np.testing.assert_allclose(found.c, expected.c, rtol=1e-10)
 
 
 def test_coefficients_give_the_pre_activations_everywhere():
