@@ -5,6 +5,7 @@ all of them; compilation is timed apart. Ratios are of the shortest times, with 
 rounds beside them.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments import bench_learning, bench_maps, bench_scaling, environment
-from experiments.bench_rows import Job, Row, torch_version
+from experiments.bench_rows import Job, Options, Row, torch_version
 from theory._validation import check_choice
 
 BUSY = 0.25  # load average per core from which on a warning is given
@@ -53,13 +54,13 @@ def plan(names: Sequence[str]) -> list[str]:
     return chosen
 
 
-def execute(chosen: Sequence[str], quick: bool) -> Iterator[list[Row]]:
+def execute(chosen: Sequence[str], options: Options) -> Iterator[list[Row]]:
     """The rows of one job after another."""
     for name in chosen:
-        yield list(JOBS[name].run(quick))
+        yield list(JOBS[name].run(options))
 
 
-def to_json(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> dict[str, Any]:
+def to_json(rows: Sequence[Row], machine: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """The JSON of `bench`."""
     peak = machine["fp32_peak"]
 
@@ -73,7 +74,8 @@ def to_json(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> dic
     described["versions"]["torch"] = torch_version()
     return {
         "rows": [entry(row) for row in rows],
-        "quick": quick,
+        "quick": options.quick,
+        "clock": options.clock.__name__,
         "machine": dict(machine),
         "environment": described,
     }
@@ -89,7 +91,7 @@ def busy(machine: Mapping[str, Any]) -> str | None:
     )
 
 
-def table(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> Table:
+def table(rows: Sequence[Row], machine: Mapping[str, Any], options: Options) -> Table:
     """The rows for people."""
     accelerators = ", ".join(machine["accelerators"]) or "no accelerator"
     caption = [
@@ -101,7 +103,9 @@ def table(rows: Sequence[Row], machine: Mapping[str, Any], quick: bool) -> Table
         "of jnp.dot: operations of the algorithm in weight space per second, over those of jnp.dot "
         "at the same shapes / on large squares.",
     ]
-    if quick:
+    if options.clock is not time.perf_counter:
+        caption.append("Seconds are those of the processor, of all threads together.")
+    if options.quick:
         caption.append("--quick: not the sizes that the targets are about.")
     caption += dict.fromkeys(f"{row.job}: {remark}." for row in rows for remark in row.remarks)
     result = Table(box=box.SIMPLE_HEAD, caption=escape("\n".join(caption)), caption_justify="left")

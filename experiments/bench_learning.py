@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from experiments import bench_rows, timing
-from experiments.bench_rows import Row
+from experiments.bench_rows import Options, Row
 from theory import networks
 from theory.data import draw
 from theory.descent import Descent
@@ -60,16 +60,16 @@ def _case(setting: PerturbationSetting) -> str:
     )
 
 
-def cell(quick: bool) -> Iterator[Row]:
+def cell(options: Options) -> Iterator[Row]:
     """Train f, craft, train g, compare: one draw at a time, and many at once, per draw."""
-    steps = 50 if quick else 1000
+    steps = 50 if options.quick else 1000
     for loss in ("identity", "logistic"):
         setting = PerturbationSetting(loss=loss, steps_f=steps, steps_g=steps)
-        for draws in (1, 4 if quick else 32):
-            yield cell_row(setting, draws, target=None if quick else 5.0)
+        for draws in (1, 4 if options.quick else 32):
+            yield _cell_row(setting, draws, options)
 
 
-def cell_row(setting: PerturbationSetting, draws: int, target: float | None) -> Row:
+def _cell_row(setting: PerturbationSetting, draws: int, options: Options) -> Row:
     """That of `draws` cells at once against the reference, which does one after another."""
     keys = jax.random.split(jax.random.key(0), draws)
     ours, compile_time = timing.compiled(lambda k: _ours_of_draws(k, setting), keys)
@@ -79,7 +79,7 @@ def cell_row(setting: PerturbationSetting, draws: int, target: float | None) -> 
     if reference is not None and warm_up is not None:
         warm_up()  # PyTorch loads parts of itself at first use
         calls["reference"] = reference
-    seconds = timing.alternate(calls, repeats=5 if draws == 1 else 3)
+    seconds = timing.alternate(calls, repeats=5 if draws == 1 else 3, clock=options.clock)
     steps = setting.steps_f + setting.steps_g
     return bench_rows.from_rounds(
         "cell",
@@ -87,16 +87,16 @@ def cell_row(setting: PerturbationSetting, draws: int, target: float | None) -> 
         "eager PyTorch",
         ours=[s / draws for s in seconds["ours"]],
         reference=seconds.get("reference"),
-        target=target,
+        target=None if options.quick else 5.0,
         compile=compile_time,
         flops=steps * bench_rows.step_flops(setting.n, setting.d, setting.m),
         rates=products.rates(seconds),
     )
 
 
-def cell_high_dimension(quick: bool) -> Iterator[Row]:
+def cell_high_dimension(options: Options) -> Iterator[Row]:
     """The same at d = 10,000, where the reference takes minutes and is extrapolated."""
-    steps = 10 if quick else 1000
+    steps = 10 if options.quick else 1000
     setting = PerturbationSetting(d=10_000, m=1000, steps_f=steps, steps_g=steps)
     ours, compile_time = timing.compiled(lambda key: _ours(key, setting), jax.random.key(0))
     products = bench_rows.products(setting.n, setting.d, setting.m)
@@ -105,7 +105,7 @@ def cell_high_dimension(quick: bool) -> Iterator[Row]:
     if short is not None and long is not None:
         short()
         calls |= {"short": short, "long": long}
-    seconds = timing.alternate(calls, repeats=2 if quick else 3)
+    seconds = timing.alternate(calls, repeats=2 if options.quick else 3, clock=options.clock)
     reference, remarks = None, ()
     if "short" in seconds:
         reference = bench_rows.extrapolated(seconds["short"], seconds["long"], FEW, MORE, steps)
@@ -119,7 +119,7 @@ def cell_high_dimension(quick: bool) -> Iterator[Row]:
         "eager PyTorch",
         ours=seconds["ours"],
         reference=reference,
-        target=None if quick else 10.0,
+        target=None if options.quick else 10.0,
         compile=compile_time,
         flops=2 * steps * bench_rows.step_flops(setting.n, setting.d, setting.m),
         rates=products.rates(seconds),
@@ -127,15 +127,15 @@ def cell_high_dimension(quick: bool) -> Iterator[Row]:
     )
 
 
-def throughput(quick: bool) -> Iterator[Row]:
+def throughput(options: Options) -> Iterator[Row]:
     """Training steps against their two matrix products."""
     shapes = [(1000, 100, 1000), (1000, 1000, 1000), (1000, 100, 10_000), (10_000, 100, 1000)]
-    for n, d, m in shapes[:1] if quick else shapes:
+    for n, d, m in shapes[:1] if options.quick else shapes:
         for loss in ("identity", "logistic"):
-            yield _throughput_row(n, d, m, loss, None if quick else 0.6)
+            yield _throughput_row(n, d, m, loss, options)
 
 
-def _throughput_row(n: int, d: int, m: int, loss: str, target: float | None) -> Row:
+def _throughput_row(n: int, d: int, m: int, loss: str, options: Options) -> Row:
     flops = bench_rows.step_flops(n, d, m)
     steps = max(5, round(2e10 / flops))
     key_data, key_weights = jax.random.split(jax.random.key(0))
@@ -148,7 +148,7 @@ def _throughput_row(n: int, d: int, m: int, loss: str, target: float | None) -> 
     )
     products = bench_rows.products(n, d, m)
     jax.block_until_ready(ours())
-    seconds = timing.alternate({"ours": ours} | products.calls(), repeats=11)
+    seconds = timing.alternate({"ours": ours} | products.calls(), repeats=11, clock=options.clock)
     rates = products.rates(seconds)
     return bench_rows.from_rounds(
         "throughput",
@@ -156,7 +156,7 @@ def _throughput_row(n: int, d: int, m: int, loss: str, target: float | None) -> 
         "jnp.dot, same shapes",
         ours=[s / steps for s in seconds["ours"]],
         reference=[flops / rate for rate in rates["same"]],
-        target=target,
+        target=None if options.quick else 0.6,
         compile=compile_time,
         flops=flops,
         rates=rates,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import bench_rows, timing
-from experiments.bench_rows import Row
+from experiments.bench_rows import Options, Row
 from theory import limits, maps
 from theory.attacks import unit_rows
 from theory.data import draw
@@ -62,9 +62,9 @@ def exact(inputs: Inputs, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return f_hat, np.mean(phi(z, r) * (z @ q.T), axis=1)
 
 
-def decision_maps(quick: bool) -> Iterator[Row]:
+def decision_maps(options: Options) -> Iterator[Row]:
     """f̂ and ĝ on a grid, against Monte Carlo with few samples, and at equal accuracy."""
-    n, d, side = (1000, 100, 40) if quick else (10_000, 1000, 400)
+    n, d, side = (1000, 100, 40) if options.quick else (10_000, 1000, 400)
     key_data, key_target, key_checked = jax.random.split(jax.random.key(0), 3)
     sample = draw(key_data, "shifted-gaussian", n, d, queries=1)
     axis = jnp.linspace(-2.0, 2.0, side)
@@ -87,7 +87,7 @@ def decision_maps(quick: bool) -> Iterator[Row]:
     case = f"f̂ and ĝ on {side}×{side} points, n={n:,} d={d:,}"
 
     if bench_rows.torch_device() is None:
-        seconds = timing.alternate({"ours": ours}, repeats=3)
+        seconds = timing.alternate({"ours": ours}, repeats=3, clock=options.clock)
         yield bench_rows.from_rounds(
             "map", case, "Monte Carlo", ours=seconds["ours"], reference=None, target=None,
             compile=compile_time, remarks=(f"largest error of ours {error:.1e}",),
@@ -106,7 +106,7 @@ def decision_maps(quick: bool) -> Iterator[Row]:
         "short, many": lambda: reference(points[:few], MANY),
         "long, many": lambda: reference(points, MANY),
     }
-    seconds = timing.alternate(calls, repeats=2)
+    seconds = timing.alternate(calls, repeats=2, clock=options.clock)
 
     def whole(suffix: str) -> list[float]:
         return bench_rows.extrapolated(
@@ -121,14 +121,14 @@ def decision_maps(quick: bool) -> Iterator[Row]:
     )
     yield bench_rows.from_rounds(
         "map", case, f"Monte Carlo, {SAMPLES} samples", ours=seconds["ours"], reference=at_samples,
-        target=None if quick else 10.0, compile=compile_time, remarks=remarks,
+        target=None if options.quick else 10.0, compile=compile_time, remarks=remarks,
     )  # fmt: skip
     needed = SAMPLES * (by_samples / EXACT) ** 2
     yield bench_rows.from_rounds(
         "map", f"{case}, to {EXACT:.0e}", f"Monte Carlo, {needed:.1e} samples",
         ours=seconds["ours"],
         reference=bench_rows.extrapolated(at_samples, at_many, SAMPLES, MANY, needed),
-        target=None if quick else 1000.0, compile=compile_time,
+        target=None if options.quick else 1000.0, compile=compile_time,
         remarks=(
             f"to {EXACT:.0e}: its error falls like 1/√samples, its time grows linearly in the "
             f"samples; extrapolated from {SAMPLES} and {MANY} samples",

@@ -1,6 +1,7 @@
 """What one line of `widetheory bench` says, and how it follows from seconds round by round."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,18 +54,30 @@ class Row(NamedTuple):
         return self.ratio >= self.target
 
 
+class Options(NamedTuple):
+    """How to measure.
+
+    quick: small sizes, to see that everything works.
+    clock: seconds; `time.process_time` counts those of the processor, all threads together, which
+      is time on an idle machine if there is one core.
+    """
+
+    quick: bool = False
+    clock: Callable[[], float] = time.perf_counter
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """Something to be timed.
 
     Attributes:
       says: one line.
-      run: called with whether to shrink the sizes; yields rows.
+      run: called with the `Options`; yields rows.
       reference: whether it needs PyTorch.
     """
 
     says: str
-    run: Callable[[bool], Iterator[Row]]
+    run: Callable[[Options], Iterator[Row]]
     reference: bool = False
 
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments import bench_rows, environment, timing
-from experiments.bench_rows import Row
+from experiments.bench_rows import Options, Row
 from theory.blocks import BLOCK, sum_over_blocks
 from theory.data import draw
 from theory.descent import Descent
@@ -60,15 +60,16 @@ def _in_child(function: Any, *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def width(quick: bool) -> Iterator[Row]:
+def width(options: Options) -> Iterator[Row]:
     """A wide network against a narrow one: seconds per neuron, and peak memory."""
     narrow = 10_000
-    factors = [4] if quick else [100] if jax.default_backend() == "cpu" else [100, 1000]
+    factors = [4] if options.quick else [100] if jax.default_backend() == "cpu" else [100, 1000]
     for factor in factors:
-        yield from _width_rows(narrow, factor, None if quick else 1 / WITHIN)
+        yield from _width_rows(narrow, factor, options)
 
 
-def _width_rows(narrow: int, factor: int, target: float | None) -> Iterator[Row]:
+def _width_rows(narrow: int, factor: int, options: Options) -> Iterator[Row]:
+    target = None if options.quick else 1 / WITHIN
     few, _ = _wide(narrow)
     many, compile_time = _wide(narrow * factor)
     jax.block_until_ready(few())
@@ -79,7 +80,9 @@ def _width_rows(narrow: int, factor: int, target: float | None) -> Iterator[Row]
         return result
 
     products = bench_rows.products(POINTS, DIMENSION, BLOCK)
-    seconds = timing.alternate({"few": as_often, "many": many} | products.calls(), repeats=3)
+    seconds = timing.alternate(
+        {"few": as_often, "many": many} | products.calls(), repeats=3, clock=options.clock
+    )
     case = f"m={narrow * factor:,}, n={POINTS:,} d={DIMENSION} {STEPS} steps"
     yield bench_rows.from_rounds(
         "width",
@@ -106,23 +109,21 @@ def _width_rows(narrow: int, factor: int, target: float | None) -> Iterator[Row]
     )
 
 
-def two_processes(quick: bool) -> Iterator[Row]:
+def two_processes(options: Options) -> Iterator[Row]:
     """One sweep by two processes with a core each against one process with a core."""
-    cells, draws = (4, 50) if quick else (12, 3000)
+    cells, draws = (4, 50) if options.quick else (12, 3000)
     available = sorted(os.sched_getaffinity(0))
     if len(available) < 2:
         raise ValueError(f"two-processes must have two cores to run on, got {len(available)}")
-    seconds: dict[int, list[float]] = {1: [], 2: []}
-    for order in ((1, 2), (2, 1))[: 1 if quick else 2]:
-        for processes in order:
-            seconds[processes].append(_sweep_seconds(available[:processes], cells, draws))
+    # Minutes each: once is enough for what changes within seconds to average out.
+    alone, together = (_sweep_seconds(available[:k], cells, draws) for k in (1, 2))
     yield bench_rows.from_rounds(
         "two-processes",
         f"sweep {SWEEP}, {cells} cells of {draws:,} draws, a core each",
         "one process, one core",
-        ours=seconds[2],
-        reference=seconds[1],
-        target=None if quick else 1.8,
+        ours=[together],
+        reference=[alone],
+        target=None if options.quick else 1.8,
         compile=0.0,
         remarks=("start-up and compilation of every process are in the time",),
     )

@@ -134,8 +134,8 @@ def test_jobs_run_in_the_order_of_the_table(monkeypatch):
 def test_the_command_prints_a_table_or_json_and_writes(capsys, monkeypatch, tmp_path):
     seen = []
 
-    def run(quick):
-        seen.append(quick)
+    def run(options):
+        seen.append(options)
         yield row(remarks=("said once",))
         yield row(target=40.0, remarks=("said once",))
 
@@ -150,7 +150,7 @@ def test_the_command_prints_a_table_or_json_and_writes(capsys, monkeypatch, tmp_
 
     assert cli.main(["bench", "--quick"]) == 0
     table = capsys.readouterr().out
-    assert seen == [False, True]
+    assert [options.quick for options in seen] == [False, True]
     for text in ("NOT met", "≥ 40", "[2.67, 4.5]", "0.50 / 0.12", "--quick"):
         assert text in table, text
     assert table.count("said once") == 1
@@ -158,9 +158,9 @@ def test_the_command_prints_a_table_or_json_and_writes(capsys, monkeypatch, tmp_
 
 def test_share_of_the_known_peak():
     machine = {"fp32_peak": 20.0}
-    (entry,) = bench.to_json([row()], machine, quick=False)["rows"]
+    (entry,) = bench.to_json([row()], machine, bench_rows.Options())["rows"]
     assert entry["of_fp32_peak"] == 0.25
-    (entry,) = bench.to_json([row()], {"fp32_peak": None}, quick=False)["rows"]
+    (entry,) = bench.to_json([row()], {"fp32_peak": None}, bench_rows.Options())["rows"]
     assert entry["of_fp32_peak"] is None
 
 
