@@ -124,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     sub.add_argument(
         "--clock", choices=("wall", "processor"), default="wall",
-        help="processor: seconds of the processor, for one core of a machine that others use (wall)",
+        help="processor: its seconds, for one core of a machine that others use (wall)",
     )  # fmt: skip
     sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")

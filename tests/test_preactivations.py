@@ -114,8 +114,8 @@ def test_steps_without_a_switch_are_taken_at_once():
 def test_a_dip_below_zero_and_back_is_no_calm(monkeypatch):
     """A switch while momentum still points down: a second activation dips below 0 for few steps.
 
-    1600 neurons from a grid of initial values, each a block of its own; a jump would miss the dip of
-    some of them if it compared signs at its ends only.
+    1600 neurons from a grid of initial values, each a block of its own; a jump that compared
+    signs at its ends only would miss the dip of some of them.
     """
     monkeypatch.setattr("theory.preactivations.CACHED", 2)
     x, y = jnp.array([[2.0], [1.0]]), jnp.array([-1.0, 1.0])

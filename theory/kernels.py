@@ -1,7 +1,8 @@
 """Kernels of two-layer networks: closed forms, finite-width versions, and neural-tangents' own.
 
 Points are embedded as e(x) = (x/√d, 1) where the network has biases and x/√d where it has none, so
-pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩.
+pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩. Where points are given
+in coordinates of a subspace (`theory.subspace`), d is not their number of columns and is passed.
 """
 
 from typing import Any
@@ -25,23 +26,25 @@ BLOCK = 16  # coordinates that `angle` adds at a time; with 12, XLA's CPU code r
 TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
 
 
-def embed(x: Float[Array, "n d"], bias: bool = True) -> Float[Array, "n e"]:
+def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Float[Array, "n e"]:
     """e(x) = (x/√d, 1), or x/√d without biases."""
-    scaled = x / x.shape[1] ** 0.5
+    scaled = x / (x.shape[1] if d is None else d) ** 0.5
     return jnp.concatenate([scaled, jnp.ones_like(x[:, :1])], axis=1) if bias else scaled
 
 
-def standard_deviation(x: Float[Array, "n d"], bias: bool = True) -> Float[Array, " n"]:
+def standard_deviation(
+    x: Float[Array, "n d"], bias: bool = True, d: int | None = None
+) -> Float[Array, " n"]:
     """σ(x) = ‖e(x)‖, the standard deviation of a pre-activation: √(‖x‖²/d + 1) with biases."""
-    return jnp.linalg.norm(embed(x, bias), axis=1)
+    return jnp.linalg.norm(embed(x, bias, d), axis=1)
 
 
-def _unit_coordinates(points: Array, bias: bool) -> Array:
+def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
     """(blocks, BLOCK, n) coordinates of e(x)/‖e(x)‖, padded with zeros.
 
     A point embedded at the origin becomes a unit vector across all others.
     """
-    embedded = embed(points, bias)
+    embedded = embed(points, bias, d)
     norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
     units = embedded / jnp.where(norms > 0, norms, 1)
     units = jnp.concatenate([units, (norms == 0).astype(units.dtype)], axis=1)
@@ -49,7 +52,9 @@ def _unit_coordinates(points: Array, bias: bool) -> Array:
     return units.T.reshape(units.shape[1] // BLOCK, BLOCK, len(points))
 
 
-def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> Float[Array, "n q"]:
+def angle(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
+) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
     θ = 2 arcsin(‖u − v‖/2), or π − 2 arcsin(‖u + v‖/2) where the angle is obtuse, with the unit
@@ -57,7 +62,7 @@ def angle(x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True) -> 
     would lose half the digits near 0 and π; this sum of squares runs at a third of its rate. A
     point embedded at the origin is at angle π/2 to every other.
     """
-    of_x, of_z = _unit_coordinates(x, bias), _unit_coordinates(z, bias)
+    of_x, of_z = _unit_coordinates(x, bias, d), _unit_coordinates(z, bias, d)
 
     def to_all(u: Array) -> Array:  # (blocks, BLOCK) coordinates of one point
         side = jnp.where(jnp.tensordot(u, of_z, 2) >= 0, 1, -1).astype(u.dtype)
@@ -79,7 +84,11 @@ def derivative_kernel_at(theta: Float[Array, "..."], slope: float) -> Float[Arra
 
 
 def derivative_kernel(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: float,
+    bias: bool = True,
+    d: int | None = None,
 ) -> Float[Array, "n q"]:
     """Φ(x, z) = E[φ'(h(x))φ'(h(z))] = γ + (1 − γ)²(π − θ)/(2π), in [γ, (1 + γ²)/2].
 
@@ -87,6 +96,7 @@ def derivative_kernel(
       x, z: (n, d), (q, d) points.
       slope: γ of the leaky ReLU, in [0, 1).
       bias: whether the network has biases.
+      d: dimension, where it is not the number of columns.
 
     Returns:
       (n, q) kernel matrix.
@@ -98,7 +108,7 @@ def derivative_kernel(
       CS09 eq. 5 (arc-cosine kernel of order 0).
     """
     check_slope(slope)
-    return derivative_kernel_at(angle(x, z, bias), slope)
+    return derivative_kernel_at(angle(x, z, bias, d), slope)
 
 
 def nngp(
@@ -125,7 +135,11 @@ def inner_products(
 
 
 def hidden_ntk(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: float,
+    bias: bool = True,
+    d: int | None = None,
 ) -> Float[Array, "n q"]:
     """Θ(x, z) = Φ(x, z)(⟨x, z⟩ + 1): the NTK of the hidden layer, readout frozen with variance 1/m.
 
@@ -134,7 +148,7 @@ def hidden_ntk(
     Source:
       J18 for one hidden layer.
     """
-    return derivative_kernel(x, z, slope, bias) * inner_products(x, z, bias)
+    return derivative_kernel(x, z, slope, bias, d) * inner_products(x, z, bias)
 
 
 def ntk(

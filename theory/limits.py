@@ -45,6 +45,7 @@ def signal(
     z: Float[Array, "q d"],
     slope: float,
     weights: Float[Array, " n"] | float = 1.0,
+    d: int | None = None,
 ) -> Float[Array, " q"]:
     """k(z) = (1/n) Σ_k y_k α_k Θ(x_k, z); f̂(z) + β(z) with the weights α = 1.
 
@@ -53,11 +54,12 @@ def signal(
       z: (q, d) query points.
       slope: γ.
       weights: α, (n,) or one number; T·k(z) with α = 1 is the limit under the identity loss.
+      d: dimension, where it is not the number of columns (`theory.subspace`).
 
     Returns:
       (q,) values; the infinite-width network is f(z; 0) + k(z) at the weights α(T).
     """
-    return (y * weights) @ hidden_ntk(x, z, slope) / len(x)
+    return (y * weights) @ hidden_ntk(x, z, slope, d=d) / len(x)
 
 
 def mean_gradients(
@@ -65,12 +67,13 @@ def mean_gradients(
     y: Float[Array, " n"],
     slope: float,
     weights: Float[Array, " n"] | float = 1.0,
+    d: int | None = None,
 ) -> Float[Array, "n d"]:
     """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k).
 
     With α = 1 it is added per unit time: ∇f(x_k; T) → ∇f(x_k; 0) + T q_k. Source: K24b.
     """
-    return derivative_kernel(x, x, slope).T @ ((y * weights)[:, None] * x) / len(x)
+    return derivative_kernel(x, x, slope, d=d).T @ ((y * weights)[:, None] * x) / len(x)
 
 
 def signal_gradients(

@@ -1,9 +1,11 @@
 """Learning from perturbations (K24b): predicted in the infinite-width limit, and trained.
 
 f is trained on clean data, its perturbations are relabelled at random, and g is trained on them.
-Predictions and measurements are the same four quantities, on the same data.
+Predictions and measurements are the same four quantities, on the same data. High dimensions are
+reduced to that of the subspace in which everything happens (`theory.subspace`).
 """
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -16,8 +18,18 @@ from theory.attacks import unit_rows
 from theory.blocks import sum_over_blocks
 from theory.data import Sample, data_parameter, draw
 from theory.descent import Descent
-from theory.networks import Params, frozen_readout, init, input_gradients, outputs
+from theory.networks import (
+    Network,
+    Params,
+    frozen_readout,
+    init,
+    input_gradients,
+    leaky_relu_derivative,
+    outputs,
+    pre_activations,
+)
 from theory.parameters import Parameters, parameter
+from theory.subspace import draw_in_subspace, with_orthogonal_part
 from theory.training import cheapest_space, train
 
 NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gaussian limit ξ
@@ -43,6 +55,16 @@ class PerturbationSetting(Parameters):
     steps_g: int = parameter(1000, "gradient steps of g", low=1)
     queries: int = parameter(500, "test points", low=1)
 
+    @property
+    def reduced(self) -> bool:
+        """Whether d is so large that coordinates of a subspace are fewer than half of it."""
+        return self.d > 2 * (2 * self.n + self.queries + 1)
+
+    def network(self, columns: int) -> Network:
+        """Both networks, on points of so many coordinates: hidden weights have variance 1/d."""
+        network = frozen_readout(self.slope)
+        return dataclasses.replace(network, scale=(columns / self.d) ** 0.5)
+
     def descent(self, which: str) -> Descent:
         """How network "f" or "g" is trained."""
         rate, steps = getattr(self, f"lr_{which}"), getattr(self, f"steps_{which}")
@@ -65,7 +87,10 @@ class Quantities(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """The randomness of one run: data, relabelling, and keys of everything else."""
+    """The randomness of one run: data, relabelling, and keys of everything else.
+
+    Points have d coordinates or, where the setting is reduced, those of a subspace.
+    """
 
     sample: Sample
     target: Float[Array, " n"]
@@ -77,9 +102,41 @@ class Draw(NamedTuple):
 def draw_run(key: Array, setting: PerturbationSetting) -> Draw:
     """Draws the data and the random labels y' of one run."""
     key_data, key_target, key_f, key_g, key_noise = jax.random.split(key, 5)
-    sample = draw(key_data, setting.data, setting.n, setting.d, queries=setting.queries)
+    draw_points = draw_in_subspace if setting.reduced else draw
+    sample = draw_points(key_data, setting.data, setting.n, setting.d, queries=setting.queries)
     target = jax.random.rademacher(key_target, (setting.n,), float)
     return Draw(sample, target, key_f, key_g, key_noise)
+
+
+class _Gradients(NamedTuple):
+    """Input gradients of some neurons at n points, in a form that adds up over neurons.
+
+    inside: (n, r) Σ_i s_ik w_i in the coordinates of the points, s_ik = a_i φ'(h_i(x_k)).
+    gram: (n, n) Σ_i s_ij s_ik where the setting is reduced, else None.
+    """
+
+    inside: Float[Array, "n r"]
+    gram: Float[Array, "n n"] | None
+
+
+def _gradients(params: Params, x: Array, setting: PerturbationSetting) -> _Gradients:
+    inside = input_gradients(params, x, setting.slope)
+    if not setting.reduced:
+        return _Gradients(inside, None)
+    active = leaky_relu_derivative(pre_activations(params, x), setting.slope) * params.a[None, :]
+    return _Gradients(inside, active @ active.T)
+
+
+def _completed(key: Array, gradients: _Gradients, setting: PerturbationSetting) -> Array:
+    """The gradients in all coordinates that there are, (n, d) or in the larger subspace."""
+    if gradients.gram is None:
+        return gradients.inside
+    return with_orthogonal_part(key, gradients.inside, gradients.gram, setting.d)
+
+
+def _widened(points: Array, columns: int) -> Array:
+    """Points of a subspace in coordinates of a larger one."""
+    return jnp.pad(points, ((0, 0), (0, columns - points.shape[1])))
 
 
 def _limit_weights(x: Array, y: Array, setting: PerturbationSetting, which: str) -> Array:
@@ -87,13 +144,13 @@ def _limit_weights(x: Array, y: Array, setting: PerturbationSetting, which: str)
     descent = setting.descent(which)
     if setting.loss == "identity":
         return jnp.full(len(x), descent.time)
-    kernel = kernels.hidden_ntk(x, x, setting.slope)
+    kernel = kernels.hidden_ntk(x, x, setting.slope, d=setting.d)
     return limits.function_space_descent(kernel, jnp.zeros((0, len(x))), y, descent).weights
 
 
-def _positive(signal: Array, z: Array, slope: float) -> Array:
+def _positive(signal: Array, z: Array, setting: PerturbationSetting) -> Array:
     """P(f(z; 0) + signal > 0), f(z; 0) ~ N(0, σ(z)²(1 + γ²)/2) over initializations."""
-    spread = kernels.standard_deviation(z) * ((1 + slope**2) / 2) ** 0.5
+    spread = kernels.standard_deviation(z, d=setting.d) * ((1 + setting.slope**2) / 2) ** 0.5
     return jax.scipy.stats.norm.cdf(signal / spread)
 
 
@@ -118,18 +175,21 @@ def predict(key: Array, setting: PerturbationSetting) -> Quantities:
       K24b; the cosine law is `limits.cosine_law`.
     """
     (x, y, z, z_label), target, _, _, key_noise = draw_run(key, setting)
-    slope = setting.slope
+    slope, d = setting.slope, setting.d
     alpha_f = _limit_weights(x, y, setting, "f")
-    p_f = _positive(limits.signal(x, y, z, slope, alpha_f), z, slope)
+    p_f = _positive(limits.signal(x, y, z, slope, alpha_f, d), z, setting)
 
-    learned = limits.mean_gradients(x, y, slope, alpha_f)
-    wide = init(frozen_readout(slope), key_noise, NOISE_WIDTH, x.shape[1])
-    noise = input_gradients(wide, x, slope)
-    r = setting.epsilon * target[:, None] * unit_rows(learned + noise)
+    learned = limits.mean_gradients(x, y, slope, alpha_f, d)
+    key_wide, key_part = jax.random.split(key_noise)
+    wide = init(setting.network(x.shape[1]), key_wide, NOISE_WIDTH, x.shape[1])
+    noise = _completed(key_part, _gradients(wide, x, setting), setting)
+    columns = noise.shape[1]
+    r = setting.epsilon * target[:, None] * unit_rows(_widened(learned, columns) + noise)
 
-    points = r if setting.scenario == "a" else x + r
+    points = r if setting.scenario == "a" else _widened(x, columns) + r
     alpha_g = _limit_weights(points, target, setting, "g")
-    p_g = _positive(limits.signal(points, target, z, slope, alpha_g), z, slope)
+    k_g = limits.signal(points, target, _widened(z, columns), slope, alpha_g, d)
+    p_g = _positive(k_g, z, setting)
     return Quantities(
         jnp.mean(jnp.where(z_label > 0, p_f, 1 - p_f)),
         jnp.mean(jnp.where(z_label > 0, p_g, 1 - p_g)),
@@ -153,30 +213,34 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
       `Quantities`; signs count as +1 at 0.
     """
     (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
-    slope, network = setting.slope, frozen_readout(setting.slope)
+    key_f, key_part = jax.random.split(key_f)
 
-    def after(initial: Params, trained: Params, at: Array, z: Array) -> tuple[Array, Array]:
-        return outputs(trained, z, slope), input_gradients(trained, at, slope)
+    def after(initial: Params, trained: Params, at: Array, z: Array) -> tuple[Array, _Gradients]:
+        return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
 
-    def fit(key: Array, x: Array, y: Array, at: Array, which: str) -> tuple[Array, Array, Array]:
+    def fit(
+        key: Array, x: Array, y: Array, at: Array, z: Array, which: str
+    ) -> tuple[Array, _Gradients, Array]:
         """Outputs at z, input gradients at some points, and weights α, after training."""
-        descent = setting.descent(which)
+        descent, (n, columns) = setting.descent(which), x.shape
+        network = setting.network(columns)
         if setting.loss == "identity":
             sums = sum_over_blocks(network, key, setting.m, x, y, descent, after, at, z)
-            return *sums, jnp.full(len(x), descent.time)
-        n, d = x.shape
-        space = cheapest_space(network, descent, n, d, setting.m)
-        params, alpha, _ = train(
-            network, init(network, key, setting.m, d), x, y, descent, space=space
-        )
+            return *sums, jnp.full(n, descent.time)
+        space = cheapest_space(network, descent, n, columns, setting.m)
+        params = init(network, key, setting.m, columns)
+        params, alpha, _ = train(network, params, x, y, descent, space=space)
         return *after(params, params, at, z), alpha
 
-    f, gradients, alpha = fit(key_f, x, y, x, "f")
+    f, sums, alpha = fit(key_f, x, y, x, z, "f")
+    gradients = _completed(key_part, sums, setting)
+    columns = gradients.shape[1]
     r = setting.epsilon * target[:, None] * unit_rows(gradients)
-    g, _, _ = fit(key_g, r if setting.scenario == "a" else x + r, target, x[:0], "g")
+    points = r if setting.scenario == "a" else _widened(x, columns) + r
+    g, _, _ = fit(key_g, points, target, points[:0], _widened(z, columns), "g")
     sign_f, sign_g = jnp.where(f >= 0, 1.0, -1.0), jnp.where(g >= 0, 1.0, -1.0)
-    learned = limits.mean_gradients(x, y, slope, alpha)
-    cosines = jnp.sum(unit_rows(gradients) * unit_rows(learned), axis=1)
+    learned = limits.mean_gradients(x, y, setting.slope, alpha, setting.d)
+    cosines = jnp.sum(unit_rows(gradients) * unit_rows(_widened(learned, columns)), axis=1)
     return Quantities(
         jnp.mean(sign_f == z_label, dtype=x.dtype),
         jnp.mean(sign_g == z_label, dtype=x.dtype),
