@@ -5,6 +5,7 @@ On the plane z(α, β) = o + αu + βv all that a prediction needs of a training
 embedded plane, and its distance from that span. So a grid point costs O(n) whatever d is.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -159,8 +160,9 @@ def _on_frame(plane: Plane, vectors: Array) -> Array:
 
 def _check_grid(alpha: Array, beta: Array) -> None:
     for name, coordinates in (("alpha", alpha), ("beta", beta)):
-        if jnp.ndim(coordinates) != 1:
-            raise ValueError(f"{name} must be one row of numbers, got shape {coordinates.shape}")
+        if jnp.ndim(coordinates) != 1 or len(coordinates) == 0:
+            shape = jnp.shape(coordinates)
+            raise ValueError(f"{name} must be a row of at least one number, got shape {shape}")
         check_points(name, coordinates[:, None])
 
 
@@ -211,8 +213,8 @@ def kernel_map(
     return _kernel_map(projected, alpha, beta, slope)
 
 
-@jax.jit
-def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> Array:
+@functools.partial(jax.jit, static_argnames="slope")
+def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: float) -> Array:
     def terms(at: Array) -> Array:
         embedded = at @ projected.frame
         unit = embedded / jnp.linalg.norm(embedded)
@@ -343,6 +345,6 @@ def output_map(
     return _output_map(pre_activations, params.a, alpha, beta, slope)
 
 
-@jax.jit
-def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: Any) -> Array:
+@functools.partial(jax.jit, static_argnames="slope")
+def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: float) -> Array:
     return _over_grid(lambda at: leaky_relu(_along(pre_activations, at), slope), a, alpha, beta)
