@@ -131,9 +131,7 @@ def _log(value: Fraction) -> float:
 def _number(name: str, text: str) -> Fraction:
     match = _POWER.fullmatch(text.strip())
     if match is None:
-        raise ValueError(
-            f"--grid {name} must be made of numbers such as 64, 0.5, 2**8; got {text!r}"
-        )
+        raise ValueError(f"--grid {name} must be numbers such as 64, 0.5 or 2**8, got {text!r}")
     base, exponent = Fraction(match[1]), int(match[2] or 1)
     if base == 0 and exponent < 0:
         raise ValueError(f"--grid {name} must be finite numbers, got {text!r}")

@@ -201,7 +201,7 @@ def begin(directory: str | os.PathLike[str], manifest: Mapping[str, Any], *, res
         if len(store.name(cell).encode()) > LONGEST_NAME or os.sep in store.name(cell):
             raise ValueError(f"--grid must have cells that name a file, got {store.name(cell)!r}")
     try:
-        if not (path / MANIFEST).exists() and path.exists() and _foreign(path):
+        if path.exists() and _foreign(path):
             raise ValueError(f"--out must be an empty directory or that of a sweep, got {path}")
         for part in ("cells", "failed", "claims"):
             (path / part).mkdir(parents=True, exist_ok=True)
@@ -261,7 +261,9 @@ def open_sweep(directory: str | os.PathLike[str], *, draws: bool = True) -> "xar
 
 
 def _foreign(path: pathlib.Path) -> bool:
-    return any(p.name not in ("cells", "failed", "claims") for p in path.iterdir())
+    """Whether there is something in the directory, but no sweep (that perhaps begins just now)."""
+    names = {p.name for p in path.iterdir() if p.name[0] != "."}
+    return not (path / MANIFEST).exists() and bool(names - {"cells", "failed", "claims"})
 
 
 def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:

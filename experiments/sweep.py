@@ -24,6 +24,9 @@ from theory.verdict import Evidence
 from theory.verification import assess, evaluate, largest_batch
 
 SHARE_OF_MEMORY = 0.8
+# A compiled cell takes about 12 MiB that JAX keeps for as long as it lives; compiling anew what
+# cells share takes half a second.
+CLEAR_EVERY = 16
 POLL = 0.5  # seconds between looks at cells that other processes compute
 # What, besides `theory`, determines the numbers.
 MODULES = ("data", "environment", "grid", "runs", "store", "sweep")
@@ -202,6 +205,8 @@ def run(sweep: Sweep, store: Store, *, memory: float | None = None) -> Iterator[
                 else:
                     yield step(name)
                     computed += 1
+                    if computed % CLEAR_EVERY == 0:
+                        jax.clear_caches()
                     took = _compute(sweep, store, name, cells[name], memory)
                     if took is None:
                         failed.add(name)

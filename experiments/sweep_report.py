@@ -71,7 +71,10 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
     """The verdict in a cell's record."""
     stored = dict(record["verdict"])
     for role in ("hypotheses", "measured"):
-        stored[role] = {n: ConditionSummary(**entry) for n, entry in stored[role].items()}
+        stored[role] = {
+            name: ConditionSummary(**entry | {"ratio": entry["ratio"] and tuple(entry["ratio"])})
+            for name, entry in stored[role].items()
+        }
     for name, kind in (("failure_rate", FailureRate), ("constant", Constant)):
         if stored[name] is not None:
             stored[name] = kind(**_numbers(stored[name]))
