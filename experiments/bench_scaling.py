@@ -75,9 +75,7 @@ def _width_rows(narrow: int, factor: int, options: Options) -> Iterator[Row]:
     jax.block_until_ready(few())
 
     def as_often() -> Any:
-        for _ in range(factor):
-            result = jax.block_until_ready(few())
-        return result
+        return [jax.block_until_ready(few()) for _ in range(factor)]
 
     products = bench_rows.products(POINTS, DIMENSION, BLOCK)
     seconds = timing.alternate(
