@@ -91,7 +91,7 @@ def test_the_orthogonal_part_of_gradients():
 
 
 SETTING = PerturbationSetting(
-    n=6, d=60, m=12, queries=6, slope=0.2, epsilon=2.0, lr_f=0.3, lr_g=0.3, momentum=0.5,
+    n=6, d=300, m=12, queries=6, slope=0.2, epsilon=9.0, lr_f=0.02, lr_g=0.1, momentum=0.5,
     steps_f=6, steps_g=6,
 )  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function,
     means = [d.mean(axis=1) for d in draws]
     errors = [d.std(axis=1) / 20 for d in draws]
     assert np.all(np.abs(means[0] - means[1]) < 5 * np.hypot(*errors) + 1e-12)
-    assert 0.05 < means[0][1] - 0.5 < 0.49  # g learns, and not everything: the test can fail
+    assert 0.55 < means[0][1] < 0.99, means  # g learns, and not everything: the test can fail
     assert scipy.stats.ks_2samp(draws[0][3], draws[1][3]).pvalue > 1e-4
 
 
