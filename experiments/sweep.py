@@ -18,7 +18,7 @@ import theory
 from experiments import data, environment, grid, runs
 from experiments.report import plain
 from experiments.store import Store
-from theory import REGISTRY, Dataset, Statement
+from theory import REGISTRY, Dataset, Statement, select
 from theory._validation import check_choice, check_integer, check_real
 from theory.verdict import Evidence
 from theory.verification import assess, evaluate, largest_batch
@@ -102,7 +102,10 @@ def plan(
       ValueError: for anything unknown, a value outside its parameter's range, or a parameter that
         is both set and swept.
     """
-    statement = REGISTRY[check_choice("ID", id, REGISTRY)]
+    if id not in REGISTRY:
+        select([id])  # an unknown name is answered with the closest ones
+        raise ValueError(f"ID must be one statement, got the family {id!r}")
+    statement = REGISTRY[id]
     settings = dict(settings or {})
     known = {field.name for field in dataclasses.fields(statement.config)} - {"data"}
     for name in settings:

@@ -95,9 +95,11 @@ def table(store: Store) -> Group:
     shown.add_column("Verdict", no_wrap=True)
     shown.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
     shown.add_column("Claim", overflow="fold")
-    shown.add_column("Margin", justify="right", no_wrap=True)
-    shown.add_column("Seconds", justify="right", no_wrap=True)
     found = [(cell, verdict_of(record), record) for cell, record in dataset.rows(store)]
+    margins = any(verdict.tightest_margin is not None for _, verdict, _ in found)
+    if margins:
+        shown.add_column("Margin", justify="right", no_wrap=True)
+    shown.add_column("Seconds", justify="right", no_wrap=True)
     failures = store.failures()
     total = sum(1 for _ in store.cells())
     for cell, verdict, record in found:
@@ -109,7 +111,7 @@ def table(store: Store) -> Group:
             Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}"),
             values,
             claims,
-            number_text(verdict.tightest_margin),
+            *([number_text(verdict.tightest_margin)] if margins else []),
             f"{record['seconds']:.1f}",
         )
     parts: list[Any] = [

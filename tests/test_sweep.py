@@ -314,7 +314,8 @@ def test_a_refuted_cell_fails_the_command_unless_it_is_an_erratum(capsys, tmp_pa
 
 
 BAD = [
-    (["toy.none", "--grid", "m=8"], "ID must be one of"),
+    (["lazy.move", "--grid", "m=8"], "for example lazy.movement"),
+    (["lazy", "--grid", "m=8"], "ID must be one statement, got the family 'lazy'"),
     (["toy.tail"], "--grid must be given at least once"),
     (["toy.tail", "--grid", "m=0,8"], "m must be an integer ≥ 1, got 0"),
     (["toy.tail", "--grid", "m=8", "--set", "m=9"], "m must be swept or set, got both"),
