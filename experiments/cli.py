@@ -117,6 +117,21 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     common(sub)
 
+    sub = command(
+        "bench",
+        _bench,
+        "Time the suite against a plain eager PyTorch implementation and against matrix products, "
+        "as ratios within one run.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="what to time (everything)")
+    sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    sub.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall",
+        help="processor: its seconds, for one core of a machine that others use (wall)",
+    )  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
     for name, run, says in (
         ("predict", _predict, "Predict accuracy, agreement and cosine similarity of learning from "
          "perturbations in the infinite-width limit, without training."),
@@ -206,6 +221,30 @@ def _verify(arguments: argparse.Namespace) -> int:
         report.console().print(report.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return 1 if wrong else 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    import time
+
+    from experiments import bench, bench_rows, environment, report, timing
+
+    environment.configure("float32")
+    chosen, out = bench.plan(arguments.names), _writable(arguments.out)
+    machine = timing.machine()
+    if (warning := bench.busy(machine)) is not None:
+        print(f"widetheory: {warning}", file=sys.stderr)
+    clock = {"wall": time.perf_counter, "processor": time.process_time}[arguments.clock]
+    options = bench_rows.Options(arguments.quick, clock)
+    rows = []
+    for measured in _progress(bench.execute(chosen, options), chosen):
+        rows += measured
+        if out is not None:  # after every job: an interrupted run keeps what it has
+            _write(out / "bench.json", bench.to_json(rows, machine, options))
+    if arguments.json:
+        _print_json(bench.to_json(rows, machine, options))
+    else:
+        report.console().print(bench.table(rows, machine, options))
+    return 0
 
 
 def _settings(texts: Sequence[str]) -> dict[str, str]:
