@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 FAMILIES = "separability, orthogonal, lazy, ntk"
+INTERRUPTED = 130  # exit status, as shells have it
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 
 
@@ -43,9 +44,9 @@ def parser() -> argparse.ArgumentParser:
     def common(sub: Parser) -> None:
         sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
         sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        sub.add_argument(
-            "--precision", choices=("float64", "float32"), default="float64", help="(float64)"
-        )
+
+    def precision(sub: Parser, choices: Sequence[str], says: str = "(float64)") -> None:
+        sub.add_argument("--precision", choices=choices, default="float64", help=says)
 
     def settings(sub: Parser) -> None:
         sub.add_argument(
@@ -88,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         "devices or another device 1)",
     )  # fmt: skip
     common(sub)
+    precision(sub, ("float64", "float32"))
     devices.add_arguments(sub)
 
     sub = command(
@@ -116,6 +118,8 @@ def parser() -> argparse.ArgumentParser:
         "processes its share)",
     )  # fmt: skip
     common(sub)
+    precision(sub, ("float64", "float32"))
+    devices.add_arguments(sub, processes=False)
 
     sub = command(
         "bench",
@@ -146,6 +150,8 @@ def parser() -> argparse.ArgumentParser:
             "--draws", type=int, default=default, metavar="K", help=f"independent draws ({default})"
         )
         common(sub)
+        says = "tf32: float32 with matrix products in TF32, where the device has it (float64)"
+        precision(sub, ("float64", "float32", "tf32"), says)
     return top
 
 
@@ -261,10 +267,11 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from experiments import environment, report, store, sweep, sweep_report
+    from experiments import devices, environment, report, store, sweep, sweep_report
     from theory._validation import check_integer, check_real
 
     environment.configure(arguments.precision)
+    mesh = devices.local(arguments.devices)
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     memory = arguments.memory
     if memory is not None:
@@ -283,7 +290,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
     place = store.begin(arguments.out, planned.manifest(), resume=arguments.resume)
     total = sum(1 for _ in place.cells())
     try:
-        for _ in sweep_report.with_progress(sweep.run(planned, place, memory=memory), total):
+        for _ in sweep_report.with_progress(
+            sweep.run(planned, place, memory=memory, mesh=mesh), total
+        ):
             pass
         sweep_report.write_tables(place)
     except KeyboardInterrupt:
@@ -292,7 +301,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
             f"safe in {place.directory}: go on with --resume",
             file=sys.stderr,
         )
-        return 130
+        return INTERRUPTED
     result = sweep_report.as_json(place)
     if arguments.json:
         _print_json(result)
@@ -447,11 +456,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("widetheory: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
+def entry() -> NoReturn:
+    """The command as a process of its own."""
+    status = main()
+    if status == INTERRUPTED:
+        # Threads of XLA that still compile crash the interpreter while it shuts down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -18,12 +18,14 @@ SHUTDOWN = 60  # seconds that a process waits for the others when it ends
 DAY = 86_400
 
 
-def add_arguments(sub: argparse.ArgumentParser) -> None:
-    """Adds the options that `connect` reads."""
+def add_arguments(sub: argparse.ArgumentParser, *, processes: bool = True) -> None:
+    """Adds the option that `local` takes and, for several processes, those of `connect`."""
     group = sub.add_argument_group(
         "devices", "Draws are shared among devices; the numbers do not depend on how many."
     )
     group.add_argument("--devices", type=int, metavar="N", help="of this process (all)")
+    if not processes:
+        return
     group.add_argument(
         "--distributed", action="store_true",
         help="one of several processes started by Slurm, Open MPI, Kubernetes or on a TPU pod",
@@ -56,7 +58,6 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
         the coordinator cannot listen. If the others do not come in time, the process ends with
         status 2 and one line.
     """
-    _enough_threads()
     timeout = check_real(
         "connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True
     )
@@ -66,9 +67,21 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
             raise ValueError("--devices must be left out with several processes: they use all")
         _initialize(where, timeout)
         _only_process_0_prints()
+    return local(arguments.devices)
+
+
+def local(count: int | None) -> Mesh | None:
+    """A mesh of the first devices, all if None; None if that is one.
+
+    To be called before any device is touched.
+
+    Raises:
+      ValueError: if there are not so many.
+    """
+    _enough_threads()
     found = jax.devices()
-    if arguments.devices is not None:
-        found = found[: check_integer("devices", arguments.devices, high=len(found))]
+    if count is not None:
+        found = found[: check_integer("devices", count, high=len(found))]
     return make_mesh(devices=found) if len(found) > 1 else None
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from scipy import optimize
 
 import theory
@@ -161,7 +162,9 @@ class Step(NamedTuple):
     left: float | None
 
 
-def run(sweep: Sweep, store: Store, *, memory: float | None = None) -> Iterator[Step]:
+def run(
+    sweep: Sweep, store: Store, *, memory: float | None = None, mesh: Mesh | None = None
+) -> Iterator[Step]:
     """Computes the cells that are not finished, one file each; failed ones are tried again.
 
     Several processes may do this at once, each with cells of its own. At the end each waits for
@@ -172,6 +175,7 @@ def run(sweep: Sweep, store: Store, *, memory: float | None = None) -> Iterator[
       store: its directory.
       memory: bytes that a cell may take; if None, `SHARE_OF_MEMORY` of what is available when the
         cell begins.
+      mesh: devices that share the draws of each cell; None for one device.
 
     Yields:
       A `Step` at each beginning and end of a cell.
@@ -210,7 +214,7 @@ def run(sweep: Sweep, store: Store, *, memory: float | None = None) -> Iterator[
                     computed += 1
                     if computed % CLEAR_EVERY == 0:
                         jax.clear_caches()
-                    took = _compute(sweep, store, name, cells[name], memory)
+                    took = _compute(sweep, store, name, cells[name], memory, mesh)
                     if took is None:
                         failed.add(name)
                     else:
@@ -222,7 +226,12 @@ def run(sweep: Sweep, store: Store, *, memory: float | None = None) -> Iterator[
 
 
 def _compute(
-    sweep: Sweep, store: Store, name: str, cell: Mapping[str, Any], memory: float | None
+    sweep: Sweep,
+    store: Store,
+    name: str,
+    cell: Mapping[str, Any],
+    memory: float | None,
+    mesh: Mesh | None,
 ) -> float | None:
     """Computes and stores a cell; its seconds, None if it failed."""
     start = time.perf_counter()
@@ -230,8 +239,12 @@ def _compute(
         config = dataclasses.replace(sweep.config, **cell)
         key = runs.run_key(sweep.statement, sweep.seed)
         limit = SHARE_OF_MEMORY * environment.available_memory() if memory is None else memory
-        fit = largest_batch(sweep.statement, key, sweep.draws, config, limit=int(limit))
-        evidence = evaluate(sweep.statement, key, sweep.draws, config, batch=fit.batch)
+        share = sweep.draws
+        if mesh is not None:  # the account of one device stands for all; CPU devices share memory
+            share = -(-share // mesh.size)
+            limit = limit / mesh.size if jax.default_backend() == "cpu" else limit
+        fit = largest_batch(sweep.statement, key, share, config, limit=int(limit))
+        evidence = evaluate(sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh)
         verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
         arrays = _arrays(sweep.statement, config, evidence)
     except Exception as error:  # of whatever kind: it is this cell's alone
@@ -255,6 +268,7 @@ def _compute(
         "seconds": seconds,
         "batch": fit.batch,
         "memory": fit.memory,
+        "devices": 1 if mesh is None else mesh.size,
         "time": _now(),
         "environment": environment.describe(),
     }

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import store, sweep
 from theory import REGISTRY, sharding
-from theory.blocks import BLOCK, initial_block, sum_over_blocks
+from theory.blocks import BLOCK, sum_over_blocks
 from theory.descent import Descent
 from theory.evidence import margin
 from theory.networks import all_trained, fixed_signs, frozen_readout, init, outputs
@@ -189,16 +190,27 @@ def test_blocks_of_neurons_are_trained_on_several_devices(key):
 
     wanted = sum_over_blocks(network, key, width, x, y, descent, trained)
 
-    @jax.jit
-    def shared(key, x, y):
-        def block(index):
-            initial = initial_block(network, key, index, width, 3)
-            final = train(network, initial, x, y, descent, space="flips").params
-            return trained(initial, final)
+    shared = sum_over_blocks(network, key, width, x, y, descent, trained, mesh=mesh_of(2))
+    np.testing.assert_allclose(shared, wanted, rtol=0, atol=1e-12)
 
-        return sum_over(mesh_of(2), block, 3)
 
-    np.testing.assert_allclose(shared(key, x, y), wanted, rtol=0, atol=1e-12)
+def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path):
+    planned = sweep.plan("ntk.initial-output", ["d=2,3"], draws=10)
+    alone, both = (
+        store.begin(str(tmp_path / name), planned.manifest(), resume=False)
+        for name in ("alone", "both")
+    )
+    list(sweep.run(planned, alone))
+    for step in sweep.run(planned, both):
+        if step.computed == 1 and step.done == 1:
+            break
+    list(sweep.run(planned, both, mesh=mesh_of(4)))
+    for name in alone.finished():
+        one, other = alone.read(name), both.read(name)
+        for array in one.arrays:
+            np.testing.assert_allclose(other.arrays[array], one.arrays[array], rtol=1e-12)
+    devices = [both.read(name).record["devices"] for name in sorted(both.finished())]
+    assert sorted(devices) == [1, 4]
 
 
 def uniforms(key, config):

@@ -315,3 +315,12 @@ def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
     _, out, err = run(capsys, "verify", "--data", "digits", "--draws", "4", "--json")
     assert json.loads(out)["left_out"] == {"mine.other": "its reason"}
     assert err == "widetheory: left out, as it cannot run on digits: mine.other: its reason\n"
+
+
+def test_tf32_is_for_training_only(capsys):
+    status, _ = as_json(capsys, "train", *SMALL, "--draws", "1", "--precision", "tf32")
+    assert status == 0
+    assert jax.config.jax_default_matmul_precision == "tensorfloat32"
+    status, _, err = run(capsys, "verify", "--precision", "tf32")
+    assert status == 2
+    assert "invalid choice: 'tf32'" in err
