@@ -5,6 +5,7 @@ pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩.
 in coordinates of a subspace (`theory.subspace`), d is not their number of columns and is passed.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -62,6 +63,11 @@ def angle(
     would lose half the digits near 0 and π; this sum of squares runs at a third of its rate. A
     point embedded at the origin is at angle π/2 to every other.
     """
+    return _angle(x, z, bias, d)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _angle(x: Array, z: Array, bias: bool, d: int | None) -> Array:
     of_x, of_z = _unit_coordinates(x, bias, d), _unit_coordinates(z, bias, d)
 
     def to_all(u: Array) -> Array:  # (blocks, BLOCK) coordinates of one point
