@@ -65,12 +65,12 @@ def parse_pickle(content: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:  # a damaged pickle raises almost anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{file}: is not a readable CIFAR-10 batch of Python: {reason}") from error
-    expected = f"{file}: must be a dictionary with data, an array of bytes, and labels"
-    if not isinstance(batch, dict):
-        raise ValueError(f"{expected}, got a {type(batch).__name__}")
-    data, labels = (batch.get(name.encode(), batch.get(name)) for name in ("data", "labels"))
+    entries = batch if isinstance(batch, dict) else {}
+    data, labels = (entries.get(name.encode(), entries.get(name)) for name in ("data", "labels"))
     if not isinstance(data, _Array) or not isinstance(labels, list):
-        raise ValueError(f"{expected}, got {type(data).__name__} and {type(labels).__name__}")
+        raise ValueError(
+            f"{file}: must be a dictionary with an array called data and a list called labels"
+        )
     pixels = data.bytes(file)
     if pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
         raise ValueError(f"{file}: data must have shape (N, {_PIXELS}), got {pixels.shape}")

@@ -69,7 +69,9 @@ def parser() -> argparse.ArgumentParser:
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
         help="a parameter of the statements that have it; may be repeated (see `show ID`)",
     )  # fmt: skip
-    sub.add_argument("--data", metavar="NAME", help="data: a law, digits or npz:FILE (see `show`)")
+    sub.add_argument(
+        "--data", metavar="NAME", help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)"
+    )
     sub.add_argument("--preset", choices=PRESETS, default="quick", help="number of draws (quick)")
     sub.add_argument(
         "--level", type=float, default=0.01, metavar="A",

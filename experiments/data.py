@@ -106,6 +106,8 @@ def load_folder(name: str) -> Dataset:
             return Dataset(full_name, _centred(images.images, images.white), y, images.labels)
         positive, negative = choice.pair
         chosen = (images.labels == positive) | (images.labels == negative)
+        if not chosen.any():
+            raise ValueError("has no images of these classes")
         y = np.where(images.labels[chosen] == positive, 1.0, -1.0)
         return Dataset(full_name, _centred(images.images[chosen], images.white), y)
     except ValueError as error:
