@@ -111,6 +111,7 @@ BAD = {
     "no labels": (pickle.dumps({"data": ROWS}, 4), NO_BATCH),
     "data a list": (batch(data=[1]), NO_BATCH),
     "floats": (batch(data=ROWS.astype(float)), "data must be an array of unsigned bytes"),
+    "signed": (batch(data=ROWS.astype(np.int8)), "data must be an array of unsigned bytes"),
     "objects": (batch(data=ROWS.astype(object)), "data must be an array of unsigned bytes"),
     "images": (batch(data=IMAGES), r"data must have shape \(N, 3072\), got \(3, 32, 32, 3\)"),
     "too few labels": (batch(labels=[1, 2]), "has 3 images, but 2 labels"),
