@@ -24,6 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    from experiments import devices
     from experiments.runs import PRESETS
     from theory.perturbation_learning import PerturbationSetting
 
@@ -46,6 +47,16 @@ def parser() -> argparse.ArgumentParser:
             "--precision", choices=("float64", "float32"), default="float64", help="(float64)"
         )
 
+    def settings(sub: Parser) -> None:
+        sub.add_argument(
+            "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+            help="a parameter of the statements that have it; may be repeated (see `show ID`)",
+        )  # fmt: skip
+        sub.add_argument(
+            "--data", metavar="NAME",
+            help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)",
+        )  # fmt: skip
+
     sub = command("list", _list, "List every statement.")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -65,13 +76,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"statements, or one of the families {FAMILIES} (all)",
     )
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
-    sub.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the statements that have it; may be repeated (see `show ID`)",
-    )  # fmt: skip
-    sub.add_argument(
-        "--data", metavar="NAME", help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)"
-    )
+    settings(sub)
     sub.add_argument("--preset", choices=PRESETS, default="quick", help="number of draws (quick)")
     sub.add_argument(
         "--level", type=float, default=0.01, metavar="A",
@@ -80,9 +85,53 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
     sub.add_argument(
         "--jobs", type=int, metavar="J",
-        help="processes that share the statements (on a CPU its cores, at most 4; else 1)",
+        help="processes that share the statements (on a CPU its cores, at most 4; with several "
+        "devices or another device 1)",
     )  # fmt: skip
     common(sub)
+    devices.add_arguments(sub)
+
+    sub = command(
+        "sweep",
+        _sweep,
+        "Check a statement over a grid of its parameters. Each finished cell is stored for good, "
+        "with its draws; an interrupted sweep is gone on with by --resume, also by several "
+        "processes at once.",
+    )
+    sub.add_argument("id", metavar="ID")
+    sub.add_argument(
+        "--grid", dest="grids", action="append", default=[], metavar="NAME=VALUES",
+        help="an axis: m=256:65536:x2, d=64:512:+64, d=64,256 or loss=identity,logistic; repeated",
+    )  # fmt: skip
+    sub.add_argument("--out", required=True, metavar="DIR", help="the sweep's directory")
+    sub.add_argument("--resume", action="store_true", help="go on with the sweep in DIR, if any")
+    sub.add_argument("--draws", type=int, metavar="K", help="independent draws of each cell")
+    settings(sub)
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A",
+        help="false-alarm rate of all cells together (0.01)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--memory", type=float, metavar="GIB",
+        help="memory that a cell may take (80 %% of what is available; give each of several "
+        "processes its share)",
+    )  # fmt: skip
+    common(sub)
+
+    sub = command(
+        "bench",
+        _bench,
+        "Time the suite against a plain eager PyTorch implementation and against matrix products, "
+        "as ratios within one run.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="what to time (everything)")
+    sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    sub.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall",
+        help="processor: its seconds, for one core of a machine that others use (wall)",
+    )  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     for name, run, says in (
         ("predict", _predict, "Predict accuracy, agreement and cosine similarity of learning from "
@@ -137,24 +186,17 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from experiments import environment, report, runs
+    from experiments import devices, environment, report, runs
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
+    mesh = devices.connect(arguments)
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
-    settings = {}
-    for text in arguments.settings:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
-        if name in settings:
-            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
-        settings[name] = value
     planned, left_out = runs.plan(
         arguments.names,
         preset=arguments.preset,
         data_name=arguments.data,
-        settings=settings,
+        settings=_settings(arguments.settings),
         draws=arguments.draws,
     )
     for title, why in left_out.items():
@@ -162,15 +204,16 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"widetheory: left out, as it cannot run on {arguments.data}: {title}: {why}",
             file=sys.stderr,
         )
-    out = _writable(arguments.out)
+    out = _writable(arguments.out)  # in every process: then all of them stop if it cannot be
     level = arguments.level / len(planned)
-    jobs = runs.default_jobs() if arguments.jobs is None else check_integer("jobs", arguments.jobs)
-    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs)
+    jobs = devices.jobs(arguments.jobs, mesh)
+    steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs, mesh=mesh)
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
     results = []
     for result in _progress(steps, names):
         results.append(result)
-        if out is not None:  # after every statement: an interrupted run keeps what it has
+        # After every statement: an interrupted run keeps what it has.
+        if out is not None and devices.leads():
             _write(out / "verdicts.json", report.verify_json(results, left_out))
     stored = report.verify_json(results, left_out)
     if arguments.json:
@@ -179,6 +222,92 @@ def _verify(arguments: argparse.Namespace) -> int:
         report.console().print(report.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return 1 if wrong else 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    import time
+
+    from experiments import bench, bench_rows, environment, report, timing
+
+    environment.configure("float32")
+    chosen, out = bench.plan(arguments.names), _writable(arguments.out)
+    machine = timing.machine()
+    if (warning := bench.busy(machine)) is not None:
+        print(f"widetheory: {warning}", file=sys.stderr)
+    clock = {"wall": time.perf_counter, "processor": time.process_time}[arguments.clock]
+    options = bench_rows.Options(arguments.quick, clock)
+    rows = []
+    for measured in _progress(bench.execute(chosen, options), chosen):
+        rows += measured
+        if out is not None:  # after every job: an interrupted run keeps what it has
+            _write(out / "bench.json", bench.to_json(rows, machine, options))
+    if arguments.json:
+        _print_json(bench.to_json(rows, machine, options))
+    else:
+        report.console().print(bench.table(rows, machine, options))
+    return 0
+
+
+def _settings(texts: Sequence[str]) -> dict[str, str]:
+    """NAME → VALUE of --set."""
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
+        settings[name] = value
+    return settings
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from experiments import environment, report, store, sweep, sweep_report
+    from theory._validation import check_integer, check_real
+
+    environment.configure(arguments.precision)
+    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    memory = arguments.memory
+    if memory is not None:
+        memory = 2**30 * check_real("memory", memory, low=0, open_low=True)
+    if not arguments.out:
+        raise ValueError("--out must be a directory that can be written, got ''")
+    planned = sweep.plan(
+        arguments.id,
+        arguments.grids,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        level=arguments.level,
+        data_name=arguments.data,
+        settings=_settings(arguments.settings),
+    )
+    place = store.begin(arguments.out, planned.manifest(), resume=arguments.resume)
+    total = sum(1 for _ in place.cells())
+    try:
+        for _ in sweep_report.with_progress(sweep.run(planned, place, memory=memory), total):
+            pass
+        sweep_report.write_tables(place)
+    except KeyboardInterrupt:
+        print(
+            f"widetheory: interrupted; the {len(place.finished())} finished cells of {total} are "
+            f"safe in {place.directory}: go on with --resume",
+            file=sys.stderr,
+        )
+        return 130
+    result = sweep_report.as_json(place)
+    if arguments.json:
+        _print_json(result)
+    else:
+        report.console().print(sweep_report.table(place))
+    if failed := len(result["failed"]):
+        print(
+            f"widetheory: {failed} of {total} cells failed, see {place.directory / 'failed'}",
+            file=sys.stderr,
+        )
+    refuted = any(cell["verdict"]["verdict"] == "refuted" for cell in result["cells"])
+    if refuted and planned.statement.erratum is None:
+        return 1
+    return 2 if failed else 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -252,6 +381,8 @@ def _progress(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
     from rich import progress
     from rich.console import Console
 
+    from experiments import devices
+
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -262,7 +393,10 @@ def _progress(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
     )
     console = Console(stderr=True)
     with progress.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (console.is_terminal and devices.leads()),
     ) as bar:
         task = bar.add_task(names[0], total=len(names))
         for done, step in enumerate(steps, start=1):

@@ -1,7 +1,10 @@
 """What is needed to repeat a run: versions, devices, precision."""
 
 import importlib.metadata
+import os
+import pathlib
 import platform
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -27,6 +30,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in devices],
+        "processes": jax.process_count(),
         "precision": "float64" if jax.config.jax_enable_x64 else "float32",  # pyright: ignore
         "matmul_precision": jax.config.jax_default_matmul_precision,  # pyright: ignore
     }
@@ -37,11 +41,65 @@ def line() -> str:
     facts = describe()
     versions = facts["versions"]
     devices = f"{len(facts['devices'])} × {facts['devices'][0]}"
+    if facts["processes"] > 1:
+        devices += f" in {facts['processes']} processes"
     return (
         f"widetheory {versions['widetheory']}, jax {versions['jax']}, "
         f"neural-tangents {versions['neural-tangents']}, Python {versions['python']}; "
         f"{devices} ({facts['backend']}), {facts['precision']}"
     )
+
+
+def available_memory() -> int:
+    """Bytes that computations may still take: of the device's own memory, else of the machine's.
+
+    On the machine: what the system calls available, and no more than the process's control group
+    (a container, a batch job) leaves.
+
+    Raises:
+      ValueError: where neither device nor system tell.
+    """
+    known = jax.devices()[0].memory_stats()
+    if known and "bytes_limit" in known:
+        return known["bytes_limit"] - known.get("bytes_in_use", 0)
+    found = [*_machine_memory(), *_group_memory()]
+    if not found:
+        raise ValueError("--memory must be given: the system does not tell how much is available")
+    return min(found)
+
+
+def _machine_memory() -> Iterator[int]:
+    meminfo = pathlib.Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        yield int(fields["MemAvailable"].split()[0]) * 1024
+    elif "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _group_memory(
+    root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
+    own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
+) -> Iterator[int]:
+    """What each control group around this process leaves, file caches not counted as used."""
+    for line in own.read_text().splitlines() if own.exists() else ():
+        _, controllers, name = line.split(":", 2)
+        if controllers == "":  # version 2
+            top, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif controllers == "memory":
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            top = root / "memory"
+        else:
+            continue
+        inner = top / name.strip("/")
+        for group in (inner, *inner.parents):
+            if not group.is_relative_to(top):
+                break
+            limit, used = group / names[0], group / names[1]
+            if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
+                stat = (group / "memory.stat").read_text().splitlines()
+                cached = dict(entry.split() for entry in stat)[names[2]]
+                yield int(most) - int(used.read_text()) + int(cached)
 
 
 def _version(package: str) -> str:

@@ -64,6 +64,7 @@ def verdict_json(result: Result) -> dict[str, Any]:
         "config": plain(result.run.config),
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
+        "devices": result.devices,
     }
 
 
@@ -76,7 +77,8 @@ def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> dict[
     }
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """Three digits, with a real minus sign; a dash for what is not known."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−")
@@ -107,22 +109,22 @@ def _hypotheses(verdict: Verdict) -> str:
 
 def _miss(summary: ConditionSummary) -> str:
     assert summary.ratio is not None
-    return _number(1 / summary.ratio[1]) if summary.ratio[1] > 0 else "∞"
+    return number_text(1 / summary.ratio[1]) if summary.ratio[1] > 0 else "∞"
 
 
 def _conclusion(verdict: Verdict) -> str:
     if verdict.estimates:
-        return "\n".join(line for claim, _ in _claims(verdict) for line in claim)
+        return "\n".join(line for claim, _ in claim_texts(verdict) for line in claim)
     held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
     text = f"{held:,}/{verdict.draws:,}"
     if verdict.outcomes["beyond"]:
         text += f"\n{verdict.outcomes['beyond']:,} beyond"
     if verdict.outcomes["undecided"]:
         text += f"\n{verdict.outcomes['undecided']:,} undecided"
-    return f"{text}\nmargin {_number(verdict.tightest_margin)}"
+    return f"{text}\nmargin {number_text(verdict.tightest_margin)}"
 
 
-def _claims(verdict: Verdict) -> list[tuple[list[str], list[str]]]:
+def claim_texts(verdict: Verdict) -> list[tuple[list[str], list[str]]]:
     """Lines of every claim shown and of its measured value beside it, equally many.
 
     Of many claims only the one nearest to its limits, among those that decided the verdict.
@@ -134,11 +136,11 @@ def _claims(verdict: Verdict) -> list[tuple[list[str], list[str]]]:
         head = [([f"{len(decisive)} of {len(shown)} claims, nearest:"], [""])]
         shown = [max(decisive, key=_nearness)]
     for estimate in shown:
-        within = f" ± {_number(estimate.tolerance)}" if estimate.tolerance else ""
-        text = f"{estimate.name} {SIDES[estimate.side]} {_number(estimate.claimed)}{within}"
+        within = f" ± {number_text(estimate.tolerance)}" if estimate.tolerance else ""
+        text = f"{estimate.name} {SIDES[estimate.side]} {number_text(estimate.claimed)}{within}"
         lines = textwrap.wrap(text, CLAIM_WIDTH)
-        low, high = _number(estimate.low), _number(estimate.high)
-        values = [f"{_number(estimate.observed)} [{low}, {high}]"]
+        low, high = number_text(estimate.low), number_text(estimate.high)
+        values = [f"{number_text(estimate.observed)} [{low}, {high}]"]
         head.append((lines, values + [""] * (len(lines) - 1)))
     return head
 
@@ -154,17 +156,17 @@ def _nearness(estimate: Estimate) -> float:
 
 def _measured(verdict: Verdict) -> str:
     if verdict.estimates:
-        return "\n".join(line for _, values in _claims(verdict) for line in values)
+        return "\n".join(line for _, values in claim_texts(verdict) for line in values)
     rate = verdict.failure_rate
     if rate is None:
         return "not tested"
-    limits = f"[{_number(rate.low)}, {_number(rate.high)}]"
-    allowed = "never" if verdict.kind == "deterministic" else f"≤ {_number(rate.allowed)}"
-    lines = [f"{_number(rate.observed)} {limits}", f"allowed: {allowed}"]
+    limits = f"[{number_text(rate.low)}, {number_text(rate.high)}]"
+    allowed = "never" if verdict.kind == "deterministic" else f"≤ {number_text(rate.allowed)}"
+    lines = [f"{number_text(rate.observed)} {limits}", f"allowed: {allowed}"]
     if verdict.tightness is not None:
-        lines.append(f"bound/observed: {_number(verdict.tightness)}")
+        lines.append(f"bound/observed: {number_text(verdict.tightness)}")
     if verdict.constant is not None:
-        lines.append(f"smallest C: {_number(verdict.constant.smallest)}")
+        lines.append(f"smallest C: {number_text(verdict.constant.smallest)}")
     return "\n".join(lines)
 
 
@@ -223,9 +225,9 @@ def _notes(results: Sequence[Result]) -> list[Text]:
             why.append(note)
         if verdict.tightness is not None and verdict.tightness > LOOSE:
             reason = statement.loose or "no reason is stated"
-            loose.append(_about(result).append(f"{_number(verdict.tightness)}×: {reason}"))
+            loose.append(_about(result).append(f"{number_text(verdict.tightness)}×: {reason}"))
         if verdict.constant is not None:
-            smallest, largest = (_number(c) for c in verdict.constant)
+            smallest, largest = (number_text(c) for c in verdict.constant)
             note = f"no draw contradicts C = {smallest}, tested up to {largest}"
             constants.append(_about(result).append(note))
     notes = []

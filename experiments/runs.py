@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from experiments import data, environment
 from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
@@ -68,12 +69,13 @@ class Plan(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A run, its verdict, the seed it had, and how many seconds it took."""
+    """A run, its verdict, its seed, how many seconds it took, and the devices that shared it."""
 
     run: Run
     verdict: Verdict
     seed: int
     seconds: float
+    devices: int = 1
 
     @property
     def documented_erratum(self) -> bool:
@@ -199,7 +201,9 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
         raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
 
 
-def execute(runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1) -> Iterator[Result]:
+def execute(
+    runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1, mesh: Mesh | None = None
+) -> Iterator[Result]:
     """Runs all, yielding results in order; `level` is the false-alarm rate of each.
 
     A statement's draws depend on the seed and its identifier, not on what runs beside it. Most of
@@ -211,11 +215,13 @@ def execute(runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1) -> I
       runs: what to run.
       seed: random seed.
       level: false-alarm rate of each.
-      jobs: processes, ≥ 1; 1 stays in this one, and so do statements outside the registry.
+      jobs: processes, ≥ 1; 1 stays in this one, and so do statements outside the registry, and
+        all where there is a mesh.
+      mesh: devices that share the draws of each statement; None for one device.
     """
-    jobs = min(jobs, len(runs))
+    jobs = min(jobs, len(runs)) if mesh is None else 1
     if jobs == 1 or any(REGISTRY.get(r.statement.id) is not r.statement for r in runs):
-        yield from (_execute(run, seed, level) for run in runs)
+        yield from (_execute(run, seed, level, mesh) for run in runs)
         return
     precision = "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
     with concurrent.futures.ProcessPoolExecutor(
@@ -247,8 +253,16 @@ def _execute_by_id(
     return result.verdict, result.seconds
 
 
-def _execute(run: Run, seed: int, level: float) -> Result:
+def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Result:
     start = time.perf_counter()
-    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(run.statement.id.encode()))
-    verdict = verify(run.statement, key=key, draws=run.draws, config=run.config, level=level)
-    return Result(run, verdict, seed, time.perf_counter() - start)
+    key = run_key(run.statement, seed)
+    verdict = verify(
+        run.statement, key=key, draws=run.draws, config=run.config, level=level, mesh=mesh
+    )
+    seconds = time.perf_counter() - start
+    return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
+
+
+def run_key(statement: Statement, seed: int) -> jax.Array:
+    """The random key of a statement: its own for each seed, whatever its configuration."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(statement.id.encode()))

@@ -228,6 +228,7 @@ def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
     assert result["trained"]["cosine"]["standard_error"] is None  # one draw has none
 
 
+TWO = ["--processes", "2"]
 BAD = [
     (["verify", "lazy.nothing"], "got 'lazy.nothing'"),
     (["verify", "lazy", "--set", "nothing=3"], "got 'nothing'"),
@@ -259,6 +260,19 @@ BAD = [
     (["verify", "--preset", "slow"], "invalid choice: 'slow'"),
     (["verify", "lazy.movement", "--out", ""], "--out must be a directory"),
     (["verify", "lazy.movement", "--out", "/dev/null/x"], "--out must be a directory"),
+    (["verify", "lazy.movement", "--devices", "2"], "devices must be an integer in [1, 1], got 2"),
+    (["verify", "lazy.movement", "--devices", "0"], "devices must be an integer in [1, 1], got 0"),
+    (["verify", "--coordinator", "x:1", "--process", "0"], "together, got no --processes"),
+    (["verify", "--processes", "2", "--process", "0"], "together, got no --coordinator"),
+    (["verify", *TWO, "--process", "2", "--coordinator", "localhost:4000"], "in [0, 1], got 2"),
+    (["verify", *TWO, "--process", "-1", "--coordinator", "localhost:4000"], "in [0, 1], got -1"),
+    (["verify", *TWO, "--process", "0", "--coordinator", "localhost"], "must be HOST:PORT, got"),
+    (["verify", *TWO, "--process", "0", "--coordinator", "localhost:0"], "must be HOST:PORT, got"),
+    (
+        ["verify", *TWO, "--process", "0", "--coordinator", "localhost:4000", "--devices", "1"],
+        "--devices must be left out",
+    ),
+    (["verify", "--connect-timeout", "0"], "connect-timeout must be a finite number in (0, 86400]"),
     (["show", "lazy"], "ID must be one of"),
     (["train", "--n", "0"], "n must be an integer ≥ 1, got 0"),
     (["train", "--m", "x"], "m must be an integer, got 'x'"),

@@ -122,7 +122,7 @@ def tolerances(bias, angle):
 
 
 def closed_form(bias):
-    """θ = 2·atan2(‖u − v‖, ‖u + v‖): u and v are off by (D/2 + 6)ε/2 each, and θ rounds itself."""
+    """θ from the shorter of ‖u ∓ v‖: u, v are off by (D/2 + 6)ε/2 each, the sum by Dε/2."""
     return closed_forms(X, Z)[bias], tolerances(bias, (D + 12) * EPS)
 
 
@@ -243,15 +243,49 @@ def test_embedding_and_standard_deviation(bias):
     np.testing.assert_allclose(sigma, SIGMA[bias], rtol=2 * (D + 4) * EPS)
 
 
-def test_more_queries_than_a_batch():
-    """`angle` works through 16 queries at a time; 35 are two batches and a remainder."""
-    rng = np.random.default_rng(3)
-    x, z = rng.normal(size=(3, D)), rng.normal(size=(35, D))
-    norms = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(z, axis=1)
-    expected = np.arccos(x @ z.T / norms)
-    actual = jax.jit(kernels.angle, static_argnums=2)(jnp.array(x), jnp.array(z), False)
-    # The cosine is off by (D + 3)ε and arccos divides that by sin θ.
-    assert (np.abs(actual - expected) <= (D + 12) * EPS / np.sin(expected)).all()
+def exact_angles(x, z, bias):
+    """θ in 50 digits, as 2·atan2(‖u − v‖, ‖u + v‖)."""
+
+    def unit(p):
+        e = [mpmath.mpf(v) / mpmath.sqrt(len(p)) for v in p] + [mpmath.mpf(bias)]
+        norm = mpmath.sqrt(mpmath.fsum(v**2 for v in e))
+        return [v / norm for v in e]
+
+    def one(u, v):
+        pairs = list(zip(u, v, strict=True))
+        chords = (mpmath.sqrt(mpmath.fsum((a + s * b) ** 2 for a, b in pairs)) for s in (-1, 1))
+        return float(2 * mpmath.atan2(*chords))
+
+    with mpmath.workdps(50):
+        us, vs = ([unit(p.tolist()) for p in points] for points in (x, z))
+        return np.array([[one(u, v) for v in vs] for u in us])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [2, 14, 15, 40])
+def test_angles_in_more_dimensions_than_a_block(d, dtype, monkeypatch):
+    """Within (d + 12)ε: 16 coordinates a time, two extra ones, and 7 pairs of points a tile.
+
+    Points at generic, tiny, right and straight angles.
+    """
+    monkeypatch.setattr(kernels, "TILE", 7)
+    rng = np.random.default_rng(d)
+    x, across = rng.normal(size=(2, 3, d))
+    across -= x * (np.sum(x * across, 1) / np.sum(x * x, 1))[:, None]
+    shifts = [s * x[:1] + t * across[:1] for s in (1, 0, -1) for t in (0.5, 1e-4, 1e-8)]
+    x, z = x.astype(dtype), np.concatenate([x, -x, *shifts]).astype(dtype)
+    for bias in (True, False):
+        x, z = (points * (1 if bias else 1e3) for points in (x, z))
+        actual = kernels.angle(jnp.array(x, dtype), jnp.array(z, dtype), bias)
+        assert actual.dtype == dtype
+        expected = exact_angles(x.astype(dtype), z.astype(dtype), bias)
+        error = np.abs(np.asarray(actual, np.float64) - expected)
+        assert error.max() <= (d + 12) * float(jnp.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize(("n", "q"), [(3, 0), (0, 3)])
+def test_angles_of_no_points(n, q):
+    assert kernels.angle(jnp.ones((n, D)), jnp.ones((q, D))).shape == (n, q)
 
 
 def test_a_point_at_the_origin():
@@ -260,7 +294,7 @@ def test_a_point_at_the_origin():
     values = closed_forms(x, x)
     for slope in SLOPES:
         without, given_biases = values[False][slope], values[True][slope]
-        np.testing.assert_array_equal(without["angle"][0, 1:], np.pi / 2)
+        assert (np.abs(without["angle"][0, 1:] - np.pi / 2) <= (D + 12) * EPS).all()
         for name in ("nngp", "hidden_ntk", "ntk"):
             np.testing.assert_array_equal(without[name][0], 0.0)
             np.testing.assert_array_equal(without[name][:, 0], 0.0)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from theory import preactivations
 from theory.descent import Descent
 from theory.networks import all_trained, fixed_signs, frozen_readout, init, pre_activations
 from theory.preactivations import (
@@ -85,13 +86,22 @@ def test_flips_are_training_of_the_weights(d, name, optimizer, rate, seed):
     assert_same(expected, train(network, params, x, y, descent, space="flips"), 120)
 
 
-def test_flips_in_blocks_of_neurons(monkeypatch):
-    """13 neurons in blocks of 4: the last block is filled up with neurons that do nothing."""
-    monkeypatch.setattr("theory.preactivations.CACHED", 4 * N)
+@pytest.mark.parametrize(
+    ("cached", "row", "flip_cost"),
+    [(4 * N, 64, 50), (2**15, 2, 1e-3), (2**15, 64, 1e-3), (2**15, 64, 10**6)],
+    ids=["blocks", "neurons by products", "one by one", "all anew"],
+)
+def test_every_way_to_update_velocities(monkeypatch, cached, row, flip_cost):
+    """13 neurons in blocks of 4, the last one filled up; or in one, updated in one way only."""
+    for name, value in (("CACHED", cached), ("ROW", row), ("FLIP_COST", flip_cost)):
+        monkeypatch.setattr(preactivations, name, value)
     network, (x, y), m = frozen_readout(0.1), data(3), 13
     params, descent = init(network, jax.random.key(1), m, 3), Descent(0.3, 60, momentum=0.5)
     expected = train(network, params, x, y, descent)
-    assert_same(expected, train(network, params, x, y, descent, space="flips"), 60)
+    coefficients_by_flips.clear_cache()
+    found = train(network, params, x, y, descent, space="flips")
+    coefficients_by_flips.clear_cache()
+    assert_same(expected, found, 60)
 
 
 def test_steps_without_a_switch_are_taken_at_once():

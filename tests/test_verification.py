@@ -11,7 +11,15 @@ from scipy import stats
 from theory.evidence import exceeds, margin
 from theory.parameters import Parameters, parameter
 from theory.verdict import Claim
-from theory.verification import Hypothesis, Statement, evaluate, verify
+from theory.verification import (
+    Hypothesis,
+    Statement,
+    assess,
+    evaluate,
+    largest_batch,
+    memory_needed,
+    verify,
+)
 
 
 class Setting(Parameters):
@@ -280,3 +288,65 @@ def test_constants_reach_the_verdict(key):
     constant = verify(statement, key=key, draws=50).constant
     assert constant.smallest == pytest.approx(np.abs(x[x[:, 0] > 1, 1]).max())
     assert constant.largest == pytest.approx(np.abs(x[:, 1]).max())
+
+
+# --- draws in batches that fit into memory --------------------------------------------------------
+
+WIDE = toy(  # a draw holds 8·m bytes at least: m random bits, and numbers made of them
+    quantity=lambda x: jnp.sort(x)[:3], config=Setting(m=10_000), id="toy.wide"
+)
+SORTED = toy(
+    solve=np.sort, quantity=lambda x: jnp.cumsum(x)[-3:], config=Setting(m=10_000), id="toy.sorted"
+)
+
+
+@pytest.mark.parametrize("statement", [WIDE, SORTED], ids=lambda s: s.id)
+def test_a_batch_that_fits_gives_the_same_evidence(key, statement):
+    full = largest_batch(statement, key, 30, limit=10**12)
+    assert full.batch == 15  # two batches of the statement's own size, 16, none of them half empty
+    assert full.memory == memory_needed(statement, key, 30)
+    assert full.memory >= 15 * 8 * 10_000
+    fit = largest_batch(statement, key, 30, limit=full.memory // 3)
+    assert 1 <= fit.batch <= 6
+    assert fit.memory == memory_needed(statement, key, 30, batch=fit.batch) <= full.memory // 3
+    some, all = evaluate(statement, key, 30, batch=fit.batch), evaluate(statement, key, 30)
+    assert some.quantity.shape == (30, 3)
+    np.testing.assert_allclose(some.quantity, all.quantity, rtol=1e-12)
+    np.testing.assert_allclose(some.conclusion.value, all.conclusion.value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("statement", [WIDE, SORTED], ids=lambda s: s.id)
+def test_too_little_memory_for_one_draw_is_an_error_with_both_numbers(key, statement):
+    message = f"at least the .* GiB that {statement.id} needs with one .* got 9.31e-07 GiB"
+    with pytest.raises(ValueError, match=message):
+        largest_batch(statement, key, 30, limit=1000)
+    with pytest.raises(ValueError, match="limit must be an integer ≥ 1, got 0"):
+        largest_batch(statement, key, 30, limit=0)
+    with pytest.raises(ValueError, match="batch must be an integer ≥ 1, got 0"):
+        evaluate(statement, key, 30, batch=0)
+
+
+@pytest.mark.parametrize("statement", [WIDE, SORTED], ids=lambda s: s.id)
+def test_what_the_estimate_compiled_is_what_runs(key, statement):
+    statement = dataclasses.replace(statement)  # none of it is compiled yet
+    fit = largest_batch(statement, key, 30, limit=10**12)
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event)
+    )
+    try:
+        evaluate(statement, key, 30, batch=fit.batch)
+        ran = [event for event in compiled if "backend_compile" in event]
+        evaluate(statement, key, 30, batch=3)
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert not ran
+    assert [event for event in compiled if "backend_compile" in event]  # the listener would see it
+
+
+def test_evidence_is_assessed_as_verify_does(key):
+    evidence = evaluate(SECOND_MOMENT, key, 200, Setting(m=8, claimed=1.1))
+    options = {"config": Setting(m=8, claimed=1.1), "level": 0.2}
+    assert assess(SECOND_MOMENT, evidence, **options) == verify(
+        SECOND_MOMENT, key=key, draws=200, **options
+    )

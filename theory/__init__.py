@@ -1,7 +1,7 @@
 """widetheory: theorems about wide neural networks, checked numerically.
 
 Pure functions on arrays: nothing here reads files, draws figures or prints. The parts:
-networks, kernels, training, limits, bounds, laws, linear_solve, max_margin, cone, attacks,
+networks, kernels, training, limits, maps, bounds, laws, linear_solve, max_margin, cone, attacks,
 alignment, perturbed, projections, separability, data and perturbation_learning compute; evidence,
 verdict and verification judge; statements is the registry.
 """

@@ -10,8 +10,14 @@ import numpy as np
 
 
 def is_traced(*values: Any) -> bool:
-    """Whether any of the values is an abstract tracer, whose entries cannot be looked at."""
-    return any(isinstance(v, jax.core.Tracer) for v in values)
+    """Whether entries of any of the values cannot be looked at here.
+
+    They cannot in an abstract tracer, nor where a part lies on devices of other processes.
+    """
+    return any(
+        isinstance(v, jax.core.Tracer) or (isinstance(v, jax.Array) and not v.is_fully_addressable)
+        for v in values
+    )
 
 
 def check_integer(

@@ -10,11 +10,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from theory._validation import check_integer, check_labels, check_points
 from theory.descent import Descent
 from theory.networks import Network, Params, init
+from theory.sharding import sum_over
 from theory.training import cheapest_space, train
 
 BLOCK = 1024  # neurons of a block, part of what a seed means
@@ -59,6 +61,7 @@ def sum_over_blocks(
     descent: Descent,
     observe: Callable[..., Any],
     *arguments: Any,
+    mesh: Mesh | None = None,
 ) -> Any:
     """Σ over blocks of observe(initial, trained, …) for a network never held as a whole.
 
@@ -72,6 +75,7 @@ def sum_over_blocks(
         its neurons, as `outputs` and `input_gradients` return. Pass the same function object again
         to reuse the compiled code.
       arguments: further arrays for `observe`.
+      mesh: devices that share the blocks; nothing communicates before the sums are added up.
 
     Returns:
       The sum; `initial_block` says which weights a seed means.
@@ -88,14 +92,15 @@ def sum_over_blocks(
         )
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")
-    return _sum_over_blocks(network, m, observe, key, x, y, descent, arguments)
+    return _sum_over_blocks(network, m, observe, mesh, key, x, y, descent, arguments)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _sum_over_blocks(
     network: Network,
     m: int,
     observe: Callable[..., Any],
+    mesh: Mesh | None,
     key: Array,
     x: Array,
     y: Array,
@@ -111,9 +116,4 @@ def _sum_over_blocks(
         trained = train(network, initial, x, y, descent, space=space).params
         return observe(initial, trained, *arguments)
 
-    if m <= BLOCK:
-        return block(0)
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(block, 0))
-    return jax.lax.fori_loop(
-        0, -(-m // BLOCK), lambda i, total: jax.tree.map(jnp.add, total, block(i)), zeros
-    )
+    return block(0) if m <= BLOCK else sum_over(mesh, block, -(-m // BLOCK))

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from theory import _neural_tangents
 from theory._validation import check_slope
+from theory.angles import acute_angle
 from theory.networks import (
     ACTIVATIONS,
     Network,
@@ -20,6 +21,9 @@ from theory.networks import (
     leaky_relu_derivative,
     pre_activations,
 )
+
+BLOCK = 16  # coordinates that `angle` adds at a time; with 12, XLA's CPU code runs half as fast
+TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
 
 
 def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Float[Array, "n e"]:
@@ -35,29 +39,48 @@ def standard_deviation(
     return jnp.linalg.norm(embed(x, bias, d), axis=1)
 
 
+def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
+    """(blocks, BLOCK, n) coordinates of e(x)/‖e(x)‖, padded with zeros.
+
+    A point embedded at the origin becomes a unit vector across all others.
+    """
+    embedded = embed(points, bias, d)
+    norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
+    units = embedded / jnp.where(norms > 0, norms, 1)
+    units = jnp.concatenate([units, (norms == 0).astype(units.dtype)], axis=1)
+    units = jnp.pad(units, ((0, 0), (0, -units.shape[1] % BLOCK)))
+    return units.T.reshape(units.shape[1] // BLOCK, BLOCK, len(points))
+
+
 def angle(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
 ) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
-    θ = 2·atan2(‖u − v‖, ‖u + v‖) with the unit vectors u, v along e(x), e(z), accurate to rounding
-    at every angle; arccos of the cosine loses half the digits near 0 and π. A point embedded at
-    the origin is at angle π/2 to every other.
+    θ = 2 arcsin(‖u − v‖/2), or π − 2 arcsin(‖u + v‖/2) where the angle is obtuse, with the unit
+    vectors u, v along e(x), e(z): within (d + 12)ε at every angle. The cosine, one matrix product,
+    would lose half the digits near 0 and π; this sum of squares runs at a third of its rate. A
+    point embedded at the origin is at angle π/2 to every other.
     """
+    of_x, of_z = _unit_coordinates(x, bias, d), _unit_coordinates(z, bias, d)
 
-    def unit(points: Array) -> Array:
-        embedded = embed(points, bias, d)
-        norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
-        return embedded / jnp.where(norms > 0, norms, 1)
+    def to_all(u: Array) -> Array:  # (blocks, BLOCK) coordinates of one point
+        side = jnp.where(jnp.tensordot(u, of_z, 2) >= 0, 1, -1).astype(u.dtype)
 
-    u = unit(x)
+        def add(squared: Array, coordinates: tuple[Array, Array]) -> tuple[Array, None]:
+            terms = ((a - side * b) ** 2 for a, b in zip(*coordinates, strict=True))
+            return squared + sum(terms), None
 
-    def to_all(v: Array) -> Array:  # one query against all points: O(n d) memory
-        return 2 * jnp.arctan2(
-            jnp.linalg.norm(u - v[None, :], axis=1), jnp.linalg.norm(u + v[None, :], axis=1)
-        )
+        squared, _ = jax.lax.scan(add, jnp.zeros_like(side), (u, of_z))
+        acute = acute_angle(squared)
+        return jnp.where(side > 0, acute, jnp.pi - acute)
 
-    return jax.lax.map(to_all, unit(z), batch_size=16).T
+    return jax.lax.map(to_all, jnp.moveaxis(of_x, 2, 0), batch_size=max(1, TILE // max(1, len(z))))
+
+
+def derivative_kernel_at(theta: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+    """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
+    return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
 
 
 def derivative_kernel(
@@ -85,7 +108,7 @@ def derivative_kernel(
       CS09 eq. 5 (arc-cosine kernel of order 0).
     """
     check_slope(slope)
-    return slope + (1 - slope) ** 2 * (jnp.pi - angle(x, z, bias, d)) / (2 * jnp.pi)
+    return derivative_kernel_at(angle(x, z, bias, d), slope)
 
 
 def nngp(

@@ -27,6 +27,7 @@ from theory.kernels import inner_products
 from theory.networks import ACTIVATIONS, Network, Params
 
 FLIP_COST = 50  # floating-point operations of a matrix product, per point, that cost as much
+ROW = 64  # switches of one neuron from which on a product is cheaper
 CACHED = 2**15  # pre-activations of a block of neurons: four such arrays stay in a core's cache
 
 
@@ -185,14 +186,31 @@ def _block_by_flips(
     rate, mu = (jnp.asarray(v, h.dtype) for v in (descent.learning_rate, descent.momentum))
     pull = a / n
     embedded = jnp.concatenate([x, jnp.ones_like(x[:, :1])], 1) if "b" in network.trained else x
-    few = min(2 * embedded.shape[1], n) * 2 * m // FLIP_COST  # switches that are cheaper one by one
+    few = int(2 * min(2 * embedded.shape[1], n) * m / FLIP_COST)  # switches cheaper one by one
     steps = descent.steps
     rows, columns = jnp.arange(m), jnp.arange(n)
 
+    def pushed(push: Array) -> Array:
+        """(…, n) Σ_k push_k (⟨x_k, ·⟩ + 1)."""
+        return push @ embedded @ embedded.T if 2 * embedded.shape[1] < n else push @ gram
+
+    def one_by_one(push: Array, count: Array) -> Array:
+        """The same for so many entries that are not 0."""
+
+        def add(state: Any) -> Any:
+            total, last, left = state
+            k = jnp.min(jnp.where((push != 0) & (columns > last), columns, n - 1))
+            return total + push[k] * gram[k], k, left - 1
+
+        first = (jnp.zeros_like(push), jnp.full_like(columns[0], -1), count)
+        return jax.lax.while_loop(lambda state: state[-1] > 0, add, first)[0]
+
+    def add_to_row(matrix: Array, i: Array, row: Array) -> Array:
+        changed = jax.lax.dynamic_slice(matrix, (i, 0), (1, n)) + row[None, :]
+        return jax.lax.dynamic_update_slice(matrix, changed, (i, 0))
+
     def velocity(positive: Array) -> Array:
-        active = jnp.where(positive, 1.0, slope) * y[None, :]
-        moved = active @ embedded @ embedded.T if 2 * embedded.shape[1] < n else active @ gram
-        return moved * pull[:, None]
+        return pushed(jnp.where(positive, 1.0, slope) * y[None, :]) * pull[:, None]
 
     def remaining(step: Array) -> Array:
         """Training time that is left after so many steps."""
@@ -218,38 +236,37 @@ def _block_by_flips(
             flips=jnp.sum(positive != b.positive),
         )
 
-    def one_by_one(b: _Block) -> _Block:
-        """One step with few switches, or none."""
+    def by_neuron(b: _Block) -> _Block:
+        """One step in which few neurons switch, or none."""
         b = advance(b)
         # Sums of floats: XLA vectorizes them on CPUs, and they are exact up to 2^24.
         switches = jnp.sum(jnp.where((b.h >= 0) != b.positive, 1.0, 0.0), axis=1)
-        flips = jnp.sum(switches).astype(b.flips.dtype)
         weight = remaining(b.step)
 
-        def flip(state: Any) -> Any:
-            # Every array is read or updated here, never both: XLA would copy it at each switch.
-            velocity, c, switches, last, left = state
-            i = jnp.min(jnp.where(switches > 0, rows, m - 1))
-            h_i = jax.lax.dynamic_slice(b.h, (i, 0), (1, n))[0]
-            before = jax.lax.dynamic_slice(b.positive, (i, 0), (1, n))[0]
-            k = jnp.min(jnp.where(((h_i >= 0) != before) & (columns > last), columns, n - 1))
-            change = jnp.where(h_i[k] >= 0, 1 - slope, slope - 1)
-            row = jax.lax.dynamic_slice(gram, (k, 0), (1, n)) * (change * y[k] * pull[i])
-            velocity = jax.lax.dynamic_update_slice(
-                velocity, jax.lax.dynamic_slice(velocity, (i, 0), (1, n)) + row, (i, 0)
+        def update(state: Any) -> Any:
+            velocity, c, left = state
+            i = jnp.min(jnp.where(left > 0, rows, m - 1))
+            now, before = (
+                jax.lax.dynamic_slice(part, (i, 0), (1, n))[0] for part in (b.h, b.positive)
             )
-            entry = jax.lax.dynamic_slice(c, (i, k), (1, 1)) + change * weight
-            c = jax.lax.dynamic_update_slice(c, entry, (i, k))
-            last = jnp.where(switches[i] > 1, k, -1)
-            return velocity, c, switches - jnp.where(rows == i, 1.0, 0.0), last, left - 1
+            change = (1 - slope) * ((now >= 0).astype(h.dtype) - before.astype(h.dtype))
+            push = change * y * pull[i]
+            moved = jax.lax.cond(
+                left[i] <= ROW, lambda: one_by_one(push, left[i]), lambda: pushed(push)
+            )
+            velocity = add_to_row(velocity, i, moved)
+            return velocity, add_to_row(c, i, weight * change), jnp.where(rows == i, 0, left)
 
-        first = (b.velocity, b.c, switches, jnp.full_like(columns[0], -1), flips)
-        changed, c, *_ = jax.lax.while_loop(lambda state: state[-1] > 0, flip, first)
+        velocity, c, _ = jax.lax.while_loop(
+            lambda state: jnp.max(state[-1]) > 0, update, (b.velocity, b.c, switches)
+        )
+        flips = jnp.sum(switches).astype(b.flips.dtype)
         return b._replace(
-            velocity=changed,
+            velocity=velocity,
             c=c,
             positive=b.h >= 0,
-            flips=flips,
+            # What the step costs one neuron at a time, in switches.
+            flips=jnp.sum(jnp.minimum(switches, ROW)).astype(b.flips.dtype),
             stride=jnp.where(flips > 0, 1, 2).astype(b.stride.dtype),
         )
 
@@ -278,7 +295,7 @@ def _block_by_flips(
         b = jax.lax.while_loop(lambda b: (b.step < steps) & (b.stride > 1), jump, b)
         b = b._replace(stride=jnp.ones_like(b.stride))
         return jax.lax.while_loop(
-            lambda b: (b.step < steps) & (b.stride == 1) & (b.flips <= few), one_by_one, b
+            lambda b: (b.step < steps) & (b.stride == 1) & (b.flips <= few), by_neuron, b
         )
 
     def phase(b: _Block) -> _Block:

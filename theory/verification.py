@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
+from theory import sharding
 from theory._validation import check_choice, check_integer, check_real
 from theory.evidence import Margin, as_float
 from theory.judgement import judge
@@ -142,45 +144,185 @@ class Statement:
         return {name: c.tier for name, c in (*self.hypotheses.items(), *self.measured.items())}
 
 
-def evaluate(statement: Statement, key: jax.Array, draws: int, config: Any = None) -> Evidence:
+def evaluate(
+    statement: Statement,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    *,
+    batch: int | None = None,
+    mesh: Mesh | None = None,
+) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
-    Draw i uses the key fold_in(key, i), so it is the same whatever the number of draws.
+    Draw i uses the key fold_in(key, i), so it is the same whatever the number of draws and on
+    whatever device.
 
     Args:
       statement: what to check.
       key: random key.
       draws: number of independent draws, ≥ 1.
       config: configuration, the statement's default if None.
+      batch: most draws evaluated at once on a device, the statement's own if None
+        (`largest_batch` finds one that fits into memory); it changes results by rounding at most.
+      mesh: devices that share the draws, along all its axes (`theory.sharding.make_mesh`); it
+        changes results by rounding at most. None: one device. If it spans several processes, all
+        of them call this with the same arguments, and each solves the draws on its own devices.
 
     Returns:
-      The `Evidence` of all draws, as numpy arrays.
+      The `Evidence` of all draws, as numpy arrays, in every process.
     """
     config = statement.config if config is None else config
+    batch = statement.batch if batch is None else check_integer("batch", batch)
     if statement.solve is None:
-        evidence = _compiled(_evaluate, (0, 1, 3))(statement, config, key, draws)
+        run = _compiled(_evaluate, (0, 1, 3, 4), mesh)
+        evidence = sharding.gathered(run(statement, config, key, draws, batch))
     else:
-        instances = jax.device_get(_compiled(_sample, (0, 1, 3))(statement, config, key, draws))
-        solved = [
-            statement.solve(jax.tree.map(lambda part, i=i: part[i], instances))
-            for i in range(draws)
-        ]
-        stacked = jax.tree.map(lambda *parts: np.stack(parts), *solved)
-        evidence = _compiled(_check, (0,))(statement, stacked)
-    evidence = jax.tree.map(np.asarray, evidence)
+        evidence = _evaluate_solved(statement, config, key, draws, batch, mesh)
+    evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
         measured={name: evidence.measured[name] for name in statement.measured},
     )
 
 
-def _compiled(function: Callable[..., Any], static: tuple[int, ...]) -> Callable[..., Any]:
-    return _jitted(function, static, jax.default_backend())
+def memory_needed(
+    statement: Statement,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    *,
+    batch: int | None = None,
+) -> int:
+    """Bytes of device memory that `evaluate` takes with the same arguments.
+
+    The compiler's own account: temporary buffers, arguments and outputs, the larger of the two
+    stages where a statement solves on the host between them (what the solver takes is not known).
+    `evaluate` then runs what was compiled here; nothing is compiled twice.
+
+    Args:
+      statement, key, draws, config, batch: as for `evaluate`.
+
+    Returns:
+      The number of bytes.
+    """
+    config = statement.config if config is None else config
+    batch = statement.batch if batch is None else check_integer("batch", batch)
+    return max(_stages(statement, config, key, draws, batch))
+
+
+class Fit(NamedTuple):
+    """A batch that fits into memory, and the bytes that an evaluation with it needs."""
+
+    batch: int
+    memory: int
+
+
+def largest_batch(
+    statement: Statement, key: jax.Array, draws: int, config: Any = None, *, limit: int
+) -> Fit:
+    """The most draws at once, up to `statement.batch`, whose evaluation fits into memory.
+
+    Compiles for the largest batch. If that needs more than the limit, the batch is scaled down in
+    proportion and compiled again, until it fits.
+
+    Args:
+      statement, key, draws, config: as for `evaluate`.
+      limit: bytes that may be used, ≥ 1.
+
+    Returns:
+      The `Fit`.
+
+    Raises:
+      ValueError: if not even one draw at a time fits, with both numbers.
+    """
+    check_integer("limit", limit)
+    config = statement.config if config is None else config
+    _, batch = _batches(draws, statement.batch)
+    while True:
+        needed = 0
+        for stage in _stages(statement, config, key, draws, batch):
+            needed = max(needed, stage)
+            if needed > limit:  # before the next stage, which would run this one
+                break
+        else:
+            return Fit(batch, needed)
+        if batch == 1:
+            raise ValueError(
+                f"limit must be at least the {_gib(needed)} that {statement.id} needs with one "
+                f"draw at a time, got {_gib(limit)}"
+            )
+        batch = max(1, min(batch - 1, batch * limit // needed))
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"
+
+
+def _stages(
+    statement: Statement, config: Any, key: jax.Array, draws: int, batch: int
+) -> Iterator[int]:
+    """Bytes that each compiled stage of an evaluation needs, in order."""
+    if statement.solve is None:
+        yield _bytes(_compiled(_evaluate, (0, 1, 3, 4)), statement, config, key, draws, batch)
+        return
+    sample, check = _compiled(_sample, (0, 1, 4)), _compiled(_check, (0,))
+    _, batch = _batches(draws, batch)
+    yield _bytes(sample, statement, config, key, 0, batch)
+    sampled = jax.device_get(sample(statement, config, key, 0, batch))
+    solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
+    yield _bytes(check, statement, _stacked([solved] * batch))
+
+
+def _bytes(function: Any, *arguments: Any) -> int:
+    account = function.lower(*arguments).compile().memory_analysis()
+    if account is None:
+        backend = jax.default_backend()
+        raise ValueError(f"memory cannot be estimated: {backend} gives no account of it")
+    return (
+        account.temp_size_in_bytes
+        + account.argument_size_in_bytes
+        + account.output_size_in_bytes
+        - account.alias_size_in_bytes
+    )
+
+
+def _evaluate_solved(
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    mesh: Mesh | None,
+) -> Evidence:
+    """Samples, solves and checks batch by batch, so that only one is held at a time."""
+    assert statement.solve is not None
+    sample, check = _compiled(_sample, (0, 1, 4), mesh), _compiled(_check, (0,), mesh)
+    batches, batch = _batches(draws, largest, mesh)
+    parts = []
+    for start in range(0, batches * batch, batch):
+        sampled = sample(statement, config, key, start, batch)
+        solved = sharding.map_on_host(mesh, statement.solve, sampled, draws - start)
+        parts.append(sharding.gathered(check(statement, solved)))
+    return jax.tree.map(lambda *values: np.concatenate(values), *parts)
+
+
+def _stacked(instances: list[Any]) -> Any:
+    return jax.tree.map(lambda *parts: np.stack(parts), *instances)
+
+
+def _compiled(
+    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None = None
+) -> Callable[..., Any]:
+    return _jitted(function, static, mesh, jax.default_backend())
 
 
 @functools.cache
-def _jitted(function: Callable[..., Any], static: tuple[int, ...], backend: str) -> Any:
+def _jitted(
+    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None, backend: str
+) -> Any:
     options = _quick_to_compile() if backend == "cpu" else None
+    function = functools.partial(function, mesh=mesh)
     return jax.jit(function, static_argnums=static, compiler_options=options)
 
 
@@ -204,36 +346,66 @@ def _known_to_xla(name: str, value: Any) -> bool:
     return True
 
 
-def _evaluate(statement: Statement, config: Any, key: jax.Array, draws: int) -> Evidence:
+def _evaluate(
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    *,
+    mesh: Mesh | None,
+) -> Evidence:
     """Samples and checks every draw."""
 
     def one(index: jax.Array) -> Evidence:
         return _evidence(statement, statement.sample(jax.random.fold_in(key, index), config))
 
-    return _in_batches(one, draws, statement.batch)
+    return _in_batches(one, draws, largest, mesh)
 
 
-def _sample(statement: Statement, config: Any, key: jax.Array, draws: int) -> Any:
-    """The instances of all draws, for the solver."""
+def _sample(
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    start: Any,
+    count: int,
+    *,
+    mesh: Mesh | None,
+) -> Any:
+    """The instances of `count` draws from `start` on, for the solver."""
 
     def one(index: jax.Array) -> Any:
         return statement.sample(jax.random.fold_in(key, index), config)
 
-    return _in_batches(one, draws, statement.batch)
+    return sharding.split_rows(mesh, jax.vmap(one))(start + jnp.arange(count))
 
 
-def _check(statement: Statement, instances: Any) -> Evidence:
+def _check(statement: Statement, instances: Any, *, mesh: Mesh | None) -> Evidence:
     """Checks the instances that the solver returned."""
-    return jax.lax.map(lambda i: _evidence(statement, i), instances, batch_size=statement.batch)
+    return sharding.split_rows(mesh, jax.vmap(lambda i: _evidence(statement, i)))(instances)
 
 
-def _in_batches(one: Callable[[jax.Array], Any], draws: int, largest: int) -> Any:
-    # Equal batches, few draws too many: a remainder would be compiled a second time.
-    batches = math.ceil(draws / largest)
-    batch = math.ceil(draws / batches)
-    indices = jnp.arange(batches * batch).reshape(batches, batch)
-    results = jax.lax.map(jax.vmap(one), indices)
-    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:draws], results)
+def _batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[int, int]:
+    """Number and size of equal batches, few draws too many: a remainder would be compiled too.
+
+    The size is that on all devices of the mesh together, `largest` that on one of them.
+    """
+    devices = 1 if mesh is None else mesh.size
+    share = math.ceil(draws / devices)
+    batches = math.ceil(share / largest)
+    return batches, devices * math.ceil(share / batches)
+
+
+def _in_batches(
+    one: Callable[[jax.Array], Any], draws: int, largest: int, mesh: Mesh | None
+) -> Any:
+    batches, batch = _batches(draws, largest, mesh)
+
+    def share(indices: jax.Array) -> Any:  # of one device
+        results = jax.lax.map(jax.vmap(one), indices.reshape(batches, -1))
+        return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), results)
+
+    return sharding.split_rows(mesh, share)(jnp.arange(batches * batch))
 
 
 def _evidence(statement: Statement, instance: Any) -> Evidence:
@@ -267,6 +439,7 @@ def verify(
     draws: int | None = None,
     config: Any = None,
     level: float = 0.01,
+    mesh: Mesh | None = None,
 ) -> Verdict:
     """Checks a statement over independent draws.
 
@@ -278,6 +451,7 @@ def verify(
       level: false-alarm rate: a true statement is called refuted with at most this probability
         (for means and rates up to the accuracy of the central limit theorem). Divide it by the
         number of statements checked together.
+      mesh: devices that share the draws, as for `evaluate`.
 
     Returns:
       The `Verdict`.
@@ -292,7 +466,25 @@ def verify(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
-    evidence = evaluate(statement, key, draws, config)
+    evidence = evaluate(statement, key, draws, config, mesh=mesh)
+    return assess(statement, evidence, config=config, level=level)
+
+
+def assess(
+    statement: Statement, evidence: Evidence, *, config: Any = None, level: float = 0.01
+) -> Verdict:
+    """The verdict on a statement from evidence that `evaluate` collected.
+
+    Args:
+      statement: what was checked.
+      evidence: of all draws.
+      config: configuration that they were drawn with, the statement's default if None.
+      level: false-alarm rate, as for `verify`.
+
+    Returns:
+      The `Verdict`.
+    """
+    config = statement.config if config is None else config
     return judge(
         statement.id,
         statement.kind,

@@ -1,0 +1,154 @@
+"""Grids of parameters, written in one word each: m=2**8:2**20:x4, d=64,256, loss=identity,logistic.
+
+Numbers are exact fractions until they become a parameter's value, so that an end is included
+exactly when it is hit: 0.1:10:x10 is 0.1, 1, 10.
+"""
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from experiments.runs import read
+
+MAX_CELLS = 100_000
+LARGEST = 2**63 - 1  # what an integer coordinate holds
+FORMS = "LOW:HIGH:xFACTOR, LOW:HIGH:+STEP or VALUE,VALUE,…"
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_POWER = re.compile(rf"({_NUMBER})(?:\*\*([+-]?\d{{1,3}}))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """One axis of a grid: a parameter with its values, unit and meaning."""
+
+    name: str
+    values: tuple[Any, ...]
+    unit: str
+    says: str
+
+
+def parse(texts: Sequence[str], config: Any) -> list[Axis]:
+    """The axes of a grid.
+
+    Args:
+      texts: NAME=VALUES, one for each axis.
+      config: the configuration whose parameters are varied.
+
+    Returns:
+      The axes, in the order given.
+
+    Raises:
+      ValueError: for anything but at least one value of each parameter named, each value and
+        each parameter once, in the parameter's range, and at most `MAX_CELLS` cells in all.
+    """
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    axes: list[Axis] = []
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not (name and equals and values):
+            raise ValueError(f"--grid must be NAME=VALUES, got {text!r}")
+        if name == "data":
+            raise ValueError("data is chosen by --data NAME, not by --grid data=…")
+        if name not in fields:
+            known = ", ".join(sorted(fields.keys() - {"data"}))
+            raise ValueError(f"--grid must name one of the parameters {known}; got {name!r}")
+        if name in {axis.name for axis in axes}:
+            raise ValueError(f"--grid must name a parameter once, got {name!r} twice")
+        field = fields[name]
+        rule = field.metadata
+        axes.append(Axis(name, _values(field, values, config), rule["unit"], rule["doc"]))
+        cells = math.prod(len(axis.values) for axis in axes)
+        if cells > MAX_CELLS:
+            raise _runaway(f"{cells:,}")
+    if not axes:
+        raise ValueError("--grid must be given at least once, for example --grid m=64:1024:x2")
+    return axes
+
+
+def cells(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
+    """Name → value for every cell, the last axis running fastest."""
+    for values in itertools.product(*(axis.values for axis in axes)):
+        yield dict(zip((axis.name for axis in axes), values, strict=True))
+
+
+def size(cell: Mapping[str, Any]) -> float:
+    """Product of the integers of a cell (widths, dimensions, …), to which its cost is related."""
+    numbers = (v for v in cell.values() if isinstance(v, int) and not isinstance(v, bool))
+    return math.prod((float(v) for v in numbers), start=1.0)
+
+
+def _runaway(count: str) -> ValueError:
+    return ValueError(f"--grid must have at most {MAX_CELLS:,} cells, got {count}")
+
+
+def _values(field: Any, text: str, config: Any) -> tuple[Any, ...]:
+    numeric = field.metadata["type"] in (int, float)
+    if numeric and ":" in text:
+        given = list(_range(field.name, text))
+    elif numeric:
+        given = [_number(field.name, part) for part in text.split(",")]
+    else:
+        given = text.split(",")
+    values = [_value(field, value, config) for value in given]
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"--grid {field.name} must name a value once, got {value} twice")
+    return tuple(values)
+
+
+def _range(name: str, text: str) -> Iterator[Fraction]:
+    """The exact values of LOW:HIGH:xFACTOR or LOW:HIGH:+STEP."""
+    parts = text.split(":")
+    if len(parts) != 3 or parts[2][:1] not in ("x", "+"):
+        raise ValueError(f"--grid {name} must be {FORMS}; got {text!r}")
+    low, high = _number(name, parts[0]), _number(name, parts[1])
+    factor, by = parts[2][0] == "x", _number(name, parts[2][1:])
+    if factor and by <= 1:
+        raise ValueError(f"--grid {name} must have a factor > 1, got {parts[2]!r}")
+    if not factor and by <= 0:
+        raise ValueError(f"--grid {name} must have a step > 0, got {parts[2]!r}")
+    if factor and low <= 0:
+        raise ValueError(f"--grid {name} must start above 0 to be multiplied, got {parts[0]!r}")
+    if low > high:
+        raise ValueError(f"--grid {name} must have LOW ≤ HIGH, got {text!r}")
+    steps = (_log(high) - _log(low)) / math.log1p(float(by - 1)) if factor else (high - low) / by
+    if steps > MAX_CELLS:
+        raise _runaway(f"more in {name}={text}")
+    value = low
+    while value <= high:
+        yield value
+        value = value * by if factor else value + by
+
+
+def _log(value: Fraction) -> float:
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+def _number(name: str, text: str) -> Fraction:
+    match = _POWER.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"--grid {name} must be numbers such as 64, 0.5 or 2**8, got {text!r}")
+    base, exponent = Fraction(match[1]), int(match[2] or 1)
+    if base == 0 and exponent < 0:
+        raise ValueError(f"--grid {name} must be finite numbers, got {text!r}")
+    number = base**exponent
+    if abs(number) > LARGEST:
+        raise ValueError(f"--grid {name} must be numbers up to 2**63 − 1, got {text!r}")
+    return number
+
+
+def _value(field: Any, given: Fraction | str, config: Any) -> Any:
+    """A parameter's value; ValueError unless it is one, in its own range."""
+    if isinstance(given, str):
+        value = read(field, given)
+    elif field.metadata["type"] is int:
+        if given.denominator != 1:
+            raise ValueError(f"{field.name} must be an integer, got {float(given):g}")
+        value = int(given)
+    else:
+        value = float(given)
+    return getattr(dataclasses.replace(config, **{field.name: value}), field.name)

@@ -1,0 +1,285 @@
+"""What `test_sharding.py` runs in a process with eight devices: meshes of 1, 2, 4 and 8 of them."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from theory import REGISTRY, sharding
+from theory.blocks import BLOCK, initial_block, sum_over_blocks
+from theory.descent import Descent
+from theory.evidence import margin
+from theory.networks import all_trained, fixed_signs, frozen_readout, init, outputs
+from theory.sharding import make_mesh, place, sharded_init, sum_over
+from theory.training import _train, train
+from theory.verification import Statement, _compiled, _evaluate, evaluate, verify
+
+SIZES = (1, 2, 4, 8)
+N, D, M, STEPS = 16, 5, 24, 20
+# Sums of at most N·D·M terms in another order, over all steps; a few orders in hand.
+ROUNDING = N * D * M * STEPS * np.finfo(float).eps
+
+
+def mesh_of(size, **sizes):
+    return make_mesh(devices=jax.devices()[:size], **sizes)
+
+
+def test_eight_devices():
+    assert len(jax.devices()) == 8
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ({}, (8, 1, 1)),
+        ({"neurons": 4}, (2, 4, 1)),
+        ({"draws": 1, "neurons": None}, (1, 8, 1)),
+        ({"draws": 2, "neurons": 2, "data": None}, (2, 2, 2)),
+        ({"draws": 2, "neurons": 2, "data": 2}, (2, 2, 2)),
+    ],
+)
+def test_sizes_of_a_mesh_are_given_or_inferred(sizes, shape):
+    mesh = make_mesh(**sizes)
+    assert tuple(mesh.shape[axis] for axis in sharding.AXES) == shape
+    assert set(mesh.devices.flat) == set(jax.devices())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"draws": 3}, "must be the number of devices, 8, got draws=3, neurons=1, data=1"),
+        ({"draws": 4}, "must be the number of devices, 8"),
+        ({"draws": 16}, "must be the number of devices, 8"),
+        ({"neurons": 3}, "must be the number of devices, 8"),
+        ({"neurons": 16}, "must be the number of devices, 8"),
+        ({"neurons": 0}, "neurons must be an integer ≥ 1, got 0"),
+        ({"neurons": None}, "at most one None"),
+        ({"devices": []}, "must be the number of devices, 0"),
+    ],
+)
+def test_wrong_sizes_of_a_mesh(sizes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make_mesh(**sizes)
+
+
+def test_arrays_are_split_where_they_should_be():
+    mesh = make_mesh(draws=2, neurons=2, data=2)
+    params = init(frozen_readout(), jax.random.key(0), M, D)
+    placed = place(mesh, params, "neurons")
+    assert {s.data.shape for s in placed.w.addressable_shards} == {(M // 2, D)}
+    assert {s.data.shape for s in placed.a.addressable_shards} == {(M // 2,)}
+    many = place(mesh, jnp.zeros((4, M, D)), "draws", "neurons")
+    assert {s.data.shape for s in many.addressable_shards} == {(2, M // 2, D)}
+    everywhere = place(mesh, params)
+    assert everywhere.w.sharding.is_fully_replicated
+    for got in (placed, everywhere):
+        jax.tree.map(np.testing.assert_array_equal, got, params)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "message"),
+    [
+        ((6,), ("data",), "divided by the [4] devices of data, got shape (6,)"),
+        ((), ("data",), "got shape ()"),
+        ((4, 3), ("data", "neurons"), "the [4, 2] devices of data, neurons, got shape (4, 3)"),
+        ((4,), ("width",), "axes must be one of data, draws, neurons; got 'width'"),
+    ],
+)
+def test_arrays_that_cannot_be_split(shape, axes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        place(make_mesh(draws=1, neurons=2, data=4), np.zeros(shape), *axes)
+
+
+@pytest.mark.parametrize("network", [frozen_readout(), fixed_signs(0.3)], ids=["gauss", "signs"])
+def test_initial_weights_are_the_same_bit_by_bit(key, network):
+    whole = init(network, key, M, D)
+    for size in SIZES:
+        split = sharded_init(mesh_of(size, draws=1, neurons=None), network, key, M, D)
+        assert {s.data.shape for s in split.w.addressable_shards} == {(M // size, D)}
+        jax.tree.map(np.testing.assert_array_equal, split, whole)
+
+
+def test_a_width_that_cannot_be_split(key):
+    with pytest.raises(ValueError, match="m must be a multiple of the 8 devices of neurons, got 9"):
+        sharded_init(make_mesh(draws=1, neurons=8), frozen_readout(), key, 9, D)
+
+
+# What a step adds up over devices: f over the neurons unless the loss is the identity, whose
+# derivative needs no f; gradients over the data.
+SUMS = [
+    ((1, 2, 1), "identity", []),
+    ((1, 8, 1), "logistic", [f"f64[{N}]"]),
+    ((1, 1, 4), "identity", [f"f64[{M}]", f"f64[{M},{D}]"]),
+    ((1, 4, 2), "logistic", [f"f64[{N // 2}]", f"f64[{M // 4}]", f"f64[{M // 4},{D}]"]),
+]
+
+
+@pytest.mark.parametrize(("loss", "sums"), [("identity", 0), ("logistic", 1)])
+def test_neurons_are_split_in_pre_activation_space(key, loss, sums):
+    network, keys = frozen_readout(), jax.random.split(key)
+    x = jax.random.normal(keys[0], (N, D))
+    y = jnp.where(x[:, 0] > 0, 1.0, -1.0)
+    arguments = x, y, Descent(0.3, STEPS, loss, momentum=0.9)
+    in_space = functools.partial(train, network, space="pre-activations")
+    whole = in_space(init(network, keys[1], M, D), *arguments)
+    params = sharded_init(make_mesh(draws=1, neurons=8), network, keys[1], M, D)
+    split = in_space(params, *arguments)
+    assert split.params.w.sharding.is_equivalent_to(params.w.sharding, 2)
+    for got, wanted in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=ROUNDING, atol=ROUNDING)
+    program = jax.jit(in_space).lower(params, *arguments).compile().as_text()
+    assert len(re.findall(r" all-reduce\(", program)) == sums
+    assert "all-gather" not in program
+
+
+@pytest.mark.parametrize(("shape", "loss", "sums"), SUMS)
+@pytest.mark.parametrize("network", [frozen_readout(0.2), all_trained()], ids=["wb", "wa"])
+def test_training_is_split_by_the_compiler(key, network, shape, loss, sums):
+    keys = jax.random.split(key)
+    x = jax.random.normal(keys[0], (N, D))
+    y = jnp.where(x[:, 0] > 0, 1.0, -1.0)
+    descent = Descent(0.3, STEPS, loss, momentum=0.9)
+    whole = train(network, init(network, keys[1], M, D), x, y, descent)
+
+    mesh = mesh_of(int(np.prod(shape)), draws=shape[0], neurons=shape[1], data=shape[2])
+    params = sharded_init(mesh, network, keys[1], M, D)
+    points = place(mesh, (x, y), "data")
+    split = train(network, params, *points, descent)
+    assert split.params.w.sharding.is_equivalent_to(params.w.sharding, 2)  # each keeps its own
+    moved = float(np.abs(whole.params.w - params.w).max())
+    assert moved > 1e-3
+    for got, wanted in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=ROUNDING, atol=ROUNDING)
+
+    program = _train.lower(network, params, *points, descent, None, 1.0).compile().as_text()
+    moves = re.findall(r"= (.+?) (all-\w+(?:-\w+)*|collective-\w+|reduce-scatter)\(", program)
+    assert {kind for _, kind in moves} == ({"all-reduce"} if sums else set())
+    added = [array for arrays, _ in moves for array in re.findall(r"\w+\[[\d,]+\]", arrays)]
+    assert sorted(added) == sorted(sums)
+
+
+@pytest.mark.parametrize("count", [0, 5, 8, 21])
+def test_every_term_of_a_sum_is_added_once(key, count):
+    def term(i):
+        drawn = jax.random.normal(jax.random.fold_in(key, i), (3,))
+        return {"random": drawn, "which": jnp.zeros(21, int).at[i].add(1)}
+
+    terms = [term(i) for i in range(count)]
+    wanted = sum((np.asarray(t["random"]) for t in terms), np.zeros(3))
+    sizes = SIZES if count == 21 else (4,)
+    for mesh in (None, *(mesh_of(size) for size in sizes), make_mesh(neurons=2, data=2)):
+        got = jax.jit(lambda mesh=mesh: sum_over(mesh, term, count))()
+        np.testing.assert_array_equal(got["which"], np.arange(21) < count)
+        np.testing.assert_allclose(got["random"], wanted, rtol=0, atol=1e-13)
+        assert got["random"].sharding.is_fully_replicated
+
+
+def test_blocks_of_neurons_are_trained_on_several_devices(key):
+    """A sum of what is trained inside, with arrays around it that the jitted caller is given."""
+    network, width = frozen_readout(), 3 * BLOCK
+    x = jax.random.normal(key, (4, 3))
+    y = jnp.array([1.0, -1.0, 1.0, -1.0])
+    descent = Descent(0.3, STEPS)
+
+    def trained(initial, final):
+        return outputs(final, x, network.slope)
+
+    wanted = sum_over_blocks(network, key, width, x, y, descent, trained)
+
+    @jax.jit
+    def shared(key, x, y):
+        def block(index):
+            initial = initial_block(network, key, index, width, 3)
+            final = train(network, initial, x, y, descent, space="flips").params
+            return trained(initial, final)
+
+        return sum_over(mesh_of(2), block, 3)
+
+    np.testing.assert_allclose(shared(key, x, y), wanted, rtol=0, atol=1e-12)
+
+
+def uniforms(key, config):
+    return jax.random.uniform(key, (3,))
+
+
+PLAIN = Statement(
+    id="toy.plain",
+    kind="probabilistic",
+    sample=uniforms,
+    hypotheses={"above": lambda x: margin(x[1] - 0.1)},
+    conclusion=lambda x: margin(x[0] - 0.2),
+    failure_probability=lambda x: x[1] ** 2,
+    quantity=lambda x: x,
+    batch=2,
+)
+
+
+def same(got, wanted):
+    assert jax.tree.structure(got) == jax.tree.structure(wanted)
+    jax.tree.map(np.testing.assert_array_equal, got, wanted)
+
+
+@pytest.mark.parametrize(("draws", "sizes"), [(1, ()), (7, (4,)), (21, SIZES)])
+def test_draws_do_not_depend_on_the_devices(key, draws, sizes):
+    """The checks are comparisons and single roundings, so even the bits agree."""
+    alone = evaluate(PLAIN, key, draws)
+    drawn = [uniforms(jax.random.fold_in(key, i), None) for i in range(draws)]
+    np.testing.assert_array_equal(alone.quantity, np.stack(drawn))
+    for size in sizes:
+        same(evaluate(PLAIN, key, draws, mesh=mesh_of(size)), alone)
+    every_axis = make_mesh(neurons=2, data=2)
+    same(evaluate(PLAIN, key, draws, mesh=every_axis, batch=1), alone)
+
+
+def test_the_host_solves_each_draw_once_whatever_the_devices(key):
+    seen = []
+
+    def solve(x):
+        assert isinstance(x, np.ndarray)
+        seen.append(float(x[0]))
+        return np.append(x, 2 * x[0])
+
+    statement = Statement(
+        id="toy.solved",
+        kind="moment",
+        sample=uniforms,
+        solve=solve,
+        quantity=lambda x: x[3],
+        claim=lambda config: None,
+        batch=2,
+    )
+    draws = 11
+    wanted = [float(uniforms(jax.random.fold_in(key, i), None)[0]) for i in range(draws)]
+    for mesh in (None, make_mesh(), mesh_of(2)):
+        seen.clear()
+        evidence = evaluate(statement, key, draws, mesh=mesh)
+        np.testing.assert_array_equal(evidence.quantity, 2 * np.array(wanted))
+        assert set(seen) >= set(wanted)
+        # A device with nothing but padding solves one draw to know the shapes.
+        assert len(seen) < draws + (1 if mesh is None else mesh.size)
+
+
+@pytest.mark.parametrize("id", ["orthogonal.multiplier-range", "separability.tails"])
+def test_registered_statements_get_the_same_evidence(key, id):
+    statement = REGISTRY[id]
+    alone, shared = evaluate(statement, key, 11), evaluate(statement, key, 11, mesh=make_mesh())
+    for got, wanted in zip(jax.tree.leaves(shared), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_verdict_does_not_depend_on_the_devices(key):
+    assert verify(PLAIN, key=key, draws=21, mesh=make_mesh()) == verify(PLAIN, key=key, draws=21)
+
+
+def test_draws_are_evaluated_without_communication(key):
+    """Devices that wait for each other would end the process where one is a minute behind."""
+    function = _compiled(_evaluate, (0, 1, 3, 4), make_mesh())
+    program = function.lower(PLAIN, None, key, 21, 2).compile().as_text()
+    assert "all-" not in program
+    assert "collective" not in program
+    rows = jax.jit(sharding.split_rows(make_mesh(), lambda x: x + 1))(jnp.arange(16))
+    assert {s.data.shape for s in rows.addressable_shards} == {(2,)}
+    np.testing.assert_array_equal(sharding.gathered(rows), 1 + np.arange(16))

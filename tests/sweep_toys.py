@@ -1,0 +1,71 @@
+"""Statements that are cheap to sweep, of the kinds that a store must hold, and how to sweep them.
+
+python3 -m sweep_toys sweep toy.tail …    the command, with these statements registered
+"""
+
+import dataclasses
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import cli, sweep
+from theory import REGISTRY, Claim, Hypothesis, Parameters, Statement, exceeds, margin, parameter
+
+
+class Setting(Parameters):
+    m: int = parameter(4, "normals", low=1, unit="neurons")
+    k: int = parameter(1, "how many of them are summed", low=1)
+    shift: float = parameter(2.0, "the bound", unit="σ", low=-10, high=10)
+    law: str = parameter("normal", "the law", choices=("normal", "uniform"))
+    strict: bool = parameter(False, "whether equality is excluded")
+
+
+def sample(key, config):
+    if config.k > config.m:
+        raise ValueError(f"k must be at most m = {config.m}, got {config.k}")
+    draw = jax.random.normal if config.law == "normal" else jax.random.uniform
+    return draw(key, (config.m,))[: config.k], config.shift
+
+
+TAIL = Statement(
+    id="toy.tail",
+    kind="probabilistic",
+    sample=sample,
+    hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i: exceeds(20.0 + i[0][0], 1.0), "wide", "init")},
+    measured={"positive": lambda i: margin(i[0][0], unit="σ")},
+    conclusion=lambda i: margin(i[1] - i[0].sum(), unit="σ"),
+    failure_probability=lambda i: 0.5,
+    constant=lambda i: jnp.abs(i[0][0]),
+    config=Setting(),
+    draws={"quick": 40},
+)
+REFUTED = dataclasses.replace(
+    TAIL, id="toy.refuted", kind="deterministic", failure_probability=None, constant=None
+)
+SCALES = 2.0 ** np.arange(5)
+RATES = Statement(  # with a solver, claims and scales
+    id="toy.rates",
+    kind="rate",
+    sample=lambda key, config: jax.random.normal(key, (config.m, len(SCALES))),
+    solve=lambda x: np.sort(x, axis=0),
+    quantity=lambda x: jnp.stack(
+        [jnp.asarray(SCALES**-power, x.dtype) * (2 + jnp.tanh(x[0])) for power in (0.5, 1.0)]
+    ),
+    claim=lambda config: (Claim(-0.5, 0.5, name="half"), Claim(-1.0, 0.5, name="one")),
+    scales=lambda config: SCALES,
+    config=Setting(),
+    draws={"quick": 20},
+)
+TOYS = {statement.id: statement for statement in (TAIL, REFUTED, RATES)}
+
+
+def registry():
+    """The registry with these statements."""
+    return {**REGISTRY, **TOYS}
+
+
+if __name__ == "__main__":
+    sweep.REGISTRY = registry()
+    sys.exit(cli.main(sys.argv[1:]))

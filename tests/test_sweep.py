@@ -1,0 +1,432 @@
+"""Sweeps by the command, on cheap statements: killed, gone on with, shared, failing, refused."""
+
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+import sweep_toys
+
+from experiments import cli, environment, runs, store, sweep, sweep_report
+from theory.verification import evaluate, verify
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    monkeypatch.setattr(sweep, "REGISTRY", sweep_toys.registry())
+    names = ("jax_enable_x64", "jax_default_matmul_precision")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(["sweep", *arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def as_json(capsys, *arguments: str):
+    status, out, err = run(capsys, *arguments, "--json")
+    return status, json.loads(out), err
+
+
+def child(*arguments: str) -> subprocess.Popen:
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    return subprocess.Popen(
+        [sys.executable, "-m", "sweep_toys", "sweep", *arguments],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def cells(directory: pathlib.Path) -> dict[str, tuple[bytes, int]]:
+    found = (directory / "cells").glob("[!.]*.npz")
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def arrays(directory: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
+    place = store.open_store(directory)
+    return {name: place.read(name).arrays for name in place.finished()}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        assert values.keys() == second[name].keys()
+        for part, array in values.items():
+            np.testing.assert_array_equal(array, second[name][part], err_msg=f"{name} {part}")
+
+
+GRID = ("toy.tail", "--grid", "m=8,16", "--grid", "law=normal,uniform")
+
+
+def test_a_sweep_from_command_to_data_set(capsys, tmp_path):
+    status, result, err = as_json(capsys, *GRID, "--out", str(tmp_path), "--seed", "3")
+    assert (status, err) == (0, "")  # no terminal, no progress bar
+    assert (result["unfinished"], result["failed"]) == (0, [])
+    assert [entry["cell"] for entry in result["cells"]] == [
+        {"m": m, "law": law} for m in (8, 16) for law in ("normal", "uniform")
+    ]
+    assert result["sweep"]["grid"]["m"] == {
+        "values": [8, 16], "unit": "neurons", "says": "normals",
+    }  # fmt: skip
+    assert {entry["verdict"]["level"] for entry in result["cells"]} == {0.01 / 4}
+    data = store.open_sweep(tmp_path)
+    assert (data.status == "finished").all()
+    # each cell is the run of `verify` with the same settings
+    key = runs.run_key(sweep_toys.TAIL, 3)
+    config = sweep_toys.Setting(m=16, law="uniform")
+    evidence = evaluate(sweep_toys.TAIL, key, 40, config)
+    cell = data.sel(m=16, law="uniform")
+    np.testing.assert_array_equal(cell.conclusion_value, evidence.conclusion.value)
+    np.testing.assert_array_equal(cell.conclusion_ratio, evidence.conclusion.ratio)
+    np.testing.assert_array_equal(cell.constant, evidence.constant)
+    np.testing.assert_array_equal(cell.allowed, evidence.allowed)
+    np.testing.assert_array_equal(
+        cell.sel(measured="positive").measured_error, evidence.measured["positive"].error
+    )
+    expected = verify(sweep_toys.TAIL, key=key, draws=40, config=config, level=0.01 / 4)
+    assert sweep_report.verdict_of(store.open_store(tmp_path).read("m=16,law=uniform").record) == (
+        expected
+    )
+    tables = pd.read_csv(tmp_path / "cells.csv"), pd.read_parquet(tmp_path / "cells.parquet")
+    for table in tables:
+        assert table.m.tolist() == [8, 8, 16, 16]
+        assert table.failure_rate_observed.to_numpy()[3] == expected.failure_rate.observed
+
+
+def test_claims_scales_and_a_solver(capsys, tmp_path):
+    status, out, _ = run(capsys, "toy.rates", "--grid", "m=8,16", "--out", str(tmp_path))
+    assert status == 0
+    assert "half = −0.5" in out
+    assert "one = −1" in out
+    data = store.open_sweep(tmp_path)
+    assert data.quantity.dims == ("m", "draw", "claim", "scale_index")
+    assert data.claim.values.tolist() == ["half", "one"]
+    assert (abs(data.estimate - data.claimed) < 0.1).all()
+    np.testing.assert_array_equal(data.scales.sel(m=16), sweep_toys.SCALES)
+    assert pd.read_csv(tmp_path / "cells.csv").claim_2.tolist() == ["one", "one"]
+
+
+# --- nothing is lost ------------------------------------------------------------------------------
+
+MANY = ("toy.tail", "--grid", "m=4:7:+1", "--grid", "law=normal,uniform")
+
+
+def test_a_killed_sweep_is_gone_on_with_as_if_it_had_not_been(capsys, tmp_path):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = child(*MANY, "--out", str(killed))
+    deadline = time.monotonic() + 120
+    while len(list((killed / "cells").glob("[!.]*"))) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = cells(killed)
+    assert 2 <= len(before) < 8
+    (killed / "cells" / ".m=7,law=uniform.npz.partial").write_bytes(b"half")  # as a kill may leave
+    assert run(capsys, *MANY, "--out", str(killed), "--resume")[0] == 0
+    after = cells(killed)
+    assert len(after) == 8
+    assert {name: after[name] for name in before} == before
+    assert not list((killed / "cells").glob(".*"))
+    assert run(capsys, *MANY, "--out", str(whole))[0] == 0
+    assert_same(arrays(killed), arrays(whole))
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_sweep(tmp_path):
+    processes = [child(*MANY, "--out", str(tmp_path), "--resume", "--json") for _ in range(2)]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    results = [json.loads(out) for out, _ in outputs]
+    assert results[0] == results[1]
+    assert len(results[0]["cells"]) == 8
+
+
+def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, monkeypatch):
+    """The other process finishes one cell, fails in one, and dies over the third."""
+    computed = []
+    compute = sweep._compute
+
+    def counting(planned, place, name, *rest):
+        computed.append(name)
+        return compute(planned, place, name, *rest)
+
+    planned = sweep.plan("toy.tail", ["m=8,16,32,64"])
+    place = store.begin(tmp_path, planned.manifest(), resume=False)
+    taken = [place.claim(f"m={m}") for m in (8, 16, 32)]
+    for claim in taken:
+        assert claim.__enter__()
+
+    def other(_):
+        assert compute(planned, place, "m=8", {"m": 8}, None) is not None
+        place.write_failure("m=16", {"cell": {"m": 16}, "error": "MemoryError: theirs"})
+        for claim in taken:
+            claim.__exit__(None, None, None)
+
+    monkeypatch.setattr(sweep, "_compute", counting)
+    monkeypatch.setattr(sweep.time, "sleep", other)
+    steps = list(sweep.run(planned, place))
+    assert computed == ["m=64", "m=32"]
+    assert any("waiting for 3 of other processes" in step.doing for step in steps)
+    assert (steps[-1].done, steps[-1].failed, steps[-1].computed) == (3, 1, 2)
+    assert place.failures().keys() == {"m=16"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(capsys, tmp_path, monkeypatch, number):
+    savez, saved = np.savez, []
+
+    def full(file, **content):
+        if len(saved) == 2:
+            raise OSError(number, os.strerror(number))
+        saved.append(1)
+        savez(file, **content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        status, out, err = run(capsys, *GRID, "--out", str(tmp_path))
+    assert (status, out) == (2, "")
+    assert re.fullmatch(
+        rf"widetheory: .* cannot be written \({os.strerror(number)}\); the finished cells, 2, are "
+        "safe: mend that and go on with --resume\n",
+        err,
+    )
+    assert not list((tmp_path / "failed").iterdir())
+    before = cells(tmp_path)
+    status, result, _ = as_json(capsys, *GRID, "--out", str(tmp_path), "--resume")
+    assert (status, len(result["cells"])) == (0, 4)
+    assert {name: cells(tmp_path)[name] for name in before} == before
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(capsys, tmp_path, monkeypatch):
+    compute, computed = sweep._compute, []
+
+    def interrupted(*arguments):
+        if computed:
+            raise KeyboardInterrupt
+        computed.append(compute(*arguments))
+        return computed[-1]
+
+    monkeypatch.setattr(sweep, "_compute", interrupted)
+    status, out, err = run(capsys, *GRID, "--out", str(tmp_path))
+    assert (status, out) == (130, "")
+    assert "interrupted; the 1 finished cells of 4 are safe" in err
+    assert "--resume" in err
+
+
+# --- cells that fail ------------------------------------------------------------------------------
+
+
+def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
+    capsys, tmp_path, monkeypatch
+):
+    grid = ("toy.tail", "--grid", "k=9,2,1", "--set", "m=8", "--out", str(tmp_path))
+    fit = sweep.largest_batch
+
+    def short_of_memory(statement, key, draws, config, limit):
+        if config.k == 2:
+            raise MemoryError("for now")
+        return fit(statement, key, draws, config, limit=limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "largest_batch", short_of_memory)
+        status, out, err = run(capsys, *grid)
+    assert status == 2
+    assert "k=9 failed: ValueError: k must be at most m = 8, got 9" in " ".join(out.split())
+    assert re.fullmatch(r"widetheory: 2 of 3 cells failed, see .*failed\n", err)
+    failed = tmp_path / "failed"
+    record = json.loads((failed / "k=9.json").read_text())
+    assert record["cell"] == {"k": 9}
+    assert "sweep_toys.py" in record["traceback"]
+    before = cells(tmp_path)
+    assert set(before) == {"k=1.npz"}
+    status, result, _ = as_json(capsys, *grid, "--resume")
+    assert status == 2
+    assert result["failed"] == [{"cell": {"k": 9}, "error": record["error"]}]
+    assert json.loads((failed / "k=9.json").read_text())["time"] > record["time"]
+    assert [path.name for path in failed.iterdir()] == ["k=9.json"]
+    assert cells(tmp_path).keys() == {"k=1.npz", "k=2.npz"}
+    assert cells(tmp_path)["k=1.npz"] == before["k=1.npz"]
+    assert store.open_sweep(tmp_path).sel(k=9).error.item() == record["error"]
+
+
+def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path, monkeypatch):
+    batches = []
+
+    def seen(*arguments, batch):
+        batches.append(batch)
+        return evaluate(*arguments, batch=batch)
+
+    monkeypatch.setattr(sweep, "evaluate", seen)
+    grid = ("toy.tail", "--grid", "m=4000", "--draws", "48")
+    _, wide, _ = as_json(capsys, *grid, "--out", str(tmp_path / "wide"))
+    (cell,) = wide["cells"]
+    assert cell["batch"] == 16
+    limit = cell["memory"] / 2 / 2**30
+    _, narrow, _ = as_json(
+        capsys, *grid, "--out", str(tmp_path / "narrow"), "--memory", f"{limit:.12f}"
+    )
+    (bounded,) = narrow["cells"]
+    assert 1 <= bounded["batch"] < 16
+    assert batches == [16, bounded["batch"]]
+    assert bounded["memory"] <= cell["memory"] / 2
+    assert_same(arrays(tmp_path / "wide"), arrays(tmp_path / "narrow"))
+    # each cell may take more, so the same sweep is gone on with under another limit
+    status, _, _ = run(capsys, *grid, "--out", str(tmp_path / "narrow"), "--resume")
+    assert status == 0
+
+
+def test_a_cell_too_large_for_memory_fails_with_the_numbers(capsys, tmp_path):
+    status, result, _ = as_json(
+        capsys, "toy.tail", "--grid", "m=8,100000", "--out", str(tmp_path), "--memory", "0.0005"
+    )
+    assert status == 2
+    (failed,) = result["failed"]
+    assert failed["cell"] == {"m": 100000}
+    assert re.search(r"at least the \S+ GiB that toy.tail needs .* got 0.0005 GiB", failed["error"])
+    assert [entry["cell"] for entry in result["cells"]] == [{"m": 8}]
+
+
+# --- verdicts and bad usage -----------------------------------------------------------------------
+
+
+def test_a_refuted_cell_fails_the_command_unless_it_is_an_erratum(capsys, tmp_path, monkeypatch):
+    grid = ("toy.refuted", "--grid", "shift=-5,10")
+    status, out, _ = run(capsys, *grid, "--out", str(tmp_path / "a"))
+    assert status == 1
+    assert "1 refuted" in out
+    known = dataclasses.replace(sweep_toys.REFUTED, erratum="an-anchor")
+    monkeypatch.setattr(sweep, "REGISTRY", {"toy.refuted": known})
+    status, out, _ = run(capsys, *grid, "--out", str(tmp_path / "b"))
+    assert status == 0
+    assert "docs/errata.md#an-anchor" in out
+
+
+BAD = [
+    (["lazy.move", "--grid", "m=8"], "for example lazy.movement"),
+    (["lazy", "--grid", "m=8"], "ID must be one statement, got the family 'lazy'"),
+    (["toy.tail"], "--grid must be given at least once"),
+    (["toy.tail", "--grid", "m=0,8"], "m must be an integer ≥ 1, got 0"),
+    (["toy.tail", "--grid", "m=8", "--set", "m=9"], "m must be swept or set, got both"),
+    (["toy.tail", "--grid", "m=8", "--set", "n=9"], "parameter must be one of k, law, m, shift"),
+    (["toy.tail", "--grid", "m=8", "--set", "k=0"], "k must be an integer ≥ 1, got 0"),
+    (["toy.tail", "--grid", "m=8", "--set", "data=uniform"], "data is chosen by --data"),
+    (["toy.tail", "--grid", "m=8", "--data", "digits"], "toy.tail cannot run on digits"),
+    (["toy.tail", "--grid", "m=8", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),
+    (["toy.tail", "--grid", "m=8", "--level", "1"], "level must be a finite number in (0, 1)"),
+    (["toy.tail", "--grid", "m=8", "--seed", "-1"], "seed must be an integer in"),
+    (["toy.tail", "--grid", "m=8", "--memory", "0"], "memory must be a finite number in (0, inf)"),
+    (["toy.tail", "--grid", "m=8", "--memory", "nan"], "memory must be a finite number"),
+    (["toy.tail", "--grid", "m=8", "--out", ""], "--out must be a directory"),
+    (["toy.tail", "--grid", "m=8", "--out", "/dev/null/x"], "--out /dev/null/x cannot be written"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
+)
+def test_bad_usage_is_one_line_before_any_work(capsys, tmp_path, arguments, message):
+    out_given = [] if "--out" in arguments else ["--out", str(tmp_path / "new")]
+    status, out, err = run(capsys, *arguments, *out_given)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_configuration_or_code_is_refused(capsys, tmp_path, monkeypatch):
+    grid = ("toy.tail", "--grid", "m=8", "--out", str(tmp_path))
+    assert run(capsys, *grid)[0] == 0
+    before = cells(tmp_path)
+    for change, message in (
+        ((), "holds a sweep already; go on with it by --resume"),
+        (("--resume", "--draws", "41"), "draws: 40 → 41"),
+        (("--resume", "--set", "shift=1.5"), "config.shift: 2.0 → 1.5"),
+        (("--resume", "--precision", "float32"), "precision: float64 → float32"),
+    ):
+        status, out, err = run(capsys, *grid, *change)
+        assert (status, out) == (2, "")
+        assert message in err
+        assert len(err.splitlines()) == 1
+    monkeypatch.setattr(sweep, "MODULES", (*sweep.MODULES, "cli"))  # other code
+    status, _, err = run(capsys, *grid, "--resume")
+    assert status == 2
+    assert re.search(r"code.sha256: [0-9a-f]{28}….* → ", err)
+    assert cells(tmp_path) == before
+
+
+def test_the_code_version_sees_every_file_that_determines_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep.theory, "__path__", [str(tmp_path)])
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.py").write_text("x = 1")
+    versions = [sweep.code_version()]
+    (tmp_path / "inner" / "b.py").write_text("")
+    versions.append(sweep.code_version())
+    (tmp_path / "a.py").write_text("x = 2")
+    versions.append(sweep.code_version())
+    (tmp_path / "notes.txt").write_text("not code")
+    assert sweep.code_version() == versions[-1]
+    assert len({version["sha256"] for version in versions}) == 3
+    assert versions[0]["jax"] == jax.__version__
+
+
+# --- time left ------------------------------------------------------------------------------------
+
+
+def test_time_left_is_fitted_to_the_sizes():
+    sizes = {str(m): float(m) for m in (1, 10, 100, 1000, 10_000)}
+    seconds = {name: 2 + 0.01 * sizes[name] for name in ("1", "10", "100")}
+    remaining = ["1000", "10000"]
+    expected = (2 + 10) + (2 + 100)
+    alone = sweep.time_left(sizes, seconds, remaining, ["10", "100"], 2.1 + 3.0)
+    assert alone == pytest.approx(expected)
+    two = sweep.time_left(sizes, seconds, remaining, ["10", "100"], (2.1 + 3.0) / 2)
+    assert two == pytest.approx(expected / 2)
+    assert sweep.time_left(sizes, seconds, remaining, [], 0.0) == pytest.approx(expected)
+    assert sweep.time_left(sizes, {}, remaining, [], 1.0) is None
+    # faster where larger: no negative cost, a constant instead
+    falling = {"1": 3.0, "100": 1.0}
+    assert sweep.time_left(sizes, falling, remaining, [], 0.0) == pytest.approx(4.0)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def group(path: pathlib.Path, limit: str, used: int, cached: int, names) -> None:
+    path.mkdir(parents=True)
+    for name, content in zip(names, (limit, used, f"anon 1\n{names[3]} {cached}"), strict=False):
+        (path / name).write_text(f"{content}\n")
+
+
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
+
+
+def test_memory_that_control_groups_leave(tmp_path):
+    group(tmp_path / "jobs", "1000", 700, 100, V2)
+    group(tmp_path / "jobs" / "7", "max", 300, 50, V2)
+    group(tmp_path / "memory" / "box", "900", 600, 0, V1)
+    own = tmp_path / "cgroup"
+    own.write_text("4:memory:/box\n3:cpuset:/box\n0::/jobs/7\n")
+    assert list(environment._group_memory(tmp_path, own)) == [300, 400]
+    assert list(environment._group_memory(tmp_path, tmp_path / "none")) == []
+    assert 0 < environment.available_memory() < 2**50
