@@ -54,8 +54,9 @@ def parser() -> argparse.ArgumentParser:
             help="a parameter of the statements that have it; may be repeated (see `show ID`)",
         )  # fmt: skip
         sub.add_argument(
-            "--data", metavar="NAME", help="data: a law, digits or npz:FILE (see `show`)"
-        )
+            "--data", metavar="NAME",
+            help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)",
+        )  # fmt: skip
 
     sub = command("list", _list, "List every statement.")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import image_writers
 import jax
 import numpy as np
 import pytest
@@ -165,6 +166,23 @@ def test_parameters_and_own_data(capsys, tmp_path):
     assert (entry["config"]["m"], entry["config"]["d"]) == (32, 5)
 
 
+def test_a_folder_of_images(capsys, tmp_path):
+    images, labels = image_writers.random_images(0, 80, 3, 2)
+    image_writers.write_idx(tmp_path, images, labels, gz=True)
+    name = f"mnist:{tmp_path}#1,2"
+    size = ("--set", "n=4", "--set", "m=8", "--draws", "8")
+    status, result = as_json(capsys, "verify", "lazy.movement", "--data", name, *size)
+    assert status == 0
+    (entry,) = result["statements"]
+    assert entry["verdict"] == "consistent"
+    remark = "80 of 60,000 images, 3×2 pixels of 28×28"
+    assert entry["config"]["data"] == {"name": f"{name} ({remark})", "rows": 16, "columns": 6}
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"no gzip file")
+    status, out, err = run(capsys, "verify", "lazy.movement", "--data", name, *size)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "train-labels-idx1-ubyte.gz: is named .gz, but is not packed by gzip" in err
+
+
 SMALL = [
     "--n",
     "30",
@@ -227,6 +245,11 @@ BAD = [
     (["verify", "orthogonal.multiplier-range", "--set", "n=65"], "n must be at most d = 64"),
     (["verify", "lazy", "--data", "mnist"], "data must be one of"),
     (["verify", "lazy", "--data", "npz:no/such/file.npz"], "there is no file of this name"),
+    (
+        ["verify", "lazy", "--data", "mnist:no/such/folder"],
+        "no/such/folder is no folder; it should",
+    ),
+    (["predict", "--data", "cifar10:x#cat"], "after # must come"),
     (["verify", "lazy.movement", "--data", "digits", "--set", "d=10"], "d must be 64"),
     (["verify", "lazy.movement", "--data", "digits", "--set", "n=400"], "must be at most 359"),
     (["verify", "lazy.movement", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),

@@ -1,7 +1,10 @@
 """experiments/data.py: data by name, and files that are no data."""
 
+import image_writers
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments import data
 from theory.data import DISTRIBUTIONS
@@ -99,3 +102,116 @@ def test_files_that_are_no_archive(tmp_path):
 def test_unknown_name():
     with pytest.raises(ValueError, match=r"data must be one of .*digits.*got 'mnist'"):
         data.load("mnist")
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """A folder with 30 training and 12 test images of 3×2 pixels."""
+    for seed, n, split in ((0, 30, "train"), (1, 12, "test")):
+        images, labels = image_writers.random_images(seed, n, 3, 2)
+        image_writers.write_idx(tmp_path, images, labels, split=split, gz=split == "test")
+    return tmp_path
+
+
+def test_a_folder_of_images_is_even_against_odd_and_centred(mnist):
+    images, labels = image_writers.random_images(0, 30, 3, 2)
+    loaded = data.load(f"mnist:{mnist}")
+    np.testing.assert_array_equal(loaded.classes, labels)
+    np.testing.assert_array_equal(loaded.y, np.tile([1.0, -1.0], 15))
+    pixels = images.reshape(30, 6) / 255
+    np.testing.assert_allclose(loaded.x, pixels - pixels.mean(axis=0), atol=1e-15)
+    assert loaded.name == f"mnist:{mnist} (30 of 60,000 images, 3×2 pixels of 28×28)"
+
+
+@pytest.mark.parametrize(
+    ("words", "seed", "n", "pair"),
+    [
+        ("1,2", 0, 30, (1, 2)),
+        ("train, 7,0", 0, 30, (7, 0)),
+        ("test,2,1", 1, 12, (2, 1)),
+        ("2,1,TEST", 1, 12, (2, 1)),
+    ],
+)
+def test_two_classes_and_the_test_images(mnist, words, seed, n, pair):
+    images, labels = image_writers.random_images(seed, n, 3, 2)
+    loaded = data.load(f"mnist:{mnist}#{words}")
+    chosen = np.isin(labels, pair)
+    np.testing.assert_array_equal(loaded.y, np.where(labels[chosen] == pair[0], 1, -1))
+    pixels = images[chosen].reshape(-1, 6) / 255
+    np.testing.assert_allclose(loaded.x, pixels - pixels.mean(axis=0), atol=1e-15)
+    assert loaded.classes is None
+    assert loaded.name.startswith(f"mnist:{mnist}#{words} (")
+
+
+def test_all_test_images(mnist):
+    assert data.load(f"mnist:{mnist}#test").x.shape == (12, 6)
+
+
+@given(st.permutations(range(10)), st.booleans())
+def test_classes_by_name_and_by_number_are_the_same(order, upper):
+    names = data.IMAGE_SETS["cifar10"].classes
+    a, b, *_ = order
+    words = f"{names[a]},{names[b]}"
+    named = data._choice(f"cifar10:x#{words.upper() if upper else words}")
+    assert named == data._choice(f"cifar10:x#{a},{b}") == ("cifar10", "x", "train", (a, b))
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / "a#b:c, d"
+    folder.mkdir()
+    image_writers.write_idx(folder, *image_writers.random_images(0, 10, 3, 2))
+    assert len(data.load(f"fashion-mnist:{folder}#train").x) == 10
+    assert len(data.load(f"fashion-mnist:{folder}#shirt,ankle boot").x) == 2
+
+
+BAD_CHOICES = {
+    "mnist:": "data mnist: must be followed by a folder, as mnist:DIR; got 'mnist:'",
+    "mnist:#1,2": "must be followed by a folder",
+    "mnist:x#": "after # must come train or test, two different classes of 0, 1, 2, 3, .*got ''",
+    "mnist:x#1": "two different classes .*got '1'",
+    "mnist:x#1,1": "two different classes .*got '1,1'",
+    "mnist:x#1,10": "two different classes .*got '1,10'",
+    "mnist:x#1,2,3": "two different classes .*got '1,2,3'",
+    "mnist:x#train,test": "train or test, .*got 'train,test'",
+    "cifar10:x#cat,mouse": "classes of 0 airplane, 1 automobile, .*got 'cat,mouse'",
+    "mnist:x": "data mnist:x: x is no folder; it should hold train-images-idx3-ubyte.gz or .*MNIST",
+}
+
+
+@pytest.mark.parametrize("name", list(BAD_CHOICES))
+def test_bad_choices(name):
+    with pytest.raises(ValueError, match=BAD_CHOICES[name]):
+        data.load(name)
+
+
+def test_classes_that_are_not_there(mnist):
+    image_writers.write_idx(mnist, *(a[:5] for a in image_writers.random_images(0, 30, 3, 2)))
+    name = f"mnist:{mnist}#4,5"
+    with pytest.raises(ValueError, match=r"#4,5: y must contain both classes .* got only \+1"):
+        data.load(name)
+    with pytest.raises(ValueError, match=r"#7,8: has no images of these classes"):
+        data.load(f"mnist:{mnist}#7,8")
+
+
+def test_images_in_their_own_shape(mnist):
+    train, test = data.load_images(f"mnist:{mnist}")
+    for found, seed, n in ((train, 0, 30), (test, 1, 12)):
+        images, labels = image_writers.random_images(seed, n, 3, 2)
+        np.testing.assert_array_equal(found.images[..., 0], images)
+        np.testing.assert_array_equal(found.labels, labels)
+    for name in ("digits", "mnist", "npz:x", "mnist:"):
+        with pytest.raises(ValueError, match=rf"images must be one of .*; got '{name}'"):
+            data.load_images(name)
+    with pytest.raises(ValueError, match=r"^images cifar10:.* lacks data_batch_1 or "):
+        data.load_images(f"cifar10:{mnist}")
+
+
+def test_digits_as_images_are_the_digits():
+    train, test = data.load_images("all-digits")
+    digits = data.load("all-digits")
+    assert (train.images.shape, test.images.shape) == ((1437, 8, 8, 1), (360, 8, 8, 1))
+    assert train.images.dtype == np.uint8
+    pixels = np.concatenate([train.images, test.images]).reshape(-1, 64) / train.white
+    assert pixels.max() == 1
+    np.testing.assert_allclose(pixels - pixels.mean(axis=0), digits.x, atol=1e-13)
+    np.testing.assert_array_equal(np.concatenate([train.labels, test.labels]), digits.classes)
