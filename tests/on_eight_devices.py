@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sweep_toys import registry
 
 from experiments import store, sweep
 from theory import REGISTRY, sharding
@@ -194,8 +195,9 @@ def test_blocks_of_neurons_are_trained_on_several_devices(key):
     np.testing.assert_allclose(shared, wanted, rtol=0, atol=1e-12)
 
 
-def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path):
-    planned = sweep.plan("ntk.initial-output", ["d=2,3"], draws=10)
+def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "REGISTRY", registry())
+    planned = sweep.plan("toy.rates", ["m=2,3"], draws=10)
     alone, both = (
         store.begin(str(tmp_path / name), planned.manifest(), resume=False)
         for name in ("alone", "both")

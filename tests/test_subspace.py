@@ -99,9 +99,9 @@ SETTING = PerturbationSetting(
 @pytest.mark.parametrize(
     ("function", "scenario", "loss"),
     [
-        (measure, "a", "identity"),
+        (measure, "b", "logistic"),
         (predict, "b", "logistic"),
-        pytest.param(measure, "b", "logistic", marks=pytest.mark.slow),
+        pytest.param(measure, "a", "identity", marks=pytest.mark.slow),
         pytest.param(predict, "a", "identity", marks=pytest.mark.slow),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
         assert claim.__enter__()
 
     def other(_):
-        assert compute(planned, place, "m=8", {"m": 8}, None) is not None
+        assert compute(planned, place, "m=8", {"m": 8}, None, None) is not None
         place.write_failure("m=16", {"cell": {"m": 16}, "error": "MemoryError: theirs"})
         for claim in taken:
             claim.__exit__(None, None, None)
@@ -272,9 +272,9 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
 def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path, monkeypatch):
     batches = []
 
-    def seen(*arguments, batch):
+    def seen(*arguments, batch, mesh):
         batches.append(batch)
-        return evaluate(*arguments, batch=batch)
+        return evaluate(*arguments, batch=batch, mesh=mesh)
 
     monkeypatch.setattr(sweep, "evaluate", seen)
     grid = ("toy.tail", "--grid", "m=4000", "--draws", "48")
