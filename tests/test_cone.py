@@ -72,7 +72,7 @@ def test_the_exact_solution_has_distance_zero(slope):
     np.testing.assert_allclose(velocity, gradient, rtol=1e-6, atol=1e-12)
 
 
-@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+@pytest.mark.parametrize("loss", [pytest.param("exponential", marks=pytest.mark.slow), "logistic"])
 def test_what_is_certified_stays(loss):
     """Random weights in the cone of two points at 155°: some leave it, none of the certified."""
     x, y = obtuse()

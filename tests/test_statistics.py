@@ -251,6 +251,7 @@ def test_fit_decay_maximizes_the_likelihood():
     assert fit.interval.high == pytest.approx(inside[-1], abs=0.01)
 
 
+@pytest.mark.slow
 def test_fit_decay_covers_the_rate_as_often_as_it_says():
     """100 simulated sweeps of which most large scales have no failure; 90 % nominal.
 

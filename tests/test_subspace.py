@@ -100,7 +100,7 @@ SETTING = PerturbationSetting(
     ("function", "scenario", "loss"),
     [
         (measure, "b", "logistic"),
-        (predict, "b", "logistic"),
+        pytest.param(predict, "b", "logistic", marks=pytest.mark.slow),
         pytest.param(measure, "a", "identity", marks=pytest.mark.slow),
         pytest.param(predict, "a", "identity", marks=pytest.mark.slow),
     ],
