@@ -512,3 +512,27 @@ def test_a_slope_that_is_no_number():
     for slope in ("0.5", True, None):
         with pytest.raises(ValueError, match="slope must be"):
             plain(slope)
+
+
+def test_angles_of_many_points_are_those_of_few():
+    """Beyond `kernels.SQUARE` points cosines are used, but not where they lose digits.
+
+    The 600 points hold copies, multiples, opposites and near neighbours of one another.
+    """
+    d = 3
+    x = np.random.default_rng(0).normal(size=(600, d))
+    x[1], x[2], x[599], x[598] = 2 * x[0], -x[0], x[5], x[5] * (1 + 1e-9)
+    x[300] = 0
+    x = jnp.array(x)
+    assert len(x) > kernels.SQUARE
+    for bias in (True, False):
+        many = kernels.angle(x, x, bias)
+        few = jnp.concatenate([kernels.angle(x[i : i + 300], x, bias) for i in (0, 300)])
+        error = 2 * 3 * (d + 12) * np.finfo(np.float64).eps
+        np.testing.assert_allclose(many, few, rtol=0, atol=error)
+    assert float(many[0, 1]) <= error
+    assert abs(float(many[0, 2]) - np.pi) <= error
+    assert float(many[5, 599]) <= error
+    single = x.astype(jnp.float32)
+    error = 3 * (d + 12) * np.finfo(np.float32).eps
+    np.testing.assert_allclose(kernels.angle(single, single, False), many, rtol=0, atol=error)
