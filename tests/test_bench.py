@@ -100,6 +100,7 @@ def test_products_count_every_operation(monkeypatch):
     assert forwards.dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_peak_memory_is_the_process_s_own():
     ballast = np.ones(2**27)  # 1 GiB, which getrusage of a child would count as the child's
     code = "from experiments import timing; print(timing.peak_memory())"

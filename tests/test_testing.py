@@ -36,6 +36,7 @@ def test_true_statements_pass_under_hypothesis():
     assert_statement(RANGE, instances=solved(), settings=FEW)
 
 
+@pytest.mark.slow
 def test_movement_holds_on_degenerate_data():
     """Repeated, parallel, tiny and huge points, any time and momentum."""
     config = dataclasses.replace(MOVEMENT.config, n=8, d=4, m=16)

@@ -110,7 +110,8 @@ def test_movement_with_a_quarter_of_the_bound_is_refuted():
     assert verdict_of("lazy.movement", with_conclusion(evidence, value)).verdict == "refuted"
 
 
-@pytest.mark.parametrize("grows", [pytest.param("T", marks=pytest.mark.slow), "d"])
+@pytest.mark.slow
+@pytest.mark.parametrize("grows", ["T", "d"])
 def test_every_scale_inside_the_arrays_of_the_largest_is_the_same_run_alone(grows):
     """With arrays cut to the neurons and coordinates that the scale has, and the same weights."""
     config = published.ScalingSetting(grows=grows, n=6, d=1, width=2.0, T=0.5, steps=2)
