@@ -165,7 +165,7 @@ class _Block(NamedTuple):
     step: steps done.  stride: steps to take next.  h: (m, n) pre-activations.  momentum: (m, n).
     velocity: (m, n) as long as activations stay as they are.  positive: (m, n) the activations that
     it accounts for.  c: (m, n) the coefficients if nothing switches any more.  flips: switches in
-    the last step.
+    the last step, `ROW` of a neuron at most where they were done neuron by neuron.
     """
 
     step: Array
