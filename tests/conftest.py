@@ -31,6 +31,16 @@ settings.load_profile("widetheory")
 
 
 @pytest.fixture
+def restore_precision():
+    """For tests of the command, which sets JAX's precision for its process."""
+    names = ("jax_enable_x64", "jax_default_matmul_precision")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture
 def key() -> jax.Array:
     """A fixed random key."""
     return jax.random.key(20240307)

@@ -18,13 +18,7 @@ from theory.attacks import unit_rows
 POSITIVE = st.floats(1e-6, 1e6)
 
 
-@pytest.fixture(autouse=True)
-def restore_precision():
-    names = ("jax_enable_x64", "jax_default_matmul_precision")
-    before = {name: getattr(jax.config, name) for name in names}
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+pytestmark = pytest.mark.usefixtures("restore_precision")
 
 
 def row(**changes) -> bench_rows.Row:

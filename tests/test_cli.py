@@ -19,13 +19,7 @@ STABLE = {
 OUTCOMES = {"confirmed", "miss", "beyond", "vacuous", "undecided"}
 
 
-@pytest.fixture(autouse=True)
-def restore_precision():
-    names = ("jax_enable_x64", "jax_default_matmul_precision")
-    before = {name: getattr(jax.config, name) for name in names}
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+pytestmark = pytest.mark.usefixtures("restore_precision")
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

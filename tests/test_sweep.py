@@ -24,13 +24,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def toys(monkeypatch):
+def toys(monkeypatch, restore_precision):
     monkeypatch.setattr(sweep, "REGISTRY", sweep_toys.registry())
-    names = ("jax_enable_x64", "jax_default_matmul_precision")
-    before = {name: getattr(jax.config, name) for name in names}
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

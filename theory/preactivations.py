@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 from theory.descent import Descent, loss_weights, training_time
 from theory.kernels import inner_products
 from theory.networks import ACTIVATIONS, Network, Params
+from theory.subspace import gram_rows
 
 FLIP_COST = 50  # floating-point operations of a matrix product, per point, that cost as much
 ROW = 64  # switches of one neuron from which on a product is cheaper
@@ -59,10 +60,7 @@ def gaussian_pre_activations(
       (m, n) pre-activations.
     """
     covariance = x @ x.T / x.shape[1] + float(bias)
-    # Eigenvectors rather than Cholesky's factor: the covariance is singular if n > d + 1.
-    values, vectors = jnp.linalg.eigh(covariance)
-    root = vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
-    return jax.random.normal(key, (m, len(x))) @ root.T
+    return jax.random.normal(key, (m, len(x))) @ gram_rows(covariance).T
 
 
 def moved(
@@ -137,8 +135,9 @@ def coefficients_by_flips(
 
     Blocks of neurons that fit a core's cache are trained to the end one after the other. While many
     activations of a block switch in a step, velocities are computed anew; then each switch of
-    h_i(x_k) adds (a_i/n) y_k (⟨x_k, ·⟩ + 1) to the velocity of neuron i; after a step without any,
-    2, 4, 8, … steps are tried in one, in closed form, and taken if nothing switches in them.
+    h_i(x_k) adds (a_i/n) y_k (⟨x_k, ·⟩ + 1) to the velocity of neuron i, or a product adds all of
+    its switches if they are many; after a step without any, 2, 4, 8, … steps are tried in one, in
+    closed form, and taken if nothing switches in them.
 
     Meant for CPUs: it loops over switches, and `jax.vmap` of it waits for the slowest.
 
