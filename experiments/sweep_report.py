@@ -13,7 +13,7 @@ from rich.text import Text
 from experiments import dataset, environment
 from experiments.report import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.store import Store
-from experiments.sweep import Step
+from experiments.work import Step
 from theory.verdict import ConditionSummary, Constant, Estimate, FailureRate, Verdict
 
 SHOWN_CELLS = 100  # of more cells only those that are not consistent are shown in the table
