@@ -26,8 +26,9 @@ python3 -m experiments.figures.gallery figures
 in {minutes:.0f} minutes of computing. Lines are predicted, markers are measured. {scale}
 """
 QUICK = (
-    "This is the quick preset, shrunk to two CPU cores: **the paper-scale panels are not run yet**; "
-    "`--preset paper` has the published settings, for a GPU, and none was at hand."
+    "This is the quick preset, shrunk to two CPU cores: **the paper-scale panels are not run "
+    "yet**. `--preset paper` has the published settings; it is meant for a GPU, and none was at "
+    "hand."
 )
 PAPER = "This is the paper preset, with the published settings."
 

@@ -25,7 +25,7 @@ def test_the_gallery_shows_every_figure_with_its_caption(made):
         content = json.loads((made / "figures" / f"{name}.json").read_text())
         assert f"## {name}\n\n![means](gallery/{name}.png)\n\n{content['caption']}" in text
         assert (made / "docs" / "gallery" / f"{name}.png").exists()
-    assert "the paper-scale panels are not run yet" in text
+    assert "**the paper-scale panels are not run yet**" in text
     assert "1 × cpu" in text
 
 
