@@ -27,8 +27,8 @@ class Settings(learning.NetworkSettings):
     n: int = parameter(50, "clean samples, even", low=2, even=True)
     n_adv: int = parameter(100, "noise samples that are perturbed", low=1)
     d: int = parameter(4000, "dimension", low=1)
-    ns: str = parameter("20,50,100,200", "clean samples n, swept")
-    n_advs: str = parameter("20,50,100,200", "noise samples n_adv, swept")
+    ns: str = parameter("50,100,200", "clean samples n, swept")
+    n_advs: str = parameter("50,100,200", "noise samples n_adv, swept")
     dimensions: str = parameter("1000,2000,4000", "dimensions d, swept")
     factors: str = parameter("0.5,1,2", "factors on all sizes ε, swept")
     l2: float = parameter(
@@ -194,7 +194,7 @@ FIGURE = Figure(
     name="orthogonal-accuracy",
     source="Kumano et al. 2024a, section 5, noise samples",
     shows="accuracy on clean samples of networks trained on perturbed noise, over n_adv, n, d, ε",
-    quick=Settings(draws=6),
+    quick=Settings(draws=8),
     paper=Settings(
         n=1000, n_adv=10_000, d=10_000, m=1000, slope=0.01, linf=0.03, attack_steps=100, steps=1000,
         ns="100,300,1000,3000", n_advs="100,300,1000,3000,10000",

@@ -32,7 +32,7 @@ class NetworkSettings(Parameters):
     learning_rate: float = parameter(
         0.3, "learning rate on log L", unit="samples/R_max²", low=0, open_low=True
     )
-    attack_steps: int = parameter(20, "steps of projected gradient ascent, of size ε/5", low=1)
+    attack_steps: int = parameter(10, "steps of projected gradient ascent, of size ε/5", low=1)
     draws: int = parameter(10, "draws of data and networks", low=1)
 
 
