@@ -60,22 +60,28 @@ class Fitted(NamedTuple):
     """A trained network and the closed form of its limit.
 
     params: the trained network.
-    normal: (d,) q = Σ_k λ_k y_k x_k of the closed form, certified or not.
+    multipliers: (n,) λ of the closed form, certified or not.
+    normal: (d,) q = Σ_k λ_k y_k x_k.
     margin: smallest y_k f(x_k).
     certified: the closed form is a KKT point, by its errors; and gradient flow from the trained
       weights stays in the cone, up to rounding. Then the closed form is where it ends.
     """
 
     params: Params
+    multipliers: Float[Array, " n"]
     normal: Float[Array, " d"]
     margin: Float[Array, ""]
     certified: Bool[Array, ""]
 
 
 def fit(
-    key: Array, x: Float[Array, "n d"], y: Float[Array, " n"], settings: NetworkSettings
+    key: Array,
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    settings: NetworkSettings,
+    active: Bool[Array, " n"] | None = None,
 ) -> Fitted:
-    """Trains a network and solves for its limit.
+    """Trains a network and solves for its limit, in which all or the `active` samples take part.
 
     Training and certificates need inner products only. They are computed in coordinates of the
     span of points and initial weights, so that they compile once for all dimensions. Draws are not
@@ -85,9 +91,11 @@ def fit(
     start, x_span, w_span = _start(network, settings.m, key, x)
     descent = Descent(settings.learning_rate, settings.steps, "exponential", log_loss=True)
     trained = _train(network, descent, start.a, x_span, w_span, y)
-    limit, kkt = _limit(network, x_span, y)
+    active = jnp.ones(len(x), bool) if active is None else active
+    limit, kkt = _limit(network, x_span, y, active)
     stays = _stays(network, start.a, trained, limit, x_span, w_span, y)
-    return Fitted(*_lift(network, start, trained, limit.multipliers, x, y), kkt & stays)
+    params, normal, margin = _lift(network, start, trained, limit.multipliers, x, y)
+    return Fitted(params, limit.multipliers, normal, margin, kkt & stays)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -115,8 +123,8 @@ def _train(network: Network, descent: Descent, a: Array, x: Array, w: Array, y: 
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _limit(network: Network, x: Array, y: Array) -> Any:
-    limit = max_margin.max_margin_limit(x, y, network.slope)
+def _limit(network: Network, x: Array, y: Array, active: Array) -> Any:
+    limit = max_margin.max_margin_limit(x, y, network.slope, active)
     return limit, kkt_certificate(Solved(x, y, limit, network.slope)).holds
 
 
