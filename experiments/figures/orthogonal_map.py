@@ -186,5 +186,5 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

@@ -195,5 +195,5 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 0.5, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

@@ -46,7 +46,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     style.letters(panels)
     entries = style.key_of_markers(predicted=False)
     entries.insert(0, Line2D([], [], color=style.GREY, label="measured = predicted"))
-    cosines.legend(handles=entries, loc="outside upper center", ncols=len(entries))
+    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
     return figure
 
 
@@ -89,7 +89,7 @@ def _cosines(ax: Any, own: pd.DataFrame, look: style.Series) -> None:
     ends = [low - pad, high + pad]
     ax.plot(ends, ends, color=style.GREY, linewidth=1, zorder=1)
     style.points(ax, predicted, mean, series=look, held=own.held.astype(bool))
-    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.set(xlim=ends, ylim=ends)
     ax.locator_params(nbins=3)
 
 
