@@ -22,11 +22,11 @@ from experiments.store import Store
 from theory import REGISTRY, Dataset, Statement, select
 from theory._validation import check_choice, check_integer, check_real
 from theory.verdict import Evidence
-from theory.verification import assess, evaluate, largest_batch
+from theory.verification import assess, evaluate, largest_batch, traceable_parameters
 
 SHARE_OF_MEMORY = 0.8
-# A compiled cell takes about 12 MiB that JAX keeps for as long as it lives; compiling anew what
-# cells share takes half a second.
+# What is compiled for a cell takes about 12 MiB that JAX keeps for as long as it lives; compiling
+# anew what different cells share takes half a second.
 CLEAR_EVERY = 16
 POLL = 0.5  # seconds between looks at cells that other processes compute
 # What, besides `theory`, determines the numbers.
@@ -162,10 +162,43 @@ class Step(NamedTuple):
     left: float | None
 
 
+class Programs:
+    """What cells are compiled to: one program for all that differ in traced parameters only."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        rules = {field.name: field.metadata for field in dataclasses.fields(sweep.config)}
+        self._values = [a.name for a in sweep.axes if rules[a.name].get("traced")]
+        self._traced: dict[Any, tuple[str, ...]] = {}
+        self._compiled: set[Any] = set()
+
+    def shape(self, cell: Mapping[str, Any], values: Collection[str] | None = None) -> Any:
+        """What of a cell is no value, hashable; equal for cells that may share a program."""
+        values = self._values if values is None else values
+        return tuple((name, value) for name, value in cell.items() if name not in values)
+
+    def traced(self, cell: Mapping[str, Any], config: Any) -> tuple[str, ...]:
+        """The swept parameters that are arguments of a cell's program, not constants in it.
+
+        To be called for each cell: forgets programs when there are many.
+        """
+        shape = self.shape(cell)
+        if shape not in self._traced:
+            self._traced[shape] = traceable_parameters(self._sweep.statement, config, self._values)
+        program = self.shape(cell, self._traced[shape])
+        if program not in self._compiled and len(self._compiled) == CLEAR_EVERY:
+            jax.clear_caches()
+            self._compiled.clear()
+        self._compiled.add(program)
+        return self._traced[shape]
+
+
 def run(
     sweep: Sweep, store: Store, *, memory: float | None = None, mesh: Mesh | None = None
 ) -> Iterator[Step]:
     """Computes the cells that are not finished, one file each; failed ones are tried again.
+
+    Cells of the same shapes come one after the other: they share what is compiled.
 
     Several processes may do this at once, each with cells of its own. At the end each waits for
     the cells that others have claimed, and takes over those of a process that has died.
@@ -198,7 +231,12 @@ def run(
         left = time_left(sizes, seconds, remaining, seconds.keys() - before, elapsed)
         return Step(len(seconds), len(failed), computed, doing, left)
 
-    pending = [name for name in cells if name not in seconds]
+    programs = Programs(sweep)
+    shapes = list(dict.fromkeys(programs.shape(cell) for cell in cells.values()))
+    pending = sorted(
+        (name for name in cells if name not in seconds),
+        key=lambda name: shapes.index(programs.shape(cells[name])),
+    )
     while pending:
         claimed = []
         for name in pending:
@@ -212,9 +250,7 @@ def run(
                 else:
                     yield step(name)
                     computed += 1
-                    if computed % CLEAR_EVERY == 0:
-                        jax.clear_caches()
-                    took = _compute(sweep, store, name, cells[name], memory, mesh)
+                    took = _compute(sweep, programs, store, name, cells[name], memory, mesh)
                     if took is None:
                         failed.add(name)
                     else:
@@ -227,6 +263,7 @@ def run(
 
 def _compute(
     sweep: Sweep,
+    programs: Programs,
     store: Store,
     name: str,
     cell: Mapping[str, Any],
@@ -243,8 +280,11 @@ def _compute(
         if mesh is not None:  # the account of one device stands for all; CPU devices share memory
             share = -(-share // mesh.size)
             limit = limit / mesh.size if jax.default_backend() == "cpu" else limit
-        fit = largest_batch(sweep.statement, key, share, config, limit=int(limit))
-        evidence = evaluate(sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh)
+        traced = programs.traced(cell, config)
+        fit = largest_batch(sweep.statement, key, share, config, limit=int(limit), traced=traced)
+        evidence = evaluate(
+            sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh, traced=traced
+        )
         verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
         arrays = _arrays(sweep.statement, config, evidence)
     except Exception as error:  # of whatever kind: it is this cell's alone
@@ -266,6 +306,7 @@ def _compute(
         "config": plain(config),
         "verdict": plain(verdict),
         "seconds": seconds,
+        "traced": list(traced),
         "batch": fit.batch,
         "memory": fit.memory,
         "devices": 1 if mesh is None else mesh.size,

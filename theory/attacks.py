@@ -21,7 +21,7 @@ NORMS = ("l0", "l2", "linf")
 
 
 def gradient_noise(
-    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
+    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
 ) -> Float[Array, "n d"]:
     """r_k = −(1 − s(y_k f(x_k))) y_k ∇f(x_k), one gradient step on −log s(y f(x)), s the sigmoid.
 
@@ -51,7 +51,7 @@ def gradient_perturbations(
     x: Float[Array, "n d"],
     target: Float[Array, " n"],
     epsilon: float,
-    slope: float,
+    slope: Any,
 ) -> Float[Array, "n d"]:
     """r_k = ε y'_k ∇f(x_k)/‖∇f(x_k)‖, towards the target labels y'.
 

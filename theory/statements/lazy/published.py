@@ -37,7 +37,7 @@ def g_hat(
     y: Float[Array, " n"],
     points: Float[Array, "n d"],
     z: Float[Array, "q d"],
-    slope: float,
+    slope: Any,
 ) -> Float[Array, " q"]:
     """ĝ(z) = (1/n) Σ_k Φ(p_k, z)⟨q_k, z⟩, p_k the point r_k or x_k + r_k that g is trained on."""
     learned = limits.mean_gradients(x, y, slope)

@@ -67,10 +67,10 @@ class Solved:
     x: Any
     y: Any
     limit: Any
-    slope: float = dataclasses.field(metadata={"static": True})
+    slope: Any = dataclasses.field(metadata={"static": True})
 
 
-def solve(x: Array, y: Array, slope: float, active: Bool[Array, " n"] | None = None) -> Solved:
+def solve(x: Array, y: Array, slope: Any, active: Bool[Array, " n"] | None = None) -> Solved:
     """The closed form beside its data."""
     return Solved(x, y, max_margin.max_margin_limit(x, y, slope, active), slope)
 
@@ -97,7 +97,7 @@ class Trained:
     z: Any
     v: Any
     missing: Any
-    tie: float = dataclasses.field(metadata={"static": True})
+    tie: Any = dataclasses.field(metadata={"static": True})
     loss: str = dataclasses.field(metadata={"static": True})
 
 
