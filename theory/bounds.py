@@ -21,7 +21,7 @@ def reach(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     weights: Float[Array, " n"] | float | Array,
-    floor: float = 0.0,
+    floor: Any = 0.0,
 ) -> Float[Array, "2 q"]:
     """ρ_±(z): h_i(z) moves within a_i·[−ρ_−(z), ρ_+(z)] during training.
 
@@ -145,7 +145,7 @@ def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: flo
 
 
 def _lazy_bound(
-    x: Array, y: Array, z: Array, m: int, slope: Any, time: Any, floor: float, s: float
+    x: Array, y: Array, z: Array, m: int, slope: Any, time: Any, floor: Any, s: float
 ) -> Array:
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
     at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
@@ -165,7 +165,7 @@ def output_bound(
     z: Float[Array, "q d"],
     m: int,
     slope: Any,
-    time: float | Array,
+    time: Any,
     s: float,
 ) -> OutputBound:
     """B(z) with |f(z; T) − T(f̂(z) + β(z))| ≤ B(z) for one fixed z, under the identity loss.
@@ -213,7 +213,7 @@ def uniform_bound(
     z: Float[Array, "q d"],
     m: int,
     slope: Any,
-    time: float | Array,
+    time: Any,
     s: float,
     s_kernel: float,
 ) -> OutputBound:
@@ -251,7 +251,7 @@ def certified_bound(
     z: Float[Array, "q d"],
     m: int,
     slope: Any,
-    time: float | Array,
+    time: Any,
     weights: Float[Array, " n"],
     s_kernel: float,
     s_lazy: float,
@@ -304,7 +304,7 @@ def logistic_response(
     k_train_train: Float[Array, "n n"],
     k_test_diagonal: Float[Array, " q"],
     at_train: Float[Array, " n"],
-    time: float | Array,
+    time: Any,
     learning_rate: float | Array,
 ) -> Float[Array, " q"]:
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.

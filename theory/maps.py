@@ -292,7 +292,7 @@ def signal_map(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     slope: Any,
-    weights: Float[Array, " n"] | float = 1.0,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "a b"]:
     """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `limits.signal` there.
 

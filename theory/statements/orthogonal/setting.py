@@ -33,7 +33,7 @@ class DataSetting(Parameters):
     )
 
     @property
-    def p_max(self) -> float:
+    def p_max(self) -> Any:
         """p_max relative to R² that makes the data-tier ratio equal 1/load."""
         return self.load * self.slope**3 / (3 * self.n)
 
@@ -156,7 +156,7 @@ def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Traine
     )
 
 
-def ties(normal: Array, z: Array, tie: float) -> Bool[Array, " q"]:
+def ties(normal: Array, z: Array, tie: Any) -> Bool[Array, " q"]:
     """Queries of which a boundary says nothing: |cos(q, z)|·√d ≤ tie."""
     size = jnp.linalg.norm(normal) * jnp.linalg.norm(z, axis=1)
     return jnp.abs(z @ normal) * z.shape[1] ** 0.5 <= tie * size
