@@ -22,6 +22,11 @@ from theory.training import cheapest_space, train
 BLOCK = 1024  # neurons of a block, part of what a seed means
 
 
+def block_size(m: int) -> int:
+    """Neurons of a block of a network of width m."""
+    return min(m, BLOCK)
+
+
 def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> Params:
     """Block `index` of the initial weights of a network of width m, from fold_in(key, index).
 
@@ -40,7 +45,7 @@ def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> P
       ValueError: if m or d is not positive, or a readout of two halves does not fill its blocks.
     """
     check_integer("m", m, even=network.readout == "signs")
-    size = min(m, BLOCK)
+    size = block_size(m)
     if network.readout == "signs" and m % size:
         raise ValueError(f"m must be at most {BLOCK} or a multiple of it for signs, got {m}")
     block = init(network, jax.random.fold_in(key, index), size, d)
@@ -61,6 +66,7 @@ def sum_over_blocks(
     descent: Descent,
     observe: Callable[..., Any],
     *arguments: Any,
+    space: str | None = None,
     mesh: Mesh | None = None,
 ) -> Any:
     """Σ over blocks of observe(initial, trained, …) for a network never held as a whole.
@@ -75,6 +81,7 @@ def sum_over_blocks(
         its neurons, as `outputs` and `input_gradients` return. Pass the same function object again
         to reuse the compiled code.
       arguments: further arrays for `observe`.
+      space: in which blocks are trained, see `train`; the cheapest if None.
       mesh: devices that share the blocks; nothing communicates before the sums are added up.
 
     Returns:
@@ -92,27 +99,26 @@ def sum_over_blocks(
         )
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")
-    return _sum_over_blocks(network, m, observe, mesh, key, x, y, descent, arguments)
+    if space is None:
+        space = cheapest_space(network, descent, *x.shape, block_size(m))
+    return _sum_over_blocks(m, observe, mesh, space, network, key, x, y, descent, arguments)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _sum_over_blocks(
-    network: Network,
     m: int,
     observe: Callable[..., Any],
     mesh: Mesh | None,
+    space: str,
+    network: Network,
     key: Array,
     x: Array,
     y: Array,
     descent: Descent,
     arguments: tuple[Any, ...],
 ) -> Any:
-    n, d = x.shape
-    size = min(m, BLOCK)
-    space = cheapest_space(network, descent, n, d, size)
-
     def block(index: Any) -> Any:
-        initial = initial_block(network, key, index, m, d)
+        initial = initial_block(network, key, index, m, x.shape[1])
         trained = train(network, initial, x, y, descent, space=space).params
         return observe(initial, trained, *arguments)
 

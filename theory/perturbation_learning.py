@@ -2,7 +2,9 @@
 
 f is trained on clean data, its perturbations are relabelled at random, and g is trained on them.
 Predictions and measurements are the same four quantities, on the same data. High dimensions are
-reduced to that of the subspace in which everything happens (`theory.subspace`).
+reduced to that of the subspace in which everything happens (`theory.subspace`). Settings are
+arguments of what is compiled: one compilation serves all of the same sizes and choices, whatever
+their slope, ε, learning rates, momentum and steps are; keys may be vmapped over.
 """
 
 import dataclasses
@@ -15,7 +17,7 @@ from jaxtyping import Array, Float
 
 from theory import kernels, limits
 from theory.attacks import unit_rows
-from theory.blocks import sum_over_blocks
+from theory.blocks import block_size, sum_over_blocks
 from theory.data import Sample, data_parameter, draw
 from theory.descent import Descent
 from theory.networks import (
@@ -51,8 +53,8 @@ class PerturbationSetting(Parameters):
     lr_f: float = parameter(0.1, "learning rate of f", low=0, open_low=True)
     lr_g: float = parameter(0.1, "learning rate of g", low=0, open_low=True)
     momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    steps_f: int = parameter(1000, "gradient steps of f", low=1)
-    steps_g: int = parameter(1000, "gradient steps of g", low=1)
+    steps_f: int = parameter(1000, "gradient steps of f", low=1, traced=True)
+    steps_g: int = parameter(1000, "gradient steps of g", low=1, traced=True)
     queries: int = parameter(500, "test points", low=1)
 
     @property
@@ -143,9 +145,9 @@ def _limit_weights(x: Array, y: Array, setting: PerturbationSetting, which: str)
     """α of the infinitely wide network from initial outputs 0, at the same steps."""
     descent = setting.descent(which)
     if setting.loss == "identity":
-        return jnp.full(len(x), descent.time)
+        return jnp.full(len(x), descent.time, x.dtype)
     kernel = kernels.hidden_ntk(x, x, setting.slope, d=setting.d)
-    return limits.function_space_descent(kernel, jnp.zeros((0, len(x))), y, descent).weights
+    return limits.function_space_weights(kernel, y, descent)
 
 
 def _positive(signal: Array, z: Array, setting: PerturbationSetting) -> Array:
@@ -154,7 +156,7 @@ def _positive(signal: Array, z: Array, setting: PerturbationSetting) -> Array:
     return jax.scipy.stats.norm.cdf(signal / spread)
 
 
-@functools.partial(jax.jit, static_argnums=1)
+@jax.jit
 def predict(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities in the infinite-width limit, without training.
 
@@ -198,7 +200,6 @@ def predict(key: Array, setting: PerturbationSetting) -> Quantities:
     )
 
 
-@functools.partial(jax.jit, static_argnums=1)
 def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities of a trained pair of finite networks.
 
@@ -212,25 +213,47 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     Returns:
       `Quantities`; signs count as +1 at 0.
     """
+    return _measure(key, setting, _spaces(setting))
+
+
+def _spaces(setting: PerturbationSetting) -> tuple[str, str]:
+    """Where f and g are trained, chosen by cost before steps are traced."""
+    n, d_f, d_g = setting.n, setting.d, setting.d
+    if setting.reduced:
+        d_f, d_g = n + setting.queries + 1, 2 * n + setting.queries + 1
+    m = block_size(setting.m) if setting.loss == "identity" else setting.m
+    return (
+        cheapest_space(setting.network(d_f), setting.descent("f"), n, d_f, m),
+        cheapest_space(setting.network(d_g), setting.descent("g"), n, d_g, m),
+    )
+
+
+def _seen(
+    _: Params, trained: Params, at: Array, z: Array, setting: PerturbationSetting
+) -> tuple[Array, _Gradients]:
+    """Outputs at z and input gradients at some points."""
+    return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _measure(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) -> Quantities:
     (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
     key_f, key_part = jax.random.split(key_f)
-
-    def after(initial: Params, trained: Params, at: Array, z: Array) -> tuple[Array, _Gradients]:
-        return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
 
     def fit(
         key: Array, x: Array, y: Array, at: Array, z: Array, which: str
     ) -> tuple[Array, _Gradients, Array]:
-        """Outputs at z, input gradients at some points, and weights α, after training."""
-        descent, (n, columns) = setting.descent(which), x.shape
-        network = setting.network(columns)
+        """What is seen after training, and weights α."""
+        descent, (n, columns), m = setting.descent(which), x.shape, setting.m
+        network, space = setting.network(columns), spaces["fg".index(which)]
         if setting.loss == "identity":
-            sums = sum_over_blocks(network, key, setting.m, x, y, descent, after, at, z)
-            return *sums, jnp.full(n, descent.time)
-        space = cheapest_space(network, descent, n, columns, setting.m)
-        params = init(network, key, setting.m, columns)
+            sums = sum_over_blocks(
+                network, key, m, x, y, descent, _seen, at, z, setting, space=space
+            )
+            return *sums, jnp.full(n, descent.time, x.dtype)
+        params = init(network, key, m, columns)
         params, alpha, _ = train(network, params, x, y, descent, space=space)
-        return *after(params, params, at, z), alpha
+        return *_seen(params, params, at, z, setting), alpha
 
     f, sums, alpha = fit(key_f, x, y, x, z, "f")
     gradients = _completed(key_part, sums, setting)

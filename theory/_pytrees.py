@@ -1,0 +1,35 @@
+"""Dataclasses as pytrees: values that a compiled function takes as arguments, not as constants."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> None:
+    """Makes the dataclass a pytree whose leaves are the fields named, everything else static.
+
+    Nothing is validated when JAX puts one together again: what it holds then may be tracers,
+    shapes or placeholders.
+
+    Args:
+      cls: a dataclass; static values must be hashable.
+      leaves: instance → names of the fields that are leaves.
+    """
+    fields = tuple(field.name for field in dataclasses.fields(cls))
+
+    def flatten_with_keys(instance: Any) -> Any:
+        names = leaves(instance)
+        static = tuple((name, getattr(instance, name)) for name in fields if name not in names)
+        keyed = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in names]
+        return keyed, (names, static)
+
+    def unflatten(aux: Any, values: Any) -> Any:
+        names, static = aux
+        instance = object.__new__(cls)
+        for name, value in (*zip(names, values, strict=True), *static):
+            object.__setattr__(instance, name, value)
+        return instance
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten)
