@@ -112,6 +112,14 @@ def learn(
     }
 
 
+def cost(run: Run) -> float:
+    """Operations of a draw, in units of anything."""
+    n, seen = run.n, run.n + run.queries
+    step = min(2 * n * n, 4 * n * run.d) * run.width
+    limit = 4 * infinite_width.WIDE * seen * run.d + 30 * n * seen * run.d
+    return 3 * (len(run.rates_f) * step * run.steps + limit)
+
+
 def _chunk(run: Run, draws: int) -> int:
     """Draws that are worked on at once: the most that fit and divide their number."""
     n, seen, rates = run.n, run.n + run.queries, len(run.rates_f)
