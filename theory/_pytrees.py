@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+REMEMBERED = "_leaves"  # attribute in which an instance made by JAX keeps what is a leaf of it
+
 
 def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> None:
     """Makes the dataclass a pytree whose leaves are the fields named, everything else static.
@@ -20,7 +22,7 @@ def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> N
     fields = tuple(field.name for field in dataclasses.fields(cls))
 
     def flatten_with_keys(instance: Any) -> Any:
-        names = leaves(instance)
+        names = vars(instance).get(REMEMBERED) or leaves(instance)
         static = tuple((name, getattr(instance, name)) for name in fields if name not in names)
         keyed = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in names]
         return keyed, (names, static)
@@ -30,6 +32,8 @@ def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> N
         instance = object.__new__(cls)
         for name, value in (*zip(names, values, strict=True), *static):
             object.__setattr__(instance, name, value)
+        # JAX also puts in what is no number, and the leaves must be the same ones again.
+        object.__setattr__(instance, REMEMBERED, names)
         return instance
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten)

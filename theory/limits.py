@@ -107,7 +107,7 @@ def signal_gradients(
     return (learned + towards - along[:, None] * z) / n
 
 
-def initial_gradient_variance(slope: Any) -> float:
+def initial_gradient_variance(slope: Any) -> Any:
     """(1 + γ²)/2: E‖∇f(x; 0)‖², as ∇f(x; 0) has covariance ((1 + γ²)/2) I/d at any m and d."""
     return (1 + slope**2) / 2
 
