@@ -7,19 +7,11 @@ from matplotlib.figure import Figure
 
 from experiments.figures import style
 from experiments.figures.figure import numbers
-from experiments.figures.lazy_accuracy import AXES, LAWS, LOSSES, Settings
-from experiments.figures.lazy_learning import LAZY
-from experiments.figures.lazy_words import compared, data_words
+from experiments.figures.lazy_accuracy import AXES, Settings
+from experiments.figures.lazy_axes import LOSSES
+from experiments.figures.lazy_learning import LAWS, LAZY
+from experiments.figures.lazy_words import LABELS, NAMES, compared, data_words, legend, ticks
 
-LABELS = {
-    "d": "dimension d",
-    "epsilon": "ε/√d",
-    "m": "width m",
-    "slope": "slope γ",
-    "n": "training points n",
-    "T_f": "training time T_f",
-    "T_g": "training time T_g",
-}
 SHOWN = {  # (quantity, scenario) → its looks and name
     ("standard", ""): (style.SERIES[5], "standard: f"),
     ("perturbation", "a"): (style.SERIES[0], "perturbation: g, (a)"),
@@ -45,21 +37,14 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
                 (table["law"] == law) & (table["loss"] == loss) & (table["axis"] == axis)
             ].sort_values("value")
             _panel(ax, here)
-            ax.set_xscale("linear" if axis == "slope" else "log")
+            if axis != "slope":
+                ticks(ax, sorted(here["value"].unique()))
             ax.set_xlabel(LABELS[axis])
             if row == 0:
-                ax.set_title(f"{law.replace('-g', ' G').capitalize()}, {loss} loss")
+                ax.set_title(f"{NAMES[law]},\n{loss} loss")
             if column == 0:
                 ax.set_ylabel("share of points")
-    handles = [
-        style.curve(ax, [], [], series=series, label=name) or ax.lines[-1]
-        for series, name in SHOWN.values()
-    ]
-    for handle, (series, _) in zip(handles, SHOWN.values(), strict=True):
-        handle.set_marker(series.marker)
-    figure.legend(
-        handles=handles + style.key_of_markers(), loc="outside upper center", ncols=4
-    )
+    legend(figure, SHOWN.values(), columns=4)
     return figure
 
 
@@ -96,10 +81,10 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         f"over points and over draws, is at most {LAZY:g}: for both networks, for f alone where "
         "only f is concerned. Hollow: the networks have left the regime in which the limit is "
         f"claimed. {compared(table)} "
-        f"Learning rates: {' and '.join(f'{rate:g}' for rate in rates)}; each network of each draw "
-        "keeps the one with the better accuracy on the test points, as in the paper, g learns of "
-        "the f that was kept, and the prediction is made for the rates kept. Choosing adds at "
-        "most half the standard deviation, over draws, of the difference between the rates to a "
+        f"Learning rates: {' and '.join(f'{rate:g}' for rate in rates)}; at each point each "
+        "network has the one with the better mean accuracy over the draws on the test points (g "
+        "learns of that f), and the prediction is made for the same rate. Choosing between two on "
+        "the test points themselves adds at most half the standard error of their difference to a "
         f"mean: {table['optimism'].max():.3f} at most, {table['optimism'].median():.3f} in the "
         "median. On the axes T_f and T_g that network has one rate, which makes its training time "
         "what the axis says."

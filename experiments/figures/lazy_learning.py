@@ -7,6 +7,7 @@ values of slope, ε, width, rates and steps are.
 """
 
 import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from experiments.figures.figure import mean_and_error
 from theory import bounds, infinite_width, limits
 from theory.attacks import unit_rows
-from theory.data import Sample, draw
+from theory.data import draw
 from theory.descent import Descent
 from theory.networks import frozen_readout, init, input_gradients, narrowed, outputs
 from theory.training import cheapest_space, train
@@ -30,7 +32,7 @@ FLOATS = {"cpu": 2**26, "gpu": 2**31}  # of the arrays of a chunk of draws
 
 
 class Run(NamedTuple):
-    """One setting of learning from perturbations; `rates` are tried and the better one is kept.
+    """One setting of learning from perturbations.
 
     m ≤ width, the width of the arrays. rates_f, rates_g: learning rates of f and of g.
     """
@@ -51,20 +53,17 @@ class Run(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Networks after training at the better of the rates, a leading axis for the draws.
+    """Networks after training, with leading axes for draws and learning rates.
 
     outputs: (q,) at the test points.  gradients: (n, d) input gradients at the training points.
     weights: (n,) α.  switching: bound on the expected share of neurons that change activation, the
-    larger of its means over test and over training points.  rate: the learning rate kept.
-    accuracies: (rates,) on the test points.
+    larger of its means over test and over training points.
     """
 
     outputs: Array
     gradients: Array
     weights: Array
     switching: Array
-    rate: Array
-    accuracies: Array
 
 
 class Predicted(NamedTuple):
@@ -79,13 +78,27 @@ class Predicted(NamedTuple):
     gradients: Array
 
 
+class Problems(NamedTuple):
+    """Data of some draws, with random labels y' and keys for f, g and their limits."""
+
+    x: Array
+    y: Array
+    z: Array
+    label: Array
+    target: Array
+    key_f: Array
+    key_g: Array
+    key_f_limit: Array
+    key_g_limit: Array
+
+
 def learn(
     key: Array, run: Run, draws: int, scenarios: tuple[str, ...] = SCENARIOS, cosine: bool = False
 ) -> dict[str, np.ndarray]:
     """Measured and predicted accuracies and agreement of K draws.
 
-    Of each network the learning rate of the better accuracy on the test points is kept, draw by
-    draw (the first, if they are equal), and its limit is that at the rate kept.
+    Both networks are trained at each of R learning rates. g learns of the f whose rate has the
+    better mean accuracy over the draws (the first, if they are equal).
 
     Args:
       key: random key.
@@ -95,21 +108,78 @@ def learn(
       cosine: whether cosines are returned too.
 
     Returns:
-      standard (K,) accuracy of f; perturbation (S, K) accuracy of g and agreement (S, K), for S
-      scenarios; each also as predicted_…; switching_f (K,), switching_g (S, K) the bounds of
-      `Trained`; standard_by_rate (rates, K), perturbation_by_rate (S, rates, K). With `cosine` also
-      cosine (K,) and predicted_cosine (K,), mean over samples of that between a perturbation and
-      its training-sample sum, and cosine_tolerance (K,) of the law.
+      standard_by_rate (R, K) accuracy of f, and of the f kept: standard (K,), predicted_standard
+      (K,) and switching_f (K,), the bound of `Trained`. Of g in S scenarios: perturbation (S, R, K)
+      its accuracy, agreement (S, R, K), both also as predicted_…, and switching_g (S, R, K). With
+      `cosine` also cosine (K,) and predicted_cosine (K,), mean over samples of that between a
+      perturbation and its training-sample sum, and cosine_tolerance (K,) of the law.
     """
     at_once = _chunk(run, draws)
-    parts = [
-        _learn_some(jax.random.split(part, at_once), run, scenarios, cosine)
+    chunks = [
+        _problems(jax.random.split(part, at_once), run)
         for part in jax.random.split(key, draws // at_once)
     ]
+    networks, by_rate = [], []
+    for chunk in chunks:
+        f = _train(chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f)
+        by_rate.append(_share_of(np.asarray(f.outputs) >= 0, chunk.label))
+        networks.append(f if len(chunks) == 1 else None)
+    by_rate = np.concatenate(by_rate, axis=-1)
+    best = int(np.argmax(by_rate.mean(axis=-1)))
+    parts = []
+    for chunk, kept in zip(chunks, networks, strict=True):
+        if kept is None:  # all draws' networks would not fit into memory
+            kept = _train(chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f[best : best + 1])
+        f = jax.tree.map(lambda value: value[:, min(best, value.shape[1] - 1)], kept)
+        parts.append(_second_half(chunk, f, run, run.rates_f[best], scenarios, cosine))
+    result = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+    return result | {"standard_by_rate": by_rate, "standard": by_rate[best]}
+
+
+def points(
+    arrays: Mapping[str, np.ndarray], scenarios: Sequence[str] = SCENARIOS
+) -> list[dict[str, Any]]:
+    """What is drawn of the arrays of `learn`, at each network's better rate.
+
+    Returns:
+      For accuracy of f (quantity "standard") and, in each scenario, accuracy of g ("perturbation")
+      and agreement: mean and predicted over the draws; difference, taken draw by draw, with its
+      standard error difference_error; switching, the mean bound on the share of neurons that change
+      their activation, of f alone for "standard" and the larger of both networks' otherwise;
+      held, whether that is at most `LAZY`; optimism, a bound on what choosing the better rate adds
+      to the mean: half the standard error of the difference between two rates.
+    """
+    f = arrays["switching_f"].mean()
+    standard = arrays["standard"], arrays["predicted_standard"]
+    found = [_point("standard", "", *standard, f, _optimism(arrays["standard_by_rate"]))]
+    for number, scenario in enumerate(scenarios):
+        of_g = {name: arrays[name][number] for name in arrays if arrays[name].ndim == 3}
+        best = int(np.argmax(of_g["perturbation"].mean(axis=-1)))
+        switching = max(f, of_g["switching_g"][best].mean())
+        for name, optimism in (("perturbation", _optimism(of_g["perturbation"])), ("agreement", 0)):
+            pair = of_g[name][best], of_g[f"predicted_{name}"][best]
+            found.append(_point(name, scenario, *pair, switching, optimism))
+    return found
+
+
+def _optimism(by_rate: np.ndarray) -> float:
+    """E max(A, B) − max(E A, E B) ≤ ½ E|A − B − E(A − B)| ≤ ½ sd(A − B), of means A and B."""
+    return max(float(mean_and_error(by_rate[0] - other)[1]) / 2 for other in by_rate)
+
+
+def _point(
+    quantity: str, scenario: str, measured: np.ndarray, predicted: np.ndarray, switching: float,
+    optimism: float,
+) -> dict[str, Any]:  # fmt: skip
+    mean, error = mean_and_error(measured)
+    difference, difference_error = mean_and_error(measured - predicted)
     return {
-        name: np.concatenate([np.asarray(part[name], float) for part in parts], axis=-1)
-        for name in parts[0]
-    }
+        "quantity": quantity, "scenario": scenario, "mean": float(mean),
+        "standard_error": float(error), "predicted": float(predicted.mean()),
+        "difference": float(difference), "difference_error": float(difference_error),
+        "draws": len(measured), "switching": float(switching), "held": bool(switching <= LAZY),
+        "optimism": float(optimism),
+    }  # fmt: skip
 
 
 def cost(run: Run) -> float:
@@ -129,49 +199,53 @@ def _chunk(run: Run, draws: int) -> int:
     return max(k for k in range(1, min(fit, draws) + 1) if draws % k == 0)
 
 
-def _learn_some(
-    keys: Array, run: Run, scenarios: tuple[str, ...], cosine: bool
+def _share_of(positive: Any, event: Any) -> np.ndarray:
+    """(R, K) mean over points of the probability that the sign is + just where the event is true.
+
+    Args:
+      positive: (K, R, q) probability of +.
+      event: (K, q) labels ±1, or signs of another network as truth values.
+    """
+    positive, event = np.asarray(positive), np.asarray(event) > 0
+    return np.mean(np.where(event[:, None, :], positive, 1 - positive), axis=-1).T
+
+
+def _second_half(
+    chunk: Problems, f: Trained, run: Run, rate: float, scenarios: tuple[str, ...], cosine: bool
 ) -> dict[str, np.ndarray]:
-    keys_data, keys_f, keys_limit, keys_g, keys_limit_g = _streams(keys)
-    problems = (run.law, run.n, run.d, run.queries)
-    (x, y, z, label), target = _compiled(draw_problems, (1, 2, 3, 4), run)(keys_data, *problems)
-    plus = np.asarray(label) > 0
-
-    def share(positive: Any, event: np.ndarray) -> np.ndarray:
-        """Mean probability that the sign is + where the event is true and − elsewhere."""
-        positive = np.asarray(positive)
-        return np.mean(np.where(event, positive, 1 - positive), axis=-1)
-
-    f = _train(keys_f, x, y, z, label, run, run.rates_f)
-    f_limit = _limit(keys_limit, x, y, z, run, f.rate)
+    """All that is known of f and follows from it."""
+    x, z = chunk.x, chunk.z
+    same = (rate,) * len(run.rates_g)  # as many as g's, for one program
+    f_limit = jax.tree.map(
+        lambda value: value[:, 0], _limit(chunk.key_f_limit, x, chunk.y, z, run, same)
+    )
     result = {
-        "standard": np.max(f.accuracies, axis=-1),
-        "predicted_standard": share(f_limit.positive, plus),
+        "predicted_standard": _share_of(f_limit.positive[:, None], chunk.label)[0],
         "switching_f": np.asarray(f.switching),
-        "standard_by_rate": np.asarray(f.accuracies).T,
     }
     if cosine:
         names = ("cosine", "predicted_cosine", "cosine_tolerance")
         values = _compiled(cosines, (6,), run)(
-            x, y, f.gradients, f.weights, run.slope, run.m, run.loss == "identity"
+            x, chunk.y, f.gradients, f.weights, run.slope, run.m, run.loss == "identity"
         )
         result |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
     each = []
     for scenario in scenarios:
         base = x if scenario == "b" else jnp.zeros_like(x)
-        points = perturbed(base, f.gradients, target, run.epsilon)
-        g = _train(keys_g, points, target, z, label, run, run.rates_g)
-        points = perturbed(base, f_limit.gradients, target, run.epsilon)
-        g_limit = _limit(keys_limit_g, points, target, z, run, g.rate)
-        agree = (np.asarray(f.outputs) >= 0) == (np.asarray(g.outputs) >= 0)
+        points = perturbed(base, f.gradients, chunk.target, run.epsilon)
+        g = _train(chunk.key_g, points, chunk.target, z, run, run.rates_g)
+        points = perturbed(base, f_limit.gradients, chunk.target, run.epsilon)
+        g_limit = _limit(chunk.key_g_limit, points, chunk.target, z, run, run.rates_g)
+        positive = np.asarray(g.outputs) >= 0
         each.append(
             {
-                "perturbation": np.max(g.accuracies, axis=-1),
-                "agreement": np.mean(agree, axis=-1),
-                "predicted_perturbation": share(g_limit.positive, plus),
-                "predicted_agreement": share(g_limit.positive, np.asarray(f_limit.outputs) >= 0),
-                "switching_g": np.asarray(g.switching),
-                "perturbation_by_rate": np.asarray(g.accuracies).T,
+                "perturbation": _share_of(positive, chunk.label),
+                "agreement": _share_of(positive, np.asarray(f.outputs) >= 0),
+                "predicted_perturbation": _share_of(g_limit.positive, chunk.label),
+                "predicted_agreement": _share_of(
+                    g_limit.positive, np.asarray(f_limit.outputs) >= 0
+                ),
+                "switching_g": np.asarray(g.switching).T,
             }
         )
     return result | {name: np.stack([one[name] for one in each]) for name in each[0]}
@@ -190,26 +264,24 @@ def _compiled(function: Any, static: tuple[int, ...], run: Run) -> Any:
     return _jitted(function, static, quick)
 
 
-@functools.partial(jax.jit)
-def _streams(keys: Array) -> Array:
-    """Five keys of each draw, (5, draws)."""
-    return jnp.swapaxes(jax.vmap(lambda key: jax.random.split(key, 5))(keys), 0, 1)
+def _problems(keys: Array, run: Run) -> Problems:
+    return _compiled(draw_problems, (1, 2, 3, 4), run)(keys, run.law, run.n, run.d, run.queries)
 
 
-def draw_problems(keys: Array, law: str, n: int, d: int, queries: int) -> tuple[Sample, Array]:
+def draw_problems(keys: Array, law: str, n: int, d: int, queries: int) -> Problems:
     """Data of each draw, and random labels y'.
 
     The labels of "gaussian" are independent of the points, so that there is nothing to be learned
     of other points: the test points are the first training points themselves.
     """
 
-    def one(key: Array) -> tuple[Sample, Array]:
-        key_data, key_target = jax.random.split(key)
+    def one(key: Array) -> Problems:
+        key_data, key_target, *others = jax.random.split(key, 6)
         own = law == "gaussian"
-        sample = draw(key_data, law, n, d, queries=0 if own else queries)
+        x, y, z, label = draw(key_data, law, n, d, queries=0 if own else queries)
         if own:
-            sample = sample._replace(z=sample.x[:queries], z_label=sample.y[:queries])
-        return sample, jax.random.rademacher(key_target, (n,), float)
+            z, label = x[:queries], y[:queries]
+        return Problems(x, y, z, label, jax.random.rademacher(key_target, (n,), float), *others)
 
     return jax.vmap(one)(keys)
 
@@ -231,32 +303,31 @@ def _space(run: Run) -> str:
 
 
 def _train(
-    keys: Array, x: Array, y: Array, z: Array, label: Array, run: Run, rates: tuple[float, ...]
+    keys: Array, x: Array, y: Array, z: Array, run: Run, rates: tuple[float, ...]
 ) -> Trained:
     values = {"slope": run.slope, "m": run.m, "momentum": run.momentum, "steps": run.steps}
-    return _compiled(_train_all, (7, 8, 9), run)(
-        keys, x, y, z, label, jnp.asarray(rates, float), values, run.loss, run.width, _space(run)
+    return _compiled(_train_all, (6, 7, 8), run)(
+        keys, x, y, z, jnp.asarray(rates, float), values, run.loss, run.width, _space(run)
     )
 
 
 def _train_all(
-    keys: Array, x: Array, y: Array, z: Array, label: Array, rates: Array, values: Any,
+    keys: Array, x: Array, y: Array, z: Array, rates: Array, values: Any,
     loss: str, width: int, space: str,
 ) -> Trained:  # fmt: skip
     slope, m = values["slope"], values["m"]
     network = frozen_readout(slope)
     floor = slope if loss == "identity" else 0.0
     # Training by flips loops over switches: each network by itself.
-    over = functools.partial(jax.lax.map) if space == "flips" else lambda f, xs: jax.vmap(f)(xs)
+    over = jax.lax.map if space == "flips" else lambda f, xs: jax.vmap(f)(xs)
 
     def one(draw: Any) -> Trained:
-        key, x, y, z, label = draw
+        key, x, y, z = draw
         start = narrowed(init(network, key, width, x.shape[1]), m)
 
         def at_rate(rate: Array) -> Trained:
             descent = Descent(rate, values["steps"], loss, values["momentum"])
             params, weights, _ = train(network, start, x, y, descent, space=space)
-            f = outputs(params, z, slope)
 
             def switching(points: Array) -> Array:
                 reach = bounds.reach(x, y, points, weights, floor)
@@ -264,20 +335,21 @@ def _train_all(
                 return jnp.mean(bounds.crossing_probability(ratio))
 
             larger = jnp.maximum(switching(z), switching(x))
-            accuracy = jnp.mean((f >= 0) == (label > 0), dtype=x.dtype)
-            return Trained(f, input_gradients(params, x, slope), weights, larger, rate, accuracy)
+            gradients = input_gradients(params, x, slope)
+            return Trained(outputs(params, z, slope), gradients, weights, larger)
 
-        at_rates = over(at_rate, rates)
-        best = jnp.argmax(at_rates.accuracies)
-        kept = jax.tree.map(lambda value: value[best], at_rates)
-        return kept._replace(accuracies=at_rates.accuracies)
+        return over(at_rate, rates)
 
-    return over(one, (keys, x, y, z, label))
+    return over(one, (keys, x, y, z))
 
 
-def _limit(keys: Array, x: Array, y: Array, z: Array, run: Run, rates: Array) -> Predicted:
+def _limit(
+    keys: Array, x: Array, y: Array, z: Array, run: Run, rates: tuple[float, ...]
+) -> Predicted:
     values = {"slope": run.slope, "momentum": run.momentum, "steps": run.steps}
-    return _compiled(_limit_all, (6,), run)(keys, x, y, z, rates, values, run.loss)
+    return _compiled(_limit_all, (6,), run)(
+        keys, x, y, z, jnp.asarray(rates, float), values, run.loss
+    )
 
 
 def _limit_all(
@@ -285,17 +357,22 @@ def _limit_all(
 ) -> Predicted:
     slope = values["slope"]
 
-    def one(key: Array, x: Array, y: Array, z: Array, rate: Array) -> Predicted:
-        descent = Descent(rate, values["steps"], loss, values["momentum"])
+    def one(key: Array, x: Array, y: Array, z: Array) -> Predicted:
         wide = init(frozen_readout(slope), key, infinite_width.WIDE, x.shape[1])
-        limit = infinite_width.limit(wide, x, y, z, slope, descent)
-        if loss == "identity":
-            positive = infinite_width.probability_of_plus(limit.signal, z, slope)
-        else:
-            positive = jnp.where(limit.outputs >= 0, 1.0, 0.0)
-        return Predicted(limit.outputs, positive, limit.learned + input_gradients(wide, x, slope))
+        noise = input_gradients(wide, x, slope)
 
-    return jax.vmap(one)(keys, x, y, z, rates)
+        def at_rate(rate: Array) -> Predicted:
+            descent = Descent(rate, values["steps"], loss, values["momentum"])
+            limit = infinite_width.limit(wide, x, y, z, slope, descent)
+            if loss == "identity":
+                positive = infinite_width.probability_of_plus(limit.signal, z, slope)
+            else:
+                positive = jnp.where(limit.outputs >= 0, 1.0, 0.0)
+            return Predicted(limit.outputs, positive, limit.learned + noise)
+
+        return jax.vmap(at_rate)(rates)
+
+    return jax.vmap(one)(keys, x, y, z)
 
 
 def cosines(
