@@ -50,6 +50,7 @@ class Run(NamedTuple):
     steps: int
     momentum: float
     queries: int
+    separation: float = 4.0  # of separated-gaussian
 
 
 class Trained(NamedTuple):
@@ -116,20 +117,22 @@ def learn(
     """
     at_once = _chunk(run, draws)
     chunks = [
-        _problems(jax.random.split(part, at_once), run)
+        problems(jax.random.split(part, at_once), run)
         for part in jax.random.split(key, draws // at_once)
     ]
     networks, by_rate = [], []
     for chunk in chunks:
-        f = _train(chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f)
-        by_rate.append(_share_of(np.asarray(f.outputs) >= 0, chunk.label))
+        f = train_networks(chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f)
+        by_rate.append(share_of(np.asarray(f.outputs) >= 0, chunk.label))
         networks.append(f if len(chunks) == 1 else None)
     by_rate = np.concatenate(by_rate, axis=-1)
     best = int(np.argmax(by_rate.mean(axis=-1)))
     parts = []
     for chunk, kept in zip(chunks, networks, strict=True):
         if kept is None:  # all draws' networks would not fit into memory
-            kept = _train(chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f[best : best + 1])
+            kept = train_networks(
+                chunk.key_f, chunk.x, chunk.y, chunk.z, run, run.rates_f[best : best + 1]
+            )
         f = jax.tree.map(lambda value: value[:, min(best, value.shape[1] - 1)], kept)
         parts.append(_second_half(chunk, f, run, run.rates_f[best], scenarios, cosine))
     result = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
@@ -199,7 +202,7 @@ def _chunk(run: Run, draws: int) -> int:
     return max(k for k in range(1, min(fit, draws) + 1) if draws % k == 0)
 
 
-def _share_of(positive: Any, event: Any) -> np.ndarray:
+def share_of(positive: Any, event: Any) -> np.ndarray:
     """(R, K) mean over points of the probability that the sign is + just where the event is true.
 
     Args:
@@ -217,15 +220,15 @@ def _second_half(
     x, z = chunk.x, chunk.z
     same = (rate,) * len(run.rates_g)  # as many as g's, for one program
     f_limit = jax.tree.map(
-        lambda value: value[:, 0], _limit(chunk.key_f_limit, x, chunk.y, z, run, same)
+        lambda value: value[:, 0], limit_networks(chunk.key_f_limit, x, chunk.y, z, run, same)
     )
     result = {
-        "predicted_standard": _share_of(f_limit.positive[:, None], chunk.label)[0],
+        "predicted_standard": share_of(f_limit.positive[:, None], chunk.label)[0],
         "switching_f": np.asarray(f.switching),
     }
     if cosine:
         names = ("cosine", "predicted_cosine", "cosine_tolerance")
-        values = _compiled(cosines, (6,), run)(
+        values = compiled(cosines, (5, 6), run)(
             x, chunk.y, f.gradients, f.weights, run.slope, run.m, run.loss == "identity"
         )
         result |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
@@ -233,18 +236,16 @@ def _second_half(
     for scenario in scenarios:
         base = x if scenario == "b" else jnp.zeros_like(x)
         points = perturbed(base, f.gradients, chunk.target, run.epsilon)
-        g = _train(chunk.key_g, points, chunk.target, z, run, run.rates_g)
+        g = train_networks(chunk.key_g, points, chunk.target, z, run, run.rates_g)
         points = perturbed(base, f_limit.gradients, chunk.target, run.epsilon)
-        g_limit = _limit(chunk.key_g_limit, points, chunk.target, z, run, run.rates_g)
+        g_limit = limit_networks(chunk.key_g_limit, points, chunk.target, z, run, run.rates_g)
         positive = np.asarray(g.outputs) >= 0
         each.append(
             {
-                "perturbation": _share_of(positive, chunk.label),
-                "agreement": _share_of(positive, np.asarray(f.outputs) >= 0),
-                "predicted_perturbation": _share_of(g_limit.positive, chunk.label),
-                "predicted_agreement": _share_of(
-                    g_limit.positive, np.asarray(f_limit.outputs) >= 0
-                ),
+                "perturbation": share_of(positive, chunk.label),
+                "agreement": share_of(positive, np.asarray(f.outputs) >= 0),
+                "predicted_perturbation": share_of(g_limit.positive, chunk.label),
+                "predicted_agreement": share_of(g_limit.positive, np.asarray(f_limit.outputs) >= 0),
                 "switching_g": np.asarray(g.switching).T,
             }
         )
@@ -258,27 +259,28 @@ def _jitted(function: Any, static: tuple[int, ...], quick: bool) -> Any:
     )
 
 
-def _compiled(function: Any, static: tuple[int, ...], run: Run) -> Any:
+def compiled(function: Any, static: tuple[int, ...], run: Run) -> Any:
     """Compiled in half the time where little is computed, and optimized where much is."""
     quick = jax.default_backend() == "cpu" and run.steps < LONG
     return _jitted(function, static, quick)
 
 
-def _problems(keys: Array, run: Run) -> Problems:
-    return _compiled(draw_problems, (1, 2, 3, 4), run)(keys, run.law, run.n, run.d, run.queries)
+def problems(keys: Array, run: Run) -> Problems:
+    """Data of each draw; those of "gaussian" have the first training points as test points.
 
-
-def draw_problems(keys: Array, law: str, n: int, d: int, queries: int) -> Problems:
-    """Data of each draw, and random labels y'.
-
-    The labels of "gaussian" are independent of the points, so that there is nothing to be learned
-    of other points: the test points are the first training points themselves.
+    Its labels are independent of the points, so that there is nothing to be learned of others.
     """
+    shapes = (run.law, run.n, run.d, run.queries)
+    return compiled(_draw, (1, 2, 3, 4), run)(keys, *shapes, run.separation)
 
+
+def _draw(keys: Array, law: str, n: int, d: int, queries: int, separation: Any) -> Problems:
     def one(key: Array) -> Problems:
         key_data, key_target, *others = jax.random.split(key, 6)
         own = law == "gaussian"
-        x, y, z, label = draw(key_data, law, n, d, queries=0 if own else queries)
+        x, y, z, label = draw(
+            key_data, law, n, d, queries=0 if own else queries, separation=separation
+        )
         if own:
             z, label = x[:queries], y[:queries]
         return Problems(x, y, z, label, jax.random.rademacher(key_target, (n,), float), *others)
@@ -302,11 +304,12 @@ def _space(run: Run) -> str:
     return space
 
 
-def _train(
+def train_networks(
     keys: Array, x: Array, y: Array, z: Array, run: Run, rates: tuple[float, ...]
 ) -> Trained:
+    """Networks of each draw trained at each rate."""
     values = {"slope": run.slope, "m": run.m, "momentum": run.momentum, "steps": run.steps}
-    return _compiled(_train_all, (6, 7, 8), run)(
+    return compiled(_train_all, (6, 7, 8), run)(
         keys, x, y, z, jnp.asarray(rates, float), values, run.loss, run.width, _space(run)
     )
 
@@ -331,7 +334,7 @@ def _train_all(
 
             def switching(points: Array) -> Array:
                 reach = bounds.reach(x, y, points, weights, floor)
-                ratio = bounds.crossing_ratio(reach, points, m)
+                ratio = bounds.crossing_ratio(reach, points, 1) / m**0.5  # m is traced
                 return jnp.mean(bounds.crossing_probability(ratio))
 
             larger = jnp.maximum(switching(z), switching(x))
@@ -343,11 +346,12 @@ def _train_all(
     return over(one, (keys, x, y, z))
 
 
-def _limit(
+def limit_networks(
     keys: Array, x: Array, y: Array, z: Array, run: Run, rates: tuple[float, ...]
 ) -> Predicted:
+    """Networks of infinite width of each draw, trained at each rate."""
     values = {"slope": run.slope, "momentum": run.momentum, "steps": run.steps}
-    return _compiled(_limit_all, (6,), run)(
+    return compiled(_limit_all, (6,), run)(
         keys, x, y, z, jnp.asarray(rates, float), values, run.loss
     )
 
@@ -376,7 +380,7 @@ def _limit_all(
 
 
 def cosines(
-    x: Array, y: Array, gradients: Array, weights: Array, slope: Any, m: Any, identity: bool
+    x: Array, y: Array, gradients: Array, weights: Array, slope: Any, m: int, identity: bool
 ) -> tuple[Array, Array, Array]:
     """Mean cosine of gradients and training-sample sums, its law, and the tolerance of that.
 
