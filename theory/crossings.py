@@ -20,7 +20,8 @@ from theory.kernels import embed, inner_products, standard_deviation
 class ChangedShare(NamedTuple):
     """Expected share of neurons with sgn h(z; T) ≠ sgn h(z; 0), each (q,).
 
-    law: with the velocities of the start.  error: standard error of its Monte Carlo integral.
+    law: with the velocities of the start.
+    error: its standard error as a Monte Carlo integral, independent over queries.
     lower, upper: what the expected share lies between, up to such errors.
     bound: ½ Σ_± (2/π) arctan r_±(z), the share of the neurons that could change.
     """
@@ -94,21 +95,22 @@ def _changed_share(
     """Speed is (n, q): T y_kc_k(z)/(n√m), what x_k moves h(z) by over A at φ' = 1."""
     embedded_x, sigma_x, sigma_z = embed(x), standard_deviation(x), standard_deviation(z)
     unit_z = embed(z) / sigma_z[:, None]
-    key_weights, key_polar = jax.random.split(key)
-    weights = jax.random.normal(key_weights, (samples, x.shape[1] + 1))
-    uniform = jax.random.uniform(key_polar, (4, samples))
-    h_free = weights @ embedded_x.T
 
     def at(query: tuple[Array, ...]) -> tuple[Array, ...]:
-        unit, sigma, r, pull = query
+        key, unit, sigma, r, pull = query
+        key_weights, key_polar = jax.random.split(key)
+        weights = jax.random.normal(key_weights, (samples, x.shape[1] + 1))
+        uniform = jax.random.uniform(key_polar, (4, samples))
         angles = jnp.arctan(r)
         upwards = uniform[0] * jnp.sum(angles) < angles[0]  # moves in the sense of a
-        polar = uniform[1] * jnp.where(upwards, angles[0], angles[1])
+        stratified = (jnp.arange(samples, dtype=x.dtype) + uniform[1]) / samples
+        polar = stratified * jnp.where(upwards, angles[0], angles[1])
         radius = jnp.sqrt(-2 * jnp.log1p(-uniform[2]))
         sign = jnp.where(uniform[3] < 0.5, -1.0, 1.0)
         a = sign * radius * jnp.cos(polar)
         b = jnp.where(upwards, -sign, sign) * radius * jnp.sin(polar)
-        h = h_free + (b - weights @ unit)[:, None] * (embedded_x @ unit)[None, :]
+        weights = weights + (b - weights @ unit)[:, None] * unit[None, :]  # h(z)/σ becomes b
+        h = weights @ embedded_x.T
 
         moved = jnp.where(h >= 0, 1.0, slope) @ pull
         reach = jnp.where(a[:, None] * h < 0, r_x[0][None, :], r_x[1][None, :])
@@ -129,4 +131,5 @@ def _changed_share(
         error = possible * jnp.sqrt(law * (1 - law) / samples)
         return possible * law, error, possible * lower, possible * upper, possible
 
-    return ChangedShare(*jax.lax.map(at, (unit_z, sigma_z, r_z.T, speed.T)))
+    keys = jax.random.split(key, len(z))
+    return ChangedShare(*jax.lax.map(at, (keys, unit_z, sigma_z, r_z.T, speed.T)))
