@@ -25,7 +25,7 @@ from theory.networks import Params, frozen_readout, pre_activations
 from theory.parameters import Parameters, parameter
 
 CURVE = 25  # points of a predicted curve
-NEAR = 0.25  # limits within this share of the law count as a certificate
+NEAR = 0.1  # limits within this share of the law count as a certificate
 
 
 class Settings(Parameters):
@@ -154,7 +154,7 @@ FIGURE = Figure(
         n=200,
         d=20,
         widths="10:10000:x10",
-        times="1,10,100",
+        times="0.3,3,30",
         steps=100,
         neurons=20_000,
         samples=2048,

@@ -19,6 +19,7 @@ TITLES = {
     "all": "all three",
 }
 DASHED = (0, (4, 1.5))
+HOLDS, DIFFER = "#9AD2F2", style.VERMILLION
 LINES = {  # condition → quantities whose zero sets are drawn, with their dashes
     "margin f": {"published_f": ":"},
     "margin g": {"published_g": ":"},
@@ -41,8 +42,8 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
         line[0].set_ylabel(f"{name}: m = {one.m}, T = {one.T:g}\nβ")
     style.letters(grid)
     handles: list[Any] = [
-        Patch(facecolor=style.SKY, label="condition holds"),
-        Patch(facecolor="white", edgecolor=style.GREY, hatch="////", label="sgn f ≠ sgn g"),
+        Patch(facecolor=HOLDS, label="condition holds"),
+        Patch(facecolor=DIFFER, label="sgn f ≠ sgn g"),
         Line2D([], [], color=style.BLACK, label="k_f = 0"),
         Line2D([], [], color=style.BLACK, linestyle=DASHED, label="k_g = 0"),
         Line2D([], [], color=style.BLACK, linestyle=":", label="published margin, C = 1"),
@@ -55,12 +56,12 @@ def _panel(ax: Any, rows: pd.DataFrame, condition: str) -> None:
     regions = rows[rows["kind"] == "region"]
     axis, holds = lazy_pairs.region(regions[regions["quantity"] == condition])
     _, same = lazy_pairs.region(regions[regions["quantity"] == "signs"])
+    # Signs differ in strips too narrow to be hatched; the three colours are apart in grey, too.
     ax.pcolormesh(
-        axis, axis, holds, cmap=ListedColormap(["white", style.SKY]), vmin=0, vmax=1,
-        shading="nearest", rasterized=True,
+        axis, axis, np.where(same, holds, 2), cmap=ListedColormap(["white", HOLDS, DIFFER]),
+        vmin=0, vmax=2, shading="nearest", rasterized=True,
     )  # fmt: skip
     ax.grid(visible=False)
-    style.hatched(ax, axis, axis, ~same)
     for name, dashes in LINES[condition].items():
         chosen = rows[(rows["kind"] == "curve") & (rows["quantity"] == name)]
         for alpha, beta in lazy_pairs.curves(chosen):
@@ -79,7 +80,7 @@ def _share(rows: pd.DataFrame, condition: str) -> str:
     share = _mean(rows, "share", condition)
     largest = f"largest {condition[-1]}"
     if share == 0 and (rows["quantity"] == largest).any():
-        return f"nowhere; left ≤ {_mean(rows, 'largest', largest):.2g} × right"
+        return f"nowhere: ≤ {_mean(rows, 'largest', largest):.2g} B_{condition[-1]}"
     return "nowhere" if share == 0 else f"on {100 * share:.0f} % of the map"
 
 
@@ -99,7 +100,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "explicit conditions hold, T_f|k_f(z)| > B_f(z), T_g|k_g(z)| > B_g(z), sgn k_f(z) = "
         "sgn k_g(z), and all of them (theory.bounds.output_bound; k of each network's own training "
         "set). Where all three hold sgn f(z) = sgn g(z) is predicted, at each point except with "
-        f"probability δ = {settings.delta:g}. Measured, and hatched in every panel: where one pair "
+        f"probability δ = {settings.delta:g}. Measured, and red in every panel: where one pair "
         "of trained networks has sgn f ≠ sgn g. Dotted: margins of the published form with C = 1, "
         "|f̂| = 1 + 1/T_f and |ĝ| = 1/T_f + (√d/ε)(1/T_g + "
         f"{'1' if settings.scenario == 'a' else 'd'}/√n), which also asks for "

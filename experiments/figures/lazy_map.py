@@ -156,7 +156,7 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, decision maps on the plane of the class means",
     shows="where f and g, trained on f's perturbations, have the same sign; f̂ = 0 and ĝ = 0",
     quick=Settings(
-        n=200, d=20, epsilon=0.45, times="2,20", widths="100,3000", draws=6, grid=101, steps=100
+        n=200, d=20, epsilon=0.45, times="2,20", widths="100,3000", draws=12, grid=101, steps=100
     ),
     paper=Settings(),
     cells=cells,

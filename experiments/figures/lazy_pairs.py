@@ -60,7 +60,7 @@ def train_pair(
         return train(network, init(network, key, m, d), points, labels, descent, space=space).params
 
     f = fit(key_f, x, y, descents[0])
-    seen = kept * x + gradient_perturbations(f, x, target, epsilon, network.slope)
+    seen = kept * x + epsilon * gradient_perturbations(f, x, target, 1.0, network.slope)
     return Pair(f, fit(key_g, seen, target, descents[1]), seen, target)
 
 
