@@ -1,7 +1,6 @@
 """A statement over a grid of its parameters: planned, run cell by cell, each stored for good."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +21,10 @@ SHARE_OF_MEMORY = 0.8
 # cells share takes half a second.
 CLEAR_EVERY = 16
 # What, besides `theory`, determines the numbers.
-MODULES = ("data", "environment", "grid", "runs", "store", "sweep", "work")
+MODULES = tuple(
+    f"experiments.{name}"
+    for name in ("data", "environment", "grid", "runs", "store", "sweep", "work")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Sweep:
         swept = {axis.name for axis in self.axes}
         config = {k: v for k, v in plain(self.config).items() if k not in swept}
         if isinstance(self.source, Dataset):
-            config["data"]["sha256"] = _digest_of(self.source)
+            config["data"]["sha256"] = data.digest(self.source)
         return {
             "statement": self.statement.id,
             "kind": self.statement.kind,
@@ -63,7 +65,7 @@ class Sweep:
             },
             "draws": self.draws,
             "seed": self.seed,
-            "precision": "float64" if jax.config.jax_enable_x64 else "float32",  # pyright: ignore
+            "precision": environment.precision(),
             "level": self.level,
             "code": work.code_version(MODULES),
         }
@@ -117,13 +119,6 @@ def plan(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     return Sweep(statement, config, axes, draws, seed, level, source)
-
-
-def _digest_of(source: Dataset) -> str:
-    digest = hashlib.sha256()
-    for array in (source.x, source.y, source.classes):
-        digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def run(

@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import importlib
 import importlib.metadata
 import pathlib
 import time
@@ -143,11 +144,9 @@ def code_version(modules: Sequence[str]) -> dict[str, str]:
     """Versions of what determines the numbers: our own code, by its content, and packages.
 
     Args:
-      modules: those of `experiments` that matter besides all of `theory`, with dots for folders.
+      modules: names of those that matter besides all of `theory`.
     """
-    folder = pathlib.Path(__file__).parent
-    names = [module.replace(".", "/") + ".py" for module in modules]
-    files = {f"experiments/{name}": folder / name for name in names}
+    files = {name: pathlib.Path(str(importlib.import_module(name).__file__)) for name in modules}
     (root,) = theory.__path__
     for path in pathlib.Path(root).rglob("*.py"):
         files[f"theory/{path.relative_to(root).as_posix()}"] = path

@@ -363,7 +363,7 @@ def test_another_configuration_or_code_is_refused(capsys, tmp_path, monkeypatch)
         assert (status, out) == (2, "")
         assert message in err
         assert len(err.splitlines()) == 1
-    monkeypatch.setattr(sweep, "MODULES", (*sweep.MODULES, "cli"))  # other code
+    monkeypatch.setattr(sweep, "MODULES", (*sweep.MODULES, "experiments.cli"))  # other code
     status, _, err = run(capsys, *grid, "--resume")
     assert status == 2
     assert re.search(r"code.sha256: [0-9a-f]{28}….* → ", err)
