@@ -32,9 +32,9 @@ class Settings(Parameters):
     dimensions: str = parameter("2,4,8,16,32,64", "dimensions d of the maps")
     samples: str = parameter("1,2,4,8,16,32,64", "numbers n of noises")
     draws: int = parameter(2000, "networks at every width and dimension of the maps", low=2)
-    wide: int = parameter(256, "width m at which the dimension grows alone", low=1)
+    wide: int = parameter(128, "width m at which the dimension grows alone", low=1)
     growing_dimensions: str = parameter("4,6,8,10,12,14", "dimensions d at that width")
-    long: int = parameter(256, "dimension d at which the width grows alone", low=1)
+    long: int = parameter(128, "dimension d at which the width grows alone", low=1)
     growing_widths: str = parameter("1,2,3,4,5,6", "widths m at that dimension")
     ratios: str = parameter("0.25,1,4", "ratios κ of the rays d = κm; κ or 1/κ an integer")
     ray_sizes: int = parameter(6, "sizes on every ray", low=5)
@@ -57,8 +57,8 @@ class Line(NamedTuple):
 
 def lines(settings: Settings) -> list[Line]:
     """The lines on which rates are fitted: growing dimension, growing width, and rays d = κm."""
-    dimensions = list(numbers("growing_dimensions", settings.growing_dimensions))
-    widths = list(numbers("growing_widths", settings.growing_widths))
+    dimensions = numbers("growing_dimensions", settings.growing_dimensions)
+    widths = numbers("growing_widths", settings.growing_widths)
     found = [
         Line("dimension", dimensions, [settings.wide] * len(dimensions), dimensions, LOG2 / 2),
         Line("width", widths, widths, [settings.long] * len(widths), LOG2),
@@ -85,11 +85,11 @@ def _on_ray(ratio: float, count: int) -> list[int]:
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One cell a size (m, d): for the maps with all noises, for the rates with one a network."""
-    most = max(list(numbers("samples", settings.samples)))
+    most = max(numbers("samples", settings.samples))
     found = [
         {"m": m, "d": d, "n": most, "draws": settings.draws}
-        for m in list(numbers("widths", settings.widths))
-        for d in list(numbers("dimensions", settings.dimensions))
+        for m in numbers("widths", settings.widths)
+        for d in numbers("dimensions", settings.dimensions)
     ]
     for line in lines(settings):
         for m, d in zip(line.m, line.d, strict=True):
@@ -105,7 +105,9 @@ def cost(settings: Settings, cell: dict[str, Any]) -> float:
 
 def _padded(size: int) -> int:
     """The size up to which zeros fill a network: few sizes are compiled."""
-    return 16 * 4 ** max(0, math.ceil(math.log(size / 16, 4)))
+    if size <= 16:
+        return 16
+    return max(64, 1 << (size - 1).bit_length())
 
 
 def compute(settings: Settings, cell: dict[str, Any], key: Array) -> dict[str, np.ndarray]:
@@ -162,9 +164,9 @@ def _separated(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
     Points that are independent of one another fail, given the network, independently with some
     probability p of mean P: E(1 − p)^n ≥ (1 − P)^n ≥ 1 − nP by Jensen and Bernoulli.
     """
-    samples = list(numbers("samples", settings.samples))
-    for m in list(numbers("widths", settings.widths)):
-        for d in list(numbers("dimensions", settings.dimensions)):
+    samples = numbers("samples", settings.samples)
+    for m in numbers("widths", settings.widths):
+        for d in numbers("dimensions", settings.dimensions):
             first = found[m, d, max(samples)]["first"]
             failure = laws.alignment_failure(m, d)
             for n in samples:
@@ -235,8 +237,11 @@ def _law(settings: Settings) -> Iterator[dict[str, Any]]:
 
 def _guarantee(settings: Settings) -> Iterator[dict[str, Any]]:
     """The dimension from which on the theorem's bound 1 − nP is at least ½, at every width."""
-    widths, dimensions = list(numbers("widths", settings.widths)), list(numbers("dimensions", settings.dimensions))
-    samples = list(numbers("samples", settings.samples))
+    widths, dimensions = (
+        numbers("widths", settings.widths),
+        numbers("dimensions", settings.dimensions),
+    )
+    samples = numbers("samples", settings.samples)
     grid = sorted({round(2**e) for e in np.arange(0, math.log2(max(widths)) + 0.75, 0.25)})
     for m in grid:
         yield from _half(m, max(samples), 2 * max(dimensions))
