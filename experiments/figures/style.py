@@ -20,7 +20,7 @@ ORANGE, SKY, YELLOW = "#E69F00", "#56B4E9", "#F0E442"
 POSITIVE, NEGATIVE = "#BFDDF0", "#F6D5BC"  # of regions, light enough to draw upon
 
 WIDTH = 6.8  # inches, two columns of a paper
-RC = {
+RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
