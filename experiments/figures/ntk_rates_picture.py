@@ -119,7 +119,7 @@ def _exponents(ax: Axes, fits: pd.DataFrame) -> None:
     ax.spines["right"].set_visible(True)
     ax.spines["left"].set_visible(False)
     key = [Line2D([], [], color=style.BLACK, linewidth=1.4, label="claimed")]
-    ax.legend(handles=key, loc="center", fontsize=6.5)
+    ax.legend(handles=key, loc="upper center", bbox_to_anchor=(0.45, 0.8), fontsize=6.5)
 
 
 def caption(settings: Any, table: pd.DataFrame) -> str:
@@ -141,8 +141,8 @@ def caption(settings: Any, table: pd.DataFrame) -> str:
         "points: −½ for all but the squared norm and erf, −1; linearization at most −½, drawn "
         "through the smallest width (fluctuations alone give −¾). (g) Exponents fitted to the "
         "means, with bootstrap intervals at 95.45 %; filled where the interval meets the claim "
-        "within 0.05, which finite widths may bend the line by (squared norm: no allowance). The statements have no "
-        "hypotheses: all points in (a–f) are filled. "
+        "within 0.05, which finite widths may bend the line by (squared norm: no allowance). The "
+        "statements have no hypotheses: all points in (a–f) are filled. "
         f"Of {len(laws)} points with a law {outside} miss it by more than two standard errors; "
         f"{int(fits.held.sum())} of {len(fits)} exponents agree with their claim."
     )
