@@ -244,5 +244,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("runs",),
 )
