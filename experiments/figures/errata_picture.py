@@ -143,7 +143,7 @@ def _between(ax: Axes, of: dict[str, pd.DataFrame]) -> None:
                 color=series.colour, markerfacecolor=face, markeredgewidth=0.8, zorder=4,
             )  # fmt: skip
     ax.set_yticks(range(0, -len(of), -1), [NAMES[name] for name in of])
-    ax.set(xlim=(-0.35, 1.25), ylim=(0.6 - len(of), 0.6))
+    ax.set(xlim=(-0.6, 1.2), ylim=(0.6 - len(of), 0.6))
     ax.set_xticks([0, 1], ["corrected", "printed"])
     ax.set_title("all of them")
     ax.grid(visible=False, axis="y")

@@ -143,6 +143,7 @@ def caption(settings: Any, table: pd.DataFrame) -> str:
         "means, with bootstrap intervals at 95.45 %; filled where the interval meets the claim "
         "within 0.05, which finite widths may bend the line by (squared norm: no allowance). The "
         "statements have no hypotheses: all points in (a–f) are filled. "
-        f"Of {len(laws)} points with a law {outside} miss it by more than two standard errors; "
+        f"Of {len(laws)} points with a law {outside} miss it by more than two standard errors "
+        f"({0.0455 * len(laws):.1f} expected, but in (f) widths miss it together); "
         f"{int(fits.held.sum())} of {len(fits)} exponents agree with their claim."
     )
