@@ -82,7 +82,7 @@ Noises of one gradient step (away from the label, softmax temperature \
 these are trained ({words.training(settings)}). Markers, measured: accuracy of a linear \
 classifier fitted to the noises of the training images ({words.probes(settings)}) on these and on \
 the noises of the test images, and the network's own accuracy on the images. Grey dashes: the \
-same linear classifier fitted to the images. Lines, predicted, nothing fitted (temperature \
+same linear classifier fitted to the images. Lines, by theory, nothing fitted (temperature \
 {_temperatures(table)[0]:g}): classes by the separator −Wᵀa of theorem 3.1 in two-layer networks, \
 with the weights as drawn (right at initialization, and near it in networks as wide as theorem 3.6 \
 asks) and with the present weights (covered by no theorem). Filled markers of noises: one of these \

@@ -66,7 +66,7 @@ on {words.images(settings)}, as drawn and trained ({words.training(settings)}, r
 {settings.learning_rate:g}). Markers, measured: accuracy of a linear classifier fitted to the \
 noises of the training images ({words.probes(settings)}) on these and on the noises of the test \
 images, and the network's own accuracy on the images. Grey dashes: the same linear classifier \
-fitted to the images. Lines, predicted, nothing fitted: classes by the separator −Wᵀa of theorem \
+fitted to the images. Lines, by theory, nothing fitted: classes by the separator −Wᵀa of theorem \
 3.1 with the weights as drawn, which a wide network must obey at initialization, and a trained one \
 where it is as wide as theorem 3.6 asks. Filled markers of noises: it classifies every training \
 noise, in all draws, a certificate that these are linearly separable; hollow: it does not, and no \

@@ -226,8 +226,8 @@ def draw_key(key: Array, cell: Any) -> Array:
 def ends(states: Iterator[State]) -> tuple[State, State]:
     """The first and the last of some states, of which no others are kept."""
     first = last = next(states)
-    for last in states:
-        pass
+    for state in states:
+        last = state
     return first, last
 
 
