@@ -7,6 +7,7 @@ GAIN times 1/fan-in is the variance of the kernels.
 
 import functools
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -51,7 +52,8 @@ class TwoLayerCNN(nn.Module):
         options = {"use_bias": False, "kernel_init": _normal(self.GAIN)}
         x = nn.Conv(self.width, (3, 3), name="hidden", **options)(x)
         x = x if self.linear else nn.relu(x)
-        x = nn.avg_pool(x, (self.pool,) * 2, (self.pool,) * 2)
+        square = (self.pool, self.pool)
+        x = nn.pool(x, 0.0, jax.lax.add, square, square, "VALID") / self.pool**2
         x = x.reshape(len(x), -1)
         return nn.Dense(self.classes, name="readout", **options)(x)
 

@@ -67,7 +67,7 @@ def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> Any:
 
     Drawn in one go: flax's own drawing, kernel by kernel, takes XLA 10 s to compile for ResNet-18.
     """
-    start = jnp.zeros((1, *shape))
+    start = jnp.zeros((1, *shape), jnp.float32)  # flax draws in this precision
     shapes = jax.eval_shape(lambda: network.init(jax.random.key(0), start))
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     total = sum(leaf.size for _, leaf in leaves)
