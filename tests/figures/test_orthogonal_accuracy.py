@@ -12,7 +12,7 @@ from theory.perturbed import noise_accuracy
 
 TINY = accuracy.Settings(
     laws="gaussian", n=6, n_adv=6, d=64, m=4, ns="6", n_advs="6", dimensions="64", factors="1,4",
-    draws=16, l2=8.0, linf=0.4, l0=1.0, 
+    draws=16, l2=8.0, linf=0.4, l0=1.0,
 )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments.figures import orthogonal_learning as learning
-from theory import max_margin
 from theory.descent import Descent
 from theory.networks import fixed_signs, init, outputs
 from theory.training import train
@@ -29,21 +28,31 @@ def test_training_in_the_span_is_training_on_the_weights(drawn, fitted):
     """The same initial weights, trained in all D coordinates."""
     network = fixed_signs(SETTINGS.slope, SETTINGS.scale)
     params = init(network, jax.random.key(4), SETTINGS.m, D)
-    rate = SETTINGS.learning_rate * N / float(jnp.max(jnp.sum(drawn.x**2, axis=1)))
+    largest = float(np.linalg.eigvalsh(drawn.x @ drawn.x.T)[-1])
+    rate = SETTINGS.learning_rate * N / largest
     descent = Descent(rate, SETTINGS.steps, "exponential", log_loss=True)
     expected = train(network, params, drawn.x, drawn.y, descent).params
-    np.testing.assert_allclose(fitted.params.w, expected.w, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(fitted.params.w, expected.w, rtol=1e-3, atol=1e-6)
     margin = jnp.min(drawn.y * outputs(expected, drawn.x, SETTINGS.slope))
     assert float(fitted.margin) == pytest.approx(float(margin))
     assert fitted.margin > 10
 
 
 def test_closed_form_and_certificate_in_all_coordinates(drawn, fitted):
-    limit = max_margin.max_margin_limit(drawn.x, drawn.y, SETTINGS.slope)
-    np.testing.assert_allclose(fitted.normal, limit.normal, rtol=1e-9)
-    np.testing.assert_allclose(fitted.multipliers, limit.multipliers, rtol=1e-9)
-    assert min(float(jnp.min(part)) for part in max_margin.kkt_margins(limit, drawn.x, drawn.y)) > 0
-    assert max_margin.inside_cone(fitted.params, drawn.x, drawn.y) > 0
+    """Hλ = 2·1, u± and the trained weights by NumPy: the signs that certificates rest on."""
+    x, y, slope = np.asarray(drawn.x), np.asarray(drawn.y), SETTINGS.slope
+    same = np.outer(y, y) > 0
+    multipliers = np.linalg.solve(
+        np.where(same, 1 + slope**2, -2 * slope) * (x @ x.T), np.full(N, 2.0)
+    )
+    np.testing.assert_allclose(fitted.multipliers, multipliers, rtol=1e-9)
+    np.testing.assert_allclose(fitted.normal, (multipliers * y) @ x, rtol=1e-9, atol=1e-12)
+    for sign in (1, -1):  # u₊ and u₋
+        u = (multipliers * np.where(y == sign, 1, -slope)) @ x
+        assert (sign * y * (x @ u) > 0).all()
+    towards = np.sign(fitted.params.a)[:, None] * y[None, :]
+    assert (towards * (np.asarray(fitted.params.w) @ x.T) > 0).all()
+    assert (multipliers > 0).all()
     assert fitted.certified
 
 

@@ -25,9 +25,7 @@ def test_closed_and_trained_boundaries_are_the_same(made):
     # The plane's first axis is the direction from w̄₋ to w̄₊, which f's boundary is normal to.
     assert abs(np.arctan2(arrays["normals"][0, 1], arrays["normals"][0, 0])) < 0.1
     assert arrays["weights"][0, 0] > 0 > arrays["weights"][1, 0]
-    np.testing.assert_allclose(
-        np.sign(arrays["samples"] @ arrays["normals"][0]), arrays["labels"]
-    )
+    np.testing.assert_allclose(np.sign(arrays["samples"] @ arrays["normals"][0]), arrays["labels"])
 
 
 def test_agreement_and_its_prediction(made):

@@ -49,7 +49,7 @@ def test_both_kinds_are_moved_towards_the_other(made):
     arrays = made[0][1]
     np.testing.assert_array_equal(arrays["label"], [1, -1])
     towards = np.sum(arrays["l2 inspired"][0] * arrays["l2 inspired"][1])
-    assert towards == pytest.approx(-np.linalg.norm(arrays["l2 inspired"][0]) ** 2)
+    assert towards == pytest.approx(-(np.linalg.norm(arrays["l2 inspired"][0]) ** 2))
     assert geometry_inspired is perturbations.geometry_inspired
 
 
