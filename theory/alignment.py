@@ -8,7 +8,7 @@ all planes where the points are rotated at random.
 import itertools
 import math
 
-from scipy import integrate, stats
+from scipy import special
 
 from theory._validation import check_real, check_slope
 
@@ -52,12 +52,15 @@ def largest_sign_cosine(cosine: float, fraction: float) -> float:
     """
     check_real("cosine", cosine, low=-1, high=1, open_low=True, open_high=True)
     check_real("fraction", fraction, low=0, high=1, open_low=True)
-    t = float(stats.norm.isf(fraction / 2))
+    from scipy import integrate  # slow to import
+
+    t = -float(special.ndtri(fraction / 2))
     spread = math.sqrt(1 - cosine**2)
 
     def both(a: float) -> float:
-        above = stats.norm.cdf((cosine * a - t) / spread)
-        return float(stats.norm.pdf(a) * (above - stats.norm.cdf((-t - cosine * a) / spread)))
+        above = special.ndtr((cosine * a - t) / spread)
+        density = math.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
+        return float(density * (above - special.ndtr((-t - cosine * a) / spread)))
 
     # Split where B turns from unlikely to likely, which is a step of width √(1 − c²).
     middle = t / abs(cosine) if cosine else t

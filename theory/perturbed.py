@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from scipy import stats
+from scipy import special
 
 from theory._validation import check_integer, check_real, check_slope
 from theory.evidence import rounding_error
@@ -106,8 +106,8 @@ def noise_accuracy(
     a = epsilon * math.sqrt(d * n_adv / n) / radius
     s = epsilon**2 * n_adv / radius**2
     if slope is None:
-        return float(stats.norm.cdf(a / math.sqrt(1 + s)))
+        return float(special.ndtr(a / math.sqrt(1 + s)))
     check_slope(slope, open_low=True)
     kappa = 2 * slope / (1 + slope**2)
     signal = a * (1 - (1 + kappa**2) * (n + n_adv) / (4 * d))
-    return float(stats.norm.cdf(signal / math.sqrt(1 + (1 - kappa) ** 2 * s / 2)))
+    return float(special.ndtr(signal / math.sqrt(1 + (1 - kappa) ** 2 * s / 2)))
