@@ -45,8 +45,10 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
         sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
-    def precision(sub: Parser, choices: Sequence[str], says: str = "(float64)") -> None:
-        sub.add_argument("--precision", choices=choices, default="float64", help=says)
+    def precision(
+        sub: Parser, choices: Sequence[str], says: str = "(float64)", default: str = "float64"
+    ) -> None:
+        sub.add_argument("--precision", choices=choices, default=default, help=says)
 
     def settings(sub: Parser) -> None:
         sub.add_argument(
@@ -121,6 +123,28 @@ def parser() -> argparse.ArgumentParser:
     common(sub)
     precision(sub, ("float64", "float32"))
     devices.add_arguments(sub, processes=False)
+
+    sub = command(
+        "figure",
+        _figure,
+        "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
+        "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="figures (see --list), or all")
+    sub.add_argument(
+        "--list", action="store_true", dest="listed",
+        help="list the figures: source, content, cost",
+    )  # fmt: skip
+    sub.add_argument(
+        "--preset", choices=("quick", "paper"), default="quick",
+        help="quick: under two minutes each on two cores; paper: as published, meant for a GPU",
+    )  # fmt: skip
+    sub.add_argument("--out", default="figures", metavar="DIR", help="where to write (figures)")
+    sub.add_argument("--resume", action="store_true", help="go on with the figures in DIR, if any")
+    settings(sub)
+    common(sub)
+    says = "tf32: float32 with matrix products in TF32, where the device has it (float32)"
+    precision(sub, ("float32", "float64", "tf32"), says, "float32")
 
     sub = command(
         "bench",
@@ -228,6 +252,65 @@ def _verify(arguments: argparse.Namespace) -> int:
         report.console().print(report.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return 1 if wrong else 0
+
+
+def _figure(arguments: argparse.Namespace) -> int:
+    from experiments import environment, report
+    from experiments.figures import listing, making, registry
+    from theory._validation import check_integer
+
+    if arguments.listed:
+        known = list(registry.figures().values())
+        if arguments.json:
+            _print_json({"figures": [listing.as_json(figure) for figure in known]})
+        else:
+            report.console().print(listing.table(known))
+        return 0
+    if not arguments.names:
+        raise ValueError("NAME must be a figure, or all; --list shows them")
+    environment.configure(arguments.precision)
+    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    planned, left_out = making.plan(
+        arguments.names,
+        preset=arguments.preset,
+        data_name=arguments.data,
+        settings=_settings(arguments.settings),
+        seed=arguments.seed,
+    )
+    for name, why in left_out.items():
+        print(
+            f"widetheory: left out, as it cannot be made of {arguments.data}: {name}: {why}",
+            file=sys.stderr,
+        )
+    out = _writable(arguments.out)
+    assert out is not None
+    places = [making.begin(figure, out, resume=arguments.resume) for figure in planned]
+    made, failed = [], 0
+    for figure, place in zip(planned, places, strict=True):
+        try:
+            content = making.make(figure, place, out)
+        except KeyboardInterrupt:
+            print(
+                f"widetheory: interrupted; the {len(place.finished())} finished cells of "
+                f"{sum(1 for _ in place.cells())} of {figure.figure.name} are safe in "
+                f"{place.directory}: go on with --resume",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+        if content is None:
+            failed += 1
+            print(
+                f"widetheory: {figure.figure.name} is not drawn, {len(place.failures())} of its "
+                f"cells failed, see {place.directory / 'failed'}",
+                file=sys.stderr,
+            )
+        else:
+            made.append(content)
+    if arguments.json:
+        _print_json({"figures": [{k: v for k, v in m.items() if k != "rows"} for m in made]})
+    else:
+        report.console().print(listing.made(made, out))
+    return 2 if failed else 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:

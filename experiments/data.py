@@ -1,5 +1,6 @@
 """Data by name: synthetic laws, scikit-learn's bundled digits, and files of the user's."""
 
+import hashlib
 import pathlib
 import zipfile
 from typing import NamedTuple
@@ -141,6 +142,18 @@ def load_images(name: str) -> tuple[Images, Images]:
     except ValueError as error:
         raise ValueError(f"images {name}: {error}") from error
     return train, test
+
+
+def digest(source: Dataset | tuple[Images, Images]) -> str:
+    """SHA-256 of all that data hold, in hexadecimal."""
+    if isinstance(source, Dataset):
+        arrays = (source.x, source.y, source.classes)
+    else:
+        arrays = [array for part in source for array in (part.images, part.labels)]
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 class _Choice(NamedTuple):

@@ -24,6 +24,11 @@ def configure(precision: str) -> None:
     jax.config.update("jax_default_matmul_precision", products)
 
 
+def precision() -> str:
+    """The floating-point type that JAX computes in: "float64" or "float32"."""
+    return "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
+
+
 def describe() -> dict[str, Any]:
     """Versions, devices and precision, ready for JSON."""
     devices = jax.devices()
@@ -34,7 +39,7 @@ def describe() -> dict[str, Any]:
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in devices],
         "processes": jax.process_count(),
-        "precision": "float64" if jax.config.jax_enable_x64 else "float32",  # pyright: ignore
+        "precision": precision(),
         "matmul_precision": jax.config.jax_default_matmul_precision,  # pyright: ignore
     }
 

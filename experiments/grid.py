@@ -63,7 +63,7 @@ def parse(texts: Sequence[str], config: Any) -> list[Axis]:
         axes.append(Axis(name, _values(field, values, config), rule["unit"], rule["doc"]))
         cells = math.prod(len(axis.values) for axis in axes)
         if cells > MAX_CELLS:
-            raise _runaway(f"{cells:,}")
+            raise ValueError(f"--grid must have at most {MAX_CELLS:,} cells, got {cells:,}")
     if not axes:
         raise ValueError("--grid must be given at least once, for example --grid m=64:1024:x2")
     return axes
@@ -81,22 +81,37 @@ def size(cell: Mapping[str, Any]) -> float:
     return math.prod((float(v) for v in numbers), start=1.0)
 
 
-def _runaway(count: str) -> ValueError:
-    return ValueError(f"--grid must have at most {MAX_CELLS:,} cells, got {count}")
+def numbers(name: str, text: str, kind: type) -> tuple[Any, ...]:
+    """The numbers of an axis.
+
+    Args:
+      name: of the axis, for messages.
+      text: LOW:HIGH:xFACTOR, LOW:HIGH:+STEP or VALUE,VALUE,…
+      kind: int or float.
+
+    Raises:
+      ValueError: for anything else, no integer where those are asked for, or a number twice.
+    """
+    return _once(name, [_converted(name, value, kind) for value in _fractions(name, text)])
+
+
+def _fractions(name: str, text: str) -> list[Fraction]:
+    if ":" in text:
+        return list(_range(name, text))
+    return [_number(name, part) for part in text.split(",")]
 
 
 def _values(field: Any, text: str, config: Any) -> tuple[Any, ...]:
+    name = f"--grid {field.name}"
     numeric = field.metadata["type"] in (int, float)
-    if numeric and ":" in text:
-        given = list(_range(field.name, text))
-    elif numeric:
-        given = [_number(field.name, part) for part in text.split(",")]
-    else:
-        given = text.split(",")
-    values = [_value(field, value, config) for value in given]
+    given = _fractions(name, text) if numeric else text.split(",")
+    return _once(name, [_value(field, value, config) for value in given])
+
+
+def _once(name: str, values: list[Any]) -> tuple[Any, ...]:
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"--grid {field.name} must name a value once, got {value} twice")
+            raise ValueError(f"{name} must name a value once, got {value} twice")
     return tuple(values)
 
 
@@ -104,20 +119,20 @@ def _range(name: str, text: str) -> Iterator[Fraction]:
     """The exact values of LOW:HIGH:xFACTOR or LOW:HIGH:+STEP."""
     parts = text.split(":")
     if len(parts) != 3 or parts[2][:1] not in ("x", "+"):
-        raise ValueError(f"--grid {name} must be {FORMS}; got {text!r}")
+        raise ValueError(f"{name} must be {FORMS}; got {text!r}")
     low, high = _number(name, parts[0]), _number(name, parts[1])
     factor, by = parts[2][0] == "x", _number(name, parts[2][1:])
     if factor and by <= 1:
-        raise ValueError(f"--grid {name} must have a factor > 1, got {parts[2]!r}")
+        raise ValueError(f"{name} must have a factor > 1, got {parts[2]!r}")
     if not factor and by <= 0:
-        raise ValueError(f"--grid {name} must have a step > 0, got {parts[2]!r}")
+        raise ValueError(f"{name} must have a step > 0, got {parts[2]!r}")
     if factor and low <= 0:
-        raise ValueError(f"--grid {name} must start above 0 to be multiplied, got {parts[0]!r}")
+        raise ValueError(f"{name} must start above 0 to be multiplied, got {parts[0]!r}")
     if low > high:
-        raise ValueError(f"--grid {name} must have LOW ≤ HIGH, got {text!r}")
+        raise ValueError(f"{name} must have LOW ≤ HIGH, got {text!r}")
     steps = (_log(high) - _log(low)) / math.log1p(float(by - 1)) if factor else (high - low) / by
     if steps > MAX_CELLS:
-        raise _runaway(f"more in {name}={text}")
+        raise ValueError(f"{name} must have at most {MAX_CELLS:,} values, got more in {text}")
     value = low
     while value <= high:
         yield value
@@ -131,13 +146,13 @@ def _log(value: Fraction) -> float:
 def _number(name: str, text: str) -> Fraction:
     match = _POWER.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"--grid {name} must be numbers such as 64, 0.5 or 2**8, got {text!r}")
+        raise ValueError(f"{name} must be numbers such as 64, 0.5 or 2**8, got {text!r}")
     base, exponent = Fraction(match[1]), int(match[2] or 1)
     if base == 0 and exponent < 0:
-        raise ValueError(f"--grid {name} must be finite numbers, got {text!r}")
+        raise ValueError(f"{name} must be finite numbers, got {text!r}")
     number = base**exponent
     if abs(number) > LARGEST:
-        raise ValueError(f"--grid {name} must be numbers up to 2**63 − 1, got {text!r}")
+        raise ValueError(f"{name} must be numbers up to 2**63 − 1, got {text!r}")
     return number
 
 
@@ -145,10 +160,12 @@ def _value(field: Any, given: Fraction | str, config: Any) -> Any:
     """A parameter's value; ValueError unless it is one, in its own range."""
     if isinstance(given, str):
         value = read(field, given)
-    elif field.metadata["type"] is int:
-        if given.denominator != 1:
-            raise ValueError(f"{field.name} must be an integer, got {float(given):g}")
-        value = int(given)
     else:
-        value = float(given)
+        value = _converted(field.name, given, field.metadata["type"])
     return getattr(dataclasses.replace(config, **{field.name: value}), field.name)
+
+
+def _converted(name: str, number: Fraction, kind: type) -> int | float:
+    if kind is int and number.denominator != 1:
+        raise ValueError(f"{name} must be an integer, got {float(number):g}")
+    return kind(number)

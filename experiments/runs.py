@@ -223,7 +223,7 @@ def execute(
     if jobs == 1 or any(REGISTRY.get(r.statement.id) is not r.statement for r in runs):
         yield from (_execute(run, seed, level, mesh) for run in runs)
         return
-    precision = "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
+    precision = environment.precision()
     with concurrent.futures.ProcessPoolExecutor(
         jobs, multiprocessing.get_context("spawn"), environment.configure, (precision,)
     ) as pool:

@@ -53,7 +53,8 @@ class Store:
 
     Attributes:
       directory: where it is.
-      manifest: the content of its sweep.json. "grid" is name → {"values", "unit", "says"}.
+      manifest: the content of its sweep.json. "grid" is name → {"values", "unit", "says"}; where
+        the cells are no grid, "cells" lists them instead, each a name → value.
     """
 
     directory: pathlib.Path
@@ -66,14 +67,17 @@ class Store:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def cells(self) -> Iterator[dict[str, Any]]:
-        """Name → value of every cell of the grid, the last axis running fastest."""
+        """Name → value of every cell; of a grid, the last axis running fastest."""
+        if "cells" in self.manifest:
+            yield from self.manifest["cells"]
+            return
         grid = self.manifest["grid"]
         for values in itertools.product(*(axis["values"] for axis in grid.values())):
             yield dict(zip(grid, values, strict=True))
 
     def name(self, cell: Mapping[str, Any]) -> str:
         """The name of a cell's files."""
-        return ",".join(f"{axis}={cell[axis]}" for axis in self.manifest["grid"])
+        return ",".join(f"{axis}={cell[axis]}" for axis in self.manifest.get("grid", cell))
 
     def finished(self) -> set[str]:
         """Names of the finished cells; ValueError for files that are none of this sweep's."""
@@ -146,18 +150,18 @@ class Store:
         text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
         contents: dict[str, Any] = {"record": text, **arrays}
         with self._writing():
-            _replace(self._cell(name), lambda file: np.savez(file, **contents))
+            replace(self._cell(name), lambda file: np.savez(file, **contents))
             self._failed(name).unlink(missing_ok=True)
 
     def write_failure(self, name: str, record: Any) -> None:
         """Records that a cell failed, until it is finished."""
         with self._writing():
-            _replace(self._failed(name), _json_writer(record))
+            replace(self._failed(name), _json_writer(record))
 
     def write_table(self, file: str, write: Callable[[BinaryIO], Any]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
-            _replace(self.directory / file, write)
+            replace(self.directory / file, write)
 
     def _cell(self, name: str) -> pathlib.Path:
         return self.directory / "cells" / f"{name}.npz"
@@ -207,7 +211,7 @@ def begin(directory: str | os.PathLike[str], manifest: Mapping[str, Any], *, res
             (path / part).mkdir(parents=True, exist_ok=True)
         with _lock(path / "claims" / ".sweep.lock"):
             if not (path / MANIFEST).exists():
-                _replace(path / MANIFEST, _json_writer(manifest))
+                replace(path / MANIFEST, _json_writer(manifest))
                 return store
     except OSError as error:
         raise StorageError(f"--out {path} cannot be written ({_why(error)})") from error
@@ -293,8 +297,15 @@ def _json_writer(content: Any) -> Callable[[BinaryIO], Any]:
     return lambda file: file.write(text.encode())
 
 
-def _replace(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Writes a file as a whole or not at all. The caller holds the lock that guards it."""
+def replace(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Writes a file as a whole or not at all. Of several writers the last wins.
+
+    Two at once need a lock around it.
+
+    Args:
+      path: the file.
+      write: what writes its content into an open file.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:

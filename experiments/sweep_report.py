@@ -13,7 +13,7 @@ from rich.text import Text
 from experiments import environment, tables
 from experiments.report import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.store import Store
-from experiments.sweep import Step
+from experiments.work import Step
 from theory.verdict import ConditionSummary, Constant, Estimate, FailureRate, Verdict
 
 SHOWN_CELLS = 100  # of more cells only those that are not consistent are shown in the table
@@ -40,8 +40,14 @@ class _Rate(progress.ProgressColumn):
         return Text(f"{computed / minutes:.3g}/min" if computed and minutes else "–/min")
 
 
-def with_progress(steps: Iterable[Step], total: int) -> Iterator[Step]:
-    """The steps, with a bar, the rate and the time left on stderr where that is a terminal."""
+def with_progress(steps: Iterable[Step], total: int, title: str = "") -> Iterator[Step]:
+    """The steps, with a bar, the rate and the time left on stderr where that is a terminal.
+
+    Args:
+      steps: of a run.
+      total: the number of its cells.
+      title: what stands before what is done.
+    """
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -54,13 +60,13 @@ def with_progress(steps: Iterable[Step], total: int) -> Iterator[Step]:
     with progress.Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("", total=total, end=None, computed=0)
+        task = bar.add_task(title, total=total, end=None, computed=0)
         for step in steps:
             end = None if step.left is None else time.monotonic() + step.left
             bar.update(
                 task,
                 completed=step.done + step.failed,
-                description=step.doing,
+                description=f"{title} {step.doing}".strip(),
                 computed=step.computed,
                 end=end,
             )

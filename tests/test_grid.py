@@ -100,8 +100,8 @@ BAD = [
     (["law=normal,cauchy"], "law must be one of normal, uniform; got 'cauchy'"),
     (["law=normal:uniform:x2"], "law must be one of normal, uniform; got 'normal:uniform:x2'"),
     (["strict=yes"], "strict must be true or false, got 'yes'"),
-    (["m=1:10**9:+1"], "--grid must have at most 100,000 cells, got more in m=1:10**9:+1"),
-    (["shift=1:2:x1.0000001"], "--grid must have at most 100,000 cells, got more in"),
+    (["m=1:10**9:+1"], "--grid m must have at most 100,000 values, got more in 1:10**9:+1"),
+    (["shift=1:2:x1.0000001"], "--grid shift must have at most 100,000 values, got more in"),
     (["m=1:1000:+1", "k=1:1000:+1"], "--grid must have at most 100,000 cells, got 1,000,000"),
 ]
 

@@ -379,7 +379,7 @@ def test_solver_failure_is_undecided(monkeypatch):
 
 
 def test_a_zero_point_needs_no_solver(monkeypatch):
-    monkeypatch.delattr(separability, "linprog")
+    monkeypatch.delattr("scipy.optimize.linprog")
     result = separate([[1, 2], [0, 0], [3, 4]], [1, -1, 1])
     assert result.exact_multipliers == (0, 1, 0)
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import sweep_toys
 
-from experiments import cli, environment, runs, store, sweep, sweep_report
+from experiments import cli, environment, runs, store, sweep, sweep_report, work
 from experiments.report import plain
 from theory.verification import evaluate, verify
 
@@ -162,9 +162,9 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
     computed = []
     compute = sweep._compute
 
-    def counting(planned, programs, place, name, *rest):
-        computed.append(name)
-        return compute(planned, programs, place, name, *rest)
+    def counting(planned, programs, cell, *rest):
+        computed.append(f"m={cell['m']}")
+        return compute(planned, programs, cell, *rest)
 
     planned = sweep.plan("toy.tail", ["m=8,16,32,64"])
     place = store.begin(tmp_path, planned.manifest(), resume=False)
@@ -173,14 +173,14 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
         assert claim.__enter__()
 
     def other(_):
-        programs = sweep.Programs(planned)
-        assert compute(planned, programs, place, "m=8", {"m": 8}, None, None) is not None
+        theirs = compute(planned, sweep.Programs(planned), {"m": 8}, None, None)
+        place.write_cell("m=8", theirs.arrays, {"cell": {"m": 8}, "seconds": 1.0} | theirs.record)
         place.write_failure("m=16", {"cell": {"m": 16}, "error": "MemoryError: theirs"})
         for claim in taken:
             claim.__exit__(None, None, None)
 
     monkeypatch.setattr(sweep, "_compute", counting)
-    monkeypatch.setattr(sweep.time, "sleep", other)
+    monkeypatch.setattr(work.time, "sleep", other)
     steps = list(sweep.run(planned, place))
     assert computed == ["m=64", "m=32"]
     assert any("waiting for 3 of other processes" in step.doing for step in steps)
@@ -398,7 +398,7 @@ def test_another_configuration_or_code_is_refused(capsys, tmp_path, monkeypatch)
         assert (status, out) == (2, "")
         assert message in err
         assert len(err.splitlines()) == 1
-    monkeypatch.setattr(sweep, "MODULES", (*sweep.MODULES, "cli"))  # other code
+    monkeypatch.setattr(sweep, "MODULES", (*sweep.MODULES, "experiments.cli"))  # other code
     status, _, err = run(capsys, *grid, "--resume")
     assert status == 2
     assert re.search(r"code.sha256: [0-9a-f]{28}….* → ", err)
@@ -406,16 +406,16 @@ def test_another_configuration_or_code_is_refused(capsys, tmp_path, monkeypatch)
 
 
 def test_the_code_version_sees_every_file_that_determines_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep.theory, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(work.theory, "__path__", [str(tmp_path)])
     (tmp_path / "inner").mkdir()
     (tmp_path / "a.py").write_text("x = 1")
-    versions = [sweep.code_version()]
+    versions = [work.code_version(sweep.MODULES)]
     (tmp_path / "inner" / "b.py").write_text("")
-    versions.append(sweep.code_version())
+    versions.append(work.code_version(sweep.MODULES))
     (tmp_path / "a.py").write_text("x = 2")
-    versions.append(sweep.code_version())
+    versions.append(work.code_version(sweep.MODULES))
     (tmp_path / "notes.txt").write_text("not code")
-    assert sweep.code_version() == versions[-1]
+    assert work.code_version(sweep.MODULES) == versions[-1]
     assert len({version["sha256"] for version in versions}) == 3
     assert versions[0]["jax"] == jax.__version__
 
@@ -428,15 +428,15 @@ def test_time_left_is_fitted_to_the_sizes():
     seconds = {name: 2 + 0.01 * sizes[name] for name in ("1", "10", "100")}
     remaining = ["1000", "10000"]
     expected = (2 + 10) + (2 + 100)
-    alone = sweep.time_left(sizes, seconds, remaining, ["10", "100"], 2.1 + 3.0)
+    alone = work.time_left(sizes, seconds, remaining, ["10", "100"], 2.1 + 3.0)
     assert alone == pytest.approx(expected)
-    two = sweep.time_left(sizes, seconds, remaining, ["10", "100"], (2.1 + 3.0) / 2)
+    two = work.time_left(sizes, seconds, remaining, ["10", "100"], (2.1 + 3.0) / 2)
     assert two == pytest.approx(expected / 2)
-    assert sweep.time_left(sizes, seconds, remaining, [], 0.0) == pytest.approx(expected)
-    assert sweep.time_left(sizes, {}, remaining, [], 1.0) is None
+    assert work.time_left(sizes, seconds, remaining, [], 0.0) == pytest.approx(expected)
+    assert work.time_left(sizes, {}, remaining, [], 1.0) is None
     # faster where larger: no negative cost, a constant instead
     falling = {"1": 3.0, "100": 1.0}
-    assert sweep.time_left(sizes, falling, remaining, [], 0.0) == pytest.approx(4.0)
+    assert work.time_left(sizes, falling, remaining, [], 0.0) == pytest.approx(4.0)
 
 
 # --- memory ---------------------------------------------------------------------------------------

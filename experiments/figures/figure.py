@@ -1,0 +1,107 @@
+"""What a figure is: settings, cells to compute, a table of what came out, and a picture of it."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from experiments import grid
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas as pd
+
+PRESETS = ("quick", "paper")
+
+Cell = Mapping[str, Any]
+Arrays = Mapping[str, np.ndarray]
+Results = Sequence[tuple[Cell, Arrays]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A named figure.
+
+    What is computed stands in the module of `compute`, the picture in a module beside it whose
+    name ends in `_picture`, with `draw(settings, table)` and `caption(settings, table)`: stored
+    cells are bound to the former, so that pictures can change without computing again.
+
+    Attributes:
+      name: what the command calls it.
+      source: paper and experiment it re-creates, or "ours".
+      shows: its content, in one line.
+      quick: settings that take less than two minutes on two cores.
+      paper: settings as published.
+      cells: settings → the computations to store, each a flat name → plain value that tells it
+        from the others and names its file.
+      compute: (settings, cell, key) → name → array. The key is the same for all cells.
+      table: (settings, results of all cells in their order) → the data behind the picture, one
+        row for each of its points.
+      minutes: preset → how long it takes, "quick" on two cores, "paper" on one GPU; None where
+        that has not been measured.
+      cost: (settings, cell) → what the cell's seconds are related to; the product of its integers
+        by default.
+      modules: full names of those that the numbers depend on besides `theory` and the module of
+        `compute`.
+    """
+
+    name: str
+    source: str
+    shows: str
+    quick: Any
+    paper: Any
+    cells: Callable[[Any], list[dict[str, Any]]]
+    compute: Callable[[Any, Cell, jax.Array], Arrays]
+    table: Callable[[Any, Results], "pd.DataFrame"]
+    minutes: Mapping[str, float | None]
+    cost: Callable[[Any, Cell], float] = lambda settings, cell: grid.size(cell)
+    modules: tuple[str, ...] = ()
+
+    def settings(self, preset: str) -> Any:
+        """The settings of a preset."""
+        return {"quick": self.quick, "paper": self.paper}[preset]
+
+    def draw(self, settings: Any, table: "pd.DataFrame") -> "matplotlib.figure.Figure":
+        """The picture of a table."""
+        return self._picture().draw(settings, table)
+
+    def caption(self, settings: Any, table: "pd.DataFrame") -> str:
+        """What the picture shows: predicted, measured, on how many draws, with which bars."""
+        return self._picture().caption(settings, table)
+
+    def _picture(self) -> Any:
+        return importlib.import_module(f"{self.compute.__module__}_picture")
+
+
+def numbers(name: str, text: str, kind: type = int) -> tuple[Any, ...]:
+    """The values of an axis among a figure's settings.
+
+    Args:
+      name: of the parameter, for messages.
+      text: as in `--grid`: LOW:HIGH:xFACTOR, LOW:HIGH:+STEP or VALUE,VALUE,…
+      kind: int or float.
+
+    Returns:
+      The values, in the order given.
+
+    Raises:
+      ValueError: for text that is none of these, or a value that is no such number.
+    """
+    return grid.numbers(name, text, kind)
+
+
+def mean_and_error(values: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over draws and its standard error s/√K, NaN for a single draw.
+
+    Args:
+      values: K draws along `axis`.
+      axis: the axis of the draws.
+    """
+    values = np.asarray(values, float)
+    count = values.shape[axis]
+    if count < 2:
+        return values.mean(axis), np.full_like(values.mean(axis), np.nan)
+    return values.mean(axis), values.std(axis, ddof=1) / count**0.5
