@@ -79,6 +79,8 @@ def gradient_perturbations(
 
 def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Every row scaled to norm 1; rows that are zero stay zero."""
+    largest = jnp.max(jnp.abs(v), axis=1, keepdims=True)
+    v = v / jnp.where(largest > 0, largest, 1)  # squares of small numbers would underflow
     norms = jnp.linalg.norm(v, axis=1, keepdims=True)
     return v / jnp.where(norms > 0, norms, 1)
 

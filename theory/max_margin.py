@@ -88,7 +88,7 @@ def max_margin_limit(
 
     Returns:
       A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H_AA is
-      singular the errors are infinite and the rest means nothing.
+      too near singular to tell, the errors are infinite and nothing is claimed of the rest.
 
     Raises:
       ValueError: if x, y or the slope is malformed.

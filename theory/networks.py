@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._pytrees import register_dataclass
-from theory._validation import check_choice, check_integer, check_slope
+from theory._validation import check_choice, check_integer, check_slope, is_traced
 
 
 class Params(NamedTuple):
@@ -158,6 +158,33 @@ def pad_widths(params: Params, widths: Sequence[int]) -> Params:
 
     networks = [jax.tree.map(fill, network) for network in split_widths(params, widths)]
     return jax.tree.map(lambda *parts: jnp.stack(parts), *networks)
+
+
+def narrowed(params: Params, m: Any) -> Params:
+    """The first m neurons, with a readout of variance 1/m, in arrays of the same size.
+
+    The other neurons are zero: they add nothing to outputs, gradients and kernels, and stay so in
+    training. Networks of all widths up to len(a) thus share one program.
+
+    Args:
+      params: initial weights with a Gaussian readout of variance 1/len(a).
+      m: width, 1 ≤ m ≤ len(a); may be traced.
+
+    Returns:
+      `Params` of the same shapes.
+
+    Raises:
+      ValueError: for another width, unless it is traced.
+    """
+    width = len(params.a)
+    if not is_traced(m):
+        check_integer("m", m, high=width)
+    used = jnp.arange(width) < m
+    return Params(
+        jnp.where(used[:, None], params.w, 0),
+        jnp.where(used, params.b, 0),
+        jnp.where(used, params.a * (width / m) ** 0.5, 0),
+    )
 
 
 def leaky_relu(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:

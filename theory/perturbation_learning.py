@@ -15,11 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import kernels, limits
+from theory import limits
 from theory.attacks import unit_rows
 from theory.blocks import block_size, sum_over_blocks
 from theory.data import Sample, data_parameter, draw
 from theory.descent import Descent
+from theory.infinite_width import WIDE, limit, probability_of_plus
 from theory.networks import (
     Network,
     Params,
@@ -33,8 +34,6 @@ from theory.networks import (
 from theory.parameters import Parameters, parameter
 from theory.subspace import draw_in_subspace, with_orthogonal_part
 from theory.training import cheapest_space, train
-
-NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gaussian limit ξ
 
 
 class PerturbationSetting(Parameters):
@@ -141,62 +140,54 @@ def _widened(points: Array, columns: int) -> Array:
     return jnp.pad(points, ((0, 0), (0, columns - points.shape[1])))
 
 
-def _limit_weights(x: Array, y: Array, setting: PerturbationSetting, which: str) -> Array:
-    """α of the infinitely wide network from initial outputs 0, at the same steps."""
-    descent = setting.descent(which)
-    if setting.loss == "identity":
-        return jnp.full(len(x), descent.time, x.dtype)
-    kernel = kernels.hidden_ntk(x, x, setting.slope, d=setting.d)
-    return limits.function_space_weights(kernel, y, descent)
-
-
-def _positive(signal: Array, z: Array, setting: PerturbationSetting) -> Array:
-    """P(f(z; 0) + signal > 0), f(z; 0) ~ N(0, σ(z)²(1 + γ²)/2) over initializations."""
-    spread = kernels.standard_deviation(z, d=setting.d) * ((1 + setting.slope**2) / 2) ** 0.5
-    return jax.scipy.stats.norm.cdf(signal / spread)
-
-
 @jax.jit
 def predict(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities in the infinite-width limit, without training.
 
-    f(z; T) = f(z; 0) + k_f(z) with f(z; 0) Gaussian; ∇f(x_k; T) = ξ_k + v_k with v_k the
-    training-sample sum and ξ the initial gradients of a network of width `NOISE_WIDTH`, Gaussian
-    by the central limit theorem and taken independent of f(z; 0); g the same, trained on the
-    perturbations that follow. Accuracies and agreement are probabilities over the initial outputs,
-    averaged over the test points, for one draw of data, y' and ξ.
+    f(z; T) = f(z; 0) + k_f(z) and ∇f(x_k; T) = ξ_k + v_k with v_k the training-sample sum; f(z; 0)
+    and ξ are jointly Gaussian, drawn as the initial outputs and gradients of one network of width
+    `infinite_width.WIDE`: they are correlated, so that g learns of f(z; 0) through perturbations
+    even where f has learned nothing. g the same, trained on the perturbations that follow.
+
+    Under the identity loss accuracies are probabilities over the initial outputs, and so is the
+    agreement over those of g. Under others the initial outputs are drawn, since the weights α
+    depend on them.
 
     Args:
       key: random key, the same as for `measure` to predict that run.
       setting: the setting.
 
     Returns:
-      `Quantities`. The width enters nowhere: T ≪ √m is assumed.
+      `Quantities`, for one draw of data, y', f(·; 0) and ξ. The width enters nowhere: T ≪ √m is
+      assumed.
 
     Source:
       K24b; the cosine law is `limits.cosine_law`.
     """
     (x, y, z, z_label), target, _, _, key_noise = draw_run(key, setting)
     slope, d = setting.slope, setting.d
-    alpha_f = _limit_weights(x, y, setting, "f")
-    p_f = _positive(limits.signal(x, y, z, slope, alpha_f, d), z, setting)
-
-    learned = limits.mean_gradients(x, y, slope, alpha_f, d)
-    key_wide, key_part = jax.random.split(key_noise)
-    wide = init(setting.network(x.shape[1]), key_wide, NOISE_WIDTH, x.shape[1])
+    key_f, key_part, key_g = jax.random.split(key_noise, 3)
+    wide = init(setting.network(x.shape[1]), key_f, WIDE, x.shape[1])
+    f = limit(wide, x, y, z, slope, setting.descent("f"), d)
     noise = _completed(key_part, _gradients(wide, x, setting), setting)
     columns = noise.shape[1]
-    r = setting.epsilon * target[:, None] * unit_rows(_widened(learned, columns) + noise)
+    r = setting.epsilon * target[:, None] * unit_rows(_widened(f.learned, columns) + noise)
 
     points = r if setting.scenario == "a" else _widened(x, columns) + r
-    alpha_g = _limit_weights(points, target, setting, "g")
-    k_g = limits.signal(points, target, _widened(z, columns), slope, alpha_g, d)
-    p_g = _positive(k_g, z, setting)
+    z_wide = _widened(z, columns)
+    wide = init(setting.network(columns), key_g, WIDE, columns)
+    g = limit(wide, points, target, z_wide, slope, setting.descent("g"), d)
+    sign_f = jnp.where(f.outputs >= 0, 1.0, 0.0)
+    if setting.loss == "identity":
+        p_f = probability_of_plus(f.signal, z, slope, d)
+        p_g = probability_of_plus(g.signal, z_wide, slope, d)
+    else:
+        p_f, p_g = sign_f, jnp.where(g.outputs >= 0, 1.0, 0.0)
     return Quantities(
         jnp.mean(jnp.where(z_label > 0, p_f, 1 - p_f)),
         jnp.mean(jnp.where(z_label > 0, p_g, 1 - p_g)),
-        jnp.mean(p_f * p_g + (1 - p_f) * (1 - p_g)),
-        jnp.mean(limits.cosine_law(learned, slope)),
+        jnp.mean(sign_f * p_g + (1 - sign_f) * (1 - p_g)),
+        jnp.mean(limits.cosine_law(f.learned, slope)),
     )
 
 
