@@ -41,12 +41,17 @@ def normal_cosine(norm: str, fraction: float = 0.05) -> float:
     """
     check_choice("norm", norm, ("l0", "l2", "linf"))
     check_real("fraction", fraction, low=0, high=1, open_low=True)
-    t = float(stats.norm.isf(fraction / 2))
+    t = -float(special.ndtri(fraction / 2))
     return {
         "l2": 1.0,
         "linf": math.sqrt(2 / math.pi),
-        "l0": 2 * float(stats.norm.pdf(t)) / math.sqrt(fraction),
+        "l0": 2 * _density(t) / math.sqrt(fraction),
     }[norm]
+
+
+def _density(a: float) -> float:
+    """φ, of the standard normal law."""
+    return math.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def sign_cosine(cosine: float) -> float:
@@ -82,8 +87,7 @@ def largest_sign_cosine(cosine: float, fraction: float) -> float:
 
     def both(a: float) -> float:
         above = special.ndtr((cosine * a - t) / spread)
-        density = math.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
-        return float(density * (above - special.ndtr((-t - cosine * a) / spread)))
+        return float(_density(a) * (above - special.ndtr((-t - cosine * a) / spread)))
 
     # Split where B turns from unlikely to likely, which is a step of width √(1 − c²).
     middle = t / abs(cosine) if cosine else t
