@@ -1,10 +1,18 @@
 """Dataclasses as pytrees: values that a compiled function takes as arguments, not as constants."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable
 from typing import Any
 
 import jax
+
+
+def traced_fields(instance: Any, *names: str) -> tuple[str, ...]:
+    """Those of the fields that hold no number of Python's but a traced value."""
+    numbers_of_python = (numbers.Number, type(None))
+    return tuple(n for n in names if not isinstance(getattr(instance, n), numbers_of_python))
+
 
 REMEMBERED = "_leaves"  # attribute in which an instance made by JAX keeps what is a leaf of it
 

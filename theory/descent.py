@@ -1,7 +1,6 @@
 """Gradient descent as an optimizer, a loss, a learning rate and a number of steps."""
 
 import dataclasses
-import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from theory._pytrees import register_dataclass
+from theory._pytrees import register_dataclass, traced_fields
 from theory._validation import check_choice, check_integer, check_real, is_traced
 
 
@@ -91,12 +90,7 @@ class Descent:
 
 
 register_dataclass(
-    Descent,
-    lambda descent: (
-        ("learning_rate", "momentum")
-        if isinstance(descent.steps, numbers.Integral)
-        else ("learning_rate", "momentum", "steps")
-    ),
+    Descent, lambda descent: ("learning_rate", "momentum", *traced_fields(descent, "steps"))
 )
 
 

@@ -45,7 +45,7 @@ def signal(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     slope: Any,
-    weights: Float[Array, " n"] | float = 1.0,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
     d: int | None = None,
 ) -> Float[Array, " q"]:
     """k(z) = (1/n) Σ_k y_k α_k Θ(x_k, z); f̂(z) + β(z) with the weights α = 1.
@@ -67,7 +67,7 @@ def mean_gradients(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     slope: Any,
-    weights: Float[Array, " n"] | float = 1.0,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
     d: int | None = None,
 ) -> Float[Array, "n d"]:
     """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k).
@@ -137,7 +137,7 @@ def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
 
 
 def cosine_law_tolerance(
-    x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: Any, time: float | Array
+    x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: Any, time: Any
 ) -> Float[Array, " n"]:
     """How far the mean cosine may be from `cosine_law` at v_k = T q_k, to leading order.
 
@@ -252,7 +252,7 @@ def gradient_flow_mse(
     k_train_train: Float[Array, "n n"],
     k_test_train: Float[Array, "q n"],
     y: Float[Array, " n"],
-    time: float,
+    time: Any,
     fx_train_0: Float[Array, " n"],
     fx_test_0: Float[Array, " q"],
 ) -> Float[Array, " q"]:

@@ -91,6 +91,29 @@ def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     return plane(positive @ x / jnp.sum(positive), negative @ x / jnp.sum(negative))
 
 
+def class_means_axes(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
+    """The plane of `class_means_plane` in orthonormal coordinates, which are in units of x.
+
+    u is along the difference of the class means; v is what the sum of the means has across it. Of
+    symmetric laws, whose means are ±μ, v is the direction that the sampling of the means left.
+
+    Args:
+      x, y: (n, d) points and (n,) labels ±1, of both classes.
+
+    Returns:
+      The `Plane`; a point p of it is at α = ⟨p, u⟩, β = ⟨p, v⟩.
+
+    Raises:
+      ValueError: as in `class_means_plane`, or for opposite means, which span no plane.
+    """
+    positive, negative, _ = class_means_plane(x, y)
+    u = positive - negative
+    u = u / jnp.linalg.norm(u)
+    total = positive + negative
+    v = total - (total @ u) * u
+    return plane(u, v / jnp.linalg.norm(v))
+
+
 class Projected(NamedTuple):
     """What a map needs of n points p_k with vectors v_k and constants c_k: O(n) numbers.
 
@@ -292,7 +315,7 @@ def signal_map(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     slope: Any,
-    weights: Float[Array, " n"] | float = 1.0,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "a b"]:
     """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `limits.signal` there.
 
