@@ -30,17 +30,22 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
             above, rows["m"], rows["mean"], rows["standard_error"], series=AGREEMENT,
             held=rows["held"],
         )  # fmt: skip
+        above.set_ylim(0, 1.05)
         above.axhline(0.5, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
         above.set_title(TITLES[case])
         for series, which in ((MARGIN_F, "f"), (MARGIN_G, "g")):
             low, middle, high = (rows[f"margin_{which}_{percent}"] for percent in (5, 50, 95))
             style.curve(below, rows["m"], middle, series=series)
             style.band(below, rows["m"], low, high, series=series)
-        style.reference(below, 1.0, "hypothesis")
+        below.axhline(1.0, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
+        below.annotate(
+            "hypothesis: above 1", (0.03, 1.0), xycoords=("axes fraction", "data"), xytext=(0, 2),
+            textcoords="offset points", color=style.GREY, fontsize=6.5,
+        )  # fmt: skip
         below.set_xscale("log")
         below.set_yscale("log")
         below.set_xlabel("width m")
-    grid[0, 0].set_ylabel("agreement sgn f = sgn g")
+    grid[0, 0].set_ylabel("share of test points")
     grid[1, 0].set_ylabel("margin T|k(z)|/B(z)")
     entries = [
         (CERTIFIED, "certified: at least"),
