@@ -100,4 +100,4 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
 def _held(table: pd.DataFrame) -> str:
     rows = chosen(table, kind="agreement", scenario="a")
     held = [i + 1 for i, value in enumerate(rows["held"]) if value]
-    return f"column {' and '.join(map(str, held))}" if held else "no column"
+    return f"columns {', '.join(map(str, held))}" if held else "no column"
