@@ -4,6 +4,8 @@ Z23 with several classes: logits Aσ(Wx) with the ReLU, W_ij ~ N(0, 1/d), A_ci ~
 weights trained at the same rate. The rows of A are independent networks a of the binary case.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -44,8 +46,15 @@ def logits(classifier: Classifier, x: Float[Array, "n d"]) -> Float[Array, "n C"
 
 
 def cross_entropy(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Float[Array, " n"]:
-    """−log softmax(values)_label for every point."""
-    return optax.softmax_cross_entropy_with_integer_labels(values, labels)
+    """−log softmax(values)_label = log(1 + Σ_{c ≠ label} exp(values_c − values_label)).
+
+    In this form the gradient keeps its relative precision however sure the network is: 1 − softmax
+    is never taken as a difference.
+    """
+    own = jnp.take_along_axis(values, labels[:, None], axis=1)[:, 0]
+    is_label = jnp.arange(values.shape[1])[None, :] == labels[:, None]
+    others = jax.nn.logsumexp(jnp.where(is_label, -jnp.inf, values), axis=1)
+    return jax.nn.softplus(others - own)
 
 
 class Attack(NamedTuple):
@@ -68,13 +77,37 @@ class Attack(NamedTuple):
 def noises(
     classifier: Classifier, x: Float[Array, "n d"], labels: Int[Array, " n"], attack: Attack
 ) -> Float[Array, "n d"]:
+    """Adversarial noises r_k of every point, as `craft` makes them.
+
+    Args:
+      classifier: the network.
+      x: (n, d) points.
+      labels: (n,) classes 0 … C − 1.
+      attack: the kind of noise.
+
+    Returns:
+      (n, d) noises.
+
+    Raises:
+      ValueError: if x is malformed.
+    """
+    check_points("x", x, d=classifier.w.shape[1])
+    return craft(functools.partial(logits, classifier), x, labels, attack)
+
+
+def craft(
+    values: Callable[[Float[Array, "n d"]], Float[Array, "n C"]],
+    x: Float[Array, "n d"],
+    labels: Int[Array, " n"],
+    attack: Attack,
+) -> Float[Array, "n d"]:
     """Adversarial noises r_k of every point, which `attack` describes.
 
     Away from the label they follow the gradient of the cross-entropy, towards the target its
     negative at the target.
 
     Args:
-      classifier: the network.
+      values: the network, (n, d) points → (n, C) logits, one row a point.
       x: (n, d) points.
       labels: (n,) classes 0 … C − 1.
       attack: the kind of noise.
@@ -88,14 +121,14 @@ def noises(
     Source:
       Z23 section 3 (one step), sections 4.2 and 4.3 (the others).
     """
-    check_points("x", x, d=classifier.w.shape[1])
-    target = (labels + attack.targeted) % len(classifier.a)
+    check_points("x", x)
     sign = jnp.where(attack.targeted > 0, -1.0, 1.0)
 
     def gradient(z: Array) -> Array:
         def loss(points: Array) -> Array:
-            values = logits(classifier, points) / attack.temperature
-            return jnp.sum(cross_entropy(values, target))
+            found = values(points)
+            target = (labels + attack.targeted) % found.shape[1]
+            return jnp.sum(cross_entropy(found / attack.temperature, target))
 
         return sign * jax.grad(loss)(z)
 
@@ -162,6 +195,16 @@ def train_classifier(
 PENALTY = 1e-4  # keeps the weights of a probe of separable points finite
 
 
+class LinearProbe(NamedTuple):
+    """A linear classifier: the class of z is argmax_c of (z/scale, 1) · weights_c.
+
+    weights: (d + 1, C), the last row the intercepts.  scale: number that points are divided by.
+    """
+
+    weights: Float[Array, "d+1 C"]
+    scale: Float[Array, ""]
+
+
 def probe_accuracy(
     x: Float[Array, "n d"],
     labels: Int[Array, " n"],
@@ -171,10 +214,7 @@ def probe_accuracy(
     classes: int,
     steps: int = 50,
 ) -> Float[Array, ""]:
-    """Accuracy on (z, z_labels) of a linear classifier fitted to (x, labels).
-
-    Multinomial logistic regression with intercept, ℓ₂ penalty 10⁻⁴, by `steps` L-BFGS steps. All
-    points are first divided by the root mean square entry of x.
+    """Accuracy on (z, z_labels) of the linear classifier that `fit_probe` fits to (x, labels).
 
     Args:
       x: (n, d) points to fit.
@@ -195,15 +235,47 @@ def probe_accuracy(
     """
     check_points("x", x)
     check_points("z", z, d=x.shape[1])
+    found = probe_classes(fit_probe(x, labels, classes=classes, steps=steps), z)
+    return jnp.mean(jnp.where(found == z_labels, 1.0, 0.0))
+
+
+def probe_classes(probe: LinearProbe, z: Float[Array, "q d"]) -> Int[Array, " q"]:
+    """The class in which a linear classifier puts every point."""
+    return jnp.argmax(_with_intercept(z / probe.scale) @ probe.weights, axis=1)
+
+
+def _with_intercept(points: Float[Array, "n d"]) -> Float[Array, "n d+1"]:
+    return jnp.concatenate([points, jnp.ones_like(points[:, :1])], axis=1)
+
+
+def fit_probe(
+    x: Float[Array, "n d"], labels: Int[Array, " n"], *, classes: int, steps: int = 50
+) -> LinearProbe:
+    """Multinomial logistic regression with intercept, ℓ₂ penalty 10⁻⁴, by `steps` L-BFGS steps.
+
+    All points are first divided by the root mean square entry of x.
+
+    Args:
+      x: (n, d) points to fit.
+      labels: (n,) classes 0 … C − 1.
+      classes: C.
+      steps: L-BFGS steps.
+
+    Returns:
+      The `LinearProbe`.
+
+    Raises:
+      ValueError: if x, classes or steps is malformed.
+
+    Source:
+      Z23 section 4.1.
+    """
+    check_points("x", x)
     check_integer("classes", classes)
     check_integer("steps", steps)
     scale = jnp.sqrt(jnp.mean(x**2))
     scale = jnp.where(scale > 0, scale, 1)
-
-    def with_intercept(points: Array) -> Array:
-        return jnp.concatenate([points / scale, jnp.ones_like(points[:, :1])], axis=1)
-
-    inputs = with_intercept(x)
+    inputs = _with_intercept(x / scale)
 
     def loss(weights: Array) -> Array:
         fit = jnp.mean(cross_entropy(inputs @ weights, labels))
@@ -224,5 +296,4 @@ def probe_accuracy(
     # optax adds integers of different widths and arrays of different ranks in its L-BFGS.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         (weights, _), _ = jax.lax.scan(step, (start, solver.init(start)), length=steps)
-    found = jnp.argmax(with_intercept(z) @ weights, axis=1)
-    return jnp.mean(jnp.where(found == z_labels, 1.0, 0.0))
+    return LinearProbe(weights, scale)

@@ -1,0 +1,51 @@
+"""The picture of `separability_embedding`."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.figures import separability_words as words
+from experiments.figures import style
+from experiments.figures.separability_embedding import IMAGES, Settings
+from experiments.images import experiment
+
+COLOURS = (
+    style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY, style.BLACK,
+)  # fmt: skip
+
+
+def draw(settings: Settings, table: pd.DataFrame) -> Figure:
+    """A panel per embedding; every point is the number of its class."""
+    embedded = list(dict.fromkeys(table.of))
+    columns = min(3, len(embedded))
+    figure, panels = style.axes(-(-len(embedded) // columns), columns, height=2.5)
+    for ax in panels.flat[len(embedded) :]:
+        ax.set_visible(False)
+    for ax, of in zip(panels.flat, embedded, strict=False):
+        part = table[table.of == of]
+        for number, points in part.groupby("class"):
+            ax.plot(
+                points.u, points.v, linestyle="none", marker=f"${number}$", markersize=3.6,
+                markeredgewidth=0.2, color=COLOURS[int(number) % len(COLOURS)],
+            )  # fmt: skip
+        name = "test images" if of == IMAGES else f"noises, {experiment.title(of, settings)}"
+        ax.set_title(f"{name}\nlinear classifier: {part.linear_accuracy.iloc[0]:.3f}")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_aspect("equal", adjustable="datalim")
+    style.letters(panels)
+    return figure
+
+
+def caption(settings: Settings, table: pd.DataFrame) -> str:
+    """What is drawn."""
+    number = int(table.of.value_counts().iloc[0])
+    scaled = ", each scaled to norm 1" if settings.scaled else ""
+    return f"""\
+t-SNE (perplexity {settings.perplexity:g}; axes have no unit) of {number} test images of \
+{words.images(settings)}, and of the noises of one gradient step away from the label{scaled} \
+(softmax temperature {settings.temperature:g}) of networks trained on the training images \
+({words.training(settings)}, rate {settings.learning_rate:g}); one embedding of one network each, \
+so no bars. Every point is drawn as the number of its class. Above: accuracy on all test images, \
+or on their noises, of a linear classifier fitted to the training images, or to their noises \
+({words.probes(settings)}). Nothing is predicted: the claim tested is that noises of a class lie \
+together more clearly than its images."""

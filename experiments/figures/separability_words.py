@@ -1,0 +1,66 @@
+"""What the pictures of noises of image networks have in common: legend entries and words."""
+
+from typing import Any
+
+from matplotlib.lines import Line2D
+
+from experiments.figures import style
+from experiments.figures.style import Series
+from experiments.images.experiment import ImageSettings
+
+
+def marker(series: Series, label: str) -> Line2D:
+    """A legend entry of measured points, filled."""
+    return Line2D([], [], linestyle="none", marker=series.marker, color=series.colour, label=label)
+
+
+def line(series: Series, label: str) -> Line2D:
+    """A legend entry of a predicted curve."""
+    return Line2D([], [], color=series.colour, linestyle=series.line, label=label)
+
+
+def dashes(label: str) -> Line2D:
+    """A legend entry of `style.reference`."""
+    return Line2D([], [], color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)), label=label)
+
+
+def images(settings: ImageSettings) -> str:
+    """Which images."""
+    kept = [
+        f"the first {number} {split}"
+        for number, split in (
+            (settings.most_train, "training"), (settings.most_test, "test"),
+        )
+        if number
+    ]  # fmt: skip
+    some = f", {' and '.join(kept)} images" if kept else ""
+    if settings.data != "all-digits":
+        return f"{settings.data}{some}"
+    return (
+        f"scikit-learn's 8×8 digits, all-digits{some}, in place of the paper's CIFAR-10 (a folder "
+        "with it is named by --data cifar10:DIR)"
+    )
+
+
+def training(settings: ImageSettings) -> str:
+    """How the networks are trained."""
+    words = [
+        f"SGD with momentum {settings.momentum:g}, batch {settings.batch}, weight decay "
+        f"{settings.weight_decay:g}, {settings.epochs} epochs",
+        f"{settings.schedule} learning rate",
+        "random crops and mirror images" if settings.augmentation else "no augmentation",
+    ]
+    return ", ".join(words)
+
+
+def probes(settings: ImageSettings) -> str:
+    """What the linear classifiers are."""
+    scaled = "each noise scaled to norm 1, " if settings.scaled else ""
+    return f"multinomial logistic regression, {scaled}{settings.probe_steps} L-BFGS steps"
+
+
+def bars(draws: Any) -> str:
+    """What bars are."""
+    if draws < 2:
+        return "one network each, so no bars"
+    return f"bars: ±2 standard errors over {draws} networks from independent seeds"

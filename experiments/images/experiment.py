@@ -1,0 +1,237 @@
+"""Z23's experiments on images: what their figures share."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array
+
+from experiments.figures.figure import mean_and_error
+from experiments.images import noises, pixels, training
+from experiments.images.networks import CLASSES, ConvNet, ResNet18, TwoLayerCNN
+from experiments.images.probing import accuracy, probe_accuracies, separator_classes
+from experiments.images.training import Recipe, State
+from theory._validation import check_choice
+from theory.classifiers import Attack
+from theory.parameters import Parameters, parameter
+
+SOURCE = (
+    "Zhang, Yu, Lu, He, Adversarial Noises Are Linearly Separable for (Nearly) Random Neural "
+    "Networks, AISTATS 2023"
+)
+ROBUST = "-robust"  # after a network's name: trained adversarially
+NAMES = ("cnn", "conv-net", "resnet18")
+TITLES = {
+    "cnn": "two-layer CNN",
+    "conv-net": "small conv net",
+    "resnet18": "ResNet-18",
+}
+MODULES = tuple(
+    f"experiments.{name}"
+    for name in (
+        "cifar", "idx", "image_files", "images.augmentation", "images.experiment",
+        "images.networks", "images.noises", "images.pixels", "images.probing", "images.training",
+    )
+)  # fmt: skip
+SPLITS = ("training", "test")
+
+
+class ImageSettings(Parameters):
+    """What the experiments on images have in common; the defaults are the published settings."""
+
+    data: str = parameter("all-digits", "images by name, as cifar10:DIR")
+    most_train: int = parameter(0, "training images, 0 for all", low=0)
+    most_test: int = parameter(0, "test images, 0 for all", low=0)
+    cnn_width: int = parameter(64, "filters of the two-layer CNN", low=1)
+    conv_net_width: int = parameter(32, "filters of the small conv net's first layer", low=1)
+    resnet_width: int = parameter(64, "filters of the ResNet-18's first stage", low=1)
+    epochs: int = parameter(100, "epochs of training", low=0)
+    batch: int = parameter(128, "images a step", low=1)
+    momentum: float = parameter(0.9, "momentum of SGD", low=0, high=1, open_high=True)
+    weight_decay: float = parameter(5e-4, "ℓ₂ penalty of training", low=0)
+    schedule: str = parameter("constant", "learning rate in time", choices=("constant", "cosine"))
+    augmentation: bool = parameter(
+        False, "train on random crops, and mirror images of natural images"
+    )
+    probe_steps: int = parameter(50, "L-BFGS steps of the linear classifier", low=1)
+    scaled: bool = parameter(
+        True, "scale each noise to norm 1 before a linear classifier is fitted"
+    )
+    draws: int = parameter(3, "networks trained, from independent seeds", low=1)
+
+
+def names(name: str, text: str) -> tuple[str, ...]:
+    """Networks separated by commas: cnn, conv-net, resnet18, each also followed by "-robust"."""
+    found = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in found:
+        check_choice(name, word.removesuffix(ROBUST), NAMES)
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"{name} must name at least one network, and each once; got {text!r}")
+    return found
+
+
+def title(name: str, settings: ImageSettings) -> str:
+    """A network's name and width, for people."""
+    base = name.removesuffix(ROBUST)
+    robust = "robust " if name != base else ""
+    return f"{robust}{TITLES[base]}, width {width(name, settings)}"
+
+
+def width(name: str, settings: ImageSettings) -> int:
+    """Filters in the first layer of a network."""
+    widths = (settings.cnn_width, settings.conv_net_width, settings.resnet_width)
+    return dict(zip(NAMES, widths, strict=True))[name.removesuffix(ROBUST)]
+
+
+def network(name: str, settings: ImageSettings) -> nn.Module:
+    """The flax module of a name."""
+    modules = {"cnn": TwoLayerCNN, "conv-net": ConvNet, "resnet18": ResNet18}
+    return modules[name.removesuffix(ROBUST)](width(name, settings))
+
+
+def work(name: str, settings: ImageSettings) -> float:
+    """What the seconds of training a network are related to."""
+    size = width(name, settings)
+    passes = {"cnn": size, "conv-net": 20 * size, "resnet18": 50 * size + size**2}
+    return (settings.epochs + 1.0) * passes[name.removesuffix(ROBUST)]
+
+
+class Trial(NamedTuple):
+    """Images with their classes, on the device, in JAX's default precision.
+
+    x, labels: training images.  z, z_labels: test images.  pixels: what they come from.
+    """
+
+    x: Array
+    labels: Array
+    z: Array
+    z_labels: Array
+    pixels: pixels.Pixels
+
+
+def images(settings: ImageSettings) -> Trial:
+    """The images of an experiment."""
+    found = pixels.load(
+        settings.data,
+        most_train=settings.most_train or None,
+        most_test=settings.most_test or None,
+    )
+    return Trial(
+        jnp.asarray(found.train.x, float),
+        jnp.asarray(found.train.labels),
+        jnp.asarray(found.test.x, float),
+        jnp.asarray(found.test.labels),
+        found,
+    )
+
+
+def trained(
+    settings: ImageSettings,
+    module: nn.Module,
+    key: Array,
+    trial: Trial,
+    *,
+    learning_rate: float,
+    adversarial: float = 0.0,
+) -> Iterator[State]:
+    """A network before its first and after every epoch, see `training.train`."""
+    augmented = settings.augmentation
+    recipe = Recipe(
+        learning_rate=learning_rate,
+        schedule=settings.schedule,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        batch=settings.batch,
+        crop=trial.pixels.crop if augmented else 0,
+        flip=augmented and trial.pixels.mirrored,
+        adversarial=adversarial,
+    )
+    return training.train(module, recipe, key, trial.x, trial.labels, settings.epochs)
+
+
+def network_accuracies(module: nn.Module, state: State, trial: Trial) -> np.ndarray:
+    """(2,) a network's accuracies on training and test images."""
+    return np.array(
+        [
+            float(accuracy(jnp.argmax(noises.logits(module, state.variables, x), axis=1), labels))
+            for x, labels in ((trial.x, trial.labels), (trial.z, trial.z_labels))
+        ]
+    )
+
+
+def image_accuracies(settings: ImageSettings, trial: Trial) -> np.ndarray:
+    """(2,) accuracies on training and test images of a linear classifier of images."""
+    return _probed(settings, trial, trial.x, trial.z, scaled=False)
+
+
+def _probed(
+    settings: ImageSettings, trial: Trial, x: Array, z: Array, *, scaled: bool
+) -> np.ndarray:
+    return probe_accuracies(
+        x, trial.labels, z, trial.z_labels,
+        classes=CLASSES, steps=settings.probe_steps, scaled=scaled,
+    )  # fmt: skip
+
+
+class Noises(NamedTuple):
+    """Noises of training and test images.
+
+    x: (n, H, W, C).  z: (q, H, W, C).
+    """
+
+    x: Array
+    z: Array
+
+
+def crafted(module: nn.Module, state: State, trial: Trial, attack: Attack) -> Noises:
+    """The noises of a network, made in one go."""
+    points = jnp.concatenate([trial.x, trial.z])
+    labels = jnp.concatenate([trial.labels, trial.z_labels])
+    r = noises.noises(module, state.variables, points, labels, attack)
+    return Noises(r[: len(trial.x)], r[len(trial.x) :])
+
+
+def noise_accuracies(settings: ImageSettings, trial: Trial, made: Noises) -> np.ndarray:
+    """(2,) accuracies on training and test noises of a linear classifier of training noises."""
+    return _probed(settings, trial, made.x, made.z, scaled=settings.scaled)
+
+
+def separator_accuracies(
+    module: nn.Module, drawn: State, trial: Trial, made: Noises, *, targeted: bool = False
+) -> np.ndarray:
+    """(2,) accuracies of the separator of Z23's theorem 3.1 in a network as drawn.
+
+    NaN where the network has more than two layers.
+    """
+    if not isinstance(module, TwoLayerCNN):
+        return np.full(2, np.nan)
+    return np.array(
+        [
+            float(
+                accuracy(separator_classes(module, drawn.variables, r, targeted=targeted), labels)
+            )
+            for r, labels in ((made.x, trial.labels), (made.z, trial.z_labels))
+        ]
+    )
+
+
+def draw_key(key: Array, cell: Any) -> Array:
+    """The key of a cell's draw."""
+    return jax.random.fold_in(key, cell["draw"])
+
+
+def ends(states: Iterator[State]) -> tuple[State, State]:
+    """The first and the last of some states, of which no others are kept."""
+    first = last = next(states)
+    for state in states:
+        last = state
+    return first, last
+
+
+def summary(values: Any) -> dict[str, Any]:
+    """Mean over draws, its standard error, and their number."""
+    mean, error = mean_and_error(values)
+    return {"mean": float(mean), "standard_error": float(error), "draws": len(values)}

@@ -1,0 +1,74 @@
+"""Image networks: shapes, known sizes, and the two-layer one against the network of the theory."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.images.networks import ConvNet, ResNet18, TwoLayerCNN
+from experiments.images.training import Recipe, initial
+from theory import classifiers
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)])
+@pytest.mark.parametrize("network", [TwoLayerCNN(4), ConvNet(4), ResNet18(4)])
+def test_every_network_takes_every_image(network, shape):
+    def outputs():
+        x = jnp.zeros((3, *shape), jnp.float32)
+        return network.apply(network.init(jax.random.key(0), x), x)
+
+    assert jax.eval_shape(outputs).shape == (3, 10)
+
+
+def test_resnet18_has_the_parameters_that_are_known_of_it():
+    """Of its CIFAR form, as PyTorch implementations of it count them."""
+    variables = jax.eval_shape(
+        lambda: ResNet18().init(jax.random.key(0), jnp.zeros((1, 32, 32, 3), jnp.float32))
+    )
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 11_173_962
+
+
+def test_training_changes_the_running_means_of_batch_norm_alone_where_asked():
+    def both():
+        x = jnp.zeros((2, 8, 8, 1), jnp.float32)
+        variables = ResNet18(2).init(jax.random.key(0), x)
+        return variables["batch_stats"], ResNet18(2).apply(
+            variables, x, train=True, mutable=["batch_stats"]
+        )[1]
+
+    before, after = jax.eval_shape(both)
+    assert jax.tree.structure({"batch_stats": before}) == jax.tree.structure(after)
+
+
+def as_dense(variables):
+    """On images of one pixel only the middle of a filter sees anything."""
+    weights = variables["params"]
+    return classifiers.Classifier(
+        weights["hidden"]["kernel"][1, 1].T, weights["readout"]["kernel"].T
+    )
+
+
+def test_on_single_pixels_it_is_the_two_layer_classifier_of_the_theory():
+    network = TwoLayerCNN(7, classes=3, pool=1)
+    x = jax.random.normal(jax.random.key(1), (5, 1, 1, 6))
+    variables = initial(network, jax.random.key(0), x.shape[1:], Recipe()).variables
+    dense = as_dense(variables)
+    expected = classifiers.logits(dense, x[:, 0, 0])
+    np.testing.assert_allclose(network.apply(variables, x), expected, atol=1e-12)
+    linear = x[:, 0, 0] @ dense.w.T @ dense.a.T
+    np.testing.assert_allclose(network.clone(linear=True).apply(variables, x), linear, atol=1e-12)
+
+
+def test_pooling_averages():
+    network = TwoLayerCNN(3, classes=2, pool=2)
+    x = jax.random.normal(jax.random.key(1), (2, 4, 4, 1))
+    variables = initial(network, jax.random.key(0), x.shape[1:], Recipe()).variables
+    hidden = jax.nn.relu(
+        jax.lax.conv_general_dilated(
+            x, variables["params"]["hidden"]["kernel"], (1, 1), "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+    )  # fmt: skip
+    pooled = hidden.reshape(2, 2, 2, 2, 2, 3).mean(axis=(2, 4)).reshape(2, -1)
+    expected = pooled @ variables["params"]["readout"]["kernel"]
+    np.testing.assert_allclose(network.apply(variables, x), expected, atol=1e-12)
