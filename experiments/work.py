@@ -1,23 +1,17 @@
 """Computing the cells of a store, one by one, each stored for good when it is done."""
 
 import datetime
-import hashlib
-import importlib
-import importlib.metadata
-import pathlib
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-import theory
 from experiments import environment
 from experiments.store import Store
 
 POLL = 0.5  # seconds between looks at cells that other processes compute
-PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "neural-tangents")
 
 
 class Computed(NamedTuple):
@@ -131,23 +125,6 @@ def _compute(
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat()
-
-
-def code_version(modules: Sequence[str]) -> dict[str, str]:
-    """Versions of what determines the numbers: our own code, by its content, and packages.
-
-    Args:
-      modules: names of those that matter besides all of `theory`.
-    """
-    files = {name: pathlib.Path(str(importlib.import_module(name).__file__)) for name in modules}
-    (root,) = theory.__path__
-    for path in pathlib.Path(root).rglob("*.py"):
-        files[f"theory/{path.relative_to(root).as_posix()}"] = path
-    digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return {"sha256": digest.hexdigest()} | versions
 
 
 def time_left(

@@ -105,9 +105,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _limiting_network(
-    multipliers: jax.Array, x: jax.Array, y: jax.Array, slope: float
-) -> Params:
+def _limiting_network(multipliers: jax.Array, x: jax.Array, y: jax.Array, slope: float) -> Params:
     """½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)) with its two neurons."""
     positive, negative = (jnp.where(y * s > 0, multipliers, 0) for s in (1, -1))
     w = jnp.stack([(positive - slope * negative) @ x, (negative - slope * positive) @ x])
@@ -122,9 +120,7 @@ def _attack(
     epsilon = float(getattr(settings, norm))
     if norm == "l2":
         epsilon *= (x.shape[1] / learning.PUBLISHED_D) ** 0.5
-    inspired = geometry_inspired(
-        normal, target, epsilon, norm=norm, fraction=settings.fraction
-    )
+    inspired = geometry_inspired(normal, target, epsilon, norm=norm, fraction=settings.fraction)
     if name == GRADIENT:
         return lambda net: gradient_perturbations(net, x, target, epsilon, settings.slope), inspired
     attack = functools.partial(
