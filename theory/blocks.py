@@ -103,8 +103,9 @@ def sum_over_blocks(
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")
     if space is None:
-        space = cheapest_space(network, descent, *x.shape, block_size(m))
-    rest = (observe, space, network, key, x, y, descent, arguments)
+        n, d = x.shape
+        space = cheapest_space(network, descent, n, d, block_size(m))
+    rest: tuple[Any, ...] = (observe, space, network, key, x, y, descent, arguments)
     if not is_traced(m):
         return _sum_over_blocks(m, mesh, *rest)
     if mesh is not None:
@@ -140,7 +141,7 @@ def _sum_over_blocks(m: int, mesh: Mesh | None, observe: Any, space: str, *rest:
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _sum_over_traced(m: Array, observe: Any, space: str, *rest: Any) -> Any:
+def _sum_over_traced(m: Any, observe: Any, space: str, *rest: Any) -> Any:
     block = _block_sums(m, observe, space, *rest)
     return jax.lax.fori_loop(
         1,
