@@ -102,9 +102,8 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "margins T|k(z)|/B(z) over test points and draws, median (line) and 5 % to 95 % (band); "
         "the hypothesis is that they exceed 1. They are computed from the training sets, g's from "
         "the perturbations of the trained f, not from outputs. "
-        f"{cases}; published setting ({TITLES['published']}): n = {settings.n}, d = {settings.d}, "
+        f"{cases}; the experiment of the paper ({TITLES['published']}): n = {settings.n}, d = {settings.d}, "
         f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g} at "
-        f"rate {settings.rate:g}. Agreement is near its limit at widths a hundred times below "
-        "those at which the theorem says anything: its constants, not its orders, are far from "
-        "sharp."
+        f"rate {settings.rate:g}. Hollow markers on the line are the conclusion outrunning the "
+        "theorem."
     )
