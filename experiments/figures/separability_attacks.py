@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, numbers
+from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment, noises
 from experiments.images.experiment import ROBUST, SPLITS, ImageSettings
 from experiments.images.probing import accuracy
@@ -52,7 +52,7 @@ class Kind(NamedTuple):
 
 def kinds(settings: Settings) -> list[Kind]:
     """The kinds of noise in the order in which they are shown."""
-    steps = numbers("pgd_steps", settings.pgd_steps)
+    steps = experiment.counts("pgd_steps", settings.pgd_steps)
     made = [Kind(0, False, targeted) for targeted in (False, True)]
     return made + [
         Kind(number, sup_norm, targeted)

@@ -77,7 +77,7 @@ and ℓ₂ balls of size {settings.epsilon:g}, in units from black to white, ste
 size, images with noises not clipped; away from the label, or targeted: towards the next class. \
 Measured: accuracy of a linear classifier fitted to the noises of the training images \
 ({words.probes(settings)}) on these and on the noises of the test images, and accuracy of the \
-network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted to the \
-images. No theorem covers these noises, so nothing is predicted and the markers of noises are \
-hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
-{words.bars(settings.draws)[0].upper()}{words.bars(settings.draws)[1:]}."""
+network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted \
+to the images. No theorem covers these noises, so nothing is predicted and the markers of noises \
+are hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
+{words.bars(settings.draws).capitalize()}."""
