@@ -1,7 +1,7 @@
 """A statement over a grid of its parameters: planned, run cell by cell, each stored for good."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,11 +14,11 @@ from experiments.store import Store
 from theory import REGISTRY, Dataset, Statement, select
 from theory._validation import check_choice, check_integer, check_real
 from theory.verdict import Evidence
-from theory.verification import assess, evaluate, largest_batch
+from theory.verification import assess, evaluate, largest_batch, traceable_parameters
 
 SHARE_OF_MEMORY = 0.8
-# A compiled cell takes about 12 MiB that JAX keeps for as long as it lives; compiling anew what
-# cells share takes half a second.
+# What is compiled for a cell takes about 12 MiB that JAX keeps for as long as it lives; compiling
+# anew what different cells share takes half a second.
 CLEAR_EVERY = 16
 # What, besides `theory`, determines the numbers.
 MODULES = tuple(
@@ -121,10 +121,43 @@ def plan(
     return Sweep(statement, config, axes, draws, seed, level, source)
 
 
+class Programs:
+    """What cells are compiled to: one program for all that differ in traced parameters only."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        rules = {field.name: field.metadata for field in dataclasses.fields(sweep.config)}
+        self._values = [a.name for a in sweep.axes if rules[a.name].get("traced")]
+        self._traced: dict[Any, tuple[str, ...]] = {}
+        self._compiled: set[Any] = set()
+
+    def shape(self, cell: Mapping[str, Any], values: Collection[str] | None = None) -> Any:
+        """What of a cell is no value, hashable; equal for cells that may share a program."""
+        values = self._values if values is None else values
+        return tuple((name, value) for name, value in cell.items() if name not in values)
+
+    def traced(self, cell: Mapping[str, Any], config: Any) -> tuple[str, ...]:
+        """The swept parameters that are arguments of a cell's program, not constants in it.
+
+        To be called for each cell: forgets programs when there are many.
+        """
+        shape = self.shape(cell)
+        if shape not in self._traced:
+            self._traced[shape] = traceable_parameters(self._sweep.statement, config, self._values)
+        program = self.shape(cell, self._traced[shape])
+        if program not in self._compiled and len(self._compiled) == CLEAR_EVERY:
+            jax.clear_caches()
+            self._compiled.clear()
+        self._compiled.add(program)
+        return self._traced[shape]
+
+
 def run(
     sweep: Sweep, store: Store, *, memory: float | None = None, mesh: Mesh | None = None
 ) -> Iterator[work.Step]:
     """Computes the cells that are not finished, as `work.run` does.
+
+    Cells of the same shapes come one after the other: they share what is compiled.
 
     Args:
       sweep: what to sweep.
@@ -135,14 +168,20 @@ def run(
 
     Yields, Raises: as `work.run`.
     """
-    sizes = {store.name(cell): grid.size(cell) for cell in store.cells()}
-    return work.run(
-        store, lambda cell: _compute(sweep, cell, memory, mesh), sizes, clear_every=CLEAR_EVERY
-    )
+    programs = Programs(sweep)
+    cells = {store.name(cell): cell for cell in store.cells()}
+    shapes = list(dict.fromkeys(programs.shape(cell) for cell in cells.values()))
+    order = sorted(cells, key=lambda name: shapes.index(programs.shape(cells[name])))
+    sizes = {name: grid.size(cells[name]) for name in order}
+    return work.run(store, lambda cell: _compute(sweep, programs, cell, memory, mesh), sizes)
 
 
 def _compute(
-    sweep: Sweep, cell: Mapping[str, Any], memory: float | None, mesh: Mesh | None
+    sweep: Sweep,
+    programs: Programs,
+    cell: Mapping[str, Any],
+    memory: float | None,
+    mesh: Mesh | None,
 ) -> work.Computed:
     config = dataclasses.replace(sweep.config, **cell)
     key = runs.run_key(sweep.statement, sweep.seed)
@@ -151,12 +190,16 @@ def _compute(
     if mesh is not None:  # the account of one device stands for all; CPU devices share memory
         share = -(-share // mesh.size)
         limit = limit / mesh.size if jax.default_backend() == "cpu" else limit
-    fit = largest_batch(sweep.statement, key, share, config, limit=int(limit))
-    evidence = evaluate(sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh)
+    traced = programs.traced(cell, config)
+    fit = largest_batch(sweep.statement, key, share, config, limit=int(limit), traced=traced)
+    evidence = evaluate(
+        sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh, traced=traced
+    )
     verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
     record = {
         "config": plain(config),
         "verdict": plain(verdict),
+        "traced": list(traced),
         "batch": fit.batch,
         "memory": fit.memory,
         "devices": 1 if mesh is None else mesh.size,

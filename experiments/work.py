@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy import optimize
 
@@ -46,8 +45,6 @@ def run(
     store: Store,
     compute: Callable[[Mapping[str, Any]], Computed],
     sizes: Mapping[str, float],
-    *,
-    clear_every: int | None = None,
 ) -> Iterator[Step]:
     """Computes the cells that are not finished, one file each; failed ones are tried again.
 
@@ -57,8 +54,7 @@ def run(
     Args:
       store: the directory with its cells.
       compute: what a cell is computed by; whatever it raises is recorded as that cell's failure.
-      sizes: name of every cell → what its cost is related to.
-      clear_every: cells after which JAX forgets what it has compiled; None for never.
+      sizes: name of every cell, in the order to compute them → what its cost is related to.
 
     Yields:
       A `Step` at each beginning and end of a cell.
@@ -80,7 +76,7 @@ def run(
         left = time_left(sizes, seconds, remaining, seconds.keys() - before, elapsed)
         return Step(len(seconds), len(failed), computed, doing, left)
 
-    pending = [name for name in cells if name not in seconds]
+    pending = [name for name in sizes if name not in seconds]
     while pending:
         claimed = []
         for name in pending:
@@ -94,8 +90,6 @@ def run(
                 else:
                     yield step(name)
                     computed += 1
-                    if clear_every is not None and computed % clear_every == 0:
-                        jax.clear_caches()
                     took = _compute(store, name, cells[name], compute)
                     if took is None:
                         failed.add(name)

@@ -277,6 +277,21 @@ def test_planes_of_any_length(length):
     maps.plane(length * ONES, STEPS / length)
 
 
+def test_class_means_axes_are_the_same_plane_in_orthonormal_coordinates():
+    _, x, y, _ = problem(5)
+    means = jnp.stack([jnp.mean(x[y == label], axis=0) for label in (1, -1)])
+    plane = maps.class_means_axes(x, y)
+    axes = jnp.stack([plane.u, plane.v])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(means @ axes.T @ axes, means, atol=1e-12)  # both lie in it
+    along, across = (means @ axes.T).T
+    assert along[0] > along[1]
+    np.testing.assert_allclose(across[0], across[1], atol=1e-12)
+    assert not plane.origin.any()
+    with pytest.raises(ValueError, match="parallel"):
+        maps.class_means_axes(jnp.array([[1.0, 0.0], [-1.0, 0.0]]), jnp.array([1.0, -1.0]))
+
+
 def test_class_means_that_span_no_plane():
     x = jnp.array([[1.0, 2.0], [2.0, 4.0]])
     with pytest.raises(ValueError, match="u and v must not be parallel"):

@@ -176,6 +176,44 @@ def test_settings_are_static_under_jit():
     assert len(traces) == 1  # equal settings are compiled once
 
 
+class Run(Parameters):
+    n: int = parameter(8, "a shape", low=1)
+    steps: int = parameter(3, "a number that is no shape", low=1, traced=True)
+    rate: float = parameter(0.5, "a value", low=0, open_low=True)
+    loss: str = parameter("logistic", "a choice")
+
+
+def test_values_are_arguments_of_compiled_functions():
+    """Floats and what is declared traced are leaves; all else is static, so compiled anew."""
+
+    @jax.jit
+    def total(run):
+        assert (run.n, run.loss) == (int(run.n), str(run.loss))  # known when compiled
+        return dataclasses.replace(run, n=run.n + 1).n * run.rate**run.steps
+
+    for changes in ({}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3}):
+        run = Run(**changes)
+        assert float(total(run)) == pytest.approx(9 * run.rate**run.steps, rel=1e-12)
+    assert total._cache_size() == 1
+    total(Run(n=9))
+    total(Run(loss="identity"))
+    assert total._cache_size() == 3
+    paths, _ = jax.tree_util.tree_flatten_with_path(Run())
+    assert {jax.tree_util.keystr(path): leaf for path, leaf in paths} == {".steps": 3, ".rate": 0.5}
+
+
+def test_configurations_come_back_from_their_leaves():
+    for run in (Run(), Setting(data=Own()), Narrower(n=7, slope=0.25)):
+        leaves, structure = jax.tree.flatten(run)
+        assert jax.tree.unflatten(structure, leaves) == run
+        # What is no number yet is put in as it is: compiled functions are made with placeholders.
+        assert jax.tree.leaves(jax.tree.unflatten(structure, ["?"] * len(leaves))) == (
+            ["?"] * len(leaves)
+        )
+        with pytest.raises(ValueError, match="must be"):
+            dataclasses.replace(jax.tree.unflatten(structure, [-1] * len(leaves)))
+
+
 def test_subclasses_inherit_and_check():
     assert (Narrower().n, Narrower().slope, Narrower().depth) == (2, 0.5, 1)
     assert Narrower(n=8) != Setting(n=8)

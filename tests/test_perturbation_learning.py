@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from theory import perturbation_learning
 from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
 
 
@@ -91,6 +92,51 @@ def test_the_gap_closes_as_the_width_grows():
         assert error.cosine < 0.01
     assert gaps[0] > gaps[1] > gaps[2] > -0.01
     assert gaps[2] < gaps[0] / 4
+
+
+@pytest.mark.parametrize(("loss", "scenario"), [("identity", "a"), ("logistic", "b")])
+def test_one_compilation_serves_every_value(loss, scenario):
+    """Five values of each, and as many results: values are neither constants nor ignored."""
+    key, compiled = jax.random.key(0), (predict, perturbation_learning._measure)
+    setting = dataclasses.replace(
+        LEARNABLE, loss=loss, scenario=scenario, epsilon=0.5, lr_f=0.1, lr_g=0.1
+    )
+    predict(key, setting), measure(key, setting)
+    sizes = [function._cache_size() for function in compiled]
+    for name, values in {
+        "epsilon": (0.5, 1.0, 2.0, 3.0, 4.0),
+        "slope": (0.0, 0.1, 0.3, 0.5, 0.9),
+        "lr_f": (0.05, 0.1, 0.2, 0.4, 0.8),
+        "lr_g": (0.05, 0.1, 0.2, 0.4, 0.8),
+        "momentum": (0.0, 0.1, 0.5, 0.7, 0.9),
+        "steps_f": (1, 2, 3, 5, 9),
+        "steps_g": (1, 2, 3, 5, 9),
+    }.items():
+        found = set()
+        for value in values:
+            changed = dataclasses.replace(setting, **{name: value})
+            found.add((*map(float, predict(key, changed)), *map(float, measure(key, changed))))
+        assert len(found) == 5, name
+    assert [function._cache_size() for function in compiled] == sizes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        pytest.param({"loss": "logistic"}, marks=pytest.mark.slow),
+        pytest.param({"d": 300, "n": 20, "queries": 10}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_keys_may_be_vmapped_over(changes):
+    setting = dataclasses.replace(LEARNABLE, **changes)
+    assert setting.reduced == ("d" in changes)
+    keys = jax.random.split(jax.random.key(5), 3)
+    for function in (predict, measure):
+        found = jax.jit(jax.vmap(function, (0, None)))(keys, setting)
+        expected = [function(key, setting) for key in keys]
+        np.testing.assert_allclose(np.array(found).T, expected, rtol=1e-9)
 
 
 def test_cosine_is_of_unit_vectors():

@@ -121,6 +121,36 @@ def test_steps_without_a_switch_are_taken_at_once():
     np.testing.assert_allclose(weights, descent.time, rtol=1e-12)
 
 
+@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
+def test_jumps_are_exact_in_single_precision(momentum):
+    """Neurons that switch once, at steps up to 1000, and at the same ones as in float64.
+
+    C remembers when: a step more or less would change it by 1e-3 of T.
+    """
+    network, descent = frozen_readout(0.0), Descent(1e-3, 1000, momentum=momentum)
+    x, y = jnp.array([[0.5]]), jnp.array([-1.0])
+    h = jnp.array(np.linspace(0.01, 0.99, 23)[:, None]) * descent.time * 1.25
+    single = [jnp.asarray(part, jnp.float32) for part in (h, jnp.ones(23), x, y)]
+    found = coefficients_by_flips(network, *single, descent)
+    assert found.c.dtype == jnp.float32
+    expected = coefficients(network, h, jnp.ones(23), x, y, descent)
+    assert len(np.unique(expected.c)) > 20
+    np.testing.assert_allclose(found.c, expected.c, atol=1e-6 * descent.time)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-6)
+
+
+def test_networks_under_vmap_are_trained_as_alone():
+    network, descent = frozen_readout(0.1), Descent(0.3, 20, momentum=0.5)
+    parts = [(data(3, seed=s), init(network, jax.random.key(s), M, 3)) for s in range(3)]
+    arguments = [
+        (pre_activations(params, x).T, params.a, x, y, descent) for (x, y), params in parts
+    ]
+    stacked = jax.tree.map(lambda *a: jnp.stack([jnp.asarray(b) for b in a]), *arguments)
+    together = jax.vmap(lambda a: coefficients_by_flips(network, *a))(stacked)
+    alone = [coefficients_by_flips(network, *a) for a in arguments]
+    np.testing.assert_allclose(together.c, jnp.stack([t.c for t in alone]), rtol=1e-12)
+
+
 def test_a_dip_below_zero_and_back_is_no_calm(monkeypatch):
     """A switch while momentum still points down: a second activation dips below 0 for few steps.
 

@@ -18,6 +18,7 @@ import pytest
 import sweep_toys
 
 from experiments import cli, environment, runs, store, sweep, sweep_report, work
+from experiments.report import plain
 from theory.verification import evaluate, verify
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -161,9 +162,9 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
     computed = []
     compute = sweep._compute
 
-    def counting(planned, cell, *rest):
+    def counting(planned, programs, cell, *rest):
         computed.append(f"m={cell['m']}")
-        return compute(planned, cell, *rest)
+        return compute(planned, programs, cell, *rest)
 
     planned = sweep.plan("toy.tail", ["m=8,16,32,64"])
     place = store.begin(tmp_path, planned.manifest(), resume=False)
@@ -172,7 +173,7 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
         assert claim.__enter__()
 
     def other(_):
-        theirs = compute(planned, {"m": 8}, None, None)
+        theirs = compute(planned, sweep.Programs(planned), {"m": 8}, None, None)
         place.write_cell("m=8", theirs.arrays, {"cell": {"m": 8}, "seconds": 1.0} | theirs.record)
         place.write_failure("m=16", {"cell": {"m": 16}, "error": "MemoryError: theirs"})
         for claim in taken:
@@ -229,6 +230,40 @@ def test_an_interrupted_sweep_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     assert "--resume" in err
 
 
+def test_cells_of_one_shape_are_compiled_once(capsys, tmp_path, monkeypatch):
+    """Values are arguments; shapes come one after the other, and are forgotten when many."""
+    ran = []
+
+    def traced(self, cell, config, original=sweep.Programs.traced):
+        ran.append((cell["m"], cell["shift"], original(self, cell, config)))
+        return ran[-1][-1]
+
+    monkeypatch.setattr(sweep.Programs, "traced", traced)
+    cleared = []
+    monkeypatch.setattr(sweep.jax, "clear_caches", lambda: cleared.append(len(ran)))
+    monkeypatch.setattr(sweep, "CLEAR_EVERY", 2)
+    grid = ("toy.tail", "--grid", "shift=0,1,2", "--grid", "m=8,16,32", "--out", str(tmp_path))
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(len(ran)) if "backend_compile" in event else None
+    )
+    try:
+        status, result, _ = as_json(capsys, *grid)
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert status == 0
+    assert ran == [(m, shift, ("shift",)) for m in (8, 16, 32) for shift in (0.0, 1.0, 2.0)]
+    # Only the first cell of each width compiles (jax.random.key compiles before the first).
+    assert {cell for cell in compiled if cell} == {1, 4, 7}
+    assert cleared == [6]
+    key = runs.run_key(sweep_toys.TAIL, 0)
+    for entry in result["cells"][:2]:
+        config = dataclasses.replace(sweep_toys.TAIL.config, **entry["cell"])
+        expected = verify(sweep_toys.TAIL, key=key, draws=40, config=config)
+        assert entry["verdict"]["outcomes"] == plain(expected)["outcomes"]
+    assert store.open_store(tmp_path).read("shift=0.0,m=8").record["traced"] == ["shift"]
+
+
 # --- cells that fail ------------------------------------------------------------------------------
 
 
@@ -238,10 +273,10 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
     grid = ("toy.tail", "--grid", "k=9,2,1", "--set", "m=8", "--out", str(tmp_path))
     fit = sweep.largest_batch
 
-    def short_of_memory(statement, key, draws, config, limit):
+    def short_of_memory(statement, key, draws, config, limit, traced):
         if config.k == 2:
             raise MemoryError("for now")
-        return fit(statement, key, draws, config, limit=limit)
+        return fit(statement, key, draws, config, limit=limit, traced=traced)
 
     with monkeypatch.context() as patch:
         patch.setattr(sweep, "largest_batch", short_of_memory)
@@ -268,9 +303,9 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
 def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path, monkeypatch):
     batches = []
 
-    def seen(*arguments, batch, mesh):
+    def seen(*arguments, batch, mesh, traced):
         batches.append(batch)
-        return evaluate(*arguments, batch=batch, mesh=mesh)
+        return evaluate(*arguments, batch=batch, mesh=mesh, traced=traced)
 
     monkeypatch.setattr(sweep, "evaluate", seen)
     grid = ("toy.tail", "--grid", "m=4000", "--draws", "48")

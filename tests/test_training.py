@@ -219,6 +219,21 @@ def test_training_time_is_its_sum(rate, steps, momentum, nesterov):
     assert actual == Descent(rate, steps, momentum=momentum, nesterov=nesterov).time
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9, 0.99, 0.999])
+def test_training_time_in_single_precision(momentum, nesterov):
+    """Traced, within 1e-6 of the exact sum for the same float32 learning rate and momentum."""
+    rate, momentum = np.float32(0.1), np.float32(momentum)
+    steps = np.unique(np.concatenate([np.arange(1, 40), np.geomspace(40, 1000, 30).astype(int)]))
+    found = jax.jit(jax.vmap(training_time, (None, 0, None, None)), static_argnums=3)(
+        jnp.asarray(rate), jnp.asarray(steps, jnp.float32), jnp.asarray(momentum), nesterov
+    )
+    assert found.dtype == jnp.float32
+    terms = np.cumsum(float(momentum) ** np.arange(1002.0))  # exact to 1e-13: all are positive
+    sums = np.cumsum(terms[1:] if nesterov else terms)
+    np.testing.assert_allclose(found, float(rate) * sums[steps - 1], rtol=1e-6)
+
+
 @given(st.floats(1e-3, 1e3), st.integers(1, 500), momenta, st.booleans())
 def test_descent_for_time(time, steps, momentum, nesterov):
     descent = descent_for_time(time, steps, momentum, nesterov=nesterov, loss="logistic")
@@ -296,6 +311,45 @@ def test_bad_data(x, y, message):
     plain = inspect.unwrap(train)  # without the type checks of conftest.py, which come first
     with pytest.raises(ValueError, match=message):
         plain(network, start(network), jnp.array(x), jnp.array(y), Descent(0.1, STEPS))
+
+
+@pytest.mark.parametrize(
+    ("space", "loss"),
+    [("weights", "squared"), ("pre-activations", "logistic"), ("flips", "identity")],
+)
+def test_traced_numbers_of_steps_are_the_same_descent(space, loss):
+    """One compilation for every η, K and μ, and γ of the network; the trajectory is the same."""
+    before = start(frozen_readout(0.3))
+
+    @jax.jit
+    def fit_traced(slope, rate, steps, momentum):
+        descent = Descent(rate, steps, loss, momentum, nesterov=True)
+        assert jax.tree.leaves(descent) == [rate, momentum, steps]
+        return train(
+            frozen_readout(slope), before, jnp.array(X), jnp.array(Y), descent, space=space
+        )
+
+    for slope, rate, steps, momentum in [
+        (0.3, 0.1, 12, 0.8),
+        (0.0, 0.4, 1, 0.0),
+        (0.9, 0.2, 5, 0.5),
+    ]:
+        descent = Descent(rate, steps, loss, momentum, nesterov=True)
+        expected = fit(frozen_readout(slope), before, X, Y, descent)
+        found = fit_traced(slope, rate, steps, momentum)
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+    assert fit_traced._cache_size() == 1
+
+
+def test_what_is_a_leaf_of_a_descent_stays_one():
+    for descent, leaves in [(Descent(0.1, 3), 2), (Descent(0.1, np.int64(3)), 2)]:
+        assert len(jax.tree.leaves(descent)) == leaves
+    traced = []
+    jax.eval_shape(lambda k: traced.append(jax.tree.structure(Descent(0.1, k))) or k, 3)
+    placed = jax.tree.unflatten(traced[0], [0.1, 0.0, 7])
+    assert jax.tree.structure(placed) == traced[0]
+    assert (placed.learning_rate, placed.momentum, placed.steps) == (0.1, 0.0, 7)
 
 
 BAD_DESCENTS = [

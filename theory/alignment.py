@@ -10,7 +10,7 @@ import math
 
 from scipy import integrate, stats
 
-from theory._validation import check_real, check_slope
+from theory._validation import check_choice, check_real, check_slope
 
 
 def gradient_cosine(slope: float) -> float:
@@ -24,6 +24,29 @@ def gradient_cosine(slope: float) -> float:
     """
     check_slope(slope, open_low=True)
     return (1 + slope) ** 2 / (math.sqrt(2) * math.hypot(1 + slope**2, 2 * slope))
+
+
+def normal_cosine(norm: str, fraction: float = 0.05) -> float:
+    """cos(v, q) of a normal q with Gaussian coordinates and v = v(q) in ℓ₂, ℓ∞ or ℓ₀.
+
+    1 in ℓ₂; E|A| = √(2/π) in ℓ∞; in ℓ₀ E[|A|; |A| > t]/√P(|A| > t) = 2φ(t)/√fraction, A standard
+    normal with density φ and P(|A| > t) = fraction. Asymptotic in d.
+
+    Args:
+      norm: "l0", "l2" or "linf".
+      fraction: of "l0", share of the coordinates that are changed, in (0, 1].
+
+    Raises:
+      ValueError: for another norm, or a fraction out of range.
+    """
+    check_choice("norm", norm, ("l0", "l2", "linf"))
+    check_real("fraction", fraction, low=0, high=1, open_low=True)
+    t = float(stats.norm.isf(fraction / 2))
+    return {
+        "l2": 1.0,
+        "linf": math.sqrt(2 / math.pi),
+        "l0": 2 * float(stats.norm.pdf(t)) / math.sqrt(fraction),
+    }[norm]
 
 
 def sign_cosine(cosine: float) -> float:

@@ -21,7 +21,7 @@ NORMS = ("l0", "l2", "linf")
 
 
 def gradient_noise(
-    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
+    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
 ) -> Float[Array, "n d"]:
     """r_k = −(1 − s(y_k f(x_k))) y_k ∇f(x_k), one gradient step on −log s(y f(x)), s the sigmoid.
 
@@ -50,8 +50,8 @@ def gradient_perturbations(
     params: Params,
     x: Float[Array, "n d"],
     target: Float[Array, " n"],
-    epsilon: float,
-    slope: float,
+    epsilon: Any,
+    slope: Any,
 ) -> Float[Array, "n d"]:
     """r_k = ε y'_k ∇f(x_k)/‖∇f(x_k)‖, towards the target labels y'.
 
@@ -88,9 +88,9 @@ def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
 def geometry_inspired(
     q: Float[Array, " d"],
     target: Float[Array, " n"],
-    epsilon: float,
+    epsilon: Any,
     norm: str = "l2",
-    fraction: float = 0.05,
+    fraction: Any = 0.05,
 ) -> Float[Array, "n d"]:
     """ε y'_k v(q): v = q/‖q‖ (ℓ₂), sgn q (ℓ∞), or sgn q on the largest |q| coordinates only (ℓ₀).
 
@@ -128,7 +128,7 @@ class Ball(NamedTuple):
     project: Callable[[Array, Any], Array]
 
 
-def ball(norm: str, fraction: float = 0.05) -> Ball:
+def ball(norm: str, fraction: Any = 0.05) -> Ball:
     """‖r‖₂ ≤ ε ("l2"), ‖r‖_∞ ≤ ε ("linf"), or ‖r‖_∞ ≤ ε on few coordinates only ("l0").
 
     Args:
@@ -173,7 +173,7 @@ def projected_gradient(
     *,
     steps: Any = 100,
     step_size: Any = None,
-    fraction: float = 0.05,
+    fraction: Any = 0.05,
 ) -> Float[Array, "n d"]:
     """Projected gradient ascent from r = 0: r ← Π_ε(r + η v(g)), g the gradients at x + r.
 

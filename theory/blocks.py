@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from theory._validation import check_integer, check_labels, check_points
+from theory._validation import check_integer, check_labels, check_points, is_traced
 from theory.descent import Descent
 from theory.networks import Network, Params, init
 from theory.sharding import sum_over
@@ -22,14 +22,20 @@ from theory.training import cheapest_space, train
 BLOCK = 1024  # neurons of a block, part of what a seed means
 
 
-def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> Params:
+def block_size(m: Any) -> int:
+    """Neurons of a block of a network of width m; `BLOCK` where m is traced."""
+    return BLOCK if is_traced(m) else min(m, BLOCK)
+
+
+def initial_block(network: Network, key: Array, index: Any, m: Any, d: int) -> Params:
     """Block `index` of the initial weights of a network of width m, from fold_in(key, index).
 
     Args:
       network: the parameterization.
       key: random key of the network.
       index: number of the block, 0 ≤ index < ⌈m/BLOCK⌉; may be traced.
-      m: width of the whole network.
+      m: width of the whole network; may be traced where the readout is Gaussian, and below `BLOCK`
+        means other neurons then.
       d: dimension.
 
     Returns:
@@ -39,8 +45,9 @@ def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> P
     Raises:
       ValueError: if m or d is not positive, or a readout of two halves does not fill its blocks.
     """
-    check_integer("m", m, even=network.readout == "signs")
-    size = min(m, BLOCK)
+    size = block_size(m)
+    if not is_traced(m):
+        check_integer("m", m, even=network.readout == "signs")
     if network.readout == "signs" and m % size:
         raise ValueError(f"m must be at most {BLOCK} or a multiple of it for signs, got {m}")
     block = init(network, jax.random.fold_in(key, index), size, d)
@@ -55,12 +62,13 @@ def initial_block(network: Network, key: Array, index: Any, m: int, d: int) -> P
 def sum_over_blocks(
     network: Network,
     key: Array,
-    m: int,
+    m: Any,
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     descent: Descent,
     observe: Callable[..., Any],
     *arguments: Any,
+    space: str | None = None,
     mesh: Mesh | None = None,
 ) -> Any:
     """Σ over blocks of observe(initial, trained, …) for a network never held as a whole.
@@ -68,13 +76,14 @@ def sum_over_blocks(
     Args:
       network: the parameterization; the readout is frozen.
       key: random key of the initial weights.
-      m: width.
+      m: width; if it is traced, one program serves all widths.
       x, y: (n, d) training points, (n,) labels ±1.
       descent: optimizer with the identity loss.
       observe: (`Params`, `Params`, …) of a block, before and after training → a pytree of sums over
         its neurons, as `outputs` and `input_gradients` return. Pass the same function object again
         to reuse the compiled code.
       arguments: further arrays for `observe`.
+      space: in which blocks are trained, see `train`; the cheapest if None.
       mesh: devices that share the blocks; nothing communicates before the sums are added up.
 
     Returns:
@@ -83,7 +92,8 @@ def sum_over_blocks(
     Raises:
       ValueError: if data or sizes are malformed, the loss is another, or the readout is trained.
     """
-    check_integer("m", m)
+    if not is_traced(m):
+        check_integer("m", m)
     check_points("x", x)
     check_labels("y", y, len(x))
     if descent.loss != "identity":
@@ -92,28 +102,49 @@ def sum_over_blocks(
         )
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")
-    return _sum_over_blocks(network, m, observe, mesh, key, x, y, descent, arguments)
+    if space is None:
+        space = cheapest_space(network, descent, *x.shape, block_size(m))
+    rest = (observe, space, network, key, x, y, descent, arguments)
+    if not is_traced(m):
+        return _sum_over_blocks(m, mesh, *rest)
+    if mesh is not None:
+        raise ValueError("m must not be traced where devices share the blocks")
+    return _sum_over_traced(m, *rest)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _sum_over_blocks(
-    network: Network,
-    m: int,
+def _block_sums(
+    m: Any,
     observe: Callable[..., Any],
-    mesh: Mesh | None,
+    space: str,
+    network: Network,
     key: Array,
     x: Array,
     y: Array,
     descent: Descent,
     arguments: tuple[Any, ...],
-) -> Any:
-    n, d = x.shape
-    size = min(m, BLOCK)
-    space = cheapest_space(network, descent, n, d, size)
+) -> Callable[[Any], Any]:
+    """Index of a block → its sums."""
 
     def block(index: Any) -> Any:
-        initial = initial_block(network, key, index, m, d)
+        initial = initial_block(network, key, index, m, x.shape[1])
         trained = train(network, initial, x, y, descent, space=space).params
         return observe(initial, trained, *arguments)
 
+    return block
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _sum_over_blocks(m: int, mesh: Mesh | None, observe: Any, space: str, *rest: Any) -> Any:
+    block = _block_sums(m, observe, space, *rest)
     return block(0) if m <= BLOCK else sum_over(mesh, block, -(-m // BLOCK))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _sum_over_traced(m: Array, observe: Any, space: str, *rest: Any) -> Any:
+    block = _block_sums(m, observe, space, *rest)
+    return jax.lax.fori_loop(
+        1,
+        -(-m // BLOCK),
+        lambda index, total: jax.tree.map(jnp.add, total, block(index)),
+        block(jnp.zeros_like(m)),
+    )

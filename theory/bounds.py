@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import is_traced
 from theory.kernels import derivative_kernel, inner_products, standard_deviation
 
 # --- how far neurons move, and which can change their activation ----------------------------------
@@ -20,7 +21,7 @@ def reach(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     weights: Float[Array, " n"] | float | Array,
-    floor: float = 0.0,
+    floor: Any = 0.0,
 ) -> Float[Array, "2 q"]:
     """ρ_±(z): h_i(z) moves within a_i·[−ρ_−(z), ρ_+(z)] during training.
 
@@ -119,19 +120,20 @@ class OutputBound(NamedTuple):
         return self.initial + self.trained
 
 
-def initial_bound(z: Float[Array, "q d"], m: int, slope: float, s: float) -> Float[Array, " q"]:
+def initial_bound(z: Float[Array, "q d"], m: int, slope: Any, s: float) -> Float[Array, " q"]:
     """|f(z; 0)| ≤ σ(z) t(s) √V except with probability 2e^{−s}.
 
     V = min(1 + 2√(s/m) + 2s/m, (1 + γ²)/2 + √(3(1 + γ⁴)s/m) + 2s/m) bounds (1/m) Σ φ(B_i)²
     (Laurent–Massart; Bernstein) and t(s) is the `normal_quantile`.
     """
     laurent_massart = 1 + 2 * math.sqrt(s / m) + 2 * s / m
-    bernstein = (1 + slope**2) / 2 + math.sqrt(3 * (1 + slope**4) * s / m) + 2 * s / m
-    size = normal_quantile(s) * math.sqrt(min(laurent_massart, bernstein))
+    bernstein = (1 + slope**2) / 2 + (3 * (1 + slope**4) * s / m) ** 0.5 + 2 * s / m
+    smaller = jnp.minimum if is_traced(slope) else min
+    size = normal_quantile(s) * smaller(laurent_massart, bernstein) ** 0.5
     return standard_deviation(z) * size
 
 
-def _kernel_bound(x: Array, z: Array, m: int, slope: float, weights: Array, s: float) -> Array:
+def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: float) -> Array:
     """(1/n) Σ α_k|c_k|(√(6Φ_{γ²}(x_k, z)s/m) + 2s/m): one entry's deviation, added up.
 
     It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
@@ -143,7 +145,7 @@ def _kernel_bound(x: Array, z: Array, m: int, slope: float, weights: Array, s: f
 
 
 def _lazy_bound(
-    x: Array, y: Array, z: Array, m: int, slope: float, time: Any, floor: float, s: float
+    x: Array, y: Array, z: Array, m: int, slope: Any, time: Any, floor: Any, s: float
 ) -> Array:
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
     at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
@@ -162,8 +164,8 @@ def output_bound(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     m: int,
-    slope: float,
-    time: float | Array,
+    slope: Any,
+    time: Any,
     s: float,
 ) -> OutputBound:
     """B(z) with |f(z; T) − T(f̂(z) + β(z))| ≤ B(z) for one fixed z, under the identity loss.
@@ -210,8 +212,8 @@ def uniform_bound(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     m: int,
-    slope: float,
-    time: float | Array,
+    slope: Any,
+    time: Any,
     s: float,
     s_kernel: float,
 ) -> OutputBound:
@@ -248,8 +250,8 @@ def certified_bound(
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
     m: int,
-    slope: float,
-    time: float | Array,
+    slope: Any,
+    time: Any,
     weights: Float[Array, " n"],
     s_kernel: float,
     s_lazy: float,
@@ -302,7 +304,7 @@ def logistic_response(
     k_train_train: Float[Array, "n n"],
     k_test_diagonal: Float[Array, " q"],
     at_train: Float[Array, " n"],
-    time: float | Array,
+    time: Any,
     learning_rate: float | Array,
 ) -> Float[Array, " q"]:
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.

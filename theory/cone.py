@@ -1,5 +1,7 @@
 """A proof that training stays where its problem is convex, and so ends at the closed form."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -19,7 +21,7 @@ def stays_in_cone(
     limit: MaxMarginLimit,
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
+    slope: Any,
     loss: str = "exponential",
 ) -> Margin:
     """Proof that gradient flow from these weights never leaves the cone a_i y_k⟨w_i, x_k⟩ > 0.

@@ -107,31 +107,31 @@ def near_orthogonal(
 SHIFT = 0.3  # mean of every coordinate of class ±1 in "shifted-gaussian" (K24b)
 
 
-def _gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return jax.random.normal(key, (len(y), d))
 
 
-def _shifted_gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _shifted_gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return SHIFT * y[:, None] + jax.random.normal(key, (len(y), d))
 
 
-def _separated_gaussian(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _separated_gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return jax.random.normal(key, (len(y), d)).at[:, 0].add(separation * y)
 
 
-def _uniform(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _uniform(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return jax.random.uniform(key, (len(y), d), minval=-1.0, maxval=1.0)
 
 
-def _sphere(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _sphere(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return to_sphere(jax.random.normal(key, (len(y), d)))
 
 
-def _orthogonal(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _orthogonal(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return near_orthogonal(key, len(y), d, 0.0, d**0.5)
 
 
-def _near_orthogonal(key: Array, y: Array, d: int, separation: float, p_max: float) -> Array:
+def _near_orthogonal(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
     return near_orthogonal(key, len(y), d, p_max * d, d**0.5)
 
 
@@ -165,8 +165,8 @@ def draw(
     d: int | None = None,
     *,
     queries: int = 1,
-    separation: float = 4.0,
-    p_max: float = 0.01,
+    separation: Any = 4.0,
+    p_max: Any = 0.01,
 ) -> Sample:
     """Training points and query points, independent of everything else.
 
@@ -231,7 +231,7 @@ def draw_classes(
     *,
     classes: int,
     queries: int = 1,
-    separation: float = 1.5,
+    separation: Any = 1.5,
 ) -> ClassSample:
     """Training points and query points of C classes.
 

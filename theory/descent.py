@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from theory._validation import check_choice, check_integer, check_real
+from theory._pytrees import register_dataclass, traced_fields
+from theory._validation import check_choice, check_integer, check_real, is_traced
 
 
 class Loss(NamedTuple):
@@ -35,13 +36,15 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Descent:
     """Full-batch gradient descent on L = (1/n) Σ_k ℓ(−y_k f(x_k)).
 
     v ← μv + ∇L, weights ← weights − ηv (heavy ball, no dampening), or with Nesterov's momentum
     weights ← weights − η(∇L + μv).
+
+    A pytree of η and μ, and of K where that is traced and no int: a compiled function that made the
+    `Descent` of its arguments serves every value of them.
 
     Attributes:
       learning_rate: η > 0.
@@ -57,14 +60,15 @@ class Descent:
     """
 
     learning_rate: Any
-    steps: int = dataclasses.field(metadata={"static": True})
-    loss: str = dataclasses.field(default="identity", metadata={"static": True})
+    steps: Any
+    loss: str = "identity"
     momentum: Any = 0.0
-    nesterov: bool = dataclasses.field(default=False, metadata={"static": True})
-    log_loss: bool = dataclasses.field(default=False, metadata={"static": True})
+    nesterov: bool = False
+    log_loss: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("steps", self.steps)
+        if not is_traced(self.steps):
+            check_integer("steps", self.steps)
         check_choice("loss", self.loss, LOSSES)
         if isinstance(self.learning_rate, int | float):
             check_real("learning_rate", self.learning_rate, low=0, open_low=True)
@@ -85,6 +89,11 @@ class Descent:
         return optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
 
 
+register_dataclass(
+    Descent, lambda descent: ("learning_rate", "momentum", *traced_fields(descent, "steps"))
+)
+
+
 def training_time(
     learning_rate: Any, steps: Any, momentum: Any = 0.0, nesterov: bool = False
 ) -> Any:
@@ -99,8 +108,35 @@ def training_time(
     Returns:
       T, in units of learning rate × steps; ηK without momentum.
     """
-    lead = momentum**2 if nesterov else momentum
-    return learning_rate * (steps - lead * (1 - momentum**steps) / (1 - momentum)) / (1 - momentum)
+    if nesterov:  # the same sum, without its first term
+        return learning_rate * (_sum_of_sums(steps + 1, momentum) - 1)
+    return learning_rate * _sum_of_sums(steps, momentum)
+
+
+TERMS = 17  # of a series like Σ 2(−1)^r/(r + 2)!, after which nothing is left in float64
+
+
+def _sum_of_sums(steps: Any, momentum: Any) -> Any:
+    """Σ_{j=1}^{K} (1 − μ^j)/(1 − μ) = Σ_{r≥2} C(K + 1, r)(−δ)^{r−2}, δ = 1 − μ, to few roundings.
+
+    That is ((K + 1)δ − 1 + μ^{K+1})/δ², which loses digits as Kδ → 0, where the series, a finite
+    one, gains them. In Python's floats for Python's numbers, in their precision for arrays.
+    """
+    in_python = not any(isinstance(value, jax.Array) for value in (steps, momentum))
+    select = (lambda chosen, a, b: a if chosen else b) if in_python else jnp.where
+    k, rest = 1.0 * steps, 1 - momentum
+    few = k * rest <= 1
+    short = select(few, k, 1.0)
+    series = 1.0
+    for r in range(TERMS, 0, -1):
+        series = 1 - series * ((short - r) * rest / (r + 2))
+    closed = ((k + 1) * rest - 1 + momentum ** (k + 1)) / rest**2
+    return select(few, short * (short + 1) / 2 * series, closed)
+
+
+def repeated(step: Callable[[Any], Any], state: Any, descent: Descent) -> Any:
+    """The state after `step` has been applied to it K times; K may be traced."""
+    return jax.lax.fori_loop(0, descent.steps, lambda _, state: step(state), state)
 
 
 def descent_for_time(time: Any, steps: int, momentum: Any = 0.0, **options: Any) -> Descent:

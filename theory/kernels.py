@@ -115,7 +115,7 @@ def _from_acute(acute: Array, angle: Array) -> Array:
     return jnp.where(acute, angle, jnp.pi - angle)
 
 
-def derivative_kernel_at(theta: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+def derivative_kernel_at(theta: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
     return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
 
@@ -123,7 +123,7 @@ def derivative_kernel_at(theta: Float[Array, "..."], slope: float) -> Float[Arra
 def derivative_kernel(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
-    slope: float,
+    slope: Any,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -149,7 +149,7 @@ def derivative_kernel(
 
 
 def nngp(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ(h(x))φ(h(z))], the covariance of f(x; 0) and f(z; 0) at every width when a ~ N(0, 1/m).
 
@@ -174,7 +174,7 @@ def inner_products(
 def hidden_ntk(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
-    slope: float,
+    slope: Any,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -191,7 +191,7 @@ def hidden_ntk(
 def ntk(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
-    slope: float,
+    slope: Any,
     bias: bool = True,
     readout_rate: float = 1.0,
 ) -> Float[Array, "n q"]:
@@ -208,7 +208,7 @@ def ntk(
 
 
 def finite_hidden_ntk(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float, bias: bool = True
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
 ) -> Float[Array, "n q"]:
     """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
@@ -295,7 +295,7 @@ def finite_ntk(
     return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
 
 
-def stax_network(slope: float, bias: bool = True, readout: bool = False) -> Any:
+def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
     """The same network in neural-tangents: (init_fn, apply_fn, kernel_fn) from `stax.serial`.
 
     Without `readout` the network ends at the activation, and the `ntk` of its `kernel_fn` is
@@ -315,7 +315,7 @@ def stax_network(slope: float, bias: bool = True, readout: bool = False) -> Any:
 
 
 def derivative_kernel_by_neural_tangents(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: float
+    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, "n q"]:
     """Φ = ((1+γ)/2)² + ((1−γ)/2)²·K, K the `nngp` of a Dense layer with biases followed by Sign."""
     check_slope(slope)

@@ -4,13 +4,14 @@ Under the identity loss f(z; T) → f(z; 0) + T(f̂(z) + β(z)) as the width gro
 f(z; T) → f(z; 0) + (1/n) Σ_k y_k α_k Θ(x_k, z) with weights α_k(T) ∈ [0, T].
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory.descent import Descent, loss_weights
+from theory.descent import Descent, loss_weights, repeated
 from theory.kernels import (
     angle,
     derivative_kernel,
@@ -26,14 +27,14 @@ def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
 
 
 def f_hat(
-    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, " q"]:
     """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩, what the weights learn per unit time (K24b)."""
     return y @ (derivative_kernel(x, z, slope) * (x @ z.T)) / len(x)
 
 
 def beta(
-    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, " q"]:
     """β(z) = (1/n) Σ_k y_k Φ(x_k, z), what the biases learn per unit time (K24b)."""
     return y @ derivative_kernel(x, z, slope) / len(x)
@@ -43,8 +44,8 @@ def signal(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     z: Float[Array, "q d"],
-    slope: float,
-    weights: Float[Array, " n"] | float = 1.0,
+    slope: Any,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
     d: int | None = None,
 ) -> Float[Array, " q"]:
     """k(z) = (1/n) Σ_k y_k α_k Θ(x_k, z); f̂(z) + β(z) with the weights α = 1.
@@ -65,8 +66,8 @@ def signal(
 def mean_gradients(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
-    weights: Float[Array, " n"] | float = 1.0,
+    slope: Any,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
     d: int | None = None,
 ) -> Float[Array, "n d"]:
     """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k).
@@ -77,7 +78,7 @@ def mean_gradients(
 
 
 def signal_gradients(
-    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: float
+    x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, "q d"]:
     """∇k(z) = (1/n) Σ_k y_k[Φ(x_k, z)x_k + (⟨x_k, z⟩ + 1)∇_zΦ(x_k, z)].
 
@@ -106,12 +107,12 @@ def signal_gradients(
     return (learned + towards - along[:, None] * z) / n
 
 
-def initial_gradient_variance(slope: float) -> float:
+def initial_gradient_variance(slope: Any) -> Any:
     """(1 + γ²)/2: E‖∇f(x; 0)‖², as ∇f(x; 0) has covariance ((1 + γ²)/2) I/d at any m and d."""
     return (1 + slope**2) / 2
 
 
-def initial_excess_kurtosis(m: int, slope: float) -> float:
+def initial_excess_kurtosis(m: int, slope: Any) -> float:
     """(3/m)(6(1 + γ⁴)/(1 + γ²)² − 1): excess kurtosis of f(x; 0) at width m; 15/m for the ReLU.
 
     For Gaussian readout, with and without biases, at every x but the origin of the embedding.
@@ -119,7 +120,7 @@ def initial_excess_kurtosis(m: int, slope: float) -> float:
     return 3 / m * (6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1)
 
 
-def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
+def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
     """c_k = ‖v_k‖/√(‖v_k‖² + (1 + γ²)/2): cosine of ∇f(x_k; T) with what training added to it.
 
     Args:
@@ -136,7 +137,7 @@ def cosine_law(learned: Float[Array, "n d"], slope: float) -> Float[Array, " n"]
 
 
 def cosine_law_tolerance(
-    x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: float, time: float | Array
+    x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: Any, time: Any
 ) -> Float[Array, " n"]:
     """How far the mean cosine may be from `cosine_law` at v_k = T q_k, to leading order.
 
@@ -204,32 +205,54 @@ def function_space_descent(
     Source:
       L19 eq. 8–11 in discrete time.
     """
-    optimizer = descent.transformation()
-    n = len(y)
+    step, start = _function_space(k_train_train, y, descent, fx_train_0)
 
-    def at(kernel: Array, initial: Any, weights: Array) -> Array:
-        return initial + kernel @ (y * weights) / n
+    def seen(state: Any, _: None) -> Any:
+        state = step(state)
+        return state, (
+            fx_train_0 + k_train_train @ (y * state[0]) / len(y),
+            fx_test_0 + k_test_train @ (y * state[0]) / len(y),
+        )
 
-    def step(state: Any, _: None) -> Any:
-        weights, memory = state
-        derivative = loss_weights(descent, -y * at(k_train_train, fx_train_0, weights))
-        updates, memory = optimizer.update(-derivative, memory)
-        weights = weights + updates
-        outputs = at(k_train_train, fx_train_0, weights), at(k_test_train, fx_test_0, weights)
-        return (weights, memory), outputs
-
-    start = jnp.zeros(n, k_train_train.dtype)
-    (weights, _), (train, test) = jax.lax.scan(
-        step, (start, optimizer.init(start)), length=descent.steps
-    )
+    (weights, _), (train, test) = jax.lax.scan(seen, start, length=descent.steps)
     return FunctionSpacePath(weights, train, test)
+
+
+def function_space_weights(
+    k_train_train: Float[Array, "n n"],
+    y: Float[Array, " n"],
+    descent: Descent,
+    fx_train_0: Float[Array, " n"] | float = 0.0,
+) -> Float[Array, " n"]:
+    """The weights α after the last step of `function_space_descent`, without the path.
+
+    Arguments as there; the number of steps may be traced.
+    """
+    step, start = _function_space(k_train_train, y, descent, fx_train_0)
+    return repeated(step, start, descent)[0]
+
+
+def _function_space(
+    kernel: Array, y: Array, descent: Descent, initial: Any
+) -> tuple[Callable[[Any], Any], Any]:
+    """A step of the weights α and the optimizer's memory, and their start."""
+    optimizer = descent.transformation()
+
+    def step(state: Any) -> Any:
+        weights, memory = state
+        derivative = loss_weights(descent, -y * (initial + kernel @ (y * weights) / len(y)))
+        updates, memory = optimizer.update(-derivative, memory)
+        return weights + updates, memory
+
+    weights = jnp.zeros(len(y), kernel.dtype)
+    return step, (weights, optimizer.init(weights))
 
 
 def gradient_flow_mse(
     k_train_train: Float[Array, "n n"],
     k_test_train: Float[Array, "q n"],
     y: Float[Array, " n"],
-    time: float,
+    time: Any,
     fx_train_0: Float[Array, " n"],
     fx_test_0: Float[Array, " q"],
 ) -> Float[Array, " q"]:

@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 
 from theory.evidence import rounding_error
 
+AT_ONCE = 2**28  # sums within blocks that are kept at a time: 1 GiB in float32
+
 
 class InnerProducts(NamedTuple):
     """Inner products of two sets of points, and a bound on the rounding error of each.
@@ -43,15 +45,19 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
         return padded.reshape(len(points), blocks, block)
 
     left, right = split(x), split(z)
-    within = jax.lax.optimization_barrier(
-        (
-            jnp.einsum("jbi,kbi->bjk", left, right, precision=jax.lax.Precision.HIGHEST),
-            jnp.sum(left**2, axis=2),
-            jnp.sum(right**2, axis=2),
-        )
-    )
-    values = jnp.sum(within[0], axis=0)
-    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in within[1:]]
+
+    def by_blocks(rows: Array) -> Array:
+        """⟨x_j, z_k⟩ of some x."""
+        within = jnp.einsum("jbi,kbi->bjk", rows, right, precision=jax.lax.Precision.HIGHEST)
+        return jnp.sum(jax.lax.optimization_barrier(within), axis=0)
+
+    if blocks * len(x) * len(z) <= AT_ONCE:
+        values = by_blocks(left)
+    else:
+        rows = max(1, AT_ONCE // (blocks * len(z)))
+        values = jax.lax.map(lambda row: by_blocks(row[None])[0], left, batch_size=rows)
+    squares = jax.lax.optimization_barrier([jnp.sum(part**2, axis=2) for part in (left, right)])
+    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in squares]
     chain = block + blocks + 8  # the lengths are computed, too, and a factor multiplies
     return InnerProducts(values, rounding_error(chain, lengths[0][:, None] * lengths[1][None, :]))
 
@@ -88,7 +94,8 @@ def enclosed_solution(
       right_error: bound on |error of b|, entrywise.
 
     Returns:
-      The `Enclosure`; a solution of zeros with an infinite error where there is no proof.
+      The `Enclosure`. Where there is no proof, its error is infinite and the solution is what the
+      arithmetic gave, or zeros if that is not finite.
 
     Source:
       S. Rump, *Verification methods*, Acta Numerica 19 (2010), section 10.
@@ -113,4 +120,5 @@ def enclosed_solution(
     slack = 1 + rounding_error(4 * n + 8, jnp.ones((), size.dtype))
     error = slack * jnp.max(size @ residual) / jnp.where(proven, 1 - beta, 1)
     known = proven & jnp.isfinite(error)
-    return Enclosure(jnp.where(known, solution, 0), jnp.where(known, error, jnp.inf))
+    usable = jnp.isfinite(solution).all()
+    return Enclosure(jnp.where(usable, solution, 0), jnp.where(known, error, jnp.inf))

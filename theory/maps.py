@@ -5,7 +5,6 @@ On the plane z(α, β) = o + αu + βv all that a prediction needs of a training
 embedded plane, and its distance from that span. So a grid point costs O(n) whatever d is.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -90,6 +89,29 @@ def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     positive = (y > 0).astype(x.dtype)
     negative = 1 - positive
     return plane(positive @ x / jnp.sum(positive), negative @ x / jnp.sum(negative))
+
+
+def class_means_axes(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
+    """The plane of `class_means_plane` in orthonormal coordinates, which are in units of x.
+
+    u is along the difference of the class means; v is what the sum of the means has across it. Of
+    symmetric laws, whose means are ±μ, v is the direction that the sampling of the means left.
+
+    Args:
+      x, y: (n, d) points and (n,) labels ±1, of both classes.
+
+    Returns:
+      The `Plane`; a point p of it is at α = ⟨p, u⟩, β = ⟨p, v⟩.
+
+    Raises:
+      ValueError: as in `class_means_plane`, or for opposite means, which span no plane.
+    """
+    positive, negative, _ = class_means_plane(x, y)
+    u = positive - negative
+    u = u / jnp.linalg.norm(u)
+    total = positive + negative
+    v = total - (total @ u) * u
+    return plane(u, v / jnp.linalg.norm(v))
 
 
 class Projected(NamedTuple):
@@ -191,7 +213,7 @@ def kernel_map(
     projected: Projected,
     alpha: Float[Array, " a"],
     beta: Float[Array, " b"],
-    slope: float,
+    slope: Any,
 ) -> Float[Array, "a b"]:
     """(1/n) Σ_k Φ(p_k, z)(⟨v_k, z⟩ + c_k) at z = o + α_i u + β_j v.
 
@@ -213,8 +235,8 @@ def kernel_map(
     return _kernel_map(projected, alpha, beta, slope)
 
 
-@functools.partial(jax.jit, static_argnames="slope")
-def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: float) -> Array:
+@jax.jit
+def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> Array:
     def terms(at: Array) -> Array:
         embedded = at @ projected.frame
         unit = embedded / jnp.linalg.norm(embedded)
@@ -235,7 +257,7 @@ def f_hat_map(
     beta: Float[Array, " b"],
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
+    slope: Any,
 ) -> Float[Array, "a b"]:
     """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩ on a plane: `limits.f_hat` there.
 
@@ -264,7 +286,7 @@ def g_hat_map(
     beta: Float[Array, " b"],
     seen: Float[Array, "n d"],
     mean_gradients: Float[Array, "n d"],
-    slope: float,
+    slope: Any,
 ) -> Float[Array, "a b"]:
     """ĝ(z) = (1/n) Σ_k Φ(s_k, z)⟨q_k, z⟩ on a plane: what g learns of f through perturbations.
 
@@ -292,8 +314,8 @@ def signal_map(
     beta: Float[Array, " b"],
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
-    weights: Float[Array, " n"] | float = 1.0,
+    slope: Any,
+    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "a b"]:
     """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `limits.signal` there.
 
@@ -321,7 +343,7 @@ def output_map(
     alpha: Float[Array, " a"],
     beta: Float[Array, " b"],
     params: Params,
-    slope: float,
+    slope: Any,
 ) -> Float[Array, "a b"]:
     """f(z) = Σ_i a_i φ(h_i(z)) of a finite network on a plane: `networks.outputs` there.
 
@@ -345,6 +367,6 @@ def output_map(
     return _output_map(pre_activations, params.a, alpha, beta, slope)
 
 
-@functools.partial(jax.jit, static_argnames="slope")
-def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: float) -> Array:
+@jax.jit
+def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: Any) -> Array:
     return _over_grid(lambda at: leaky_relu(_along(pre_activations, at), slope), a, alpha, beta)

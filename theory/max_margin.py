@@ -1,6 +1,6 @@
 """Infinite training time: the max-margin limit of leaky networks with fixed signs (F23, K24a)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ class NearOrthogonality(NamedTuple):
 
 
 @jax.default_matmul_precision("highest")
-def near_orthogonality(x: Float[Array, "n d"], slope: float) -> NearOrthogonality:
+def near_orthogonality(x: Float[Array, "n d"], slope: Any) -> NearOrthogonality:
     """The data-tier hypothesis of the family, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
 
     Args:
@@ -73,7 +73,7 @@ class MaxMarginLimit(NamedTuple):
 def max_margin_limit(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
+    slope: Any,
     active: Bool[Array, " n"] | None = None,
 ) -> MaxMarginLimit:
     """The closed form of the limit: H_AA λ_A = 2·1, then u± and the boundary normal q.
@@ -89,7 +89,7 @@ def max_margin_limit(
 
     Returns:
       A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H_AA is
-      singular the errors are infinite and the rest means nothing.
+      too near singular to tell, the errors are infinite and nothing is claimed of the rest.
 
     Raises:
       ValueError: if x, y or the slope is malformed.
@@ -135,7 +135,7 @@ def max_margin_limit(
     )
 
 
-def support_vectors(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
     """Which multipliers of min ½λᵀHλ − 2·Σλ over λ ≥ 0 are positive; on the host.
 
     With H = LLᵀ that is min ‖Lᵀλ − L⁻¹(2·1)‖ over λ ≥ 0, a problem of nonnegative least squares.
@@ -159,7 +159,7 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
     return multipliers > 0
 
 
-def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: float) -> Float[Array, " q"]:
+def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: Any) -> Float[Array, " q"]:
     """f(z; ∞) = ½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)), scaled so that its margin on the training set is 1."""
     return (leaky_relu(z @ limit.u_plus, slope) - leaky_relu(z @ limit.u_minus, slope)) / 2
 
@@ -189,7 +189,7 @@ def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, "
 
 @jax.default_matmul_precision("highest")
 def global_margins(
-    limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"], slope: float
+    limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
 ) -> Float[Array, " n"]:
     """2⟨u_{y_k}, x_k⟩ − (1 − γ) Σ_{j: y_j = y_k} λ_j max(⟨x_j, x_k⟩, 0), (n,).
 
@@ -223,13 +223,13 @@ class MultiplierRange(NamedTuple):
     high: Float[Array, ""]
 
 
-def multiplier_range(x: Float[Array, "n d"], slope: float) -> MultiplierRange:
+def multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
     """(1/(2R_max²), 3/(2γ²R_min²)). Source: K24a Theorem 3.2 on F23."""
     squared = jnp.sum(x**2, axis=1)
     return MultiplierRange(1 / (2 * jnp.max(squared)), 3 / (2 * slope**2 * jnp.min(squared)))
 
 
-def sharp_multiplier_range(x: Float[Array, "n d"], slope: float) -> MultiplierRange:
+def sharp_multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
     """(1+γ²)R_min²λ_max ≤ 2/(1 − γ³/3) and (1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1 − γ³/3) (ours)."""
     squared = jnp.sum(x**2, axis=1)
     shrink = 1 - slope**3 / 3

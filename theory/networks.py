@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._validation import check_choice, check_integer, check_slope
+from theory._pytrees import register_dataclass
+from theory._validation import check_choice, check_integer, check_slope, is_traced
 
 
 class Params(NamedTuple):
@@ -46,6 +47,8 @@ ACTIVATIONS: dict[str, Activation] = {
 class Network:
     """A parameterization: activation, initial law, and which weights are trained.
 
+    A pytree of the slope and the scale: one compilation serves every value of them.
+
     Attributes:
       slope: γ of the leaky ReLU φ(h) = max(h, γh), 0 ≤ γ < 1; γ = 0 is the ReLU.
       bias: whether there are biases, b_i ~ N(0, 1).
@@ -59,11 +62,11 @@ class Network:
       ValueError: for a slope outside [0, 1), an unknown readout or an unknown activation.
     """
 
-    slope: float
+    slope: Any
     bias: bool
     readout: str
     trained: tuple[str, ...]
-    scale: float = 1.0
+    scale: Any = 1.0
     activation: str = "leaky relu"
 
     def __post_init__(self) -> None:
@@ -72,18 +75,21 @@ class Network:
         check_choice("readout", self.readout, ("gaussian", "signs"))
 
 
-def all_trained(slope: float = 0.0) -> Network:
+register_dataclass(Network, lambda _: ("slope", "scale"))
+
+
+def all_trained(slope: Any = 0.0) -> Network:
     """Z23: w_ij ~ N(0, 1/d), a_i ~ N(0, 1/m), no bias, all weights trained."""
     return Network(slope, bias=False, readout="gaussian", trained=("w", "a"))
 
 
-def fixed_signs(slope: float, scale: float = 1e-3) -> Network:
+def fixed_signs(slope: Any, scale: Any = 1e-3) -> Network:
     """K24a: a_i = ±1/√m frozen, no bias, small hidden weights trained; 0 < γ < 1."""
     check_slope(slope, open_low=True)
     return Network(slope, bias=False, readout="signs", trained=("w",), scale=scale)
 
 
-def frozen_readout(slope: float = 0.0, activation: str = "leaky relu") -> Network:
+def frozen_readout(slope: Any = 0.0, activation: str = "leaky relu") -> Network:
     """K24b: w_ij ~ N(0, 1/d), b_i ~ N(0, 1) trained, a_i ~ N(0, 1/m) frozen."""
     trained = ("w", "b")
     return Network(slope, bias=True, readout="gaussian", trained=trained, activation=activation)
@@ -154,12 +160,39 @@ def pad_widths(params: Params, widths: Sequence[int]) -> Params:
     return jax.tree.map(lambda *parts: jnp.stack(parts), *networks)
 
 
-def leaky_relu(h: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+def narrowed(params: Params, m: Any) -> Params:
+    """The first m neurons, with a readout of variance 1/m, in arrays of the same size.
+
+    The other neurons are zero: they add nothing to outputs, gradients and kernels, and stay so in
+    training. Networks of all widths up to len(a) thus share one program.
+
+    Args:
+      params: initial weights with a Gaussian readout of variance 1/len(a).
+      m: width, 1 ≤ m ≤ len(a); may be traced.
+
+    Returns:
+      `Params` of the same shapes.
+
+    Raises:
+      ValueError: for another width, unless it is traced.
+    """
+    width = len(params.a)
+    if not is_traced(m):
+        check_integer("m", m, high=width)
+    used = jnp.arange(width) < m
+    return Params(
+        jnp.where(used[:, None], params.w, 0),
+        jnp.where(used, params.b, 0),
+        jnp.where(used, params.a * (width / m) ** 0.5, 0),
+    )
+
+
+def leaky_relu(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """φ(h) = h for h ≥ 0, γh for h < 0."""
     return jnp.where(h >= 0, h, slope * h)
 
 
-def leaky_relu_derivative(h: Float[Array, "..."], slope: float) -> Float[Array, "..."]:
+def leaky_relu_derivative(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """φ'(h) = 1 for h ≥ 0, γ for h < 0."""
     return jnp.where(h >= 0, jnp.ones_like(h), jnp.full_like(h, slope))
 
@@ -169,7 +202,7 @@ def pre_activations(params: Params, x: Float[Array, "n d"]) -> Float[Array, "n m
     return x @ params.w.T + params.b[None, :]
 
 
-def outputs(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, " n"]:
+def outputs(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
     """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the leaky ReLU."""
     return leaky_relu(pre_activations(params, x), slope) @ params.a
 
@@ -180,6 +213,6 @@ def apply(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Arr
     return value(pre_activations(params, x), network.slope) @ params.a
 
 
-def input_gradients(params: Params, x: Float[Array, "n d"], slope: float) -> Float[Array, "n d"]:
+def input_gradients(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, "n d"]:
     """∇f(x) = Σ_i a_i φ'(h_i(x)) w_i for every point."""
     return (leaky_relu_derivative(pre_activations(params, x), slope) * params.a[None, :]) @ params.w

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any, dataclass_transform
 
-from theory._validation import check_choice, check_integer, check_real
+from theory._pytrees import register_dataclass
+from theory._validation import check_choice, check_integer, check_real, is_traced
 
 
 def parameter(
@@ -18,6 +19,7 @@ def parameter(
     even: bool = False,
     choices: tuple[str, ...] | None = None,
     accepts: tuple[type, ...] = (),
+    traced: bool = False,
 ) -> Any:
     """A field of a `Parameters` class.
 
@@ -29,6 +31,8 @@ def parameter(
       even: whether an integer must be even.
       choices: the strings allowed, for a string.
       accepts: further types whose instances are allowed as they are.
+      traced: whether an integer, like all floats, is a value and no shape: where a configuration is
+        an argument of a compiled function, one compilation serves every value of it.
 
     Returns:
       A dataclass field that carries all of this as metadata.
@@ -44,13 +48,17 @@ def parameter(
     return dataclasses.field(
         default=default,
         metadata=metadata
-        | {"even": even, "choices": choices, "accepts": accepts, "type": type(default)},
+        | {"even": even, "choices": choices, "accepts": accepts, "type": type(default)}
+        | {"traced": traced or type(default) is float},
     )
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Parameters:
     """Base of all configurations: subclasses become frozen, hashable and validated when made.
+
+    As arguments of compiled functions they are pytrees of their values, floats and integers with
+    `traced`; all else is static. As static arguments they are compiled once for each value.
 
     Raises:
       ValueError: on construction, if a value has the wrong type or is outside its range. The
@@ -59,6 +67,12 @@ class Parameters:
 
     def __init_subclass__(cls) -> None:
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        values = tuple(
+            field.name
+            for field in dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+            if field.metadata.get("traced")
+        )
+        register_dataclass(cls, lambda _: values)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
@@ -70,7 +84,7 @@ class Parameters:
 
 
 def _checked(name: str, rule: Any, value: Any) -> Any:
-    if isinstance(value, rule["accepts"]):
+    if isinstance(value, rule["accepts"]) or (rule["traced"] and is_traced(value)):
         return value
     low, high = rule["low"], rule["high"]
     if rule["type"] is bool:

@@ -2,7 +2,9 @@
 
 f is trained on clean data, its perturbations are relabelled at random, and g is trained on them.
 Predictions and measurements are the same four quantities, on the same data. High dimensions are
-reduced to that of the subspace in which everything happens (`theory.subspace`).
+reduced to that of the subspace in which everything happens (`theory.subspace`). Settings are
+arguments of what is compiled: one compilation serves all of the same sizes and choices, whatever
+their slope, ε, learning rates, momentum and steps are; keys may be vmapped over.
 """
 
 import dataclasses
@@ -13,11 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import kernels, limits
+from theory import limits
 from theory.attacks import unit_rows
-from theory.blocks import sum_over_blocks
+from theory.blocks import block_size, sum_over_blocks
 from theory.data import Sample, data_parameter, draw
 from theory.descent import Descent
+from theory.infinite_width import WIDE, limit, probability_of_plus
 from theory.networks import (
     Network,
     Params,
@@ -31,8 +34,6 @@ from theory.networks import (
 from theory.parameters import Parameters, parameter
 from theory.subspace import draw_in_subspace, with_orthogonal_part
 from theory.training import cheapest_space, train
-
-NOISE_WIDTH = 4096  # of the network whose initial gradients stand for the Gaussian limit ξ
 
 
 class PerturbationSetting(Parameters):
@@ -51,8 +52,8 @@ class PerturbationSetting(Parameters):
     lr_f: float = parameter(0.1, "learning rate of f", low=0, open_low=True)
     lr_g: float = parameter(0.1, "learning rate of g", low=0, open_low=True)
     momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    steps_f: int = parameter(1000, "gradient steps of f", low=1)
-    steps_g: int = parameter(1000, "gradient steps of g", low=1)
+    steps_f: int = parameter(1000, "gradient steps of f", low=1, traced=True)
+    steps_g: int = parameter(1000, "gradient steps of g", low=1, traced=True)
     queries: int = parameter(500, "test points", low=1)
 
     @property
@@ -139,66 +140,57 @@ def _widened(points: Array, columns: int) -> Array:
     return jnp.pad(points, ((0, 0), (0, columns - points.shape[1])))
 
 
-def _limit_weights(x: Array, y: Array, setting: PerturbationSetting, which: str) -> Array:
-    """α of the infinitely wide network from initial outputs 0, at the same steps."""
-    descent = setting.descent(which)
-    if setting.loss == "identity":
-        return jnp.full(len(x), descent.time)
-    kernel = kernels.hidden_ntk(x, x, setting.slope, d=setting.d)
-    return limits.function_space_descent(kernel, jnp.zeros((0, len(x))), y, descent).weights
-
-
-def _positive(signal: Array, z: Array, setting: PerturbationSetting) -> Array:
-    """P(f(z; 0) + signal > 0), f(z; 0) ~ N(0, σ(z)²(1 + γ²)/2) over initializations."""
-    spread = kernels.standard_deviation(z, d=setting.d) * ((1 + setting.slope**2) / 2) ** 0.5
-    return jax.scipy.stats.norm.cdf(signal / spread)
-
-
-@functools.partial(jax.jit, static_argnums=1)
+@jax.jit
 def predict(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities in the infinite-width limit, without training.
 
-    f(z; T) = f(z; 0) + k_f(z) with f(z; 0) Gaussian; ∇f(x_k; T) = ξ_k + v_k with v_k the
-    training-sample sum and ξ the initial gradients of a network of width `NOISE_WIDTH`, Gaussian
-    by the central limit theorem and taken independent of f(z; 0); g the same, trained on the
-    perturbations that follow. Accuracies and agreement are probabilities over the initial outputs,
-    averaged over the test points, for one draw of data, y' and ξ.
+    f(z; T) = f(z; 0) + k_f(z) and ∇f(x_k; T) = ξ_k + v_k with v_k the training-sample sum; f(z; 0)
+    and ξ are jointly Gaussian, drawn as the initial outputs and gradients of one network of width
+    `infinite_width.WIDE`: they are correlated, so that g learns of f(z; 0) through perturbations
+    even where f has learned nothing. g the same, trained on the perturbations that follow.
+
+    Under the identity loss accuracies are probabilities over the initial outputs, and so is the
+    agreement over those of g. Under others the initial outputs are drawn, since the weights α
+    depend on them.
 
     Args:
       key: random key, the same as for `measure` to predict that run.
       setting: the setting.
 
     Returns:
-      `Quantities`. The width enters nowhere: T ≪ √m is assumed.
+      `Quantities`, for one draw of data, y', f(·; 0) and ξ. The width enters nowhere: T ≪ √m is
+      assumed.
 
     Source:
       K24b; the cosine law is `limits.cosine_law`.
     """
     (x, y, z, z_label), target, _, _, key_noise = draw_run(key, setting)
     slope, d = setting.slope, setting.d
-    alpha_f = _limit_weights(x, y, setting, "f")
-    p_f = _positive(limits.signal(x, y, z, slope, alpha_f, d), z, setting)
-
-    learned = limits.mean_gradients(x, y, slope, alpha_f, d)
-    key_wide, key_part = jax.random.split(key_noise)
-    wide = init(setting.network(x.shape[1]), key_wide, NOISE_WIDTH, x.shape[1])
+    key_f, key_part, key_g = jax.random.split(key_noise, 3)
+    wide = init(setting.network(x.shape[1]), key_f, WIDE, x.shape[1])
+    f = limit(wide, x, y, z, slope, setting.descent("f"), d)
     noise = _completed(key_part, _gradients(wide, x, setting), setting)
     columns = noise.shape[1]
-    r = setting.epsilon * target[:, None] * unit_rows(_widened(learned, columns) + noise)
+    r = setting.epsilon * target[:, None] * unit_rows(_widened(f.learned, columns) + noise)
 
     points = r if setting.scenario == "a" else _widened(x, columns) + r
-    alpha_g = _limit_weights(points, target, setting, "g")
-    k_g = limits.signal(points, target, _widened(z, columns), slope, alpha_g, d)
-    p_g = _positive(k_g, z, setting)
+    z_wide = _widened(z, columns)
+    wide = init(setting.network(columns), key_g, WIDE, columns)
+    g = limit(wide, points, target, z_wide, slope, setting.descent("g"), d)
+    sign_f = jnp.where(f.outputs >= 0, 1.0, 0.0)
+    if setting.loss == "identity":
+        p_f = probability_of_plus(f.signal, z, slope, d)
+        p_g = probability_of_plus(g.signal, z_wide, slope, d)
+    else:
+        p_f, p_g = sign_f, jnp.where(g.outputs >= 0, 1.0, 0.0)
     return Quantities(
         jnp.mean(jnp.where(z_label > 0, p_f, 1 - p_f)),
         jnp.mean(jnp.where(z_label > 0, p_g, 1 - p_g)),
-        jnp.mean(p_f * p_g + (1 - p_f) * (1 - p_g)),
-        jnp.mean(limits.cosine_law(learned, slope)),
+        jnp.mean(sign_f * p_g + (1 - sign_f) * (1 - p_g)),
+        jnp.mean(limits.cosine_law(f.learned, slope)),
     )
 
 
-@functools.partial(jax.jit, static_argnums=1)
 def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities of a trained pair of finite networks.
 
@@ -212,25 +204,47 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     Returns:
       `Quantities`; signs count as +1 at 0.
     """
+    return _measure(key, setting, _spaces(setting))
+
+
+def _spaces(setting: PerturbationSetting) -> tuple[str, str]:
+    """Where f and g are trained, chosen by cost before steps are traced."""
+    n, d_f, d_g = setting.n, setting.d, setting.d
+    if setting.reduced:
+        d_f, d_g = n + setting.queries + 1, 2 * n + setting.queries + 1
+    m = block_size(setting.m) if setting.loss == "identity" else setting.m
+    return (
+        cheapest_space(setting.network(d_f), setting.descent("f"), n, d_f, m),
+        cheapest_space(setting.network(d_g), setting.descent("g"), n, d_g, m),
+    )
+
+
+def _seen(
+    _: Params, trained: Params, at: Array, z: Array, setting: PerturbationSetting
+) -> tuple[Array, _Gradients]:
+    """Outputs at z and input gradients at some points."""
+    return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _measure(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) -> Quantities:
     (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
     key_f, key_part = jax.random.split(key_f)
-
-    def after(initial: Params, trained: Params, at: Array, z: Array) -> tuple[Array, _Gradients]:
-        return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
 
     def fit(
         key: Array, x: Array, y: Array, at: Array, z: Array, which: str
     ) -> tuple[Array, _Gradients, Array]:
-        """Outputs at z, input gradients at some points, and weights α, after training."""
-        descent, (n, columns) = setting.descent(which), x.shape
-        network = setting.network(columns)
+        """What is seen after training, and weights α."""
+        descent, (n, columns), m = setting.descent(which), x.shape, setting.m
+        network, space = setting.network(columns), spaces["fg".index(which)]
         if setting.loss == "identity":
-            sums = sum_over_blocks(network, key, setting.m, x, y, descent, after, at, z)
-            return *sums, jnp.full(n, descent.time)
-        space = cheapest_space(network, descent, n, columns, setting.m)
-        params = init(network, key, setting.m, columns)
+            sums = sum_over_blocks(
+                network, key, m, x, y, descent, _seen, at, z, setting, space=space
+            )
+            return *sums, jnp.full(n, descent.time, x.dtype)
+        params = init(network, key, m, columns)
         params, alpha, _ = train(network, params, x, y, descent, space=space)
-        return *after(params, params, at, z), alpha
+        return *_seen(params, params, at, z, setting), alpha
 
     f, sums, alpha = fit(key_f, x, y, x, z, "f")
     gradients = _completed(key_part, sums, setting)

@@ -7,6 +7,8 @@ enters a gradient only by its covariance. So an experiment in dimension d ≥ 2n
 law to one in dimension 2n + q + 1 with weights of variance 1/d.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -50,7 +52,7 @@ def draw_in_subspace(
     d: int,
     *,
     queries: int = 1,
-    separation: float = 4.0,
+    separation: Any = 4.0,
 ) -> Sample:
     """As `theory.data.draw`, with points in coordinates of a subspace that holds them all.
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import preactivations
-from theory._validation import check_choice, check_labels, check_points
-from theory.descent import Descent, loss_weights
+from theory._validation import check_choice, check_labels, check_points, is_traced
+from theory.descent import Descent, loss_weights, repeated
 from theory.networks import Network, Params, apply, pre_activations
 
 SPACES = ("weights", "pre-activations", "flips")
@@ -53,8 +53,9 @@ def train(
       x: (n, d) training points.
       y: (n,) labels ±1.
       descent: optimizer, loss, number of steps.
-      observe: called with the `Params` after every step; its results are stacked into `trace`.
-        Pass the same function object again to reuse the compiled code.
+      observe: called with the `Params` after every step; its results are stacked into `trace`, so
+        the number of steps must not be traced. Pass the same function object again to reuse the
+        compiled code.
       readout_scale: learning rate of the readout, where it is trained, over that of the hidden
         weights. At 1 the tangent kernel grows with the width m; at 1/m it has a limit.
       space: "weights"; "pre-activations", where the readout is frozen and nothing is observed;
@@ -96,7 +97,8 @@ def cheapest_space(network: Network, descent: Descent, n: int, d: int, m: int) -
     """The space in which `train` takes the fewest operations.
 
     By flips wherever that is possible on a CPU, which loops over switches without delay; else
-    pre-activation space if 2n²mK + 2n²d + 4ndm < 4ndmK.
+    pre-activation space if 2n²mK + 2n²d + 4ndm < 4ndmK, or if n < 2d where K is traced, which is
+    the same for many steps.
 
     Args:
       network: the parameterization.
@@ -109,12 +111,14 @@ def cheapest_space(network: Network, descent: Descent, n: int, d: int, m: int) -
     possible = _spaces(network, descent)
     if "flips" in possible and jax.default_backend() == "cpu":
         return "flips"
+    if is_traced(descent.steps):
+        return SPACES[1] if SPACES[1] in possible and n < 2 * d else SPACES[0]
     on_weights = 4 * n * d * m * descent.steps
     by_products = 2 * n * n * (m * descent.steps + d) + 4 * n * d * m
     return SPACES[1] if SPACES[1] in possible and by_products < on_weights else SPACES[0]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 5))
+@functools.partial(jax.jit, static_argnums=5)
 def _train(
     network: Network,
     params: Params,
@@ -130,7 +134,7 @@ def _train(
     def full(trained: dict[str, Array]) -> Params:
         return params._replace(**trained)
 
-    def step(state: Any, _: None) -> Any:
+    def step(state: Any) -> Any:
         trained, weights, memory = state
         f, pull_back = jax.vjp(lambda t: apply(network, full(t), x), trained)
         derivative = loss_weights(descent, -y * f)
@@ -140,12 +144,18 @@ def _train(
         # −ℓ' rides along as the gradient of the weights α, so both see the same optimizer.
         updates, memory = optimizer.update((gradient, -derivative), memory)
         trained, weights = jax.tree.map(jnp.add, (trained, weights), updates)
-        return (trained, weights, memory), observe(full(trained)) if observe else None
+        return trained, weights, memory
 
     trained = {name: getattr(params, name) for name in network.trained}
     weights = jnp.zeros(n, x.dtype)
-    memory = optimizer.init((trained, weights))
-    (trained, weights, _), trace = jax.lax.scan(
-        step, (trained, weights, memory), length=descent.steps
-    )
+    start = trained, weights, optimizer.init((trained, weights))
+    if observe is None:
+        trained, weights, _ = repeated(step, start, descent)
+        return Training(full(trained), weights, None)
+
+    def observed(state: Any, _: None) -> Any:
+        state = step(state)
+        return state, observe(full(state[0]))
+
+    (trained, weights, _), trace = jax.lax.scan(observed, start, length=descent.steps)
     return Training(full(trained), weights, trace)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from theory import sharding
+from theory import sharding, values
 from theory._validation import check_choice, check_integer, check_real
 from theory.evidence import Margin, as_float
 from theory.judgement import judge
@@ -152,6 +152,7 @@ def evaluate(
     *,
     batch: int | None = None,
     mesh: Mesh | None = None,
+    traced: Collection[str] = (),
 ) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
@@ -168,22 +169,54 @@ def evaluate(
       mesh: devices that share the draws, along all its axes (`theory.sharding.make_mesh`); it
         changes results by rounding at most. None: one device. If it spans several processes, all
         of them call this with the same arguments, and each solves the draws on its own devices.
+      traced: parameters, from `traceable_parameters`, that are arguments of what is compiled:
+        configurations that differ in nothing else are compiled once; it changes results by rounding
+        at most.
 
     Returns:
       The `Evidence` of all draws, as numpy arrays, in every process.
     """
     config = statement.config if config is None else config
     batch = statement.batch if batch is None else check_integer("batch", batch)
+    if traced:  # values that Python refuses are refused where it sees them
+        jax.eval_shape(functools.partial(_before_solving, statement, config), key)
+    static = values.split(config, traced)
     if statement.solve is None:
-        run = _compiled(_evaluate, (0, 1, 3, 4), mesh)
-        evidence = sharding.gathered(run(statement, config, key, draws, batch))
+        run = _compiled(_evaluate, (0, 1, 4, 5), mesh)
+        evidence = sharding.gathered(run(statement, *static, key, draws, batch))
     else:
-        evidence = _evaluate_solved(statement, config, key, draws, batch, mesh)
+        evidence = _evaluate_solved(statement, static, key, draws, batch, mesh)
     evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
         measured={name: evidence.measured[name] for name in statement.measured},
     )
+
+
+def traceable_parameters(
+    statement: Statement, config: Any, names: Collection[str]
+) -> tuple[str, ...]:
+    """Which parameters `evaluate` can take as `traced`, found by trying, see `theory.values`.
+
+    Args:
+      statement: the statement.
+      config: a configuration; the answer may depend on all but the values asked about.
+      names: parameters to try.
+
+    Returns:
+      Those of the names; the others have to stay constants of what is compiled.
+    """
+
+    def function(key: jax.Array, config: Any) -> Any:
+        return _before_solving(statement, config, key)
+
+    return values.traceable(function, config, names)
+
+
+def _before_solving(statement: Statement, config: Any, key: jax.Array) -> Any:
+    """All that depends on the configuration: the instance, and without a solver the evidence."""
+    instance = statement.sample(key, config)
+    return instance if statement.solve else _evidence(statement, instance)
 
 
 def memory_needed(
@@ -193,6 +226,7 @@ def memory_needed(
     config: Any = None,
     *,
     batch: int | None = None,
+    traced: Collection[str] = (),
 ) -> int:
     """Bytes of device memory that `evaluate` takes with the same arguments.
 
@@ -201,14 +235,14 @@ def memory_needed(
     `evaluate` then runs what was compiled here; nothing is compiled twice.
 
     Args:
-      statement, key, draws, config, batch: as for `evaluate`.
+      statement, key, draws, config, batch, traced: as for `evaluate`.
 
     Returns:
       The number of bytes.
     """
     config = statement.config if config is None else config
     batch = statement.batch if batch is None else check_integer("batch", batch)
-    return max(_stages(statement, config, key, draws, batch))
+    return max(_stages(statement, values.split(config, traced), key, draws, batch))
 
 
 class Fit(NamedTuple):
@@ -219,7 +253,13 @@ class Fit(NamedTuple):
 
 
 def largest_batch(
-    statement: Statement, key: jax.Array, draws: int, config: Any = None, *, limit: int
+    statement: Statement,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    *,
+    limit: int,
+    traced: Collection[str] = (),
 ) -> Fit:
     """The most draws at once, up to `statement.batch`, whose evaluation fits into memory.
 
@@ -227,7 +267,7 @@ def largest_batch(
     proportion and compiled again, until it fits.
 
     Args:
-      statement, key, draws, config: as for `evaluate`.
+      statement, key, draws, config, traced: as for `evaluate`.
       limit: bytes that may be used, ≥ 1.
 
     Returns:
@@ -241,7 +281,7 @@ def largest_batch(
     _, batch = _batches(draws, statement.batch)
     while True:
         needed = 0
-        for stage in _stages(statement, config, key, draws, batch):
+        for stage in _stages(statement, values.split(config, traced), key, draws, batch):
             needed = max(needed, stage)
             if needed > limit:  # before the next stage, which would run this one
                 break
@@ -260,16 +300,16 @@ def _gib(size: int) -> str:
 
 
 def _stages(
-    statement: Statement, config: Any, key: jax.Array, draws: int, batch: int
+    statement: Statement, config: tuple[Any, Any], key: jax.Array, draws: int, batch: int
 ) -> Iterator[int]:
     """Bytes that each compiled stage of an evaluation needs, in order."""
     if statement.solve is None:
-        yield _bytes(_compiled(_evaluate, (0, 1, 3, 4)), statement, config, key, draws, batch)
+        yield _bytes(_compiled(_evaluate, (0, 1, 4, 5)), statement, *config, key, draws, batch)
         return
-    sample, check = _compiled(_sample, (0, 1, 4)), _compiled(_check, (0,))
+    sample, check = _compiled(_sample, (0, 1, 5)), _compiled(_check, (0,))
     _, batch = _batches(draws, batch)
-    yield _bytes(sample, statement, config, key, 0, batch)
-    sampled = jax.device_get(sample(statement, config, key, 0, batch))
+    yield _bytes(sample, statement, *config, key, 0, batch)
+    sampled = jax.device_get(sample(statement, *config, key, 0, batch))
     solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
     yield _bytes(check, statement, _stacked([solved] * batch))
 
@@ -289,7 +329,7 @@ def _bytes(function: Any, *arguments: Any) -> int:
 
 def _evaluate_solved(
     statement: Statement,
-    config: Any,
+    config: tuple[Any, Any],
     key: jax.Array,
     draws: int,
     largest: int,
@@ -297,11 +337,11 @@ def _evaluate_solved(
 ) -> Evidence:
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
     assert statement.solve is not None
-    sample, check = _compiled(_sample, (0, 1, 4), mesh), _compiled(_check, (0,), mesh)
+    sample, check = _compiled(_sample, (0, 1, 5), mesh), _compiled(_check, (0,), mesh)
     batches, batch = _batches(draws, largest, mesh)
     parts = []
     for start in range(0, batches * batch, batch):
-        sampled = sample(statement, config, key, start, batch)
+        sampled = sample(statement, *config, key, start, batch)
         solved = sharding.map_on_host(mesh, statement.solve, sampled, draws - start)
         parts.append(sharding.gathered(check(statement, solved)))
     return jax.tree.map(lambda *values: np.concatenate(values), *parts)
@@ -349,6 +389,7 @@ def _known_to_xla(name: str, value: Any) -> bool:
 def _evaluate(
     statement: Statement,
     config: Any,
+    traced: Mapping[str, Any],
     key: jax.Array,
     draws: int,
     largest: int,
@@ -356,6 +397,7 @@ def _evaluate(
     mesh: Mesh | None,
 ) -> Evidence:
     """Samples and checks every draw."""
+    config = values.filled(config, traced)
 
     def one(index: jax.Array) -> Evidence:
         return _evidence(statement, statement.sample(jax.random.fold_in(key, index), config))
@@ -366,6 +408,7 @@ def _evaluate(
 def _sample(
     statement: Statement,
     config: Any,
+    traced: Mapping[str, Any],
     key: jax.Array,
     start: Any,
     count: int,
@@ -373,6 +416,7 @@ def _sample(
     mesh: Mesh | None,
 ) -> Any:
     """The instances of `count` draws from `start` on, for the solver."""
+    config = values.filled(config, traced)
 
     def one(index: jax.Array) -> Any:
         return statement.sample(jax.random.fold_in(key, index), config)

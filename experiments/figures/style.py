@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 BLACK, GREY = "#000000", "#767676"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, YELLOW = "#E69F00", "#56B4E9", "#F0E442"
-POSITIVE, NEGATIVE = "#BFDDF0", "#F6D5BC"  # of regions, light enough to draw upon
+POSITIVE, NEGATIVE = "#D6EAF6", "#EDB88F"  # of regions: light, and apart in grey, too
 
 WIDTH = 6.8  # inches, two columns of a paper
 RC: dict[Any, Any] = {

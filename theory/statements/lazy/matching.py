@@ -83,7 +83,7 @@ def _fit(
     x: Array,
     y: Array,
     z: Array,
-    time: float,
+    time: Any,
     delta: float,
     config: MatchingSetting,
     tier: str,

@@ -106,7 +106,7 @@ class PerturbationSetting(Parameters):
     halvings: int = parameter(3, "the law is checked at T, T/2, …, T/2^halvings", low=0)
 
     @property
-    def times(self) -> tuple[float, ...]:
+    def times(self) -> tuple[Any, ...]:
         """The training times, increasing."""
         return tuple(self.T / 2**j for j in range(self.halvings, -1, -1))
 

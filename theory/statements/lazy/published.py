@@ -37,7 +37,7 @@ def g_hat(
     y: Float[Array, " n"],
     points: Float[Array, "n d"],
     z: Float[Array, "q d"],
-    slope: float,
+    slope: Any,
 ) -> Float[Array, " q"]:
     """ĝ(z) = (1/n) Σ_k Φ(p_k, z)⟨q_k, z⟩, p_k the point r_k or x_k + r_k that g is trained on."""
     learned = limits.mean_gradients(x, y, slope)
@@ -86,7 +86,7 @@ def _published(key: Array, config: PublishedSetting) -> Published:
     (x, y, z, _), target, key_f, key_g = draw_relabelled(key, config)
     slope, network, d = config.slope, frozen_readout(config.slope), x.shape[1]
 
-    def fit(key: Array, x: Array, y: Array, time: float) -> tuple[Params, Array, Array]:
+    def fit(key: Array, x: Array, y: Array, time: Any) -> tuple[Params, Array, Array]:
         descent = descent_for_time(time, config.steps, config.momentum)
         params = train(network, init(network, key, config.m, d), x, y, descent).params
         error = output_rounding(params, x, z, time, config.steps)

@@ -11,14 +11,14 @@ from theory.networks import Params, pre_activations
 
 
 def largest_movement(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
 ) -> Float[Array, "q m"]:
     """T|a_i|κ(z), the most that h_i(z) can move (`lazy.movement`)."""
     return time * jnp.abs(params.a)[None, :] * limits.kappa(x, z)[:, None]
 
 
 def pre_activation_rounding(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int
 ) -> Float[Array, "q m"]:
     """First-order bound on the rounding error of h_i(z) after `steps` updates of the weights.
 
@@ -32,7 +32,7 @@ def pre_activation_rounding(
 
 
 def output_rounding(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int
 ) -> Float[Array, " q"]:
     """First-order bound on the rounding error of f(z) after `steps` updates of the weights."""
     h = pre_activations(params, z)
@@ -41,7 +41,7 @@ def output_rounding(
 
 
 def limit_rounding(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], time: float, steps: int = 0
+    x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int = 0
 ) -> Float[Array, " q"]:
     """Bound on the rounding error of k_α(z), α ≤ T: a sum over n samples and d coordinates.
 

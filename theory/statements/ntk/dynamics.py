@@ -80,7 +80,7 @@ class Predictions(NamedTuple):
 ODE_TOLERANCE, ODE_STEPS = 1.4e-8, 1000
 
 
-def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: float) -> Array:
+def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Any) -> Array:
     """Bound on the rounding error of K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
 
     Eigenvalues and eigenvectors are those of K + E, ‖E‖ ≤ c·n·ε‖K‖ (c = 20 is generous), and

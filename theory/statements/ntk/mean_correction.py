@@ -13,6 +13,7 @@ from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.networks import Network, Params, all_trained, apply, frozen_readout, init
 from theory.parameters import Parameters, parameter
+from theory.statements.ntk.widths import slope_name
 from theory.training import train
 from theory.verdict import Claim
 from theory.verification import Statement
@@ -42,7 +43,7 @@ class MeanSetting(Parameters):
 def _kinked(config: MeanSetting) -> dict[str, Network]:
     return {
         "frozen readout, ReLU": frozen_readout(0.0),
-        f"frozen readout, γ = {config.slope:g}": frozen_readout(config.slope),
+        f"frozen readout, {slope_name(config.slope)}": frozen_readout(config.slope),
         "all trained, ReLU": all_trained(0.0),
     }
 

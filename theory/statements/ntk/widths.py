@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory._validation import is_traced
 from theory.data import data_parameter, draw
 from theory.descent import Descent, descent_for_time
 from theory.networks import (
@@ -44,13 +45,18 @@ class WidthSetting(Parameters):
         return self.m_min * 2 ** np.arange(self.widths)
 
 
-def names(slope: float) -> dict[str, Network]:
+def slope_name(slope: Any) -> str:
+    """What reports call the slope; where it is traced, nobody reads it."""
+    return "γ" if is_traced(slope) else f"γ = {slope:g}"
+
+
+def names(slope: Any) -> dict[str, Network]:
     """Both parameterizations with both activations, by what reports call them."""
     return {
         "frozen readout, ReLU": frozen_readout(0.0),
-        f"frozen readout, γ = {slope:g}": frozen_readout(slope),
+        f"frozen readout, {slope_name(slope)}": frozen_readout(slope),
         "all trained, ReLU": all_trained(0.0),
-        f"all trained, γ = {slope:g}": all_trained(slope),
+        f"all trained, {slope_name(slope)}": all_trained(slope),
     }
 
 
@@ -96,7 +102,7 @@ class Variant(NamedTuple):
 
 def variants(config: TrainingSetting) -> list[Variant]:
     """The two networks of a `TrainingSetting`; each one more costs a second to compile."""
-    frozen, trained = "frozen readout, ReLU", f"all trained, γ = {config.slope:g}"
+    frozen, trained = "frozen readout, ReLU", f"all trained, {slope_name(config.slope)}"
     return [
         Variant(f"{frozen}, {config.loss} loss", frozen_readout(0.0), config.loss),
         Variant(f"{trained}, {config.loss_all} loss", all_trained(config.slope), config.loss_all),

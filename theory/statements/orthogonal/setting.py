@@ -33,7 +33,7 @@ class DataSetting(Parameters):
     )
 
     @property
-    def p_max(self) -> float:
+    def p_max(self) -> Any:
         """p_max relative to R² that makes the data-tier ratio equal 1/load."""
         return self.load * self.slope**3 / (3 * self.n)
 
@@ -67,10 +67,10 @@ class Solved:
     x: Any
     y: Any
     limit: Any
-    slope: float = dataclasses.field(metadata={"static": True})
+    slope: Any = dataclasses.field(metadata={"static": True})
 
 
-def solve(x: Array, y: Array, slope: float, active: Bool[Array, " n"] | None = None) -> Solved:
+def solve(x: Array, y: Array, slope: Any, active: Bool[Array, " n"] | None = None) -> Solved:
     """The closed form beside its data."""
     return Solved(x, y, max_margin.max_margin_limit(x, y, slope, active), slope)
 
@@ -97,7 +97,7 @@ class Trained:
     z: Any
     v: Any
     missing: Any
-    tie: float = dataclasses.field(metadata={"static": True})
+    tie: Any = dataclasses.field(metadata={"static": True})
     loss: str = dataclasses.field(metadata={"static": True})
 
 
@@ -156,7 +156,7 @@ def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Traine
     )
 
 
-def ties(normal: Array, z: Array, tie: float) -> Bool[Array, " q"]:
+def ties(normal: Array, z: Array, tie: Any) -> Bool[Array, " q"]:
     """Queries of which a boundary says nothing: |cos(q, z)|·√d ≤ tie."""
     size = jnp.linalg.norm(normal) * jnp.linalg.norm(z, axis=1)
     return jnp.abs(z @ normal) * z.shape[1] ** 0.5 <= tie * size

@@ -1,0 +1,78 @@
+"""The picture of lazy-cosine: cosines above, accuracies below, over d and T_f for each law."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.figures import style
+from experiments.figures.figure import numbers
+from experiments.figures.lazy_cosine import AXES, Settings
+from experiments.figures.lazy_learning import LAWS, LAZY
+from experiments.figures.lazy_words import LABELS, NAMES, compared, data_words, legend, ticks
+
+SHOWN = {
+    "cosine": (style.SERIES[0], "cosine"),
+    "standard": (style.SERIES[5], "standard: f"),
+    "perturbation": (style.SERIES[1], "perturbation: g"),
+    "agreement": (style.SERIES[2], "agreement of f and g"),
+}
+
+
+def draw(settings: Settings, table: pd.DataFrame) -> Figure:
+    """Two rows of panels."""
+    columns = [(law, axis) for law in LAWS for axis in AXES if (table["law"] == law).any()]
+    figure, grid = style.axes(2, len(columns), height=1.9, sharey="row", sharex="col")
+    for column, (law, axis) in enumerate(columns):
+        here = table[(table["law"] == law) & (table["axis"] == axis)].sort_values("value")
+        for quantity, (series, _) in SHOWN.items():
+            rows = here[here["quantity"] == quantity]
+            ax = grid[0 if quantity == "cosine" else 1, column]
+            style.curve(ax, rows["value"], rows["predicted"], series=series)
+            if quantity == "cosine":
+                low, high = (rows["predicted"] + sign * rows["tolerance"] for sign in (-1, 1))
+                style.band(ax, rows["value"], low, high.clip(upper=1), series=series)
+            style.points(
+                ax, rows["value"], rows["mean"], rows["standard_error"], series=series,
+                held=rows["held"],
+            )  # fmt: skip
+        ticks(grid[1, column], sorted(here["value"].unique()))
+        grid[1, column].axhline(0.5, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)))
+        grid[1, column].set_xlabel(LABELS[axis])
+        grid[0, column].set_title(NAMES[law])
+    grid[0, 0].set_ylabel("mean cosine")
+    grid[1, 0].set_ylabel("share of test points")
+    legend(figure, SHOWN.values(), columns=4)
+    style.letters(grid)
+    return figure
+
+
+def caption(settings: Settings, table: pd.DataFrame) -> str:
+    """What is predicted and measured."""
+    rates = numbers("rates", settings.rates, float)
+    cosines = table[table["quantity"] == "cosine"].drop_duplicates(["law", "mean", "predicted"])
+    beyond = cosines["difference"].abs() - cosines["tolerance"] > 2 * cosines["difference_error"]
+    held = cosines["held"]
+    return (
+        "Above: cosine between the perturbation of x_k, which is along ∇f(x_k; T_f), and its "
+        "training-sample sum q_k = (1/n) Σ_j y_jΦ(x_j, x_k)x_j, mean over the training points. "
+        "Line: the law c = T‖q‖/√(T²‖q‖² + (1 + γ²)/2) of lazy.perturbation; band: the law's own "
+        "tolerance to leading order (finite d, finite m, gradient of the limit; "
+        "limits.cosine_law_tolerance), around a law that is exact as m, d → ∞ only. "
+        f"{int((~beyond[held]).sum())} of {int(held.sum())} filled cosines are within the band and "
+        f"2 standard errors, {int((~beyond[~held]).sum())} of {int((~held).sum())} hollow ones. "
+        "Below: share of test points that f classifies correctly (standard), that g, trained on "
+        "the perturbations alone with random labels, does (perturbation), and on which f and g "
+        "agree, with the same of networks of infinite width on the same data as lines. "
+        f"{compared(table[table['quantity'] != 'cosine'])} {data_words(settings.queries)} "
+        f"Around d = {settings.d}, n = {settings.n} (Gaussian: d = {settings.gaussian_d}, "
+        f"n = {settings.gaussian_n}), m = {settings.m}, γ = {settings.slope:g}, "
+        f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g}, "
+        "identity loss; learning rates "
+        f"{' and '.join(f'{rate:g}' for rate in rates)}, each network at the one with the better "
+        "mean accuracy on the test points (which adds at most half the standard error of the "
+        f"difference to it, here {table['optimism'].max():.3f} at most) and the prediction at the "
+        "same; on the axis T_f the rate of f is what makes its training time T_f. Markers: means "
+        f"over {settings.draws} draws of data and networks, bars ±2 standard errors. Filled where "
+        "the bound of lazy.activation-stability on the share of neurons that change their "
+        f"activation, averaged over points and draws, is at most {LAZY:g}, for f, and where g is "
+        "concerned for both; hollow elsewhere."
+    )
