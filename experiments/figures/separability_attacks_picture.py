@@ -1,5 +1,7 @@
 """The picture of `separability_attacks`."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +44,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame) -> None:
+def _panel(ax: Axes, part: Any) -> None:
     kinds = list(dict.fromkeys(part.kind.dropna()))
     places = np.arange(len(kinds))
     for split, series in FITTED.items():
@@ -57,9 +59,7 @@ def _panel(ax: Axes, part: pd.DataFrame) -> None:
     ax.set_xlim(-0.04, 1.04)
 
 
-def _dots(
-    ax: Axes, rows: pd.DataFrame, places: np.ndarray, series: Series, *, hollow: bool
-) -> None:
+def _dots(ax: Axes, rows: Any, places: np.ndarray, series: Series, *, hollow: bool) -> None:
     ax.errorbar(
         rows["mean"], places, xerr=2 * rows.standard_error.fillna(0), fmt=series.marker,
         color=series.colour, markerfacecolor="white" if hollow else series.colour,
@@ -80,4 +80,4 @@ Measured: accuracy of a linear classifier fitted to the noises of the training i
 network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted \
 to the images. No theorem covers these noises, so nothing is predicted and the markers of noises \
 are hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
-{words.bars(settings.draws).capitalize()}."""
+{words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""

@@ -125,9 +125,9 @@ FIGURE = Figure(
     "at softmax temperature 1 and 10",
     quick=Settings(
         resnet_width=8,
-        epochs=10,
+        epochs=8,
         learning_rates="0.01,0.1",
-        look_at="0,1,2,5,10",
+        look_at="0,1,2,4,8",
         draws=3,
     ),
     paper=Settings(),

@@ -59,6 +59,20 @@ def probes(settings: ImageSettings) -> str:
     return f"multinomial logistic regression, {scaled}{settings.probe_steps} L-BFGS steps"
 
 
+def verdict(table: Any) -> str:
+    """At how many points the test noises were easier, or harder, to classify than the images."""
+    test = table[table.split == "test"]
+    noises = test[test.classifier == "linear, of noises"]
+    images = test[test.classifier == "linear, of images"]["mean"].iloc[0]
+    gain = noises["mean"] - images
+    clear = gain.abs() > 2 * noises.standard_error.fillna(0)
+    easier, harder = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
+    return (
+        f"Of {len(noises)} points on test images, noises are easier than images ({images:.3f}) at "
+        f"{easier}, harder at {harder}, the rest within two standard errors between networks"
+    )
+
+
 def bars(draws: Any) -> str:
     """What bars are."""
     if draws < 2:

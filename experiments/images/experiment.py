@@ -94,20 +94,20 @@ def title(name: str, settings: ImageSettings) -> str:
 def width(name: str, settings: ImageSettings) -> int:
     """Filters in the first layer of a network."""
     widths = (settings.cnn_width, settings.conv_net_width, settings.resnet_width)
-    return dict(zip(NAMES, widths, strict=True))[name.removesuffix(ROBUST)]
+    return widths[NAMES.index(name.removesuffix(ROBUST))]
 
 
 def network(name: str, settings: ImageSettings) -> nn.Module:
     """The flax module of a name."""
-    modules = {"cnn": TwoLayerCNN, "conv-net": ConvNet, "resnet18": ResNet18}
-    return modules[name.removesuffix(ROBUST)](width(name, settings))
+    modules = (TwoLayerCNN, ConvNet, ResNet18)
+    return modules[NAMES.index(name.removesuffix(ROBUST))](width(name, settings))
 
 
 def work(name: str, settings: ImageSettings) -> float:
     """What the seconds of training a network are related to."""
     size = width(name, settings)
-    passes = {"cnn": size, "conv-net": 20 * size, "resnet18": 50 * size + size**2}
-    return (settings.epochs + 1.0) * passes[name.removesuffix(ROBUST)]
+    passes = (size, 20 * size, 50 * size + size**2)
+    return (settings.epochs + 1.0) * passes[NAMES.index(name.removesuffix(ROBUST))]
 
 
 class Trial(NamedTuple):

@@ -6,6 +6,7 @@ import zlib
 import jax
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.figures import (
@@ -14,6 +15,7 @@ from experiments.figures import (
     separability_embedding,
     separability_training,
     separability_width,
+    separability_words,
     style,
 )
 from experiments.images import experiment
@@ -99,6 +101,20 @@ def test_tables_hold_means_errors_and_what_theory_says():
     assert row["standard_error"] == pytest.approx(abs(draws[1] - draws[0]) / 2)
     assert row["predicted"] == pytest.approx(drawn.mean())
     assert row["draws"] == 2
+
+
+def test_the_verdict_counts_what_is_beyond_two_standard_errors():
+    table = pd.DataFrame(
+        {
+            "split": ["test"] * 5 + ["training"],
+            "classifier": ["linear, of images"] + ["linear, of noises"] * 5,
+            "mean": [0.5, 0.9, 0.6, 0.4, 0.1, 1.0],
+            "standard_error": [np.nan, 0.1, 0.06, np.nan, 0.1, 0.0],
+        }
+    )
+    said = separability_words.verdict(table)
+    assert "Of 4 points" in said
+    assert "(0.500) at 1, harder at 2, the rest" in said
 
 
 def test_a_separator_that_misses_a_training_noise_in_a_draw_is_no_certificate():
