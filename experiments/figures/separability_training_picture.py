@@ -89,5 +89,5 @@ with the weights as drawn (right at initialization, and near it in networks as w
 asks) and with the present weights (covered by no theorem). Filled markers of noises: one of these \
 two classifies every training noise, in all draws, a certificate that these are linearly \
 separable; hollow: neither does, or there are more than two layers, where no theorem predicts \
-anything. Claim tested: noises are easier to classify \
-than images, also far from initialization. {words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""
+anything. Claim tested: noises are easier to classify than images, also far from initialization. \
+{words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""
