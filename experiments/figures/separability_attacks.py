@@ -161,10 +161,10 @@ FIGURE = Figure(
     quick=Settings(
         networks="cnn,conv-net,cnn-robust",
         learning_rate=0.1,
-        cnn_width=32,
+        cnn_width=16,
         conv_net_width=4,
         epochs=20,
-        most_train=600,
+        most_train=400,
     ),
     paper=Settings(),
     cells=cells,
