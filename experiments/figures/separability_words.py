@@ -48,7 +48,9 @@ def training(settings: ImageSettings) -> str:
         f"SGD with momentum {settings.momentum:g}, batch {settings.batch}, weight decay "
         f"{settings.weight_decay:g}, {settings.epochs} epochs",
         f"{settings.schedule} learning rate",
-        "random crops and mirror images" if settings.augmentation else "no augmentation",
+        "random crops, and mirror images of natural images"
+        if settings.augmentation
+        else "no augmentation",
     ]
     return ", ".join(words)
 
