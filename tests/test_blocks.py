@@ -28,9 +28,11 @@ DESCENT = Descent(0.3, 20, momentum=0.5)
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 16)
-    blocks._sum_over_blocks.clear_cache()
+    for function in (blocks._sum_over_blocks, blocks._sum_over_traced):
+        function.clear_cache()
     yield
-    blocks._sum_over_blocks.clear_cache()
+    for function in (blocks._sum_over_blocks, blocks._sum_over_traced):
+        function.clear_cache()
 
 
 def together(network, key, m):
@@ -52,6 +54,32 @@ def test_blocks_are_the_network(m):
     found = sum_over_blocks(network, key, m, X, Y, DESCENT, learned, X, Z)
     for one, other in zip(learned(initial, trained, X, Z), found, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-10)
+
+
+def test_a_traced_width_is_the_same_network():
+    """Where it fills a block at least; one compilation serves all widths."""
+    network, key = frozen_readout(0.2), jax.random.key(4)
+
+    @jax.jit
+    def by_traced(m):
+        return sum_over_blocks(
+            network, key, m, X, Y, DESCENT, learned, X, Z, space="pre-activations"
+        )
+
+    for m in (16, 48, 50):
+        found = sum_over_blocks(
+            network, key, m, X, Y, DESCENT, learned, X, Z, space="pre-activations"
+        )
+        for one, other in zip(by_traced(m), found, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+    assert by_traced._cache_size() == 1
+    assert all(bool(jnp.all(part != 0)) for part in by_traced(7))  # other neurons, as many
+    with pytest.raises(ValueError, match="m must not be traced"):
+        jax.jit(
+            lambda m: sum_over_blocks(
+                network, key, m, X, Y, DESCENT, learned, X, Z, mesh=jax.make_mesh((1,), ("draws",))
+            )
+        )(16)
 
 
 def test_neurons_beyond_the_width_are_zero():

@@ -221,3 +221,24 @@ def test_bad_widths(widths, key):
     params = init(frozen_readout(), key, 4, D)
     with pytest.raises(ValueError, match="widths must be positive and add up to the width 4, got"):
         networks.split_widths(params, widths)
+
+
+# --- narrowed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [1, 5, 12])
+def test_narrowed_is_the_network_of_its_first_neurons(m):
+    params = init(frozen_readout(0.2), jax.random.key(3), 12, D)
+    x = jax.random.normal(jax.random.key(4), (6, D))
+    narrow = jax.jit(networks.narrowed)(params, m)
+    first = networks.split_widths(params, [m, 12 - m])[0] if m < 12 else params
+    assert [part.shape for part in narrow] == [part.shape for part in params]
+    for function in (networks.outputs, networks.input_gradients):
+        assert np.allclose(function(narrow, x, 0.2), function(first, x, 0.2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("m", [0, 13])
+def test_narrowed_to_no_such_width(m):
+    params = init(frozen_readout(0.2), jax.random.key(3), 12, D)
+    with pytest.raises(ValueError, match="m must be an integer"):
+        networks.narrowed(params, m)

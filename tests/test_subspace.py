@@ -108,7 +108,7 @@ SETTING = PerturbationSetting(
 def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function, scenario, loss):
     """All four quantities of 400 runs: means within 5 standard errors (false alarm: 1e-5)."""
     setting = dataclasses.replace(SETTING, scenario=scenario, loss=loss)
-    monkeypatch.setattr(perturbation_learning, "NOISE_WIDTH", 12)
+    monkeypatch.setattr(perturbation_learning, "WIDE", 12)
     draws = []
     for seed, reduced in enumerate((True, False)):
         monkeypatch.setattr(PerturbationSetting, "reduced", reduced)

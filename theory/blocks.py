@@ -103,7 +103,8 @@ def sum_over_blocks(
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")
     if space is None:
-        space = cheapest_space(network, descent, *x.shape, block_size(m))
+        n, d = x.shape
+        space = cheapest_space(network, descent, n, d, block_size(m))
     rest = (observe, space, network, key, x, y, descent, arguments)
     if not is_traced(m):
         return _sum_over_blocks(m, mesh, *rest)

@@ -70,7 +70,7 @@ FIGURE = Figure(
     "γ, n, T_f, T_g",
     quick=Settings(
         d=32, n=32, gaussian_d=32, gaussian_n=32, m=2048, epsilon=0.5, rates="0.01,0.1",
-        steps=6, queries=64, draws=16, ds="16,64", gaussian_ds="16,64", epsilons="0.02,0.1",
+        steps=6, queries=64, draws=12, ds="16,64", gaussian_ds="16,64", epsilons="0.02,0.1",
         ms="32,256", slopes="0.3,0.8", ns="16,64", gaussian_ns="16,64",
         T_fs="0.1,1,8", T_gs="0.5,4,32",
     ),

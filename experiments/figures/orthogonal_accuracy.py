@@ -1,5 +1,6 @@
 """Accuracy on clean samples of networks that saw perturbed noise only (K24a)."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -134,7 +135,7 @@ def _draw(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, list[floa
     return found
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnames="slope")
 @jax.default_matmul_precision("highest")
 def _accuracies(
     g: learning.Fitted, x: jax.Array, y: jax.Array, slope: float
@@ -196,14 +197,24 @@ FIGURE = Figure(
     shows="accuracy on clean samples of networks trained on perturbed noise, over n_adv, n, d, ε",
     quick=Settings(draws=8),
     paper=Settings(
-        n=1000, n_adv=10_000, d=10_000, m=1000, slope=0.01, linf=0.03, attack_steps=100, steps=1000,
-        ns="100,300,1000,3000", n_advs="100,300,1000,3000,10000",
-        dimensions="500,1000,2000,5000,10000", factors="0.1,0.3,1,3", draws=3,
-    ),  # fmt: skip
+        n=1000,
+        n_adv=10_000,
+        d=10_000,
+        m=1000,
+        slope=0.01,
+        linf=0.03,
+        attack_steps=100,
+        steps=1000,
+        ns="100,300,1000,3000",
+        n_advs="100,300,1000,3000,10000",
+        dimensions="500,1000,2000,5000,10000",
+        factors="0.1,0.3,1,3",
+        draws=3,
+    ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 1.5, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

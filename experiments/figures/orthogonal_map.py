@@ -178,13 +178,19 @@ FIGURE = Figure(
     "hidden weights",
     quick=Settings(draws=64),
     paper=Settings(
-        n=1000, n_advs="10,100,1000,10000", d=10_000, m=1000, slope=0.01, attack_steps=100,
-        steps=1000, draws=3,
-    ),  # fmt: skip
+        n=1000,
+        n_advs="10,100,1000,10000",
+        d=10_000,
+        m=1000,
+        slope=0.01,
+        attack_steps=100,
+        steps=1000,
+        draws=3,
+    ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

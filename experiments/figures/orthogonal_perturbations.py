@@ -1,4 +1,4 @@
-"""Pictures of perturbations: predicted from the geometry of the data, and found by attacks (K24a)."""
+"""Pictures of perturbations of images: predicted, and found by attacks (K24a)."""
 
 import functools
 import math
@@ -105,9 +105,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _limiting_network(
-    multipliers: jax.Array, x: jax.Array, y: jax.Array, slope: float
-) -> Params:
+def _limiting_network(multipliers: jax.Array, x: jax.Array, y: jax.Array, slope: float) -> Params:
     """½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)) with its two neurons."""
     positive, negative = (jnp.where(y * s > 0, multipliers, 0) for s in (1, -1))
     w = jnp.stack([(positive - slope * negative) @ x, (negative - slope * positive) @ x])
@@ -122,9 +120,7 @@ def _attack(
     epsilon = float(getattr(settings, norm))
     if norm == "l2":
         epsilon *= (x.shape[1] / learning.PUBLISHED_D) ** 0.5
-    inspired = geometry_inspired(
-        normal, target, epsilon, norm=norm, fraction=settings.fraction
-    )
+    inspired = geometry_inspired(normal, target, epsilon, norm=norm, fraction=settings.fraction)
     if name == GRADIENT:
         return lambda net: gradient_perturbations(net, x, target, epsilon, settings.slope), inspired
     attack = functools.partial(
@@ -186,14 +182,14 @@ FIGURE = Figure(
     name="orthogonal-perturbations",
     source="Kumano et al. 2024a, perturbations of images",
     shows="geometry-inspired perturbations beside those found by attacks, ℓ₀, ℓ₂, ℓ∞",
-    quick=Settings(draws=40, steps=4000, learning_rate=0.06),
+    quick=Settings(draws=40, steps=4000, learning_rate=0.3),
     paper=Settings(
-        n=100, m=1000, slope=0.01, attack_steps=100, steps=20_000, learning_rate=0.01, draws=10
+        n=100, m=1000, slope=0.01, attack_steps=100, steps=5000, learning_rate=0.3, draws=10
     ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 0.5, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

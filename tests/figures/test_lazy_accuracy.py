@@ -1,0 +1,107 @@
+"""Learning from perturbations as figures: cells, their numbers, tables, pictures, captions."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.figures import lazy_accuracy, lazy_cosine, lazy_learning, lazy_width
+from experiments.figures.figure import PRESETS
+from experiments.figures.lazy_axes import setting
+from theory.descent import training_time
+
+FIGURES = [module.FIGURE for module in (lazy_accuracy, lazy_cosine, lazy_width)]
+SMALL = lazy_accuracy.Settings(
+    d=4, n=6, gaussian_d=4, gaussian_n=6, m=20, epsilon=0.5, rates="0.02,0.2", steps=3, queries=5,
+    draws=4, ds="4", gaussian_ds="4", epsilons="0.1", ms="20", slopes="0.5", ns="6",
+    gaussian_ns="6", T_fs="1", T_gs="1", laws="gaussian", losses="identity",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_cells_are_told_apart_and_have_a_cost(figure, preset):
+    settings = figure.settings(preset)
+    cells = figure.cells(settings)
+    assert len({tuple(cell.items()) for cell in cells}) == len(cells)
+    assert all(figure.cost(settings, cell) > 0 for cell in cells)
+
+
+def test_published_settings():
+    settings = lazy_accuracy.FIGURE.paper
+    run = setting(settings, {"law": "shifted-gaussian", "loss": "identity", "axis": "d", "at": 400})
+    assert (run.n, run.m, run.width, run.slope, run.steps) == (1000, 100, 100, 0.0, 1000)
+    assert (run.rates_f, run.momentum) == ((0.1, 1.0), 0.9)
+    assert run.epsilon == pytest.approx(0.02)  # 0.001·√400
+    run = setting(settings, {"law": "gaussian", "loss": "identity", "axis": "T_g", "at": 3.0})
+    assert (run.d, run.n) == (10_000, 10_000)
+    assert run.rates_f == (0.1, 1.0)
+    assert training_time(run.rates_g[0], run.steps, run.momentum) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"laws": "cauchy"}, "laws"), ({"slopes": "1.5"}, "slope"), ({"losses": "x"}, "losses")],
+)
+def test_settings_that_make_no_sense(change, message):
+    with pytest.raises(ValueError, match=message):
+        lazy_accuracy.cells(dataclasses.replace(SMALL, **change))
+
+
+def test_a_small_figure():
+    cells = lazy_accuracy.cells(SMALL)
+    assert [cell["axis"] for cell in cells] == ["base", "epsilon", "slope", "T_f", "T_g"]
+    key = jax.random.key(0)
+    results = [(cell, lazy_accuracy.compute(SMALL, cell, key)) for cell in cells]
+    base = results[0][1]
+    for name, shape in (("standard", (4,)), ("perturbation", (2, 2, 4)), ("agreement", (2, 2, 4))):
+        for values in (base[name], base[f"predicted_{name}"]):
+            assert values.shape == shape
+            assert ((values >= 0) & (values <= 1)).all()
+        assert np.allclose(base[name] * 5 % 1, 0)  # shares of 5 points
+    table = lazy_accuracy.table(SMALL, results)
+    assert len(table) == (5 + 4) * 5  # the base setting on five axes
+    assert table["held"].equals(table["switching"] <= lazy_learning.LAZY)
+    assert np.allclose(table["mean"] - table["predicted"], table["difference"])
+    figure = lazy_accuracy.FIGURE.draw(SMALL, table)
+    assert len(figure.axes) == 7
+    caption = lazy_accuracy.FIGURE.caption(SMALL, table)
+    assert "over 4 draws" in caption
+    assert "of the difference" in caption
+
+
+def test_draws_in_chunks_choose_one_rate_for_all(monkeypatch):
+    """As many numbers, and the same choice, where not all draws fit into memory at once."""
+    run = setting(SMALL, {"law": "gaussian", "loss": "identity", "axis": "base", "at": 0.0})
+    monkeypatch.setattr(lazy_learning, "_chunk", lambda run, draws: 2)
+    arrays = lazy_learning.learn(jax.random.key(1), run, 4)
+    best = int(np.argmax(arrays["standard_by_rate"].mean(axis=-1)))
+    assert np.array_equal(arrays["standard"], arrays["standard_by_rate"][best])
+    assert arrays["agreement"].shape == (2, 2, 4)
+
+
+def compared(figure, settings):
+    """(difference − tolerance)/standard error of the filled points."""
+    key = jax.random.key(11)
+    results = [(cell, figure.compute(settings, cell, key)) for cell in figure.cells(settings)]
+    table = figure.table(settings, results).drop_duplicates(["mean", "predicted", "quantity"])
+    table = table[table["held"]]
+    distance = table["difference"].abs() - table.get("tolerance", 0.0)
+    return (distance / table["difference_error"]).to_numpy()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("figure", FIGURES[:2], ids=lambda figure: figure.name)
+def test_filled_points_are_on_the_prediction(figure):
+    """Of quick settings with 40 draws: at most 12 % beyond 2 standard errors, 5 % expected.
+
+    Points of one cell share draws, so the count is that of about a third as many independent ones:
+    12 % of 60 is 2.5 standard deviations above 5 %; 4.5 standard errors are exceeded by one of 300
+    with probability 0.02.
+    """
+    settings = dataclasses.replace(figure.quick, draws=40, laws="shifted-gaussian")
+    distance = compared(figure, settings)
+    assert len(distance) > 30
+    assert np.mean(distance > 2) < 0.12
+    assert distance.max() < 4.5
