@@ -351,7 +351,7 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from experiments import devices, environment, report, store, sweep, sweep_report
+    from experiments import devices, environment, report, store, sweep, sweep_report, tables
     from theory._validation import check_integer, check_real
 
     environment.configure(arguments.precision)
@@ -378,7 +378,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
             sweep.run(planned, place, memory=memory, mesh=mesh), total
         ):
             pass
-        sweep_report.write_tables(place)
+        tables.write(place)
     except KeyboardInterrupt:
         print(
             f"widetheory: interrupted; the {len(place.finished())} finished cells of {total} are "

@@ -1,23 +1,16 @@
-"""A sweep's finished cells as one labelled data set, and as a table with one row per cell."""
+"""A sweep's finished cells as one labelled data set."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from experiments.store import Store, StoredCell
+from experiments.tables import ESTIMATE
 
 PARTS = ("value", "error", "ratio")  # of a margin
-ESTIMATE = {
-    "claimed": "claimed",
-    "tolerance": "tolerance",
-    "observed": "estimate",
-    "low": "estimate_low",
-    "high": "estimate_high",
-}
 PER_SCALE = ("rate", "decay")  # kinds whose quantity has the scales as its last axis
 
 
@@ -73,41 +66,6 @@ def build(store: Store, *, draws: bool = True) -> xr.Dataset:
 
 
 OUTCOMES = ("confirmed", "miss", "beyond", "vacuous", "undecided")
-
-
-def rows(store: Store) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Cell and record of every finished cell, in the grid's order."""
-    finished = store.finished()
-    for cell in store.cells():
-        if (name := store.name(cell)) in finished:
-            yield cell, store.read(name).record
-
-
-def table(store: Store) -> pd.DataFrame:
-    """One row per finished cell: values, verdict, counts, rates, estimates, margins, costs."""
-    return pd.DataFrame([cell | _row(record) for cell, record in rows(store)])
-
-
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    verdict = record["verdict"]
-    row: dict[str, Any] = {"verdict": verdict["verdict"], "draws": verdict["draws"]}
-    row |= verdict["outcomes"]
-    rate = verdict["failure_rate"] or {}
-    row |= {f"failure_rate_{k}": rate.get(k) for k in ("observed", "low", "high", "allowed")}
-    for number, estimate in enumerate(verdict["estimates"], start=1):
-        row |= {f"claim_{number}": estimate["name"], f"side_{number}": estimate["side"]}
-        row |= {f"{name}_{number}": estimate[key] for key, name in ESTIMATE.items()}
-    row |= {name: verdict[name] for name in ("tightest_margin", "unit", "tightness")}
-    constant = verdict["constant"] or {}
-    row |= {f"constant_{end}": constant.get(end) for end in ("smallest", "largest")}
-    for role in ("hypotheses", "measured"):
-        row |= {f"met {name}": entry["met"] for name, entry in verdict[role].items()}
-    return row | {
-        "reason": verdict["reason"],
-        "seconds": record["seconds"],
-        "batch": record["batch"],
-        "memory_bytes": record["memory"],
-    }
 
 
 def _summary(parts: "_Parts", place: int, record: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments import data, environment, grid, runs, work
+from experiments import data, environment, grid, runs, sources, work
 from experiments.report import plain
 from experiments.store import Store
 from theory import REGISTRY, Dataset, Statement, select
@@ -67,7 +67,7 @@ class Sweep:
             "seed": self.seed,
             "precision": environment.precision(),
             "level": self.level,
-            "code": work.code_version(MODULES),
+            "code": sources.code_version(MODULES),
         }
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from experiments import dataset, environment
+from experiments import environment, tables
 from experiments.report import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.store import Store
 from experiments.work import Step
@@ -101,7 +101,7 @@ def table(store: Store) -> Group:
     shown.add_column("Verdict", no_wrap=True)
     shown.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
     shown.add_column("Claim", overflow="fold")
-    found = [(cell, verdict_of(record), record) for cell, record in dataset.rows(store)]
+    found = [(cell, verdict_of(record), record) for cell, record in tables.rows(store)]
     margins = any(verdict.tightest_margin is not None for _, verdict, _ in found)
     if margins:
         shown.add_column("Margin", justify="right", no_wrap=True)
@@ -175,7 +175,7 @@ def as_json(store: Store) -> dict[str, Any]:
     finished = [
         {"cell": cell}
         | {name: record[name] for name in ("verdict", "seconds", "batch", "memory", "config")}
-        for cell, record in dataset.rows(store)
+        for cell, record in tables.rows(store)
     ]
     failures = store.failures()
     failed = [{"cell": f["cell"], "error": f["error"]} for f in failures.values()]
@@ -187,10 +187,3 @@ def as_json(store: Store) -> dict[str, Any]:
         "unfinished": total - len(finished) - len(failed),
         "environment": environment.describe(),
     }
-
-
-def write_tables(store: Store) -> None:
-    """Writes cells.csv and cells.parquet from all finished cells; StorageError if it cannot."""
-    cells = dataset.table(store)
-    store.write_table("cells.csv", lambda file: cells.to_csv(file, index=False))
-    store.write_table("cells.parquet", lambda file: cells.to_parquet(file, index=False))

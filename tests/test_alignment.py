@@ -31,6 +31,16 @@ def test_gradient_cosine_at_one_half():
     assert alignment.gradient_cosine(0.5) == pytest.approx(0.994, abs=5e-4)  # K24a's setting
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf", "l0"])
+def test_normal_cosine_of_gaussian_vectors(norm):
+    """Monte Carlo over 200 vectors in d = 4000: to 5 standard errors and one coordinate of ℓ₀."""
+    q = np.random.default_rng(2).normal(size=(200, 4000))
+    v = np.asarray(ball(norm, 0.1).steepest(jnp.asarray(q)))
+    found = np.sum(v * q, axis=1) / np.linalg.norm(v, axis=1) / np.linalg.norm(q, axis=1)
+    tolerance = 5 * np.std(found) / 200**0.5 + 1 / 400 * (norm == "l0") + 1e-12
+    assert abs(found.mean() - alignment.normal_cosine(norm, 0.1)) < tolerance < 0.005
+
+
 @pytest.mark.parametrize("cosine", [-0.6, 0.3, 0.994])
 @pytest.mark.parametrize("norm", ["linf", "l0"])
 def test_sign_cosines_of_random_planes(norm, cosine):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from theory import linear_solve
 from theory.linear_solve import enclosed_solution, inner_products
 
 
@@ -64,6 +65,24 @@ def test_nothing_is_claimed_of_systems_that_are_not_positive_definite(system):
     found = enclosed_solution(jnp.asarray(system, float), jnp.ones(2))
     assert np.isfinite(found.solution).all()
     assert found.error == np.inf
+
+
+def test_a_solution_without_proof_is_still_what_the_arithmetic_gave():
+    """An ill-conditioned system in float32: no error can be proven, the residual is small."""
+    system = jnp.asarray([[1.0, 1.0], [1.0, 1.0 + 4e-7]], jnp.float32)
+    found = enclosed_solution(system, jnp.asarray([1.0, 2.0], jnp.float32))
+    assert found.error == np.inf
+    assert found.solution[1] > 1e4
+
+
+def test_inner_products_in_tiles_are_the_same(monkeypatch):
+    rng = np.random.default_rng(5)
+    x, z = jnp.asarray(rng.normal(size=(7, 30))), jnp.asarray(rng.normal(size=(5, 30)))
+    whole = inner_products(x, z)
+    monkeypatch.setattr(linear_solve, "AT_ONCE", 64)  # two rows of 6 blocks × 5 points at a time
+    tiled = inner_products(x, z)
+    np.testing.assert_allclose(tiled.values, whole.values, rtol=1e-14, atol=1e-14)
+    np.testing.assert_array_equal(tiled.errors, whole.errors)
 
 
 @pytest.mark.parametrize("d", [1, 2, 7, 100, 2000])

@@ -405,21 +405,6 @@ def test_another_configuration_or_code_is_refused(capsys, tmp_path, monkeypatch)
     assert cells(tmp_path) == before
 
 
-def test_the_code_version_sees_every_file_that_determines_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(work.theory, "__path__", [str(tmp_path)])
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "a.py").write_text("x = 1")
-    versions = [work.code_version(sweep.MODULES)]
-    (tmp_path / "inner" / "b.py").write_text("")
-    versions.append(work.code_version(sweep.MODULES))
-    (tmp_path / "a.py").write_text("x = 2")
-    versions.append(work.code_version(sweep.MODULES))
-    (tmp_path / "notes.txt").write_text("not code")
-    assert work.code_version(sweep.MODULES) == versions[-1]
-    assert len({version["sha256"] for version in versions}) == 3
-    assert versions[0]["jax"] == jax.__version__
-
-
 # --- time left ------------------------------------------------------------------------------------
 
 

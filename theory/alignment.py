@@ -8,7 +8,7 @@ all planes where the points are rotated at random.
 import itertools
 import math
 
-from scipy import integrate, stats
+from scipy import special
 
 from theory._validation import check_choice, check_real, check_slope
 
@@ -41,12 +41,17 @@ def normal_cosine(norm: str, fraction: float = 0.05) -> float:
     """
     check_choice("norm", norm, ("l0", "l2", "linf"))
     check_real("fraction", fraction, low=0, high=1, open_low=True)
-    t = float(stats.norm.isf(fraction / 2))
+    t = -float(special.ndtri(fraction / 2))
     return {
         "l2": 1.0,
         "linf": math.sqrt(2 / math.pi),
-        "l0": 2 * float(stats.norm.pdf(t)) / math.sqrt(fraction),
+        "l0": 2 * _density(t) / math.sqrt(fraction),
     }[norm]
+
+
+def _density(a: float) -> float:
+    """φ, of the standard normal law."""
+    return math.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def sign_cosine(cosine: float) -> float:
@@ -75,12 +80,14 @@ def largest_sign_cosine(cosine: float, fraction: float) -> float:
     """
     check_real("cosine", cosine, low=-1, high=1, open_low=True, open_high=True)
     check_real("fraction", fraction, low=0, high=1, open_low=True)
-    t = float(stats.norm.isf(fraction / 2))
+    from scipy import integrate  # slow to import
+
+    t = -float(special.ndtri(fraction / 2))
     spread = math.sqrt(1 - cosine**2)
 
     def both(a: float) -> float:
-        above = stats.norm.cdf((cosine * a - t) / spread)
-        return float(stats.norm.pdf(a) * (above - stats.norm.cdf((-t - cosine * a) / spread)))
+        above = special.ndtr((cosine * a - t) / spread)
+        return float(_density(a) * (above - special.ndtr((-t - cosine * a) / spread)))
 
     # Split where B turns from unlikely to likely, which is a step of width √(1 − c²).
     middle = t / abs(cosine) if cosine else t

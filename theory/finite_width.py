@@ -16,7 +16,7 @@ from theory._validation import check_integer, check_labels, check_points, check_
 from theory.networks import leaky_relu_derivative
 
 
-def kernel_variance(x: Float[Array, "n d"], slope: float) -> Float[Array, "n n"]:
+def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
     """m·Var Θ_m(x_j, x_k) = (3Φ_{γ²} − Φ_γ²)(⟨x_j, x_k⟩ + 1)² at initialization, at every width m.
 
     Θ_m is the mean of m independent A²φ'(h(x_j))φ'(h(x_k))(⟨x_j, x_k⟩ + 1) with A ~ N(0, 1), E A⁴
@@ -45,8 +45,8 @@ def kink_correction(
     key: Array,
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    slope: float,
-    T: float,
+    slope: Any,
+    T: Any,
     neurons: int,
 ) -> Float[Array, ""]:
     """C = lim √m·(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) under the identity loss, for (leaky) ReLU.
@@ -98,7 +98,7 @@ def kink_correction(
 
 
 def smooth_correction(
-    key: Array, x: Float[Array, "n d"], y: Float[Array, " n"], T: float, steps: int, neurons: int
+    key: Array, x: Float[Array, "n d"], y: Float[Array, " n"], T: Any, steps: int, neurons: int
 ) -> Float[Array, ""]:
     """C = lim m·(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) under the identity loss, for φ = erf.
 

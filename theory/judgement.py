@@ -1,11 +1,12 @@
 """From many draws to one verdict: consistent, refuted, vacuous or inconclusive, and why."""
 
+import bisect
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from theory.evidence import Margin, Outcome, outcome, premise
 from theory.statistics import (
@@ -330,8 +331,10 @@ def draws_for_power(
     alternative = (allowed + hit_rate) / 2
 
     def enough(n: int) -> bool:
-        threshold = max(2, int(stats.binom.isf(tail, n, allowed)) + 1)  # P(Bin ≥ threshold) ≤ tail
-        return bool(stats.binom.sf(threshold - 1, n, alternative) >= power)
+        most = bisect.bisect_left(  # the fewest failures with P(Bin > most) ≤ tail
+            range(n + 1), True, key=lambda k: bool(special.bdtrc(k, n, allowed) <= tail)
+        )
+        return bool(special.bdtrc(max(1, most), n, alternative) >= power)
 
     high = 1
     while not enough(high):

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy import optimize
 
 from theory._validation import check_labels, check_points, check_slope
 from theory.evidence import rounding_error
@@ -149,6 +148,8 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
     Returns:
       (n,) the active set; all samples where H is singular, of which nothing can then be proven.
     """
+    from scipy import optimize  # slow to import
+
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     factor = np.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
     try:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy import stats
+from scipy import special
 
 from theory._validation import check_integer, check_real, check_slope
 from theory.evidence import rounding_error
@@ -117,11 +117,11 @@ def noise_accuracy(
     a = signal * cosine / math.sqrt(n)
     s = epsilon**2 * n_adv / radius**2
     if slope is None:
-        return float(stats.norm.cdf(a / math.sqrt(1 + s)))
+        return float(special.ndtr(a / math.sqrt(1 + s)))
     kappa = _kappa(slope)
     a *= 1 - (1 + kappa**2) * (n + n_adv) / (4 * d)
     spread = 1 - cosine**2 + cosine**2 * (1 - kappa) ** 2 / 2
-    return float(stats.norm.cdf(a / math.sqrt(1 + spread * s)))
+    return float(special.ndtr(a / math.sqrt(1 + spread * s)))
 
 
 def plane_agreement(n_adv: int, d: int, epsilon: float, radius: float, slope: float) -> float:
@@ -150,7 +150,7 @@ def plane_agreement(n_adv: int, d: int, epsilon: float, radius: float, slope: fl
     b = _signal(n_adv, d, epsilon, radius) * (1 - (1 + _kappa(slope) ** 2) * n_adv / (4 * d))
     # The midpoint rule: off by b/√(2π) h²/24 at step h, as only the slope at π/2 counts.
     omega = (np.arange(2000) + 0.5) * (math.pi / 4000)
-    return float(np.mean(stats.norm.cdf(b * np.cos(omega))))
+    return float(np.mean(special.ndtr(b * np.cos(omega))))
 
 
 def _signal(n_adv: int, d: int, epsilon: float, radius: float) -> float:

@@ -23,7 +23,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
 
 from theory._validation import check_integer, check_labels, check_points
 
@@ -248,6 +247,8 @@ def _largest_margin(
     simplex method ends in a vertex, where at most d + 1 multipliers are positive: the smallest
     support for exact elimination.
     """
+    from scipy.optimize import linprog  # slow to import
+
     n, d = points.shape
     balanced, exponents = _scale_rows(points.T)
     solution = linprog(

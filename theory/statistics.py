@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import optimize, stats
+from scipy import special
 
 from theory.evidence import rounding_error
 
@@ -41,8 +41,9 @@ def clopper_pearson(failures: int, trials: int, confidence: float = 0.99) -> Int
     if not 0 <= failures <= trials:
         raise ValueError(f"failures must be between 0 and trials = {trials}, got {failures}")
     tail = (1 - confidence) / 2
-    low = stats.beta.ppf(tail, failures, trials - failures + 1) if failures else 0.0
-    high = stats.beta.ppf(1 - tail, failures + 1, trials - failures) if failures < trials else 1.0
+    passed = trials - failures
+    low = special.betaincinv(failures, passed + 1, tail) if failures else 0.0
+    high = special.betaincinv(failures + 1, passed, 1 - tail) if passed else 1.0
     return Interval(float(low), float(high))
 
 
@@ -80,7 +81,7 @@ def mean_interval(values: Float[np.ndarray, " draws"], confidence: float = 0.99)
     values = np.asarray(values, float)
     if len(values) < 2:
         return Interval(-np.inf, np.inf)
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
+    half = special.stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1)
     half = half / np.sqrt(len(values)) + float(rounding_error(len(values), np.abs(values).mean()))
     return Interval(float(values.mean() - half), float(values.mean() + half))
 
@@ -146,7 +147,7 @@ def fit_rate(
         return FittedRate(exponent, nothing, means)
     slopes = np.log(resampled) @ weights
     deviation = slopes.std(ddof=1) * np.sqrt(draws / (draws - 1))
-    half = float(stats.t.ppf((1 + confidence) / 2, draws - 1) * deviation)
+    half = float(special.stdtrit(draws - 1, (1 + confidence) / 2) * deviation)
     return FittedRate(exponent, Interval(exponent - half, exponent + half), means)
 
 
@@ -182,6 +183,8 @@ def fit_decay(
     Raises:
       ValueError: for fewer than five scales or impossible counts.
     """
+    from scipy import optimize  # slow to import, as scipy.stats is
+
     scales, failures = np.asarray(scales, float), np.asarray(failures)
     if len(scales) < 5:
         raise ValueError(f"scales must be at least five to fit a rate, got {len(scales)}")
@@ -218,7 +221,7 @@ def fit_decay(
         if abs(rate - start) < 0.9 * limit:
             break
         limit *= 4
-    drop = float(stats.chi2.ppf(confidence, 1)) / 2
+    drop = float(special.gammaincinv(0.5, confidence))  # half the quantile of χ² of one degree
 
     def end(direction: int) -> float:
         step = 0.1 / span
@@ -231,4 +234,6 @@ def fit_decay(
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy import optimize  # slow to import
+
     return float(optimize.root_scalar(function, bracket=(low, high), xtol=1e-12).root)

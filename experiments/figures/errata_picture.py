@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,6 +10,8 @@ from matplotlib.lines import Line2D
 from experiments.figures import style
 from experiments.figures.style import SERIES, Series
 from theory import laws
+
+Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 CORRECTED, PRINTED, BOUND = (
     Series(style.BLUE, "o", "-"),
@@ -24,7 +25,7 @@ NAMES = {
 }  # fmt: skip
 
 
-def draw(settings: Any, table: pd.DataFrame) -> Figure:
+def draw(settings: Any, table: Table) -> Figure:
     """A panel for each erratum, and all measurements between corrected and printed value."""
     figure, grid = style.axes(2, 4, height=2.4, width=9.0)
     of = {name: table[table.erratum == name] for name in NAMES}
@@ -51,14 +52,14 @@ def draw(settings: Any, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _measured(ax: Axes, x: Any, rows: pd.DataFrame, factor: Any = 1.0) -> None:
+def _measured(ax: Axes, x: Any, rows: Table, factor: Any = 1.0) -> None:
     low = np.asarray(rows.low * factor)
     bars = (low, np.asarray(rows.high * factor))
     held = rows.held.astype(bool)
     style.points(ax, x, rows["mean"] * factor, series=MEASURED, held=held, bars=bars)
 
 
-def _variance(ax: Axes, rows: pd.DataFrame) -> None:
+def _variance(ax: Axes, rows: Table) -> None:
     m, d = int(rows.m.iloc[0]), np.arange(rows.d.min(), rows.d.max() + 1)
     exact = [k * laws.alignment_variance(m, int(k)) for k in d]
     printed = [k * laws.alignment_variance_as_printed(m, int(k)) for k in d]
@@ -70,7 +71,7 @@ def _variance(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set(xlabel="dimension $d$", ylabel=r"$d\cdot\mathrm{Var}\,S$", title="eq. 9: variance")
 
 
-def _norm(ax: Axes, rows: pd.DataFrame) -> None:
+def _norm(ax: Axes, rows: Table) -> None:
     ends = [rows.m.min(), rows.m.max()]
     style.curve(ax, ends, [0.5, 0.5], series=CORRECTED)
     style.curve(ax, ends, [0.25, 0.25], series=PRINTED)
@@ -81,7 +82,7 @@ def _norm(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_title("eq. 19: active readout")
 
 
-def _movement(ax: Axes, rows: pd.DataFrame) -> None:
+def _movement(ax: Axes, rows: Table) -> None:
     style.curve(ax, rows.n, rows.predicted, series=CORRECTED)
     style.curve(ax, rows.n, rows.printed, series=PRINTED)
     _measured(ax, rows.n, rows)
@@ -89,7 +90,7 @@ def _movement(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_title("Lemma 3.5: readout moves")
 
 
-def _tail(ax: Axes, rows: pd.DataFrame, label: str, name: str) -> None:
+def _tail(ax: Axes, rows: Table, label: str, name: str) -> None:
     style.curve(ax, rows.d, rows.predicted, series=CORRECTED)
     style.curve(ax, rows.d, rows.bound, series=BOUND)
     style.curve(ax, rows.d, rows.printed, series=PRINTED)
@@ -100,7 +101,7 @@ def _tail(ax: Axes, rows: pd.DataFrame, label: str, name: str) -> None:
     ax.set_title(f"eq. {name}: tail at $m = {rows.m.iloc[0]}$")
 
 
-def _step(ax: Axes, rows: pd.DataFrame) -> None:
+def _step(ax: Axes, rows: Table) -> None:
     d = np.unique(np.round(np.geomspace(rows.d.min(), 1e15, 60)))
     failure = [laws.large_step_failure(int(k)) for k in d]
     style.curve(ax, d, failure, series=CORRECTED)
@@ -112,7 +113,7 @@ def _step(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_title("Remark 1: large step")
 
 
-def _between(ax: Axes, of: dict[str, pd.DataFrame]) -> None:
+def _between(ax: Axes, of: dict[str, Table]) -> None:
     """(measured − corrected)/(printed − corrected): 0 as corrected, 1 as printed.
 
     Of tails and of the large step, which span orders of magnitude, in logarithms.
@@ -149,7 +150,7 @@ def _between(ax: Axes, of: dict[str, pd.DataFrame]) -> None:
     ax.grid(visible=False, axis="y")
 
 
-def caption(settings: Any, table: pd.DataFrame) -> str:
+def caption(settings: Any, table: Table) -> str:
     """What the picture shows, how far the corrected forms are off, and what was left out."""
     exact = table[table.erratum != "step"]
     outside = int((exact.z.abs() > 2).sum())

@@ -27,7 +27,8 @@ class Figure:
 
     What is computed stands in the module of `compute`, the picture in a module beside it whose
     name ends in `_picture`, with `draw(settings, table)` and `caption(settings, table)`: stored
-    cells are bound to the former, so that pictures can change without computing again.
+    cells are bound to the former and what it imports, so that pictures can change without
+    computing again.
 
     Attributes:
       name: what the command calls it.

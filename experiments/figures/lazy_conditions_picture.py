@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from experiments.figures import lazy_pairs, style
 from experiments.figures.lazy_conditions import CONDITIONS, Settings, setting
+from experiments.figures.rows import chosen, number
 
 TITLES = {
     "margin f": "T|k_f| > B_f",
@@ -33,7 +34,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     names = ("wide", "published")
     figure, grid = style.axes(2, len(CONDITIONS), height=2.1, sharex="row", sharey="row")
     for name, line in zip(names, grid, strict=True):
-        rows = table[table["setting"] == name]
+        rows = chosen(table, setting=name)
         for condition, ax in zip(CONDITIONS, line, strict=True):
             _panel(ax, rows, condition)
             ax.set_title(f"{TITLES[condition]}\n{_share(rows, condition)}", fontsize=7)
@@ -53,9 +54,8 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
 
 
 def _panel(ax: Any, rows: pd.DataFrame, condition: str) -> None:
-    regions = rows[rows["kind"] == "region"]
-    axis, holds = lazy_pairs.region(regions[regions["quantity"] == condition])
-    _, same = lazy_pairs.region(regions[regions["quantity"] == "signs"])
+    axis, holds = lazy_pairs.region(chosen(rows, kind="region", quantity=condition))
+    _, same = lazy_pairs.region(chosen(rows, kind="region", quantity="signs"))
     # Signs differ in strips too narrow to be hatched; the three colours are apart in grey, too.
     ax.pcolormesh(
         axis, axis, np.where(same, holds, 2), cmap=ListedColormap(["white", HOLDS, DIFFER]),
@@ -63,31 +63,30 @@ def _panel(ax: Any, rows: pd.DataFrame, condition: str) -> None:
     )  # fmt: skip
     ax.grid(visible=False)
     for name, dashes in LINES[condition].items():
-        chosen = rows[(rows["kind"] == "curve") & (rows["quantity"] == name)]
-        for alpha, beta in lazy_pairs.curves(chosen):
+        for alpha, beta in lazy_pairs.curves(chosen(rows, kind="curve", quantity=name)):
             ax.plot(alpha, beta, color=style.BLACK, linestyle=dashes, linewidth=1)
-    for _, row in rows[rows["kind"] == "mean"].iterrows():
+    for _, row in chosen(rows, kind="mean").iterrows():
         marker = f"${row['quantity']}$"
         ax.plot(row["alpha"], row["beta"], linestyle="none", marker=marker, color=style.BLACK)
     ax.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
 
 
 def _mean(rows: pd.DataFrame, kind: str, quantity: str) -> float:
-    return float(rows[(rows["kind"] == kind) & (rows["quantity"] == quantity)]["mean"].iloc[0])
+    return number(chosen(rows, kind=kind, quantity=quantity), "mean")
 
 
 def _share(rows: pd.DataFrame, condition: str) -> str:
     share = _mean(rows, "share", condition)
-    largest = f"largest {condition[-1]}"
-    if share == 0 and (rows["quantity"] == largest).any():
-        return f"nowhere: ≤ {_mean(rows, 'largest', largest):.2g} B_{condition[-1]}"
+    if share == 0 and condition.startswith("margin"):
+        which = condition[-1]
+        return f"nowhere: ≤ {_mean(rows, 'largest', f'largest {which}'):.2g} B_{which}"
     return "nowhere" if share == 0 else f"on {100 * share:.0f} % of the map"
 
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """Conditions, setting, shares."""
     wide, published = setting(settings, "wide"), setting(settings, "published")
-    by_name = {name: table[table["setting"] == name] for name in ("wide", "published")}
+    by_name = {name: chosen(table, setting=name) for name in ("wide", "published")}
     failed = {
         name: (_mean(rows, "share", "failed"), _mean(rows, "share", "all"))
         for name, rows in by_name.items()
@@ -105,10 +104,11 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "|f̂| = 1 + 1/T_f and |ĝ| = 1/T_f + (√d/ε)(1/T_g + "
         f"{'1' if settings.scenario == 'a' else 'd'}/√n), which also asks for "
         "m ≥ C d²(T_f + T_g)²; where none is drawn the margin has one side on the whole map. "
+        f"Above the panels: means over {settings.draws} pairs. "
         f"Identity loss, scenario {settings.scenario}, T_f = T_g = T. Top: separated-gaussian "
         f"with separation {settings.separation:g}, n = {wide.n}, d = {wide.d}, m = {wide.m} "
         f"({width[wide]}), T = {wide.T:g}, ε = {wide.epsilon:g}, γ = {wide.slope:g}. Bottom, "
-        f"published kind: {published.data}, n = {published.n}, d = {published.d}, m = "
+        f"of the published kind: {published.data}, n = {published.n}, d = {published.d}, m = "
         f"{published.m} ({width[published]}), T = {published.T:g}, ε = {published.epsilon:g}, γ = "
         f"{published.slope:g}: the conditions do not hold and say nothing, the conclusion is "
         f"measured all the same. Over {settings.draws} pairs of networks on the same data, sgn f = "

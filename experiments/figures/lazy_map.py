@@ -163,6 +163,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": None, "paper": None},
+    minutes={"quick": 0.7, "paper": None},
     modules=("experiments.figures.lazy_pairs",),
 )

@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from experiments.figures import lazy_pairs, style
 from experiments.figures.lazy_map import LAZY, SHOWN, Settings, columns
+from experiments.figures.rows import chosen, number
 
 LINES = {  # quantity → colour, line, width, name
     "k_f": (style.BLACK, "-", 1.2, "k_f = 0"),
@@ -22,39 +23,41 @@ LINES = {  # quantity → colour, line, width, name
 def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     """A column for each T and m, a row for each scenario and draw of the initialization."""
     shown = columns(settings)
-    rows = [(scenario, number) for scenario in "ab" for number in range(SHOWN)]
+    rows = [(scenario, draw_number) for scenario in "ab" for draw_number in range(SHOWN)]
     figure, grid = style.axes(
         len(rows), len(shown), height=1.62, width=1.45 * len(shown) + 0.8, sharex=True, sharey=True
     )
-    for (scenario, number), line in zip(rows, grid, strict=True):
+    for (scenario, draw_number), line in zip(rows, grid, strict=True):
         for (time, m), ax in zip(shown, line, strict=True):
-            here = table[(table["scenario"] == scenario) & (table["T"] == time) & (table["m"] == m)]
-            _panel(ax, here[(here["draw"] == number) | here["draw"].isna()])
-            summary = here[here["kind"] == "agreement"].iloc[0]
-            if number == 0:
+            here = chosen(table, scenario=scenario, T=time, m=m)
+            _panel(ax, here, draw_number)
+            if draw_number == 0:
+                summary = chosen(here, kind="agreement")
                 head = f"T = {time:g}, m = {m}\n" if scenario == "a" else ""
-                bars = f"{summary['mean']:.2f} ± {2 * summary['standard_error']:.2f}"
-                ax.set_title(f"{head}{bars} ({summary['predicted']:.2f})", fontsize=7)
-        line[0].set_ylabel(f"({scenario}), draw {number + 1}\nβ")
+                mean, error, predicted = (
+                    number(summary, name) for name in ("mean", "standard_error", "predicted")
+                )
+                ax.set_title(f"{head}{mean:.2f} ± {2 * error:.2f} ({predicted:.2f})", fontsize=7)
+        line[0].set_ylabel(f"({scenario}), draw {draw_number + 1}\nβ")
     for ax in grid[-1]:
         ax.set_xlabel("α")
     figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
     return figure
 
 
-def _panel(ax: Any, rows: pd.DataFrame) -> None:
+def _panel(ax: Any, rows: pd.DataFrame, draw_number: int) -> None:
     signs = {}
     axis = np.zeros(0)
     for name in ("f", "g"):
-        chosen = rows[(rows["kind"] == "region") & (rows["quantity"] == name)]
-        axis, signs[name] = lazy_pairs.region(chosen)
+        lines = chosen(rows, kind="region", quantity=name, draw=draw_number)
+        axis, signs[name] = lazy_pairs.region(lines)
     style.sign_map(ax, axis, axis, np.where(signs["f"], 1, -1))
     style.hatched(ax, axis, axis, signs["f"] != signs["g"])
     for name, (colour, dashes, width, _) in LINES.items():
-        chosen = rows[(rows["kind"] == "curve") & (rows["quantity"] == name)]
-        for alpha, beta in lazy_pairs.curves(chosen):
+        vertices = chosen(rows, kind="curve", quantity=name, draw=draw_number)
+        for alpha, beta in lazy_pairs.curves(vertices):
             ax.plot(alpha, beta, color=colour, linestyle=dashes, linewidth=width)
-    for _, row in rows[rows["kind"] == "mean"].iterrows():
+    for _, row in chosen(rows, kind="mean").iterrows():
         style_of = {"marker": f"${row['quantity']}$", "color": style.BLACK, "markersize": 5}
         ax.plot(row["alpha"], row["beta"], linestyle="none", **style_of)
     ax.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
@@ -95,6 +98,6 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
 
 
 def _held(table: pd.DataFrame) -> str:
-    rows = table[(table["kind"] == "agreement") & (table["scenario"] == "a")]
+    rows = chosen(table, kind="agreement", scenario="a")
     held = [i + 1 for i, value in enumerate(rows["held"]) if value]
-    return f"column {' and '.join(map(str, held))}" if held else "no column"
+    return f"columns {', '.join(map(str, held))}" if held else "no column"

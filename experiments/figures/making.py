@@ -11,18 +11,13 @@ import jax
 import matplotlib
 import pandas as pd
 
-from experiments import data, environment, runs, store, sweep_report, work
+from experiments import data, environment, runs, sources, store, sweep_report, work
 from experiments.figures import registry, style
 from experiments.figures.figure import Cell, Figure
 from experiments.report import plain
 from theory import Dataset
 from theory._validation import check_choice
 
-# What, besides `theory` and a figure's own modules, determines the numbers.
-MODULES = tuple(
-    f"experiments.{name}"
-    for name in ("data", "environment", "figures.figure", "grid", "runs", "store", "work")
-)
 PICTURES = {  # file type → what keeps the time out of the file
     "png": {"Software": None},
     "svg": {"Date": None},
@@ -52,14 +47,14 @@ class Planned:
     def manifest(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON."""
         settings = plain(self.settings)
-        own = (self.figure.compute.__module__, *self.figure.modules)
+        own = sources.closure(self.figure.compute.__module__)
         manifest = {
             "figure": self.figure.name,
             "settings": settings,
             "cells": self.figure.cells(self.settings),
             "seed": self.seed,
             "precision": environment.precision(),
-            "code": work.code_version((*MODULES, *own)),
+            "code": sources.code_version(own),
         }
         if self.source is not None and not isinstance(self.source, str):
             manifest["data"] = {"sha256": data.digest(self.source)}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,6 +10,8 @@ from matplotlib.ticker import NullFormatter
 
 from experiments.figures import style
 from experiments.figures.style import SERIES
+
+Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 TITLES = {
     "spread": r"$\|\Theta_m-\Theta\|_F^2\,/\,\|\Theta\|_F^2$",
@@ -26,7 +27,7 @@ SHORT = {
 }  # fmt: skip
 
 
-def draw(settings: Any, table: pd.DataFrame) -> Figure:
+def draw(settings: Any, table: Table) -> Figure:
     """Six quantities against the width in log-log, and beside them the fitted exponents."""
     figure, grid = style.axes(2, 4, height=2.5, width=9.0, width_ratios=[1, 1, 1, 1.25])
     panels = [ax for row in grid for ax in row[:3]]
@@ -45,12 +46,12 @@ def draw(settings: Any, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _curves(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _curves(table: Table) -> list[tuple[str, Table]]:
     """The networks of a panel in the table's order."""
     return [(name, table[table.curve == name]) for name in table.curve.unique()]
 
 
-def _against_width(ax: Axes, table: pd.DataFrame) -> None:
+def _against_width(ax: Axes, table: Table) -> None:
     """Means over draws, with the law as a line or else the claimed power in grey."""
     points = table[table.m.notna()]
     curves = [c for c in _curves(points) if not c[0].endswith("max")]
@@ -92,7 +93,7 @@ def _name(curve: str) -> str:
     )
 
 
-def _exponents(ax: Axes, fits: pd.DataFrame) -> None:
+def _exponents(ax: Axes, fits: Table) -> None:
     """Fitted exponents with their intervals, beside what is claimed."""
     fits = fits[~fits.curve.str.endswith("max")]
     looks = dict(zip(SHORT, SERIES * 2, strict=False))
@@ -122,7 +123,7 @@ def _exponents(ax: Axes, fits: pd.DataFrame) -> None:
     ax.legend(handles=key, loc="upper center", bbox_to_anchor=(0.45, 0.8), fontsize=6.5)
 
 
-def caption(settings: Any, table: pd.DataFrame) -> str:
+def caption(settings: Any, table: Table) -> str:
     """What the picture shows, how far points are from laws, and exponents from claims."""
     fits, points = table[table.exponent.notna()], table[table.m.notna()]
     laws = points[points.predicted.notna()]

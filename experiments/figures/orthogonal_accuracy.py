@@ -1,5 +1,6 @@
 """Accuracy on clean samples of networks that saw perturbed noise only (K24a)."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -134,7 +135,7 @@ def _draw(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, list[floa
     return found
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnames="slope")
 @jax.default_matmul_precision("highest")
 def _accuracies(
     g: learning.Fitted, x: jax.Array, y: jax.Array, slope: float
@@ -209,11 +210,11 @@ FIGURE = Figure(
         dimensions="500,1000,2000,5000,10000",
         factors="0.1,0.3,1,3",
         draws=3,
-    ),  # fmt: skip
+    ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 1.5, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

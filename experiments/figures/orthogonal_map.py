@@ -186,11 +186,11 @@ FIGURE = Figure(
         attack_steps=100,
         steps=1000,
         draws=3,
-    ),  # fmt: skip
+    ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

@@ -1,4 +1,4 @@
-"""Pictures of perturbations: predicted from the geometry of the data, and found by attacks (K24a)."""
+"""Pictures of perturbations of images: predicted, and found by attacks (K24a)."""
 
 import functools
 import math
@@ -182,14 +182,14 @@ FIGURE = Figure(
     name="orthogonal-perturbations",
     source="Kumano et al. 2024a, perturbations of images",
     shows="geometry-inspired perturbations beside those found by attacks, ℓ₀, ℓ₂, ℓ∞",
-    quick=Settings(draws=40, steps=4000, learning_rate=0.06),
+    quick=Settings(draws=40, steps=4000, learning_rate=0.3),
     paper=Settings(
-        n=100, m=1000, slope=0.01, attack_steps=100, steps=20_000, learning_rate=0.01, draws=10
+        n=100, m=1000, slope=0.01, attack_steps=100, steps=5000, learning_rate=0.3, draws=10
     ),
     cells=cells,
     compute=compute,
     table=table,
     cost=cost,
     minutes={"quick": 0.5, "paper": None},
-    modules=("figures.orthogonal_learning",),
+    modules=("experiments.figures.orthogonal_learning",),
 )

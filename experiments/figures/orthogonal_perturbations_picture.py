@@ -45,8 +45,9 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     panels[0, 0].set_ylabel("cosine, trained network")
     style.letters(panels)
     entries = style.key_of_markers(predicted=False)
+    entries[-1].set_label("measured, not certified")
     entries.insert(0, Line2D([], [], color=style.GREY, label="measured = predicted"))
-    cosines.legend(handles=entries, loc="outside upper center", ncols=len(entries))
+    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
     return figure
 
 
@@ -89,7 +90,7 @@ def _cosines(ax: Any, own: pd.DataFrame, look: style.Series) -> None:
     ends = [low - pad, high + pad]
     ax.plot(ends, ends, color=style.GREY, linewidth=1, zorder=1)
     style.points(ax, predicted, mean, series=look, held=own.held.astype(bool))
-    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.set(xlim=ends, ylim=ends)
     ax.locator_params(nbins=3)
 
 
@@ -116,15 +117,15 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "pixel. Colours: orange below 0, purple above, each picture with a scale of its own. "
         "Numbers: cosines with the geometry-inspired perturbation. λ solves the quadratic program "
         "of the limit: support vectors proposed by nonnegative least squares, then solved for. "
-        "Bottom: a marker for each "
-        f"of {own.draw.nunique()} draws of images and initial weights, the mean over its images of "
-        "the cosine between attack and geometry-inspired perturbation; predicted is the same attack "
-        "on the limit of training, which is a network of two neurons. Filled where the closed form "
-        "is certified: a KKT point (proven with rounding errors), and gradient flow from the "
-        "trained weights stays in the cone in which the problem is convex (evaluated without "
-        f"rounding bounds); {held:.0%} of the draws. In ℓ₀ few pixels are chosen, and two of nearly "
-        "equal |∂f| can change places, which moves the cosine by a step. Mean cosine between the "
-        f"attack and the predicted attack: {direct}. Cosines leave out pixels that are 0 in all "
+        f"Bottom: a marker for each of {own.draw.nunique()} draws of images and initial weights, "
+        "the mean over its images of the cosine between attack and geometry-inspired perturbation; "
+        "predicted is the same attack on the limit of training, which is a network of two neurons. "
+        "Filled where the closed form is certified: a KKT point (proven with rounding errors), and "
+        "gradient flow from the trained weights stays in the cone in which the problem is convex "
+        f"(evaluated without rounding bounds); {held:.0%} of the draws. In ℓ₀ few pixels are "
+        "chosen, and two of nearly equal |∂f| can change places, which moves the cosine by a step. "
+        f"Mean cosine between the attack and the predicted attack: {direct}. Cosines leave out "
+        "pixels that are 0 in all "
         "training images, about which training learns nothing: there the sign that ℓ∞ takes, seen "
         "in the pictures, is that of the initial weights."
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Array, Int
 from scipy import stats
 
-from experiments.figures.figure import Figure, numbers
+from experiments.figures.figure import Cell, Figure, numbers
 from theory import laws
 from theory.data import to_sphere
 from theory.networks import all_trained, init
@@ -97,7 +97,7 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
     return [dict(cell) for cell in dict.fromkeys(tuple(cell.items()) for cell in found)]
 
 
-def cost(settings: Settings, cell: dict[str, Any]) -> float:
+def cost(settings: Settings, cell: Cell) -> float:
     """Numbers drawn, and products taken with them."""
     m, d = _padded(cell["m"]), _padded(cell["d"])
     return cell["draws"] * m * d * (1 + cell["n"] / 16) + 2e8
@@ -110,7 +110,7 @@ def _padded(size: int) -> int:
     return max(64, 1 << (size - 1).bit_length())
 
 
-def compute(settings: Settings, cell: dict[str, Any], key: Array) -> dict[str, np.ndarray]:
+def compute(settings: Settings, cell: Cell, key: Array) -> dict[str, np.ndarray]:
     """Draws networks, and counts for which of n points −Wᵀa fails, S_k ≤ 0.
 
     Returns:

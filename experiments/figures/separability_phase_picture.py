@@ -11,13 +11,15 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from experiments.figures import style
 from experiments.figures.style import SERIES, Series
 
+Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
+
 BOUND = Series(style.VERMILLION, "o", (0, (4, 2)))
 LIMIT = Series(style.GREY, "o", (0, (2, 2)))
 AXES = {"m": "width $m$", "d": "dimension $d$", "n": "noises $n$"}
 FEW = 4  # sizes of the curves against n
 
 
-def draw(settings: Any, table: pd.DataFrame) -> Figure:
+def draw(settings: Any, table: Table) -> Figure:
     """Two maps and curves of the share of draws separated; below, −log P along the lines."""
     figure, grid = style.axes(2, 3, height=2.5, width=7.4)
     separated = table[table.part == "separated"]
@@ -38,7 +40,7 @@ def draw(settings: Any, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _map(ax: Axes, rows: pd.DataFrame, guarantee: pd.DataFrame, across: str) -> Any:
+def _map(ax: Axes, rows: Table, guarantee: Table, across: str) -> Any:
     """Share of draws separated over the dimension and m or n; the theorem's bound as a line."""
     values = rows.pivot(index=across, columns="d", values="mean")
     u, v = (np.log2(np.asarray(axis, float)) for axis in (values.columns, values.index))
@@ -74,7 +76,7 @@ def _powers(axis: Any, values: Any) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def _against_n(ax: Axes, separated: pd.DataFrame) -> None:
+def _against_n(ax: Axes, separated: Table) -> None:
     """Share separated against n, for networks as wide as the dimension."""
     square = separated[(separated.m == separated.d) & (separated.m > separated.m.min())]
     for series, (size, rows) in zip(SERIES, list(square.groupby("m"))[:FEW], strict=False):
@@ -91,7 +93,7 @@ def _against_n(ax: Axes, separated: pd.DataFrame) -> None:
     ax.legend(title="$m = d$", loc="lower left", title_fontsize=7, handletextpad=0.2)
 
 
-def _growth(ax: Axes, table: pd.DataFrame, lines: list[str], label: str) -> None:
+def _growth(ax: Axes, table: Table, lines: list[str], label: str) -> None:
     """−log P(S ≤ 0) along lines, with the exact law, its asymptotic slope and the fitted one."""
     said = []
     for series, line in zip(SERIES, lines[:: max(1, len(lines) // 3)][:3], strict=False):
@@ -126,7 +128,7 @@ def _growth(ax: Axes, table: pd.DataFrame, lines: list[str], label: str) -> None
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= high])
 
 
-def caption(settings: Any, table: pd.DataFrame) -> str:
+def caption(settings: Any, table: Table) -> str:
     """What the picture shows, and how far the measurements are from the law."""
     separated = table[table.part == "separated"]
     exact = pd.concat([separated[separated.n == 1], table[table.part == "failure"]])

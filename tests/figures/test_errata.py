@@ -108,4 +108,8 @@ def test_quick_settings_agree_with_the_corrected_forms(key):
     assert np.abs(table.z[table.held]).max() < 5
     steps = table[table.erratum == "step"]
     assert (steps.all_right_high < 0.5).all()
-    assert (table.z_printed[~table.erratum.isin(["27", "29"])].abs() > 5).all()
+    # A single point moves the readout by 1.7/√m only, which takes more draws to tell from 1/√m.
+    told = ~table.erratum.isin(["27", "29"]) & (table.n != 1)
+    assert (table.z_printed[told].abs() > 5).all()
+    tails = table[table.erratum.isin(["27", "29"]) & (table.d < 12)]
+    assert (tails.low > 1e4 * tails.printed).all()

@@ -45,4 +45,4 @@ def test_agreement_is_as_predicted_and_maps_are_drawn():
     a, b = (list(f[f["scenario"] == scenario]["signs"]) for scenario in "ab")
     assert a == b
     assert len(picture.draw(SETTINGS, table).axes) == 2 * figure.SHOWN * 2
-    assert "column 1 and 2" in picture.caption(SETTINGS, table)
+    assert "columns 1, 2" in picture.caption(SETTINGS, table)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy import special, stats
+from scipy import special
 
 from theory import laws
 from theory.evidence import Margin, exceeds
@@ -60,7 +60,7 @@ def event_failures(m: int, d: int) -> Float[np.ndarray, " events"]:
     """Exact probabilities that the five `EVENTS` fail, in their order."""
     return np.array(
         [
-            stats.binom.cdf(m // 4, m, 0.5),
+            special.bdtr(m // 4, m, 0.5),
             laws.active_readout_cdf(m, 1 / 8),
             special.gammaincc(m / 2, m),
             special.gammainc(d / 2, d / 4),

@@ -1,0 +1,59 @@
+"""Every figure: named as the issue of its paper asks, with presets whose cells can be stored."""
+
+import dataclasses
+import importlib
+import json
+
+import pytest
+
+from experiments import data, sources, store
+from experiments.figures import making, registry
+from experiments.figures.figure import PRESETS
+from experiments.report import plain
+
+FIGURES = registry.figures()
+
+
+def test_names_are_those_of_the_modules():
+    expected = [module.replace("_", "-") for module in registry.MODULES]
+    assert list(FIGURES) == expected
+    assert len(set(expected)) == 16
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
+@pytest.mark.parametrize("preset", PRESETS)
+def test_cells_can_be_stored_and_their_costs_compared(figure, preset, tmp_path):
+    settings = figure.settings(preset)
+    cells = figure.cells(settings)
+    assert cells
+    assert json.loads(json.dumps(cells, allow_nan=False)) == cells
+    place = store.begin(tmp_path, {"cells": cells}, resume=False)
+    assert len({place.name(cell) for cell in cells}) == len(cells)
+    costs = [figure.cost(settings, cell) for cell in cells]
+    assert all(0 < cost < float("inf") for cost in costs)
+    assert json.dumps(plain(settings), allow_nan=False)
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
+def test_each_figure_says_what_it_is(figure):
+    assert figure.source
+    assert figure.shows
+    assert figure.minutes.keys() <= set(PRESETS)
+    assert 0 < figure.minutes["quick"] <= 2
+    for field in dataclasses.fields(figure.quick):
+        assert field.metadata["doc"], field.name
+    picture = importlib.import_module(f"{figure.compute.__module__}_picture")
+    assert callable(picture.draw)
+    assert callable(picture.caption)
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
+def test_pictures_can_change_without_computing_again(figure):
+    modules = sources.closure(figure.compute.__module__)
+    assert not [name for name in modules if name.endswith(("_picture", ".style", ".making"))]
+
+
+def test_images_are_bound_by_their_own_hash():
+    (planned,), _ = making.plan(["separability-embedding"], data_name="all-digits")
+    digest = data.digest(data.load_images("all-digits"))
+    assert planned.manifest()["data"] == {"sha256": digest}
