@@ -41,15 +41,11 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
             style.curve(below, rows["m"], middle, series=series)
             style.band(below, rows["m"], low, high, series=series)
         below.axhline(1.0, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
-        below.annotate(
-            "hypothesis: above 1", (0.03, 1.0), xycoords=("axes fraction", "data"), xytext=(0, 2),
-            textcoords="offset points", color=style.GREY, fontsize=6.5,
-        )  # fmt: skip
         below.set_xscale("log")
         below.set_yscale("log")
         below.set_xlabel("width m")
     grid[0, 0].set_ylabel("share of test points")
-    grid[1, 0].set_ylabel("margin T|k(z)|/B(z)")
+    grid[1, 0].set_ylabel("margin T|k|/B; hypothesis: > 1")
     entries = [
         (CERTIFIED, "certified: at least"),
         (MARGIN_F, "margin of f"),
@@ -102,7 +98,8 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "margins T|k(z)|/B(z) over test points and draws, median (line) and 5 % to 95 % (band); "
         "the hypothesis is that they exceed 1. They are computed from the training sets, g's from "
         "the perturbations of the trained f, not from outputs. "
-        f"{cases}; the experiment of the paper ({TITLES['published']}): n = {settings.n}, d = {settings.d}, "
+        f"{cases}; the experiment of the paper ({TITLES['published']}): n = {settings.n}, "
+        f"d = {settings.d}, "
         f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g} at "
         f"rate {settings.rate:g}. Hollow markers on the line are the conclusion outrunning the "
         "theorem."
