@@ -38,6 +38,31 @@ def test_two_classes_are_the_binary_network():
     )
 
 
+def test_cross_entropy_keeps_its_gradient_in_float32_however_sure_the_network_is():
+    """∂/∂values_c = p_c − 1{c = label}; the label's is −Σ_{c ≠ label} p_c, here about −2e⁻⁴⁰."""
+    values = jnp.array([[40.0, 0.0, 0.0], [1.0, -0.5, 0.3]], jnp.float32)
+    labels = jnp.array([0, 2])
+    expected = special.softmax(np.asarray(values, np.float64), axis=1)
+    others = np.where(np.arange(3) == np.asarray(labels)[:, None], 0, expected)
+    expected = others - np.where(others == 0, others.sum(axis=1, keepdims=True), 0)
+    found = jax.grad(lambda v: classifiers.cross_entropy(v, labels).sum())(values)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        classifiers.cross_entropy(values, labels)[1],
+        -special.log_softmax(np.asarray(values, np.float64), axis=1)[1, 2],
+        rtol=1e-6,
+    )
+
+
+def test_noises_of_any_function_are_crafted_as_those_of_the_network():
+    classifier, x, labels = setting()
+    how = attack(steps=2, targeted=1)
+    shifted = classifiers.craft(
+        lambda z: classifiers.logits(classifier, z) + 5.0, x, labels, how
+    )  # a constant added to all logits changes nothing
+    np.testing.assert_allclose(shifted, classifiers.noises(classifier, x, labels, how), atol=1e-12)
+
+
 @pytest.mark.parametrize("sup_norm", [0, 1])
 @pytest.mark.parametrize("targeted", [0, 1])
 @pytest.mark.parametrize("temperature", [1.0, 10.0])

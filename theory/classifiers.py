@@ -52,7 +52,7 @@ def cross_entropy(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Floa
     is never taken as a difference.
     """
     own = jnp.take_along_axis(values, labels[:, None], axis=1)[:, 0]
-    is_label = jnp.arange(values.shape[1])[None, :] == labels[:, None]
+    is_label = jnp.arange(values.shape[1], dtype=labels.dtype)[None, :] == labels[:, None]
     others = jax.nn.logsumexp(jnp.where(is_label, -jnp.inf, values), axis=1)
     return jax.nn.softplus(others - own)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, numbers
+from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment, noises
 from experiments.images.experiment import ROBUST, SPLITS, ImageSettings
 from experiments.images.probing import accuracy
@@ -52,7 +52,7 @@ class Kind(NamedTuple):
 
 def kinds(settings: Settings) -> list[Kind]:
     """The kinds of noise in the order in which they are shown."""
-    steps = numbers("pgd_steps", settings.pgd_steps)
+    steps = experiment.counts("pgd_steps", settings.pgd_steps)
     made = [Kind(0, False, targeted) for targeted in (False, True)]
     return made + [
         Kind(number, sup_norm, targeted)
@@ -161,10 +161,10 @@ FIGURE = Figure(
     quick=Settings(
         networks="cnn,conv-net,cnn-robust",
         learning_rate=0.1,
-        cnn_width=32,
+        cnn_width=16,
         conv_net_width=4,
         epochs=20,
-        most_train=600,
+        most_train=400,
     ),
     paper=Settings(),
     cells=cells,

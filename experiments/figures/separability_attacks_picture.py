@@ -1,5 +1,7 @@
 """The picture of `separability_attacks`."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +44,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame) -> None:
+def _panel(ax: Axes, part: Any) -> None:
     kinds = list(dict.fromkeys(part.kind.dropna()))
     places = np.arange(len(kinds))
     for split, series in FITTED.items():
@@ -57,9 +59,7 @@ def _panel(ax: Axes, part: pd.DataFrame) -> None:
     ax.set_xlim(-0.04, 1.04)
 
 
-def _dots(
-    ax: Axes, rows: pd.DataFrame, places: np.ndarray, series: Series, *, hollow: bool
-) -> None:
+def _dots(ax: Axes, rows: Any, places: np.ndarray, series: Series, *, hollow: bool) -> None:
     ax.errorbar(
         rows["mean"], places, xerr=2 * rows.standard_error.fillna(0), fmt=series.marker,
         color=series.colour, markerfacecolor="white" if hollow else series.colour,
@@ -77,7 +77,7 @@ and ℓ₂ balls of size {settings.epsilon:g}, in units from black to white, ste
 size, images with noises not clipped; away from the label, or targeted: towards the next class. \
 Measured: accuracy of a linear classifier fitted to the noises of the training images \
 ({words.probes(settings)}) on these and on the noises of the test images, and accuracy of the \
-network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted to the \
-images. No theorem covers these noises, so nothing is predicted and the markers of noises are \
-hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
-{words.bars(settings.draws)[0].upper()}{words.bars(settings.draws)[1:]}."""
+network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted \
+to the images. No theorem covers these noises, so nothing is predicted and the markers of noises \
+are hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
+{words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""

@@ -1,5 +1,7 @@
 """The picture of `separability_embedding`."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -21,11 +23,11 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     for ax in panels.flat[len(embedded) :]:
         ax.set_visible(False)
     for ax, of in zip(panels.flat, embedded, strict=False):
-        part = table[table.of == of]
+        part: Any = table[table.of == of]
         for number, points in part.groupby("class"):
             ax.plot(
                 points.u, points.v, linestyle="none", marker=f"${number}$", markersize=3.6,
-                markeredgewidth=0.2, color=COLOURS[int(number) % len(COLOURS)],
+                markeredgewidth=0.2, color=COLOURS[number % len(COLOURS)],
             )  # fmt: skip
         name = "test images" if of == IMAGES else f"noises, {experiment.title(of, settings)}"
         ax.set_title(f"{name}\nlinear classifier: {part.linear_accuracy.iloc[0]:.3f}")

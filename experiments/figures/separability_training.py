@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, numbers
+from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory.classifiers import Attack
@@ -30,15 +30,17 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
         {"network": network, "rate": rate, "draw": draw}
         for network, rate, draw in itertools.product(
             experiment.names("networks", settings.networks),
-            numbers("learning_rates", settings.learning_rates, float),
+            experiment.positives("learning_rates", settings.learning_rates),
             range(settings.draws),
         )
     ]
 
 
 def _epochs(settings: Settings) -> tuple[int, ...]:
-    numbers("temperatures", settings.temperatures, float)
-    return tuple(e for e in numbers("look_at", settings.look_at) if e <= settings.epochs)
+    experiment.positives("temperatures", settings.temperatures)
+    return tuple(
+        e for e in experiment.counts("look_at", settings.look_at, low=0) if e <= settings.epochs
+    )
 
 
 def cost(settings: Settings, cell: Cell) -> float:
@@ -55,7 +57,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     """
     trial = experiment.images(settings)
     module = experiment.network(cell["network"], settings)
-    temperatures = numbers("temperatures", settings.temperatures, float)
+    temperatures = experiment.positives("temperatures", settings.temperatures)
     epochs = _epochs(settings)
     start = None
     found: dict[str, list[Any]] = {name: [] for name in ("noises", "drawn", "present", "network")}
@@ -87,7 +89,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
 def table(settings: Settings, results: Results) -> pd.DataFrame:
     """One row per network, rate, split, epoch and classifier."""
     epochs = _epochs(settings)
-    temperatures = numbers("temperatures", settings.temperatures, float)
+    temperatures = experiment.positives("temperatures", settings.temperatures)
     rows = []
     for network, rate in dict.fromkeys((c["network"], c["rate"]) for c, _ in results):
         drawn = [a for c, a in results if (c["network"], c["rate"]) == (network, rate)]
@@ -123,9 +125,9 @@ FIGURE = Figure(
     "at softmax temperature 1 and 10",
     quick=Settings(
         resnet_width=8,
-        epochs=10,
+        epochs=8,
         learning_rates="0.01,0.1",
-        look_at="0,1,2,5,10",
+        look_at="0,1,2,4,8",
         draws=3,
     ),
     paper=Settings(),

@@ -1,6 +1,7 @@
 """The picture of `separability_training`."""
 
 import itertools
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def _temperatures(table: pd.DataFrame) -> list[float]:
     return sorted(table.temperature.dropna().unique())
 
 
-def _panel(ax: Axes, part: pd.DataFrame) -> None:
+def _panel(ax: Axes, part: Any) -> None:
     epochs = sorted(set(part.epoch))
     place = part.epoch.map(epochs.index)
     temperatures = _temperatures(part)
@@ -88,5 +89,5 @@ with the weights as drawn (right at initialization, and near it in networks as w
 asks) and with the present weights (covered by no theorem). Filled markers of noises: one of these \
 two classifies every training noise, in all draws, a certificate that these are linearly \
 separable; hollow: neither does, or there are more than two layers, where no theorem predicts \
-anything. Claim tested: noises are easier to classify \
-than images, also far from initialization. {words.bars(settings.draws).capitalize()}."""
+anything. Claim tested: noises are easier to classify than images, also far from initialization. \
+{words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, numbers
+from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory.classifiers import Attack
@@ -38,7 +38,7 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _widths(settings: Settings) -> tuple[int, ...]:
-    return numbers("widths", settings.widths)
+    return experiment.counts("widths", settings.widths)
 
 
 def cost(settings: Settings, cell: Cell) -> float:

@@ -1,6 +1,7 @@
 """The picture of `separability_width`."""
 
 import itertools
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame) -> None:
+def _panel(ax: Axes, part: Any) -> None:
     for series, aim, aside in zip(style.SERIES, AIMS, ASIDE, strict=False):
         fitted = part[part.noises == aim]
         style.points(
@@ -71,4 +72,4 @@ fitted to the images. Lines, by theory, nothing fitted: classes by the separator
 where it is as wide as theorem 3.6 asks. Filled markers of noises: it classifies every training \
 noise, in all draws, a certificate that these are linearly separable; hollow: it does not, and no \
 theorem predicts anything. Claim tested: noises are easier to classify than images. \
-{words.bars(settings.draws).capitalize()}."""
+{words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""

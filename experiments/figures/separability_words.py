@@ -48,7 +48,9 @@ def training(settings: ImageSettings) -> str:
         f"SGD with momentum {settings.momentum:g}, batch {settings.batch}, weight decay "
         f"{settings.weight_decay:g}, {settings.epochs} epochs",
         f"{settings.schedule} learning rate",
-        "random crops and mirror images" if settings.augmentation else "no augmentation",
+        "random crops, and mirror images of natural images"
+        if settings.augmentation
+        else "no augmentation",
     ]
     return ", ".join(words)
 
@@ -57,6 +59,20 @@ def probes(settings: ImageSettings) -> str:
     """What the linear classifiers are."""
     scaled = "each noise scaled to norm 1, " if settings.scaled else ""
     return f"multinomial logistic regression, {scaled}{settings.probe_steps} L-BFGS steps"
+
+
+def verdict(table: Any) -> str:
+    """At how many points the test noises were easier, or harder, to classify than the images."""
+    test = table[table.split == "test"]
+    noises = test[test.classifier == "linear, of noises"]
+    images = test[test.classifier == "linear, of images"]["mean"].iloc[0]
+    gain = noises["mean"] - images
+    clear = gain.abs() > 2 * noises.standard_error.fillna(0)
+    easier, harder = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
+    return (
+        f"Of {len(noises)} points on test images, noises are easier than images ({images:.3f}) at "
+        f"{easier}, harder at {harder}, the rest within two standard errors between networks"
+    )
 
 
 def bars(draws: Any) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array
 
-from experiments.figures.figure import mean_and_error
+from experiments.figures.figure import mean_and_error, numbers
 from experiments.images import noises, pixels, training
 from experiments.images.networks import CLASSES, ConvNet, ResNet18, TwoLayerCNN
 from experiments.images.probing import accuracy, probe_accuracies, separator_classes
 from experiments.images.training import Recipe, State
-from theory._validation import check_choice
+from theory._validation import check_choice, check_integer, check_real
 from theory.classifiers import Attack
 from theory.parameters import Parameters, parameter
 
@@ -73,6 +73,17 @@ def names(name: str, text: str) -> tuple[str, ...]:
     return found
 
 
+def counts(name: str, text: str, low: int = 1) -> tuple[int, ...]:
+    """The values of an axis of integers ≥ low, as `figure.numbers` reads them."""
+    return tuple(check_integer(name, value, low=low) for value in numbers(name, text))
+
+
+def positives(name: str, text: str) -> tuple[float, ...]:
+    """The values of an axis of numbers > 0, as `figure.numbers` reads them."""
+    found = numbers(name, text, float)
+    return tuple(check_real(name, value, low=0, open_low=True) for value in found)
+
+
 def title(name: str, settings: ImageSettings) -> str:
     """A network's name and width, for people."""
     base = name.removesuffix(ROBUST)
@@ -83,20 +94,20 @@ def title(name: str, settings: ImageSettings) -> str:
 def width(name: str, settings: ImageSettings) -> int:
     """Filters in the first layer of a network."""
     widths = (settings.cnn_width, settings.conv_net_width, settings.resnet_width)
-    return dict(zip(NAMES, widths, strict=True))[name.removesuffix(ROBUST)]
+    return widths[NAMES.index(name.removesuffix(ROBUST))]
 
 
 def network(name: str, settings: ImageSettings) -> nn.Module:
     """The flax module of a name."""
-    modules = {"cnn": TwoLayerCNN, "conv-net": ConvNet, "resnet18": ResNet18}
-    return modules[name.removesuffix(ROBUST)](width(name, settings))
+    modules = (TwoLayerCNN, ConvNet, ResNet18)
+    return modules[NAMES.index(name.removesuffix(ROBUST))](width(name, settings))
 
 
 def work(name: str, settings: ImageSettings) -> float:
     """What the seconds of training a network are related to."""
     size = width(name, settings)
-    passes = {"cnn": size, "conv-net": 20 * size, "resnet18": 50 * size + size**2}
-    return (settings.epochs + 1.0) * passes[name.removesuffix(ROBUST)]
+    passes = (size, 20 * size, 50 * size + size**2)
+    return (settings.epochs + 1.0) * passes[NAMES.index(name.removesuffix(ROBUST))]
 
 
 class Trial(NamedTuple):
@@ -121,9 +132,9 @@ def images(settings: ImageSettings) -> Trial:
     )
     return Trial(
         jnp.asarray(found.train.x, float),
-        jnp.asarray(found.train.labels),
+        jnp.asarray(found.train.labels, int),
         jnp.asarray(found.test.x, float),
-        jnp.asarray(found.test.labels),
+        jnp.asarray(found.test.labels, int),
         found,
     )
 

@@ -2,8 +2,6 @@
 
 import jax
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from experiments.images.augmentation import augment, random_crop, random_flip
 
@@ -38,10 +36,12 @@ def test_a_flip_exchanges_left_and_right_of_about_half():
     assert 16 < same.sum() < 48  # ±4 standard deviations
 
 
-@given(st.integers(0, 2**31 - 1))
-def test_the_same_key_gives_the_same_images(seed):
-    first, again = (augment(jax.random.key(seed), IMAGES, crop=1, flip=True) for _ in range(2))
+def test_the_key_decides():
+    first, again, other = (
+        augment(jax.random.key(seed), IMAGES, crop=1, flip=True) for seed in (5, 5, 6)
+    )
     assert (first == again).all()
+    assert (first != other).any()
 
 
 def test_nothing_is_done_where_nothing_is_asked():
