@@ -80,6 +80,12 @@ class ConvNet(nn.Module):
         return Dense(self.classes)(x)
 
 
+def _normalized(y: Float[Array, "n h w c"], train: bool) -> Float[Array, "n h w c"]:
+    """BatchNorm with running means of momentum 0.9, a submodule of the module that calls it."""
+    with jax.numpy_dtype_promotion("standard"):  # flax divides by an integer of another width
+        return nn.BatchNorm(use_running_average=not train, momentum=0.9)(y)
+
+
 class Block(nn.Module):
     """BatchNorm residual block of two 3×3 convolutions; the shortcut is 1×1 where shapes change."""
 
@@ -90,14 +96,10 @@ class Block(nn.Module):
     def __call__(self, x: Float[Array, "n h w c"], train: bool) -> Float[Array, "n h2 w2 k"]:
         """Features of every image."""
         strides = (self.stride, self.stride)
-
-        def normalized(y: Array) -> Array:
-            return nn.BatchNorm(use_running_average=not train, momentum=0.9)(y)
-
-        y = nn.relu(normalized(Conv(self.width, (3, 3), strides, use_bias=False)(x)))
-        y = normalized(Conv(self.width, (3, 3), use_bias=False)(y))
+        y = nn.relu(_normalized(Conv(self.width, (3, 3), strides, use_bias=False)(x), train))
+        y = _normalized(Conv(self.width, (3, 3), use_bias=False)(y), train)
         if x.shape[-1] != self.width or self.stride != 1:
-            x = normalized(Conv(self.width, (1, 1), strides, use_bias=False)(x))
+            x = _normalized(Conv(self.width, (1, 1), strides, use_bias=False)(x), train)
         return nn.relu(x + y)
 
 
@@ -120,7 +122,7 @@ class ResNet18(nn.Module):
     def __call__(self, x: Float[Array, "n h w c"], train: bool = False) -> Float[Array, "n k"]:
         """Logits of every image."""
         x = Conv(self.width, (3, 3), use_bias=False)(x)
-        x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9)(x))
+        x = nn.relu(_normalized(x, train))
         for stage in range(4):
             for block in range(2):
                 stride = 2 if stage > 0 and block == 0 else 1
