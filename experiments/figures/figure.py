@@ -45,8 +45,6 @@ class Figure:
         that has not been measured.
       cost: (settings, cell) → what the cell's seconds are related to; the product of its integers
         by default.
-      modules: full names of those that the numbers depend on besides `theory` and the module of
-        `compute`.
     """
 
     name: str
@@ -59,7 +57,6 @@ class Figure:
     table: Callable[[Any, Results], "pd.DataFrame"]
     minutes: Mapping[str, float | None]
     cost: Callable[[Any, Cell], float] = lambda settings, cell: grid.size(cell)
-    modules: tuple[str, ...] = ()
 
     def settings(self, preset: str) -> Any:
         """The settings of a preset."""

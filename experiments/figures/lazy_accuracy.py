@@ -80,5 +80,4 @@ FIGURE = Figure(
     table=table,
     cost=relative_cost,
     minutes={"quick": 1.2, "paper": None},
-    modules=("experiments.figures.lazy_axes", "experiments.figures.lazy_learning"),
 )  # fmt: skip

@@ -164,5 +164,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 0.7, "paper": None},
-    modules=("experiments.figures.lazy_pairs",),
 )

@@ -217,5 +217,4 @@ FIGURE = Figure(
     table=table,
     cost=relative_cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("experiments.figures.lazy_learning",),
 )

@@ -216,5 +216,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.5, "paper": None},
-    modules=("experiments.figures.orthogonal_learning",),
 )

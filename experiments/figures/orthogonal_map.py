@@ -192,5 +192,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=("experiments.figures.orthogonal_learning",),
 )

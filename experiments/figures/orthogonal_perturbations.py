@@ -191,5 +191,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 0.5, "paper": None},
-    modules=("experiments.figures.orthogonal_learning",),
 )

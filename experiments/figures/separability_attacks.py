@@ -172,5 +172,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.2, "paper": None},
-    modules=experiment.MODULES,
 )

@@ -115,5 +115,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.0, "paper": None},
-    modules=experiment.MODULES,
 )

@@ -136,5 +136,4 @@ FIGURE = Figure(
     table=table,
     cost=cost,
     minutes={"quick": 1.5, "paper": None},
-    modules=experiment.MODULES,
 )

@@ -29,13 +29,6 @@ TITLES = {
     "conv-net": "small conv net",
     "resnet18": "ResNet-18",
 }
-MODULES = tuple(
-    f"experiments.{name}"
-    for name in (
-        "cifar", "idx", "image_files", "images.augmentation", "images.experiment",
-        "images.networks", "images.noises", "images.pixels", "images.probing", "images.training",
-    )
-)  # fmt: skip
 SPLITS = ("training", "test")
 
 
