@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import bounds
-from theory.crossings import changed_share
+from theory.crossings import changed_share, displacements
 from theory.data import draw
 from theory.descent import descent_for_time
 from theory.kernels import standard_deviation
@@ -92,18 +92,31 @@ def test_few_changes_follow_the_velocity_of_neurons_at_the_kink(slope):
     assert (jnp.abs(share.law - expected) < 4.5 * error + 1e-3 * expected).all()
 
 
-@pytest.mark.parametrize(("slope", "time"), [(0.0, 20.0), (0.5, 200.0)])
+@pytest.mark.parametrize(("slope", "time"), [(0.0, 20.0), (0.5, 200.0), (0.2, 1.0)])
 def test_trained_neurons_lie_between_the_limits(slope, time):
-    """Also far from lazy training, where the limits are apart: r up to 3 and 25."""
+    """Each neuron's displacement, and the share of those that change; r up to 3, 25 and 0.1."""
     x, y, z = problem(7)
     m, steps = 2000, 40
     network = frozen_readout(slope)
     start = init(network, jax.random.key(8), m, D)
     after = train(network, start, x, y, descent_for_time(time, steps), space="flips").params
-    changed = (pre_activations(after, z) >= 0) != (pre_activations(start, z) >= 0)
+    before, final = pre_activations(start, z), pre_activations(after, z)
+    moved = (final - before) / (start.a * m**0.5)[None, :]
+    r_x = bounds.crossing_ratio(bounds.reach(x, y, x, time, slope), x, m)
+    pull = time * y[None, :] * (z @ x.T + 1) / (N * m**0.5)
+    neurons = (pre_activations(start, x).T, start.a * m**0.5, r_x, standard_deviation(x))
+    frozen, least, most = jax.vmap(lambda p: displacements(*neurons, p, slope), out_axes=1)(pull)
+    rounding = 1e-9 * (1 + jnp.max(jnp.abs(final)) / jnp.abs(start.a * m**0.5))[None, :]
+    assert (moved >= least - rounding).all()
+    assert (moved <= most + rounding).all()
+    # Limits are attained: where no training point is near enough to 0, they meet.
+    sure = least == most
+    assert sure.any()
+    assert (jnp.abs(moved - frozen)[sure] <= jnp.broadcast_to(rounding, sure.shape)[sure]).all()
+
     share = changed_share(jax.random.key(9), x, y, z, m, slope, time, SAMPLES)
-    measured = jnp.mean(changed, axis=1, dtype=x.dtype)
-    # Sixteen points on two sides: 4 standard errors are 1e-3 for all of them.
+    measured = jnp.mean((before >= 0) != (final >= 0), axis=1, dtype=x.dtype)
+    # 24 points on two sides: 4 standard errors are 2e-3 for all of them.
     error = 4 * (jnp.sqrt(measured * (1 - measured) / m) + share.error)
     assert (share.lower - error <= measured).all()
     assert (measured <= share.upper + error).all()

@@ -52,7 +52,7 @@ def test_probabilities_are_frequencies_over_initializations(problem):
         return outputs(init(frozen_readout(SLOPE), key, 256, D), z, SLOPE)
 
     drawn = jax.lax.map(initial, jax.random.split(jax.random.key(2), 20_000), batch_size=1000)
-    frequency = jnp.mean(drawn + signal[None, :] > 0, axis=0)
+    frequency = jnp.mean(drawn + signal[None, :] > 0, axis=0, dtype=float)
     predicted = probability_of_plus(signal, z, SLOPE)
     # An excess kurtosis below 15/256 moves a probability by 0.06/24·max|u³ − 3u|φ(u) = 0.0014.
     assert np.max(np.abs(frequency - predicted)) < 0.018 + 0.0014

@@ -105,7 +105,7 @@ def sum_over_blocks(
     if space is None:
         n, d = x.shape
         space = cheapest_space(network, descent, n, d, block_size(m))
-    rest = (observe, space, network, key, x, y, descent, arguments)
+    rest: tuple[Any, ...] = (observe, space, network, key, x, y, descent, arguments)
     if not is_traced(m):
         return _sum_over_blocks(m, mesh, *rest)
     if mesh is not None:
@@ -141,7 +141,7 @@ def _sum_over_blocks(m: int, mesh: Mesh | None, observe: Any, space: str, *rest:
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _sum_over_traced(m: Array, observe: Any, space: str, *rest: Any) -> Any:
+def _sum_over_traced(m: Any, observe: Any, space: str, *rest: Any) -> Any:
     block = _block_sums(m, observe, space, *rest)
     return jax.lax.fori_loop(
         1,

@@ -88,6 +88,36 @@ def changed_share(
     return _changed_share(key, x, z, r_x, r_z, speed, slope, samples)
 
 
+def displacements(
+    h: Float[Array, "s n"],
+    a: Float[Array, " s"],
+    r_x: Float[Array, "2 n"],
+    sigma_x: Float[Array, " n"],
+    pull: Float[Array, " n"],
+    slope: Any,
+) -> Float[Array, "3 s"]:
+    """(h_i(z; T) − h_i(z; 0))/A_i at the velocity of the start, and the least and most it can be.
+
+    Args:
+      h: (s, n) initial pre-activations of s neurons at the training points.
+      a: (s,) A_i = a_i√m.
+      r_x: (2, n) r_±(x_k) of `bounds.crossing_ratio`.
+      sigma_x: (n,) σ(x_k).
+      pull: (n,) T y_k c_k(z)/(n√m), what x_k contributes at φ' = 1.
+      slope: γ.
+
+    Returns:
+      (3, s): TG, T(G − δ_−) and T(G + δ_+), over √m.
+    """
+    reach = jnp.where(a[:, None] * h < 0, r_x[0][None, :], r_x[1][None, :])
+    unsure = jnp.abs(h) <= reach * (jnp.abs(a)[:, None] * sigma_x[None, :])
+    gain = jnp.where(unsure & (h < 0), 1 - slope, 0.0)  # what φ' may grow by
+    loss = jnp.where(unsure & (h >= 0), 1 - slope, 0.0)
+    up, down = jnp.maximum(pull, 0), jnp.minimum(pull, 0)
+    moved = jnp.where(h >= 0, 1.0, slope) @ pull
+    return jnp.stack([moved, moved + gain @ down - loss @ up, moved + gain @ up - loss @ down])
+
+
 @functools.partial(jax.jit, static_argnames="samples")
 def _changed_share(
     key: Array, x: Array, z: Array, r_x: Array, r_z: Array, speed: Array, slope: Any, samples: int
@@ -112,14 +142,7 @@ def _changed_share(
         weights = weights + (b - weights @ unit)[:, None] * unit[None, :]  # h(z)/σ becomes b
         h = weights @ embedded_x.T
 
-        moved = jnp.where(h >= 0, 1.0, slope) @ pull
-        reach = jnp.where(a[:, None] * h < 0, r_x[0][None, :], r_x[1][None, :])
-        unsure = jnp.abs(h) <= reach * (jnp.abs(a)[:, None] * sigma_x[None, :])
-        gain = jnp.where(unsure & (h < 0), 1 - slope, 0.0)  # what φ' may grow by
-        loss = jnp.where(unsure & (h >= 0), 1 - slope, 0.0)
-        up, down = jnp.maximum(pull, 0), jnp.minimum(pull, 0)
-        most = moved + gain @ up - loss @ down
-        least = moved + gain @ down - loss @ up
+        moved, least, most = displacements(h, a, r_x, sigma_x, pull, slope)
 
         def changed(displacement: Array) -> Array:
             return (b >= 0) != (sigma * b + a * displacement >= 0)

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
-from scipy import stats
 
 from experiments.figures.figure import Cell, Figure, Results, mean_and_error, numbers
+from experiments.figures.frequencies import CONFIDENCE, counted
 from theory import laws
 from theory.data import to_sphere
 from theory.networks import all_trained, init, input_gradients, leaky_relu_derivative
@@ -25,7 +25,6 @@ from theory.statements.separability.tails import event_failures
 from theory.statistics import clopper_pearson
 
 NETWORK = all_trained(slope=0.0)
-CONFIDENCE = 0.9545  # that of two standard errors of a normal law
 FLOATS = 2**22  # of the weights of the networks drawn at once
 WIDTH_CONSTANT = 4.0  # C of m > C·n·d, the hypothesis of Lemma 3.5 in the suite
 
@@ -189,26 +188,9 @@ def _tails(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
     printed = {"27": math.exp(-m / 11), "29": math.exp(-m / 8) + 2 * math.exp(-m / 11)}
     extra = {"27": 0.0, "29": math.exp(-m / 8) + math.exp(-m / 11)}
     for name, law in zip(("27", "29"), exact[3:], strict=True):
-        count = int(counts[name].sum())
-        low, high = clopper_pearson(count, draws, CONFIDENCE)
-        yield {
-            "erratum": name,
-            "mean": count / draws,
-            "standard_error": math.sqrt(count * (draws - count) / draws**3),
-            "low": low,
-            "high": high,
-            "printed": printed[name],
-            "bound": math.exp(-d / 11) + extra[name],
-            "predicted": law,
-            "z": _binomial_z(count, draws, law),
-            "held": True,
-        }
-
-
-def _binomial_z(count: int, draws: int, p: float) -> float:
-    """The normal quantile of the exact two-sided binomial probability of such a count."""
-    chance = stats.binomtest(count, draws, p).pvalue
-    return math.copysign(float(stats.norm.isf(chance / 2)), count / draws - p)
+        row = counted(int(counts[name].sum()), draws, float(law))
+        bound = math.exp(-d / 11) + extra[name]
+        yield {"erratum": name, **row, "printed": printed[name], "bound": bound, "held": True}
 
 
 def _step(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:

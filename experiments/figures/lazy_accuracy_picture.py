@@ -33,9 +33,10 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     for row, axis in enumerate(AXES):
         for column, (law, loss) in enumerate(columns):
             ax = grid[row, column]
-            here = table[
+            here: Any = table[
                 (table["law"] == law) & (table["loss"] == loss) & (table["axis"] == axis)
-            ].sort_values("value")
+            ]
+            here = here.sort_values("value")
             _panel(ax, here)
             if axis != "slope":
                 ticks(ax, sorted(here["value"].unique()))

@@ -1,5 +1,7 @@
 """The picture of lazy-cosine: cosines above, accuracies below, over d and T_f for each law."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -19,10 +21,12 @@ SHOWN = {
 
 def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     """Two rows of panels."""
-    columns = [(law, axis) for law in LAWS for axis in AXES if (table["law"] == law).any()]
+    laws = set(table["law"])
+    columns = [(law, axis) for law in LAWS for axis in AXES if law in laws]
     figure, grid = style.axes(2, len(columns), height=1.9, sharey="row", sharex="col")
     for column, (law, axis) in enumerate(columns):
-        here = table[(table["law"] == law) & (table["axis"] == axis)].sort_values("value")
+        here: Any = table[(table["law"] == law) & (table["axis"] == axis)]
+        here = here.sort_values("value")
         for quantity, (series, _) in SHOWN.items():
             rows = here[here["quantity"] == quantity]
             ax = grid[0 if quantity == "cosine" else 1, column]
@@ -48,7 +52,9 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is predicted and measured."""
     rates = numbers("rates", settings.rates, float)
-    cosines = table[table["quantity"] == "cosine"].drop_duplicates(["law", "mean", "predicted"])
+    cosines: Any = table[table["quantity"] == "cosine"]
+    shares: Any = table[table["quantity"] != "cosine"]
+    cosines = cosines.drop_duplicates(["law", "mean", "predicted"])
     beyond = cosines["difference"].abs() - cosines["tolerance"] > 2 * cosines["difference_error"]
     held = cosines["held"]
     return (
@@ -62,7 +68,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "Below: share of test points that f classifies correctly (standard), that g, trained on "
         "the perturbations alone with random labels, does (perturbation), and on which f and g "
         "agree, with the same of networks of infinite width on the same data as lines. "
-        f"{compared(table[table['quantity'] != 'cosine'])} {data_words(settings.queries)} "
+        f"{compared(shares)} {data_words(settings.queries)} "
         f"Around d = {settings.d}, n = {settings.n} (Gaussian: d = {settings.gaussian_d}, "
         f"n = {settings.gaussian_n}), m = {settings.m}, γ = {settings.slope:g}, "
         f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g}, "

@@ -381,7 +381,7 @@ def _limit_all(
 
 def cosines(
     x: Array, y: Array, gradients: Array, weights: Array, slope: Any, m: int, identity: bool
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, ...]:
     """Mean cosine of gradients and training-sample sums, its law, and the tolerance of that.
 
     The tolerance is one of the identity loss; 0 under others.

@@ -1,6 +1,7 @@
 """What captions and axes of K24b's figures share."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -36,11 +37,11 @@ def data_words(queries: int) -> str:
 def compared(table: pd.DataFrame) -> str:
     """How many measured means are near the prediction, filled and hollow."""
     # The base setting is a point of several axes: counted once.
-    table = table.drop_duplicates(["mean", "predicted", "difference", "difference_error"])
-    distance = table["difference"].abs()
-    near = distance <= 2 * table["difference_error"]
+    points: Any = table.drop_duplicates(["mean", "predicted", "difference", "difference_error"])
+    distance = points["difference"].abs()
+    near = distance <= 2 * points["difference_error"]
     counts = []
-    for name, rows in (("filled", table["held"]), ("hollow", ~table["held"])):
+    for name, rows in (("filled", points["held"]), ("hollow", ~points["held"])):
         if rows.any():
             counts.append(
                 f"{int(near[rows].sum())} of {int(rows.sum())} {name} means (the farthest is "

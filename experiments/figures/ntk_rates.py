@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from experiments import runs
 from experiments.figures.figure import Cell, Figure, Results, mean_and_error
+from experiments.figures.frequencies import CONFIDENCE
 from theory import finite_width, kernels
 from theory.data import data_parameter, draw
 from theory.parameters import Parameters, parameter
@@ -23,7 +24,6 @@ from theory.statistics import fit_rate
 from theory.verdict import Claim
 from theory.verification import Statement, evaluate
 
-CONFIDENCE = 0.9545  # that of two standard errors of a normal law
 NEURONS = 256  # drawn for the predicted mean correction of every set of points
 
 

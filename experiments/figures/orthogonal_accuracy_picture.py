@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -33,7 +32,7 @@ CLOSED = {"linestyle": "none", "marker": "_", "markersize": 9, "markeredgewidth"
 TOO_LARGE = 0.25  # second order from which on the formula is not drawn
 
 
-def draw(settings: Settings, table: pd.DataFrame) -> Figure:
+def draw(settings: Settings, table: Any) -> Figure:
     """The picture."""
     rows = laws(settings)
     figure, grid = style.axes(len(rows), len(axes(settings)), height=1.85, sharey=True)
@@ -84,7 +83,7 @@ def _tick(value: float) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
-def caption(settings: Settings, table: pd.DataFrame) -> str:
+def caption(settings: Settings, table: Any) -> str:
     """What is predicted and measured."""
     held = table[table.norm != NOISE].certified
     at = ", ".join(f"{k} = {v:g}" for k, v in base(settings).items() if k != "factor")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -16,7 +15,7 @@ F_LOOK, G_LOOK = style.SERIES[5], style.SERIES[1]  # black and dashed; vermillio
 G_LOOK = G_LOOK._replace(line="-")
 
 
-def draw(settings: Settings, table: pd.DataFrame) -> Figure:
+def draw(settings: Settings, table: Any) -> Figure:
     """The picture."""
     panels = (0, *counts(settings))
     columns = 3
@@ -46,7 +45,7 @@ def _patch(colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="none", marker="s", markersize=7, color=colour, label=label)
 
 
-def _map(ax: Any, table: pd.DataFrame, n_adv: int, reach: float) -> None:
+def _map(ax: Any, table: Any, n_adv: int, reach: float) -> None:
     """Signs of the trained network, and the closed forms' boundaries."""
     own = table[table.n_adv == n_adv]
     values = own[own.kind == "output"].value.to_numpy(float)
@@ -78,7 +77,7 @@ def _difference(a: float, b: float) -> float:
     return float(np.abs(np.angle(np.exp(1j * (a - b)))))
 
 
-def _clean(ax: Any, table: pd.DataFrame) -> None:
+def _clean(ax: Any, table: Any) -> None:
     """Clean samples and mean weights in the panel of f."""
     samples = table[table.kind == "sample"]
     for label, look in ((1, style.SERIES[0]), (-1, style.SERIES[1])):
@@ -100,7 +99,7 @@ def _clean(ax: Any, table: pd.DataFrame) -> None:
         ax.annotate(name, end, xytext=(0, -14), textcoords="offset points", ha="center")
 
 
-def _agreement(ax: Any, settings: Settings, own: pd.DataFrame) -> None:
+def _agreement(ax: Any, settings: Settings, own: Any) -> None:
     x = own.n_adv.astype(float)
     dense = np.unique(np.round(np.geomspace(1, x.max() * 1.6, 80)).astype(int))
     style.curve(ax, dense, [predicted(settings, int(v)) for v in dense], series=style.SERIES[0],
@@ -119,7 +118,7 @@ def _agreement(ax: Any, settings: Settings, own: pd.DataFrame) -> None:
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.3))
 
 
-def caption(settings: Settings, table: pd.DataFrame) -> str:
+def caption(settings: Settings, table: Any) -> str:
     """What is predicted and measured."""
     own = table[table.kind == "agreement"]
     held = [f"{int(n)}" for n, ok in zip(own.n_adv, own.held, strict=True) if ok]

@@ -158,7 +158,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
             )
     first = results[0][1]
     for i, label in enumerate(first["label"]):
-        pictures = {("none", "image"): (first["image"][i], None)}
+        pictures: dict[tuple[str, str], Any] = {("none", "image"): (first["image"][i], None)}
         for name in ATTACKS:
             cosine = float(first[f"{name} shown"][i])
             pictures[name, "geometry"] = (first[f"{name} inspired"][i], None)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -21,10 +20,11 @@ SHOWN = ("l2", "linf", "l0")
 SIGNED = "PuOr"  # orange below 0, purple above: told apart by all kinds of colour blindness
 
 
-def draw(settings: Settings, table: pd.DataFrame) -> Figure:
+def draw(settings: Settings, table: Any) -> Figure:
     """The picture."""
     figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")
-    pictures, cosines = figure.subfigures(2, 1, height_ratios=(2.35, 2))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(2.35, 2))
+    pictures, cosines = parts
     grid = pictures.subplots(2, 2 + 2 * len(SHOWN), squeeze=False)
     pixels = table[table.kind == "pixel"]
     for row, label in zip(grid, (1.0, -1.0), strict=True):
@@ -59,7 +59,7 @@ def _title(name: str, shows: str) -> str:
     return f"{NAMES[name]}: {'ε v(q)' if shows == 'geometry' else 'attack'}"
 
 
-def _image(ax: Any, rows: pd.DataFrame) -> None:
+def _image(ax: Any, rows: Any) -> None:
     """An image in grey, or a perturbation in two colours around 0, with its cosine."""
     values = rows.sort_values("pixel").value.to_numpy(float)
     image = values.reshape(image_shape(len(values)))
@@ -82,7 +82,7 @@ def _image(ax: Any, rows: pd.DataFrame) -> None:
         ax.set_xlabel(f"cos = {float(cosine):.3f}", fontsize=6.5, labelpad=2)
 
 
-def _cosines(ax: Any, own: pd.DataFrame, look: style.Series) -> None:
+def _cosines(ax: Any, own: Any, look: style.Series) -> None:
     predicted = own.predicted.astype(float).to_numpy()
     mean = own["mean"].astype(float).to_numpy()
     low, high = min(predicted.min(), mean.min()), max(predicted.max(), mean.max())
@@ -94,7 +94,7 @@ def _cosines(ax: Any, own: pd.DataFrame, look: style.Series) -> None:
     ax.locator_params(nbins=3)
 
 
-def caption(settings: Settings, table: pd.DataFrame) -> str:
+def caption(settings: Settings, table: Any) -> str:
     """What is predicted and measured."""
     own = table[table.kind == "cosine"]
     direct = ", ".join(

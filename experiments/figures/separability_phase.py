@@ -10,18 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Int
-from scipy import stats
 
 from experiments.figures.figure import Cell, Figure, numbers
+from experiments.figures.frequencies import CONFIDENCE, counted
 from theory import laws
 from theory.data import to_sphere
 from theory.networks import all_trained, init
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import noise_alignment
-from theory.statistics import clopper_pearson, fit_decay
+from theory.statistics import fit_decay
 
 NETWORK = all_trained(slope=0.0)
-CONFIDENCE = 0.9545  # that of two standard errors of a normal law
 FLOATS = 2**22  # of the weights of the networks drawn at once
 
 
@@ -170,8 +169,8 @@ def _separated(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
             first = found[m, d, max(samples)]["first"]
             failure = laws.alignment_failure(m, d)
             for n in samples:
-                counted = int(np.sum(first >= n))
-                row = _counted(counted, len(first), (1 - failure) ** n)
+                count = int(np.sum(first >= n))
+                row = counted(count, len(first), (1 - failure) ** n)
                 bound = max(0.0, 1 - n * failure)
                 z = row["z"] if n == 1 else min(0.0, row["z"])
                 row |= {"bound": bound, "held": bound > 0, "z": z}
@@ -183,28 +182,9 @@ def _failures(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
     for line in lines(settings):
         for scale, m, d in zip(line.scales, line.m, line.d, strict=True):
             failing = found[m, d, 1]["failing"]
-            row = _counted(int(failing.sum()), len(failing), laws.alignment_failure(m, d))
+            row = counted(int(failing.sum()), len(failing), laws.alignment_failure(m, d))
             size = {"m": m, "d": d, "n": 1, "scale": scale}
             yield {"part": "failure", "line": line.name, **size, **row, "held": True}
-
-
-def _counted(count: int, draws: int, predicted: float) -> dict[str, Any]:
-    """A frequency with its exact interval, and by how many standard errors the law misses it.
-
-    z is the normal quantile of the exact two-sided binomial probability of such a count.
-    """
-    mean = count / draws
-    low, high = clopper_pearson(count, draws, CONFIDENCE)
-    chance = stats.binomtest(count, draws, min(1.0, predicted)).pvalue
-    return {
-        "mean": mean,
-        "standard_error": math.sqrt(mean * (1 - mean) / draws),
-        "low": low,
-        "high": high,
-        "draws": draws,
-        "predicted": predicted,
-        "z": math.copysign(stats.norm.isf(chance / 2), mean - predicted),
-    }
 
 
 def _fits(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:

@@ -71,6 +71,7 @@ def test_a_small_figure():
     assert "of the difference" in caption
 
 
+@pytest.mark.slow
 def test_draws_in_chunks_choose_one_rate_for_all(monkeypatch):
     """As many numbers, and the same choice, where not all draws fit into memory at once."""
     run = setting(SMALL, {"law": "gaussian", "loss": "identity", "axis": "base", "at": 0.0})

@@ -2,13 +2,15 @@
 
 import jax
 import numpy as np
+import pytest
 
 from experiments.figures import lazy_width
 
 SETTINGS = lazy_width.Settings(ms="20,3000", draws=3, queries=8, d=6, n=8, epsilon=0.5, steps=4)
 
 
-def test_a_small_figure():
+@pytest.mark.slow
+def test_computed():
     cells = [cell for cell in lazy_width.cells(SETTINGS) if cell["case"] == "leaky"]
     key = jax.random.key(0)
     results = [(cell, lazy_width.compute(SETTINGS, cell, key)) for cell in cells]
@@ -21,6 +23,24 @@ def test_a_small_figure():
     assert list(table["held"]) == list(table["share"] >= lazy_width.SHARE)
     assert (table["mean"] >= table["certified"]).all()
     assert table["certified"].max() > 0.5  # something is certified
+
+
+def test_table_and_picture():
+    """What is certified are points with both margins above 1 and equal signs, less δ."""
+    ones = np.ones((3, 4))
+    margins = np.array([2.0, 2.0, 0.5, 2.0])[None, :] * ones
+    arrays = {
+        "agreement": np.array([1.0, 0.75, 1.0]), "predicted_agreement": np.array([1.0, 1.0, 1.0]),
+        "margin_f": margins, "margin_g": 2 * ones, "same": np.array([True, False, True, True])
+        & (ones > 0),
+    }  # fmt: skip
+    surely = arrays | {"margin_f": 2 * ones, "same": ones > 0}
+    results = [({"case": "leaky", "m": m}, a) for m, a in ((20, arrays), (3000, surely))]
+    table = lazy_width.table(SETTINGS, results)
+    assert list(table["share"]) == [0.5, 1.0]
+    assert list(table["certified"]) == pytest.approx([0.45, 0.95])
+    assert list(table["held"]) == [False, True]
+    assert table["difference"][0] == pytest.approx(-1 / 12)
     figure = lazy_width.FIGURE.draw(SETTINGS, table)
     assert len(figure.axes) == 2
     assert "over 3 draws" in lazy_width.FIGURE.caption(SETTINGS, table)

@@ -1,6 +1,7 @@
 """Accuracy after learning from perturbed noise: cells, prediction, table and picture."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -67,7 +68,7 @@ def test_predicted_within_two_standard_errors_where_certified():
     )  # fmt: skip
     key = jax.random.key(1)
     results = [(c, accuracy.compute(settings, c, key)) for c in accuracy.cells(settings)]
-    table = accuracy.table(settings, results)
+    table: Any = accuracy.table(settings, results)
     held = table[(table.norm != "none") & table.held].drop_duplicates(["n_adv", "factor", "norm"])
     assert len(held) >= 9
     off = abs(held["mean"] - held.predicted) / held.standard_error.clip(lower=0.002)
