@@ -46,6 +46,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     places: (points, 2).  labels: (points,).  accuracy: () on all test images.
     """
     from sklearn.manifold import TSNE  # slow to import
+    from threadpoolctl import threadpool_limits
 
     trial = experiment.images(settings)
     if cell["of"] == IMAGES:
@@ -76,7 +77,9 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
         )
     scaled = np.asarray(rows, np.float64) / np.std(np.asarray(rows))
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    places = TSNE(perplexity=settings.perplexity, random_state=seed, n_jobs=1).fit_transform(scaled)
+    embedding = TSNE(perplexity=settings.perplexity, random_state=seed, n_jobs=1)
+    with threadpool_limits(1):  # its threads wait busily for each other: 1 s became 20 s
+        places = embedding.fit_transform(scaled)
     return {
         "places": np.asarray(places),
         "labels": np.asarray(trial.z_labels[: settings.points]),
