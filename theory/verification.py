@@ -361,13 +361,13 @@ def _compiled(
 def _jitted(
     function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None, backend: str
 ) -> Any:
-    options = _quick_to_compile() if backend == "cpu" else None
+    options = quick_to_compile() if backend == "cpu" else None
     function = functools.partial(function, mesh=mesh)
     return jax.jit(function, static_argnums=static, compiler_options=options)
 
 
 @functools.cache
-def _quick_to_compile() -> dict[str, Any]:
+def quick_to_compile() -> dict[str, Any]:
     """Options of XLA for CPUs, those that the installed one knows.
 
     Most statements run for less time than they take to compile. With the lowest optimizing level

@@ -79,5 +79,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
-    minutes={"quick": 1.2, "paper": None},
+    minutes={"quick": 0.7, "paper": None},
 )  # fmt: skip

@@ -164,5 +164,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 0.7, "paper": None},
+    minutes={"quick": 0.5, "paper": None},
 )

@@ -209,5 +209,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 0.7, "paper": None},
+    minutes={"quick": 0.4, "paper": None},
 )

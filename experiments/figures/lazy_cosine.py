@@ -71,5 +71,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
-    minutes={"quick": 1.0, "paper": None},
+    minutes={"quick": 0.5, "paper": None},
 )  # fmt: skip

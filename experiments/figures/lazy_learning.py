@@ -22,7 +22,7 @@ from theory.data import draw
 from theory.descent import Descent
 from theory.networks import frozen_readout, init, input_gradients, narrowed, outputs
 from theory.training import cheapest_space, train
-from theory.verification import _quick_to_compile
+from theory.verification import quick_to_compile
 
 LAWS = ("shifted-gaussian", "gaussian")
 SCENARIOS = ("a", "b")
@@ -255,7 +255,7 @@ def _second_half(
 @functools.cache
 def _jitted(function: Any, static: tuple[int, ...], quick: bool) -> Any:
     return jax.jit(
-        function, static_argnums=static, compiler_options=_quick_to_compile() if quick else None
+        function, static_argnums=static, compiler_options=quick_to_compile() if quick else None
     )
 
 

@@ -216,5 +216,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
-    minutes={"quick": 1.0, "paper": None},
+    minutes={"quick": 0.6, "paper": None},
 )

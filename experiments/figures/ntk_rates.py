@@ -243,5 +243,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 1.0, "paper": None},
+    minutes={"quick": 0.4, "paper": None},
 )

@@ -215,5 +215,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 1.5, "paper": None},
+    minutes={"quick": 0.8, "paper": None},
 )

@@ -190,5 +190,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 0.5, "paper": None},
+    minutes={"quick": 0.2, "paper": None},
 )

@@ -171,5 +171,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 1.2, "paper": None},
+    minutes={"quick": 0.6, "paper": None},
 )

@@ -135,5 +135,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 1.5, "paper": None},
+    minutes={"quick": 0.7, "paper": None},
 )

@@ -121,5 +121,5 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
-    minutes={"quick": 1.0, "paper": None},
+    minutes={"quick": 0.5, "paper": None},
 )

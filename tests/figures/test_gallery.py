@@ -1,12 +1,15 @@
 """The gallery: made from a directory of figures, complete, of one preset."""
 
 import json
+import pathlib
 
 import figure_toys
 import pytest
 
 from experiments import cli
 from experiments.figures import gallery, registry
+
+DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 
 
 @pytest.fixture
@@ -39,3 +42,10 @@ def test_a_gallery_that_is_not_whole_is_refused(made):
     with pytest.raises(ValueError, match="got none of toy-mean"):
         gallery.write(made / "figures", made / "docs")
     assert not list((made / "docs").iterdir())
+
+
+def test_the_gallery_in_the_documentation_has_every_figure():
+    text = (DOCS / "gallery.md").read_text()
+    for figure in registry.figures().values():
+        assert f"## {figure.name}\n" in text
+        assert (DOCS / "gallery" / f"{figure.name}.png").exists()
