@@ -18,7 +18,6 @@ from experiments.figures import (
     separability_words,
     style,
 )
-from experiments.images import experiment
 
 TINY = {"most_train": 128, "most_test": 64, "epochs": 2, "batch": 32, "probe_steps": 20}
 TRAINING = separability_training.Settings(
@@ -168,14 +167,3 @@ def test_settings_that_make_no_sense_fail_before_any_work(module, changes, messa
     settings = dataclasses.replace(module.Settings(), **changes)
     with pytest.raises(ValueError, match=message):
         module.cells(settings)
-
-
-def test_presets_name_cells_that_a_store_takes():
-    for name, module in MODULES.items():
-        figure = registry.figures()[name]
-        for preset in ("quick", "paper"):
-            settings = figure.settings(preset)
-            cells = module.cells(settings)
-            assert len({tuple(cell.items()) for cell in cells}) == len(cells)
-            assert all(figure.cost(settings, cell) > 0 for cell in cells)
-        assert set(experiment.MODULES) <= set(figure.modules)
