@@ -30,6 +30,16 @@ settings.register_profile("widetheory", deadline=None, derandomize=True, max_exa
 settings.load_profile("widetheory")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Tests of a statement whose evidence takes long are slow ones."""
+    from statement_checks import SLOW
+
+    for item in items:
+        if "callspec" in dir(item) and item.callspec.params.get("id") in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def restore_precision():
     """For tests of the command, which sets JAX's precision for its process."""

@@ -15,6 +15,17 @@ from theory.verdict import Evidence, Verdict
 from theory.verification import evaluate
 
 LEVEL = 1e-3
+# Whose evidence takes so long that what is tested with it is marked slow.
+SLOW = (
+    "lazy.prediction-matching-logistic",
+    "lazy.published-constant",
+    "ntk.mean-correction",
+    "orthogonal.learning-from-perturbations-certified",
+    "orthogonal.noise-accuracy",
+    "orthogonal.perturbation-direction",
+    "separability.generalization-beyond",
+    "separability.ntk-term-rates",
+)
 
 
 @functools.cache

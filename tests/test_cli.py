@@ -213,6 +213,7 @@ def test_predict_and_train(capsys):
     assert "±" in out
 
 
+@pytest.mark.slow
 def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
     status, result = as_json(
         capsys, "train", "--data", "digits", "--steps-f", "2", "--steps-g", "2", "--draws", "1"
@@ -325,6 +326,7 @@ def test_one_statement_that_cannot_run_on_the_data_is_an_error(capsys, id):
     assert err == f"widetheory: {id} cannot run on digits: it draws points of its own\n"
 
 
+@pytest.mark.slow
 def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
     statement = REGISTRY["ntk.initial-output"]
     planned = runs.Plan([runs.Run(statement, statement.config, 4)], {"mine.other": "its reason"})
@@ -334,6 +336,7 @@ def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
     assert err == "widetheory: left out, as it cannot run on digits: mine.other: its reason\n"
 
 
+@pytest.mark.slow
 def test_tf32_is_for_training_only(capsys):
     status, _ = as_json(capsys, "train", *SMALL, "--draws", "1", "--precision", "tf32")
     assert status == 0

@@ -127,6 +127,7 @@ def test_the_distance_to_the_exact_solution_never_grows():
     assert distances[0] > 0.1
 
 
+@pytest.mark.slow
 def test_logistic_loss_and_idle_samples_cost_something():
     """ρ grows by what the exact solution neglects, and a sample off the active set is one."""
     rng = np.random.default_rng(3)

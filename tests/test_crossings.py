@@ -92,6 +92,7 @@ def test_few_changes_follow_the_velocity_of_neurons_at_the_kink(slope):
     assert (jnp.abs(share.law - expected) < 4.5 * error + 1e-3 * expected).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slope", "time"), [(0.0, 20.0), (0.5, 200.0), (0.2, 1.0)])
 def test_trained_neurons_lie_between_the_limits(slope, time):
     """Each neuron's displacement, and the share of those that change; r up to 3, 25 and 0.1."""

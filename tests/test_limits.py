@@ -102,6 +102,7 @@ def deviations(width, keys):
     return [np.asarray(part) for part in compute(keys)]
 
 
+@pytest.mark.slow
 def test_a_network_of_width_65536_is_at_the_limit(key):
     """Within the bound, which is narrow enough there to keep any other limit out."""
     deviation, limit = deviations(2**16, key[None])

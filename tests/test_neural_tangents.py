@@ -696,6 +696,7 @@ def test_stand_ins_for_jax_util_insist_on_equal_lengths():
             call([1, 2], [1])
 
 
+@pytest.mark.slow
 def test_load_takes_a_neural_tangents_that_is_there_already():
     """And leaves alone the names that its user put into JAX."""
     run_python(

@@ -120,12 +120,13 @@ def test_one_compilation_serves_every_value(loss, scenario):
     assert [function._cache_size() for function in compiled] == sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        pytest.param({"loss": "logistic"}, marks=pytest.mark.slow),
-        pytest.param({"d": 300, "n": 20, "queries": 10}, marks=pytest.mark.slow),
+        {"loss": "logistic"},
+        {"d": 300, "n": 20, "queries": 10},
     ],
     ids=str,
 )
@@ -144,7 +145,8 @@ def test_cosine_is_of_unit_vectors():
     assert bool(jnp.abs(result.cosine) <= 1)
 
 
-@pytest.mark.parametrize("loss", ["identity", pytest.param("logistic", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["identity", "logistic"])
 def test_g_agrees_with_an_f_that_has_learned_nothing(loss):
     """∇f(x; 0) is correlated with f(z; 0): perturbations of a random f carry its own signs.
 

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from experiments import cli
 
 TESTS = pathlib.Path(__file__).parent
@@ -36,6 +38,7 @@ def start(devices: int, *command: str) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_on_eight_devices():
     file = str(TESTS / "on_eight_devices.py")
     child = start(8, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", file)

@@ -99,7 +99,7 @@ SETTING = PerturbationSetting(
 @pytest.mark.parametrize(
     ("function", "scenario", "loss"),
     [
-        (measure, "b", "logistic"),
+        pytest.param(measure, "b", "logistic", marks=pytest.mark.slow),
         pytest.param(predict, "b", "logistic", marks=pytest.mark.slow),
         pytest.param(measure, "a", "identity", marks=pytest.mark.slow),
         pytest.param(predict, "a", "identity", marks=pytest.mark.slow),

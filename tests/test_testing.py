@@ -69,6 +69,7 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
     assert ".x float64[4, 8]" in text
 
 
+@pytest.mark.slow
 def test_over_draws_it_names_the_draw_and_how_to_make_it_again():
     with pytest.raises(AssertionError) as failure:
         assert_statement(

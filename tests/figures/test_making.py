@@ -83,6 +83,7 @@ def test_settings_preset_seed_and_data_arrive(capsys, tmp_path):
     assert not np.isclose(default["mean"] / 4, other["mean"]).any()  # another seed
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with(capsys, tmp_path):
     program = "import figure_toys; figure_toys.install(); from experiments import cli; cli.entry()"
     paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))

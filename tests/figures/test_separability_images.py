@@ -135,6 +135,7 @@ def test_what_is_computed_has_the_shapes_that_are_promised(name):
         assert {k: v.shape for k, v in arrays.items()} == {k: v.shape for k, v in expected.items()}
 
 
+@pytest.mark.slow
 def test_the_claim_holds_for_two_layer_networks_on_digits():
     for _, arrays in computed("separability-width"):
         assert (arrays["noises"][:, :, 1] > arrays["images"][1]).all()

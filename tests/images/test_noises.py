@@ -48,6 +48,7 @@ def split(v):
     return v[:20], LABELS[:20], v[20:], LABELS[20:]
 
 
+@pytest.mark.slow
 def test_probes_are_those_of_the_theory_and_scaling_undoes_scales():
     r = noises.noises(NETWORK, VARIABLES, X, LABELS, Attack(0, 1.0, 0, 0, 1.0))
     scales = 10.0 ** jax.random.uniform(jax.random.key(3), (30, 1, 1, 1), minval=-30, maxval=0)

@@ -154,6 +154,7 @@ def test_the_smallest_bound_not_refuted_is_within_reach_of_the_true_one():
     assert ratios["lazy.dynamics"].min() < 10
 
 
+@pytest.mark.slow
 def test_narrow_networks_trained_long_are_beyond_the_theorem():
     """A small version of the published scale: T = 100 at m = 20."""
     statement = REGISTRY["lazy.prediction-matching"]

@@ -114,6 +114,7 @@ def test_a_one_sided_claim_below_the_true_exponent_is_refuted():
     assert verdict_of(id, evidence_of(id, DRAWS[id]), false).verdict == "refuted"
 
 
+@pytest.mark.slow
 def test_padded_widths_train_as_each_network_by_itself():
     """Neurons that fill up a network change nothing: outputs after every step, width by width."""
     config = widths.TrainingSetting(m_min=2)

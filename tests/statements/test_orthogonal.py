@@ -145,6 +145,7 @@ def test_leaving_the_regime_is_vacuous_and_says_by_how_much():
     assert "near-orthogonality fails in 64 of 64 draws by a factor of 5" in verdict.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"steps": 20}, {"steps": 200, "learning_rate": 0.01, "scale": 10.0}]
 )

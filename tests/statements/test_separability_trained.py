@@ -129,6 +129,7 @@ def test_the_size_of_the_movement_is_claimed_for_well_conditioned_kernels_only()
     assert verdict.hypotheses["conditioning"].failed == 16
 
 
+@pytest.mark.slow
 def test_the_logistic_loss_at_a_small_loss_moves_further():
     """Weights grow like ln(1/L): the same network moves S more at a hundredth of the loss."""
     statement = REGISTRY["separability.ntk"]
