@@ -50,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
     ) -> None:
         sub.add_argument("--precision", choices=choices, default=default, help=says)
 
-    def settings(sub: Parser) -> None:
+    def settings(sub: Parser, of: str = "a parameter of the statements", see: str = "show ID"):
         sub.add_argument(
             "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
-            help="a parameter of the statements that have it; may be repeated (see `show ID`)",
+            help=f"{of} that have it; may be repeated (see `{see}`)",
         )  # fmt: skip
         sub.add_argument(
             "--data", metavar="NAME",
@@ -141,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sub.add_argument("--out", default="figures", metavar="DIR", help="where to write (figures)")
     sub.add_argument("--resume", action="store_true", help="go on with the figures in DIR, if any")
-    settings(sub)
+    settings(sub, "a setting of the figures", "figure --list --json")
     common(sub)
     says = "tf32: float32 with matrix products in TF32, where the device has it (float32)"
     precision(sub, ("float32", "float64", "tf32"), says, "float32")
@@ -299,9 +299,11 @@ def _figure(arguments: argparse.Namespace) -> int:
             return INTERRUPTED
         if content is None:
             failed += 1
+            failures = place.failures()
+            first = next(iter(failures.values()))["error"]
             print(
-                f"widetheory: {figure.figure.name} is not drawn, {len(place.failures())} of its "
-                f"cells failed, see {place.directory / 'failed'}",
+                f"widetheory: {figure.figure.name} is not drawn, {len(failures)} of its cells "
+                f"failed, see {place.directory / 'failed'}; the first by {first}",
                 file=sys.stderr,
             )
         else:

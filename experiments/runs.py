@@ -182,7 +182,7 @@ def configured(config: Any, source: str | Dataset | None, settings: Mapping[str,
         if "data" not in fields or (given and Dataset not in fields["data"].metadata["accepts"]):
             raise ValueError("it draws points of its own")
         changes["data"] = source
-        if isinstance(source, Dataset):
+        if isinstance(source, Dataset) and "d" in fields:
             changes.setdefault("d", source.x.shape[1])
     return dataclasses.replace(config, **changes)
 

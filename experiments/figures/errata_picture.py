@@ -120,6 +120,7 @@ def _between(ax: Axes, of: dict[str, Table]) -> None:
     """
     ax.axvline(0, color=CORRECTED.colour, linewidth=1.2, zorder=1)
     ax.axvline(1, color=PRINTED.colour, linewidth=1.2, linestyle=PRINTED.line, zorder=1)
+    ends_of_axis = [-0.6, 1.2]
     for number, ((name, rows), series) in enumerate(zip(of.items(), SERIES, strict=True)):
         scale = np.log if name in ("27", "29", "step") else np.asarray
         rows = rows[rows["mean"] > 0]
@@ -132,6 +133,8 @@ def _between(ax: Axes, of: dict[str, Table]) -> None:
         mean = np.asarray(place(rows["mean"]))
         ends = np.sort([place(low), place(rows.high)], axis=0)
         y = -number + np.linspace(0.3, -0.3, len(rows))
+        if len(mean):
+            ends_of_axis = [min(ends_of_axis[0], mean.min()), max(ends_of_axis[1], mean.max())]
         lengths = np.clip([mean - ends[0], ends[1] - mean], 0, None)
         ax.errorbar(
             mean, y, xerr=lengths, fmt="none", ecolor=series.colour, elinewidth=0.8, capsize=1.2,
@@ -144,7 +147,7 @@ def _between(ax: Axes, of: dict[str, Table]) -> None:
                 color=series.colour, markerfacecolor=face, markeredgewidth=0.8, zorder=4,
             )  # fmt: skip
     ax.set_yticks(range(0, -len(of), -1), [NAMES[name] for name in of])
-    ax.set(xlim=(-0.6, 1.2), ylim=(0.6 - len(of), 0.6))
+    ax.set(xlim=(ends_of_axis[0] - 0.05, ends_of_axis[1] + 0.05), ylim=(0.6 - len(of), 0.6))
     ax.set_xticks([0, 1], ["corrected", "printed"])
     ax.set_title("all of them")
     ax.grid(visible=False, axis="y")
@@ -152,7 +155,14 @@ def _between(ax: Axes, of: dict[str, Table]) -> None:
 
 def caption(settings: Any, table: Table) -> str:
     """What the picture shows, how far the corrected forms are off, and what was left out."""
-    exact = table[table.erratum != "step"]
+    exact = table[table.held.astype(bool)]
+    never = int((table["mean"] == 0).sum())
+    unseen = (
+        f" Events that no network showed, at {never} points, have no place in logarithms and are "
+        "not drawn."
+        if never
+        else ""
+    )
     outside = int((exact.z.abs() > 2).sum())
     steps = table[table.erratum == "step"]
     clean = ", ".join(f"{int(r.all_right)} of {r.draws:,} at d = {r.d}" for r in steps.itertuples())
@@ -171,10 +181,11 @@ def caption(settings: Any, table: Table) -> str:
         "(f) Share of adversarial examples at step d^(1/4) on the wrong side of −Wᵀa at m = 4d; "
         "solid: limit of wide networks in high dimension; dashed: log 2/d, what a share would "
         "have to be below for half of the draws to have all n = d right if examples were "
-        f"independent. All were right in {clean}. (g) Every measurement on a scale from the "
-        "corrected to the printed form ((d–f) in logarithms). Filled: the corrected form is "
-        "exact, or (c) its hypotheses m > 4nd and the loss reached hold; hollow: the corrected "
-        f"form is a limit that the sizes of (f) are away from. Of {len(exact)} filled points "
+        f"independent. All were right in {clean}. (g) The measurements on a scale from the "
+        f"corrected to the printed form ((d–f) in logarithms).{unseen} Filled: the corrected form "
+        "is exact, or (c) its hypotheses m > 4nd and the loss reached hold; hollow: they do not, "
+        "or the corrected form is a limit that the sizes of (f) are away from. Of "
+        f"{len(exact)} filled points "
         f"{outside} are more than two standard errors from the corrected form "
         f"({0.0455 * len(exact):.1f} expected). Notes in docs/errata.md that are no misprints "
         "are not drawn."

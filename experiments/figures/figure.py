@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from experiments import grid
+from theory._validation import check_integer, check_real
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -74,21 +75,34 @@ class Figure:
         return importlib.import_module(f"{self.compute.__module__}_picture")
 
 
-def numbers(name: str, text: str, kind: type = int) -> tuple[Any, ...]:
+def numbers(
+    name: str, text: str, kind: type = int, *, low: float | None = None, high: float | None = None
+) -> tuple[Any, ...]:
     """The values of an axis among a figure's settings.
+
+    Integers are ≥ 1 and other numbers > 0, unless limits are given: low ≤ value < high.
 
     Args:
       name: of the parameter, for messages.
       text: as in `--grid`: LOW:HIGH:xFACTOR, LOW:HIGH:+STEP or VALUE,VALUE,…
       kind: int or float.
+      low, high: the range, where it is another.
 
     Returns:
       The values, in the order given.
 
     Raises:
-      ValueError: for text that is none of these, or a value that is no such number.
+      ValueError: for text that is none of these, or a value that is no such number or outside the
+        range.
     """
-    return grid.numbers(name, text, kind)
+    found = grid.numbers(name, text, kind)
+    for value in found:
+        if kind is int:
+            check_integer(name, value, low=1 if low is None else int(low))
+        else:
+            limits = {} if high is None else {"high": high, "open_high": True}
+            check_real(name, value, low=low or 0, open_low=low is None, **limits)
+    return found
 
 
 def mean_and_error(values: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:

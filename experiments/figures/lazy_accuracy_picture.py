@@ -69,7 +69,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "initialization is trained on (a) the perturbations alone or (b) the perturbed points, "
         "with the random labels. Measured: the share of test points that f and g classify "
         "correctly, and on which they agree. "
-        f"{data_words(settings.queries)} "
+        f"{data_words(settings.queries, table['law'])} "
         f"Each parameter is varied around d = {settings.d}, n = {settings.n} (unshifted Gaussian: "
         f"d = {settings.gaussian_d}, n = {settings.gaussian_n}), m = {settings.m}, "
         f"γ = {settings.slope:g}, ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum "

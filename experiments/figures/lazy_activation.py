@@ -5,6 +5,7 @@ aT with a ~ N(0, 1/m). So K networks of width m trained for T are the Km neurons
 trained for T√K, and are computed as that, in blocks.
 """
 
+import zlib
 from typing import Any
 
 import jax
@@ -25,6 +26,7 @@ from theory.networks import Params, frozen_readout, pre_activations
 from theory.parameters import Parameters, parameter
 
 CURVE = 25  # points of a predicted curve
+SHOWN = 6  # series that can be told apart
 NEAR = 0.1  # limits within this share of the law count as a certificate
 
 
@@ -46,9 +48,12 @@ class Settings(Parameters):
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """A curve of the law for each slope, and networks of each width, time and slope."""
-    slopes = numbers("slopes", settings.slopes, float)
+    slopes = numbers("slopes", settings.slopes, float, low=0, high=1)
     times = numbers("times", settings.times, float)
     widths = numbers("widths", settings.widths)
+    for name, values in (("slopes", slopes), ("times", times)):
+        if len(values) > SHOWN:
+            raise ValueError(f"{name} must be at most {SHOWN} values to be told apart")
     laws = [{"part": "law", "slope": slope, "T": 0.0, "m": 0} for slope in slopes]
     return laws + [
         {"part": "trained", "slope": slope, "T": time, "m": m}
@@ -81,8 +86,8 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
         return {name: np.stack([law[name] for law in laws]) for name in laws[0]}
     count = networks(settings, m)
     # Independent networks for every cell, though T/√m may repeat.
-    key = jax.random.fold_in(jax.random.fold_in(key_networks, m), round(1000 * cell["T"]))
-    key = jax.random.fold_in(key, round(1000 * slope))
+    label = f"{m} {cell['T']!r} {slope!r}".encode()
+    key = jax.random.fold_in(key_networks, zlib.crc32(label))
     descent = descent_for_time(cell["T"] * count**0.5, settings.steps, settings.momentum)
     total, squares = sum_over_blocks(
         frozen_readout(slope), key, count * m, sample.x, sample.y, descent, _changed, sample.z

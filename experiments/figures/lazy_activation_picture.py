@@ -17,7 +17,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     """Left: against the width. Right: all of them over the bound, against r."""
     figure, ((left, right),) = style.axes(1, 2, height=2.9)
     law, trained = chosen(table, part="law"), chosen(table, part="trained")
-    slopes = numbers("slopes", settings.slopes, float)
+    slopes = numbers("slopes", settings.slopes, float, low=0, high=1)
     _against_width(left, chosen(law, slope=slopes[0]), chosen(trained, slope=slopes[0]))
     left.set_title(f"γ = {slopes[0]:g}")
     for slope, series in zip(slopes, style.SERIES, strict=False):

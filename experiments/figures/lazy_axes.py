@@ -55,7 +55,8 @@ def axis_values(settings: Base, law: str, axis: str) -> tuple[Any, ...]:
     own = law == "gaussian" and axis in ("d", "n")
     name = f"gaussian_{axis}s" if own else f"{axis}s"
     kind = int if axis in ("d", "m", "n") else float
-    values = numbers(name, getattr(settings, name), kind)
+    limits = {"low": 0, "high": 1} if axis == "slope" else {}
+    values = numbers(name, getattr(settings, name), kind, **limits)
     if axis in TIMES:
         return values
     return tuple(sorted({*values, base_value(settings, law, axis)}))

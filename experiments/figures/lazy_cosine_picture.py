@@ -68,7 +68,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         "Below: share of test points that f classifies correctly (standard), that g, trained on "
         "the perturbations alone with random labels, does (perturbation), and on which f and g "
         "agree, with the same of networks of infinite width on the same data as lines. "
-        f"{compared(shares)} {data_words(settings.queries)} "
+        f"{compared(shares)} {data_words(settings.queries, table['law'])} "
         f"Around d = {settings.d}, n = {settings.n} (Gaussian: d = {settings.gaussian_d}, "
         f"n = {settings.gaussian_n}), m = {settings.m}, γ = {settings.slope:g}, "
         f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g}, "

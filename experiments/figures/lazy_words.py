@@ -24,14 +24,16 @@ LABELS = {
 NAMES = {"shifted-gaussian": "shifted Gaussian", "gaussian": "Gaussian"}
 
 
-def data_words(queries: int) -> str:
-    """The laws of points and test points."""
-    return (
-        "Shifted Gaussian: x ~ N(±0.3·1, I) for labels ±1, "
-        f"{queries} test points of the same law. Gaussian: x ~ N(0, I) with labels independent of "
-        "x, of which nothing can be known elsewhere: test points are the first "
-        f"{queries} training points of f (all, if these are fewer), as for K24a."
-    )
+def data_words(queries: int, laws: Iterable[str]) -> str:
+    """The laws of points and test points, those that are shown."""
+    words = {
+        "shifted-gaussian": "Shifted Gaussian: x ~ N(±0.3·1, I) for labels ±1, "
+        f"{queries} test points of the same law.",
+        "gaussian": "Gaussian: x ~ N(0, I) with labels independent of x, of which nothing can be "
+        f"known elsewhere: test points are the first {queries} training points of f (all, if these "
+        "are fewer), as for K24a.",
+    }
+    return " ".join(words[law] for law in NAMES if law in set(laws))
 
 
 def compared(table: pd.DataFrame) -> str:

@@ -228,7 +228,12 @@ def _curve(
 
 
 def _agrees(claim: Claim, low: float, high: float) -> bool:
-    """Whether the interval of the exponent meets the claimed range, its tolerance included."""
+    """Whether the interval of the exponent meets the claimed range, its tolerance included.
+
+    One that has an end at infinity, for want of draws, shows nothing.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return False
     above = low <= claim.value + claim.tolerance
     return above and (claim.side == "at most" or high >= claim.value - claim.tolerance)
 

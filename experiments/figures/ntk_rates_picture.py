@@ -95,7 +95,7 @@ def _name(curve: str) -> str:
 
 def _exponents(ax: Axes, fits: Table) -> None:
     """Fitted exponents with their intervals, beside what is claimed."""
-    fits = fits[~fits.curve.str.endswith("max")]
+    fits = fits[~fits.curve.str.endswith("max")]  # the same rates as those of the norms
     looks = dict(zip(SHORT, SERIES * 2, strict=False))
     labels = []
     for place, row in enumerate(fits.itertuples()):
@@ -126,6 +126,7 @@ def _exponents(ax: Axes, fits: Table) -> None:
 def caption(settings: Any, table: Table) -> str:
     """What the picture shows, how far points are from laws, and exponents from claims."""
     fits, points = table[table.exponent.notna()], table[table.m.notna()]
+    fits = fits[~fits.curve.str.endswith("max")]
     laws = points[points.predicted.notna()]
     outside = int((laws.z.abs() > 2).sum())
     return (

@@ -142,6 +142,6 @@ def caption(settings: Settings, table: Any) -> str:
         "errors) and gradient flow from the trained weights stays in the cone in which the problem "
         "is convex (evaluated without rounding bounds); hollow elsewhere. Certified in all draws: "
         f"n_adv = {', '.join(held) or 'none'}. Angles in the titles are those between the closed "
-        f"form's boundaries; they are drawn for n_adv = {', '.join(map(str, counts(settings)))} "
-        f"at {len(angles())} directions."
+        "form's boundaries of f and g in the plane; shares are taken over "
+        f"{len(angles())} directions."
     )

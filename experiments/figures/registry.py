@@ -41,6 +41,8 @@ def figures() -> dict[str, Figure]:
 def select(names: Sequence[str]) -> list[Figure]:
     """The figures of these names, all of them for "all"; ValueError for an unknown one."""
     known = figures()
+    if "all" in names and len(names) > 1:
+        raise ValueError("NAME must be figures, or all alone")
     if list(names) == ["all"]:
         return list(known.values())
     return [known[check_choice("NAME", name, known)] for name in dict.fromkeys(names)]

@@ -34,8 +34,7 @@ def draw(settings: Any, table: Table) -> Figure:
     _against_n(grid[0, 2], separated)
     _growth(grid[1, 0], table, ["dimension"], f"dimension $d$, at $m = {settings.wide}$")
     _growth(grid[1, 1], table, ["width"], f"width $m$, at $d = {settings.long}$")
-    rays = [name for name in table.line.dropna().unique() if name.startswith("ray")]
-    _growth(grid[1, 2], table, rays, r"width $m$, at $d = \kappa m$")
+    _growth(grid[1, 2], table, _rays(table), r"width $m$, at $d = \kappa m$")
     style.letters(grid)
     return figure
 
@@ -93,10 +92,19 @@ def _against_n(ax: Axes, separated: Table) -> None:
     ax.legend(title="$m = d$", loc="lower left", title_fontsize=7, handletextpad=0.2)
 
 
+def _shown(lines: list[str]) -> list[str]:
+    """Three of many lines, which is what an axis takes."""
+    return lines[:: max(1, len(lines) // 3)][:3]
+
+
+def _rays(table: Table) -> list[str]:
+    return [name for name in table.line.dropna().unique() if name.startswith("ray")]
+
+
 def _growth(ax: Axes, table: Table, lines: list[str], label: str) -> None:
     """−log P(S ≤ 0) along lines, with the exact law, its asymptotic slope and the fitted one."""
     said = []
-    for series, line in zip(SERIES, lines[:: max(1, len(lines) // 3)][:3], strict=False):
+    for series, line in zip(SERIES, _shown(lines), strict=False):
         rows = table[table.line == line]
         measured, law = rows[rows.part == "failure"], rows[rows.part == "law"]
         fit = rows[rows.part == "fit"].iloc[0]
@@ -134,6 +142,8 @@ def caption(settings: Any, table: Table) -> str:
     exact = pd.concat([separated[separated.n == 1], table[table.part == "failure"]])
     outside = int((exact.z.abs() > 2).sum())
     below = int((separated[separated.n > 1].z < -2).sum())
+    rays = _rays(table)
+    some = f" (f) shows {len(_shown(rays))} of the {len(rays)} rays." if len(rays) > 3 else ""
     return (
         "Thm 3.1 of Zhang et al. 2023: v = −Wᵀa separates the one-step noises of n points of norm "
         "√d, uniform on the sphere, where S_k = aᵀWWᵀD_k a > 0 for all of them. "
@@ -147,7 +157,7 @@ def caption(settings: Any, table: Table) -> str:
         "slope through the last point, ½ log 2 per dimension for m ≫ d, log 2 per neuron for "
         "d ≫ m, J(κ) per neuron on rays d = κm. Numbers: rate fitted to the counts by binomial "
         "likelihood, with its interval (in brackets in (f): the same fit to the exact law, the "
-        "asymptotic rate). "
+        f"asymptotic rate).{some} "
         "Bars: exact Clopper–Pearson intervals at 95.45 %, the level of two standard errors. "
         f"Of {len(exact)} frequencies with an exact prediction {outside} differ from it by more "
         f"than two standard errors ({0.0455 * len(exact):.1f} expected); {below} of "

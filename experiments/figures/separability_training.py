@@ -38,9 +38,10 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 def _epochs(settings: Settings) -> tuple[int, ...]:
     experiment.positives("temperatures", settings.temperatures)
-    return tuple(
-        e for e in experiment.counts("look_at", settings.look_at, low=0) if e <= settings.epochs
-    )
+    epochs = experiment.counts("look_at", settings.look_at, low=0)
+    if max(epochs) > settings.epochs:
+        raise ValueError(f"look_at must be epochs up to {settings.epochs}, got {max(epochs)}")
+    return epochs
 
 
 def cost(settings: Settings, cell: Cell) -> float:

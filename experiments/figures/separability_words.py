@@ -69,9 +69,11 @@ def verdict(table: Any) -> str:
     gain = noises["mean"] - images
     clear = gain.abs() > 2 * noises.standard_error.fillna(0)
     easier, harder = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
+    known = noises.standard_error.notna().all()
+    rest = "the rest within two standard errors between networks" if known else "the rest equal"
     return (
         f"Of {len(noises)} points on test images, noises are easier than images ({images:.3f}) at "
-        f"{easier}, harder at {harder}, the rest within two standard errors between networks"
+        f"{easier}, harder at {harder}, {rest}"
     )
 
 

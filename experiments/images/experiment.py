@@ -14,7 +14,7 @@ from experiments.images import noises, pixels, training
 from experiments.images.networks import CLASSES, ConvNet, ResNet18, TwoLayerCNN
 from experiments.images.probing import accuracy, probe_accuracies, separator_classes
 from experiments.images.training import Recipe, State
-from theory._validation import check_choice, check_integer, check_real
+from theory._validation import check_choice
 from theory.classifiers import Attack
 from theory.parameters import Parameters, parameter
 
@@ -68,13 +68,12 @@ def names(name: str, text: str) -> tuple[str, ...]:
 
 def counts(name: str, text: str, low: int = 1) -> tuple[int, ...]:
     """The values of an axis of integers ≥ low, as `figure.numbers` reads them."""
-    return tuple(check_integer(name, value, low=low) for value in numbers(name, text))
+    return numbers(name, text, low=low)
 
 
 def positives(name: str, text: str) -> tuple[float, ...]:
     """The values of an axis of numbers > 0, as `figure.numbers` reads them."""
-    found = numbers(name, text, float)
-    return tuple(check_real(name, value, low=0, open_low=True) for value in found)
+    return numbers(name, text, float)
 
 
 def title(name: str, settings: ImageSettings) -> str:
