@@ -47,15 +47,12 @@ class Settings(learning.NetworkSettings):
 
 def axes(settings: Settings) -> dict[str, tuple[Any, ...]]:
     """Axis → its values in order, the base value among them."""
-    swept = {
-        "n_adv": settings.n_advs,
-        "n": settings.ns,
-        "d": settings.dimensions,
-        "factor": settings.factors,
-    }
+    swept = {"n_adv": "n_advs", "n": "ns", "d": "dimensions", "factor": "factors"}
     return {
-        name: tuple(sorted({*numbers(name, text, AXES[name]), base(settings)[name]}))
-        for name, text in swept.items()
+        name: tuple(
+            sorted({*numbers(field, getattr(settings, field), AXES[name]), base(settings)[name]})
+        )
+        for name, field in swept.items()
     }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import re
 
 import pytest
 
@@ -51,6 +52,31 @@ def test_each_figure_says_what_it_is(figure):
 def test_pictures_can_change_without_computing_again(figure):
     modules = sources.closure(figure.compute.__module__)
     assert not [name for name in modules if name.endswith(("_picture", ".style", ".making"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("lazy-cosine", {"rates": "-1"}, "rates must be a finite number in (0, inf)"),
+        ("lazy-accuracy", {"slopes": "0,1"}, "slopes must be a finite number in [0, 1)"),
+        ("lazy-activation", {"widths": "0,10"}, "widths must be an integer ≥ 1, got 0"),
+        ("lazy-activation", {"times": "1,2,3,4,5,6,7"}, "times must be at most 6 values"),
+        ("separability-phase", {"dimensions": "0,2"}, "dimensions must be an integer ≥ 1"),
+        ("separability-training", {"look_at": "0,99"}, "look_at must be epochs up to"),
+        ("orthogonal-accuracy", {"ns": "0"}, "ns must be an integer ≥ 1"),
+        ("errata", {"variance_dimensions": "0"}, "variance_dimensions must be an integer"),
+    ],
+)
+def test_axes_are_checked_before_any_work(name, changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        making.plan([name], settings=changes)
+
+
+def test_data_of_any_dimension_go_to_figures_without_one():
+    planned, left_out = making.plan(["all"], data_name="digits")
+    made = {plan.figure.name for plan in planned}
+    assert {"lazy-activation", "ntk-rates"} <= made
+    assert made | left_out.keys() == FIGURES.keys()
 
 
 def test_images_are_bound_by_their_own_hash():
