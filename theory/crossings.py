@@ -53,7 +53,7 @@ def changed_share(
     A velocity changes only by training points at which the neuron may switch, with E(x_k): the
     true displacement over a lies in T[G − δ_−, G + δ_+], δ_± sums of (1 − γ)|c_k|/n over those that
     can raise and lower it. `lower` counts the neurons that change for all displacements in it,
-        `upper` those that do for some. T and m enter only as T/√m.
+    `upper` those that do for some. T and m enter only as T/√m.
 
     Args:
       key: random key of the neurons that are looked at.

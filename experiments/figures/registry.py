@@ -1,7 +1,7 @@
 """The figures by name, in the order in which they are listed."""
 
 import functools
-import importlib.util
+import importlib
 from collections.abc import Sequence
 
 from experiments.figures.figure import Figure
@@ -30,11 +30,7 @@ MODULES: tuple[str, ...] = (
 @functools.cache
 def figures() -> dict[str, Figure]:
     """Name → figure."""
-    found = [
-        importlib.import_module(f"experiments.figures.{name}").FIGURE
-        for name in MODULES
-        if importlib.util.find_spec(f"experiments.figures.{name}")
-    ]
+    found = [importlib.import_module(f"experiments.figures.{name}").FIGURE for name in MODULES]
     return {figure.name: figure for figure in found}
 
 
