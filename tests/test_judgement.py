@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from theory.claims import Claim
 from theory.evidence import Margin, Outcome
 from theory.judgement import draws_for_power, judge
-from theory.verdict import Claim, Evidence
+from theory.verdict import Evidence
 
 SCALES = 2.0 ** np.arange(4, 10)
 

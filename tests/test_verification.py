@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from theory.claims import Claim
 from theory.evidence import exceeds, margin
 from theory.parameters import Parameters, parameter
-from theory.verdict import Claim
 from theory.verification import (
     Hypothesis,
     Statement,

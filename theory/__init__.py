@@ -6,6 +6,7 @@ alignment, perturbed, projections, separability, data and perturbation_learning 
 verdict and verification judge; statements is the registry.
 """
 
+from theory.claims import Claim as Claim
 from theory.data import Dataset as Dataset
 from theory.evidence import Margin as Margin
 from theory.evidence import Outcome as Outcome
@@ -16,7 +17,6 @@ from theory.parameters import Parameters as Parameters
 from theory.parameters import parameter as parameter
 from theory.statements import REGISTRY as REGISTRY
 from theory.statements import select as select
-from theory.verdict import Claim as Claim
 from theory.verdict import Verdict as Verdict
 from theory.verification import Hypothesis as Hypothesis
 from theory.verification import Statement as Statement

@@ -3,28 +3,22 @@
 import bisect
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import special
 
+from theory.claims import Claim, judge_quantity
 from theory.evidence import Margin, Outcome, outcome, premise
-from theory.statistics import (
-    Interval,
-    clopper_pearson,
-    fit_decay,
-    fit_rate,
-    mean_interval,
-    poisson_binomial_tail,
-)
+from theory.statistics import clopper_pearson, poisson_binomial_tail
 from theory.verdict import (
-    Claim,
     ConditionSummary,
     Constant,
-    Estimate,
     Evidence,
     FailureRate,
     Verdict,
+    why_vacuous,
+    with_needed,
 )
 
 POWER = 0.95  # probability with which a "consistent" test would have found a false statement
@@ -61,7 +55,7 @@ def judge(
     }
     common = dict(id=id, kind=kind, level=level, **summaries)
     if claim is not None:
-        return _judge_quantity(common, evidence, claim, scales)
+        return judge_quantity(common, evidence, claim, scales)
     return _judge_outcomes(
         common, evidence, conditional=all(tiers[name] == "data" for name in evidence.hypotheses)
     )
@@ -85,123 +79,6 @@ def _summarize(
             unit=condition.unit,
         )
     return summaries
-
-
-def _judge_quantity(
-    common: dict[str, Any],
-    evidence: Evidence,
-    claim: Claim | tuple[Claim, ...],
-    scales: np.ndarray | None,
-) -> Verdict:
-    """Judges every claim about the mean, exponent or decay of the quantity.
-
-    Draws in which a hypothesis certainly fails do not count. One refuted claim refutes the
-    statement, and all must be consistent for it to be.
-    """
-    values = np.asarray(evidence.quantity, float)
-    draws = len(values)
-    _, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
-    common |= {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
-    if fails.all():
-        reason = _why_vacuous(common["hypotheses"], np.zeros(draws), draws)
-        return Verdict(**common, verdict="vacuous", reason=reason)
-    values = values[~fails]
-    if not np.isfinite(values).all():
-        bad = int(np.sum(~np.isfinite(values)))
-        raise ValueError(f"quantity of {common['id']} must be finite, got {bad} NaN or infinite")
-    claims = claim if isinstance(claim, tuple) else (claim,)
-    if not isinstance(claim, tuple):
-        values = values[:, None]
-    if values.shape[1] != len(claims):
-        raise ValueError(
-            f"quantity of {common['id']} must have one row per claim, {len(claims)}, "
-            f"got {values.shape[1]}"
-        )
-    confidence = 1 - common["level"] / len(claims)
-    judged = [
-        _judge_claim(common["kind"], one, values[:, i], scales, confidence)
-        for i, one in enumerate(claims)
-    ]
-    found = [j.estimate.verdict for j in judged]
-    verdict = next((v for v in ("refuted", "inconclusive") if v in found), "consistent")
-    chosen = [j for j in judged if j.estimate.verdict == verdict]
-    needed = [j.needed for j in chosen if j.needed is not None]
-    needed = math.ceil(max(needed) * draws / len(values)) if needed else None
-    reason = "; ".join(j.reason for j in chosen)
-    if verdict == "consistent" and len(judged) > 3:
-        reason = f"all {len(judged)} claims are met"
-    return Verdict(
-        **common,
-        verdict=verdict,
-        reason=_with_needed(reason, needed),
-        estimates=tuple(j.estimate for j in judged),
-        draws_needed=needed,
-    )
-
-
-class _Judged(NamedTuple):
-    """One claim: its estimate, the reason of its verdict, and draws needed if known."""
-
-    estimate: Estimate
-    reason: str
-    needed: int | None
-
-
-def _judge_claim(
-    kind: str, claim: Claim, values: np.ndarray, scales: np.ndarray | None, confidence: float
-) -> _Judged:
-    observed, interval, resolution = _estimated(kind, claim, values, scales, confidence)
-    half = (interval.high - interval.low) / 2
-    shown = f"{claim.name} {observed:.4g} in [{interval.low:.4g}, {interval.high:.4g}]"
-    above = interval.low > claim.value + claim.tolerance
-    below = interval.high < claim.value - claim.tolerance
-    against = {"equal": above or below, "at most": above, "at least": below}[claim.side]
-    # An experimental claim must show in the draws; against a theorem they must speak.
-    unseen = (
-        kind == "empirical"
-        and {
-            "equal": False,
-            "at most": interval.high > claim.value + claim.tolerance,
-            "at least": interval.low < claim.value - claim.tolerance,
-        }[claim.side]
-    )
-    needed = None
-    if half > resolution:  # first: the limit theorems behind the interval need the draws, too
-        verdict = "inconclusive"
-        reason = f"{shown} is wider than ±{resolution:.2g}, too wide to tell from {claim}"
-        if math.isfinite(half):
-            needed = math.ceil(len(values) * (half / resolution) ** 2)
-    elif against:
-        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
-    elif unseen:
-        verdict, reason = "inconclusive", f"{shown} reaches across the claimed {claim}"
-        distance = abs(observed - claim.value) + claim.tolerance
-        if distance > 0:
-            needed = math.ceil(len(values) * max(1.1, (half / distance) ** 2))
-    else:
-        inside = claim.side == "equal" or not (above or below)
-        relation = "contains" if inside and not claim.tolerance else "meets"
-        verdict, reason = "consistent", f"{shown} {relation} the claimed {claim}"
-    estimate = Estimate(
-        claim.name, claim.value, claim.side, claim.tolerance, observed, *interval, verdict
-    )
-    return _Judged(estimate, reason, needed)
-
-
-def _estimated(
-    kind: str, claim: Claim, values: np.ndarray, scales: np.ndarray | None, confidence: float
-) -> tuple[float, Interval, float]:
-    """Observed value, its interval, and the half-width that the interval must reach."""
-    if kind == "decay":
-        assert scales is not None
-        decay = fit_decay(scales, values.sum(axis=0).astype(int), len(values), confidence)
-        return decay.rate, decay.interval, claim.resolution
-    if kind == "rate":
-        assert scales is not None
-        fit = fit_rate(scales, values, confidence, signed=claim.signed)
-        return fit.exponent, fit.interval, claim.resolution
-    resolution = claim.resolution * (abs(claim.value) or 1.0)
-    return float(values.mean()), mean_interval(values, confidence), resolution
 
 
 def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: bool) -> Verdict:
@@ -236,7 +113,7 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     tail = common["level"] / 2
     if not holds.any():
         if fails.all():
-            verdict, reason = "vacuous", _why_vacuous(common["hypotheses"], allowed, draws)
+            verdict, reason = "vacuous", why_vacuous(common["hypotheses"], allowed, draws)
             beyond = int(np.sum(outcomes == Outcome.BEYOND))
             if beyond:
                 reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
@@ -281,7 +158,7 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     return Verdict(
         **common,
         verdict=verdict,
-        reason=_with_needed(reason, needed),
+        reason=with_needed(reason, needed),
         draws=draws,
         outcomes={o.name.lower(): int(np.sum(outcomes == o)) for o in Outcome},
         failure_rate=rate,
@@ -348,32 +225,10 @@ def draws_for_power(
     return high
 
 
-def _why_vacuous(
-    hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray, draws: int
-) -> str:
-    reasons = []
-    for name, summary in sorted(hypotheses.items(), key=lambda item: item[1].met):
-        if summary.failed:
-            reason = f"{name} fails in {summary.failed} of {draws} draws"
-            if summary.ratio is not None and summary.ratio[1] < 1:
-                reason += f" by a factor of {_factor(summary.ratio[1])}"
-            reasons.append(reason)
-    hopeless = int(np.sum(~(allowed < 1)))
-    if hopeless:
-        reasons.append(
-            f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})"
-        )
-    return "; ".join(reasons)
-
-
 def _smallest(margins: np.ndarray) -> float | None:
     """The smallest margin that is known at all (a bound without limits has no midpoint)."""
     known = np.asarray(margins)[np.isfinite(margins)]
     return float(known.min()) if len(known) else None
-
-
-def _factor(ratio: float) -> str:
-    return f"{1 / ratio:.3g}" if ratio > 0 else "∞"
 
 
 def _allowed(delta: np.ndarray) -> str:
@@ -383,7 +238,3 @@ def _allowed(delta: np.ndarray) -> str:
         if high - low <= 1e-3 * high
         else f"rates of {low:.2g} to {high:.2g}"
     )
-
-
-def _with_needed(reason: str, needed: int | None) -> str:
-    return reason if needed is None else f"{reason}; about {needed} draws would do"

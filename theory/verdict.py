@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from theory._validation import check_choice
-from theory.evidence import Margin
+import numpy as np
 
-SIDES = ("equal", "at most", "at least")
+from theory.evidence import Margin
 
 
 class Evidence(NamedTuple):
@@ -21,6 +20,7 @@ class Evidence(NamedTuple):
       quantity: (draws,), (draws, claims), (draws, scales) or (draws, claims, scales) measured
         quantity, or None.
       constant: (draws,) largest constant with which the hypotheses hold, or None.
+      quantity_error: bound on the numerical error of the quantity, of its shape; None for none.
     """
 
     hypotheses: Mapping[str, Margin]
@@ -29,40 +29,7 @@ class Evidence(NamedTuple):
     allowed: Any
     quantity: Any
     constant: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """What a statement says about a quantity as a whole.
-
-    Attributes:
-      value: the claimed mean (kinds "moment" and "empirical"), exponent of a power law ("rate") or
-        decay rate per unit scale ("decay").
-      resolution: half-width that the confidence interval must reach before anything is said;
-        absolute for rates and for a mean claimed to be 0, relative to |value| for other means.
-      side: "equal", "at most" or "at least": what the quantity is said to be.
-      name: what the value is called, for reports.
-      tolerance: how far the value may be off systematically, in its own unit: a power law that
-        holds asymptotically bends at finite scales. 0 for what is exact.
-      signed: of a rate, whether single draws may be zero or negative where their mean is positive.
-
-    Raises:
-      ValueError: for an unknown side.
-    """
-
-    value: float
-    resolution: float
-    side: str = "equal"
-    name: str = "value"
-    tolerance: float = 0.0
-    signed: bool = False
-
-    def __post_init__(self) -> None:
-        check_choice("side", self.side, SIDES)
-
-    def __str__(self) -> str:
-        side = "" if self.side == "equal" else f"{self.side} "
-        return f"{side}{self.value:.4g}" + (f" ± {self.tolerance:.3g}" if self.tolerance else "")
+    quantity_error: Any = None
 
 
 class ConditionSummary(NamedTuple):
@@ -164,3 +131,28 @@ class Verdict:
         return f"{self.id}: {self.verdict} ({self.reason})" + (
             f"; draws: {counts}" if counts else ""
         )
+
+
+def why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray, draws: int) -> str:
+    reasons = []
+    for name, summary in sorted(hypotheses.items(), key=lambda item: item[1].met):
+        if summary.failed:
+            reason = f"{name} fails in {summary.failed} of {draws} draws"
+            if summary.ratio is not None and summary.ratio[1] < 1:
+                reason += f" by a factor of {_factor(summary.ratio[1])}"
+            reasons.append(reason)
+    hopeless = int(np.sum(~(allowed < 1)))
+    if hopeless:
+        reasons.append(
+            f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})"
+        )
+    return "; ".join(reasons)
+
+
+def _factor(ratio: float) -> str:
+    return f"{1 / ratio:.3g}" if ratio > 0 else "∞"
+
+
+def with_needed(reason: str, needed: int | None) -> str:
+    """The reason, with how many draws would do where that is known."""
+    return reason if needed is None else f"{reason}; about {needed} draws would do"

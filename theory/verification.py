@@ -13,9 +13,10 @@ from jax.sharding import Mesh
 
 from theory import sharding, values
 from theory._validation import check_choice, check_integer, check_real
+from theory.claims import Claim
 from theory.evidence import Margin, as_float
 from theory.judgement import judge
-from theory.verdict import Claim, Evidence, Verdict
+from theory.verdict import Evidence, Verdict
 
 KINDS = ("deterministic", "probabilistic", "moment", "empirical", "rate", "decay")
 TIERS = ("data", "init", "certificate")

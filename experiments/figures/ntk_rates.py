@@ -16,12 +16,12 @@ from experiments import runs
 from experiments.figures.figure import Cell, Figure, Results, mean_and_error
 from experiments.figures.frequencies import CONFIDENCE
 from theory import finite_width, kernels
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.parameters import Parameters, parameter
 from theory.statements import REGISTRY
 from theory.statements.ntk import widths
 from theory.statistics import fit_rate
-from theory.verdict import Claim
 from theory.verification import Statement, evaluate
 
 NEURONS = 256  # drawn for the predicted mean correction of every set of points

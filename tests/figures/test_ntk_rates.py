@@ -8,7 +8,7 @@ import pytest
 
 from experiments.figures import ntk_rates as rates
 from experiments.figures import ntk_rates_picture as picture
-from theory.verdict import Claim
+from theory.claims import Claim
 
 SMALL = rates.Settings(m_min=16, draws=40, mean_m_min=64, mean_draws=50, chunk=40)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import bounds
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
@@ -16,7 +17,6 @@ from theory.networks import frozen_readout, init, pre_activations
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.rounding import largest_movement, pre_activation_rounding
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Statement
 
 SOURCE = "Kumano et al. 2024b"

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from theory import limits
 from theory._validation import check_integer
 from theory.attacks import unit_rows
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import Descent, descent_for_time
 from theory.kernels import derivative_kernel, standard_deviation
@@ -16,7 +17,6 @@ from theory.networks import frozen_readout, init, input_gradients
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import SOURCE
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from theory import limits
 from theory.attacks import gradient_perturbations
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
@@ -20,7 +21,6 @@ from theory.statements.lazy.matching import MatchingSetting, draw_relabelled
 from theory.statements.lazy.movement import SOURCE
 from theory.statements.lazy.rounding import output_rounding, same_sign
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 

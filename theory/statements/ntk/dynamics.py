@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import _neural_tangents, discretization, kernels, limits
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
@@ -19,7 +20,6 @@ from theory.statements.ntk.widths import (
     train_at_every_width,
     variants,
 )
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 

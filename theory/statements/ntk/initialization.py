@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels, limits
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.networks import (
     Network,
@@ -18,7 +19,6 @@ from theory.networks import (
 )
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import for_network, names
-from theory.verdict import Claim
 from theory.verification import Statement
 
 WIDTHS = (1, 2, 8)

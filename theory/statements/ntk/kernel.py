@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import bounds, kernels, limits
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import Params, frozen_readout, init
@@ -20,7 +21,6 @@ from theory.statements.ntk.widths import (
     names,
     readout_scales,
 )
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

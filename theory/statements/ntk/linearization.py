@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels, limits
+from theory.claims import Claim
 from theory.networks import apply
 from theory.statements.ntk.widths import (
     TOLERANCE,
@@ -13,7 +14,6 @@ from theory.statements.ntk.widths import (
     train_at_every_width,
     variants,
 )
-from theory.verdict import Claim
 from theory.verification import Statement
 
 SOURCE = "Lee et al. 2019, Theorem 2.1"

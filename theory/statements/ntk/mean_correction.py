@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import kernels
+from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.networks import Network, Params, all_trained, apply, frozen_readout, init
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import slope_name
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import max_margin, perturbed
+from theory.claims import Claim
 from theory.data import draw
 from theory.parameters import Parameters, parameter
 from theory.statements.orthogonal.setting import root_mean_square
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

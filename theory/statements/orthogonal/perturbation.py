@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from theory import alignment, max_margin
 from theory.attacks import Ball, ball, projected_gradient, unit_rows
+from theory.claims import Claim
 from theory.data import draw
 from theory.descent import Descent
 from theory.evidence import Margin, margin
@@ -16,7 +17,6 @@ from theory.networks import fixed_signs, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.orthogonal.setting import TRAINED_MARGIN
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 NORMS = ("l0", "l2", "linf")

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory.claims import Claim
 from theory.classifiers import (
     Attack,
     init_classifier,
@@ -16,7 +17,6 @@ from theory.classifiers import (
 from theory.data import MIXTURE, Dataset, draw_classes, to_sphere
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.trained import SOURCE
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import laws
+from theory.claims import Claim
 from theory.data import data_parameter, draw, to_sphere
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import (
@@ -17,7 +18,6 @@ from theory.networks import (
     pre_activations,
 )
 from theory.parameters import Parameters, parameter
-from theory.verdict import Claim
 from theory.verification import Statement
 
 SOURCE = "Zhang et al. 2023"

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from theory import laws
 from theory.attacks import gradient_noise
+from theory.claims import Claim
 from theory.data import data_parameter, draw, to_sphere
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import Params, init, outputs
@@ -20,7 +21,6 @@ from theory.statements.separability.initialization import (
     alignment_along,
     readout_direction,
 )
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels, movement
+from theory.claims import Claim
 from theory.data import data_parameter
 from theory.evidence import Margin, exceeds
 from theory.parameters import parameter
@@ -18,7 +19,6 @@ from theory.statements.separability.trained import (
     fit,
     sample_initial,
 )
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 

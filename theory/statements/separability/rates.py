@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import laws
+from theory.claims import Claim
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import SOURCE
 from theory.statistics import fit_decay
-from theory.verdict import Claim
 from theory.verification import Statement
 
 

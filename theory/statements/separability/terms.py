@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import movement
+from theory.claims import Claim
 from theory.data import data_parameter, draw, to_sphere
 from theory.evidence import Margin, exceeds
 from theory.networks import (
@@ -25,7 +26,6 @@ from theory.statements.separability.trained import (
     fit,
     sample_initial,
 )
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 

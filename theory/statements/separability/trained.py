@@ -7,13 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import laws, movement
+from theory.claims import Claim
 from theory.data import data_parameter, draw, to_sphere
 from theory.descent import LOSSES
 from theory.evidence import Margin, exceeds
 from theory.networks import Params, all_trained, init, outputs
 from theory.parameters import Parameters, parameter
 from theory.training import train
-from theory.verdict import Claim
 from theory.verification import Hypothesis, Statement
 
 SOURCE = "Zhang et al. 2023"
