@@ -134,6 +134,7 @@ class Verdict:
 
 
 def why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray, draws: int) -> str:
+    """Which hypotheses failed and by what factor, or that no draw allows a failure rate below 1."""
     reasons = []
     for name, summary in sorted(hypotheses.items(), key=lambda item: item[1].met):
         if summary.failed:
