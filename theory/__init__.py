@@ -9,9 +9,12 @@ verdict and verification judge; statements is the registry.
 from theory.claims import Claim as Claim
 from theory.data import Dataset as Dataset
 from theory.evidence import Margin as Margin
+from theory.evidence import Measured as Measured
 from theory.evidence import Outcome as Outcome
+from theory.evidence import at_least as at_least
 from theory.evidence import exceeds as exceeds
 from theory.evidence import margin as margin
+from theory.evidence import measured as measured
 from theory.evidence import rounding_error as rounding_error
 from theory.parameters import Parameters as Parameters
 from theory.parameters import parameter as parameter

@@ -1,14 +1,17 @@
 """From many draws to one verdict: consistent, refuted, vacuous or inconclusive, and why."""
 
 import bisect
+import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from scipy import special
 
 from theory.claims import Claim, judge_quantity
+from theory.distinct import distinct
 from theory.evidence import Margin, Outcome, outcome, premise
 from theory.statistics import clopper_pearson, poisson_binomial_tail
 from theory.verdict import (
@@ -22,6 +25,9 @@ from theory.verdict import (
 )
 
 POWER = 0.95  # probability with which a "consistent" test would have found a false statement
+# A deterministic statement is consistent only if a failure in one of five draws that meet the
+# hypotheses would have shown with this probability: 14 draws.
+ENOUGH = 14
 
 
 def judge(
@@ -33,32 +39,103 @@ def judge(
     claim: Claim | tuple[Claim, ...] | None = None,
     scales: np.ndarray | None = None,
     level: float = 0.01,
+    random: bool = True,
 ) -> Verdict:
     """The verdict on a statement from the evidence of its draws.
 
     Args:
-      id, kind: of the statement, see `verification.Statement`.
-      evidence: the draws.
+      id, kind: of the statement, see `verification.Statement`. The kind decides by which rule.
+      evidence: the draws. If all are the same instance, they count as one.
       tiers: name of each condition → its tier. If every hypothesis is a function of the data
         alone, failures are counted among the draws that satisfy them all; otherwise the theorem
         bounds P(hypotheses hold and conclusion fails), and all draws count.
       claim: for kinds about a quantity, one or several; several share the level.
       scales: (S,) the scales of a rate or decay.
       level: false-alarm rate of "refuted"; intervals have confidence 1 − level.
+      random: whether draws are random; a deterministic statement without randomness needs one.
 
     Returns:
       The `Verdict`.
+
+    Raises:
+      ValueError: for a kind that is none, claims that do not fit the quantity, or a negative δ.
     """
+    fresh = _fresh(evidence)
+    draws = len(fresh)
+    one = random and draws > 1 and int(fresh.sum()) == 1
+    if one:
+        evidence = jax.tree.map(lambda part: part[:1], evidence)
+        fresh = fresh[:1]
     summaries = {
         "hypotheses": _summarize(evidence.hypotheses, tiers),
         "measured": _summarize(evidence.measured, tiers),
     }
     common = dict(id=id, kind=kind, level=level, **summaries)
-    if claim is not None:
-        return judge_quantity(common, evidence, claim, scales)
-    return _judge_outcomes(
-        common, evidence, conditional=all(tiers[name] == "data" for name in evidence.hypotheses)
+    if kind in ("deterministic", "probabilistic"):
+        conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
+        verdict = _judge_outcomes(common, evidence, fresh, conditional, random)
+    elif kind in ("moment", "empirical", "rate", "decay"):
+        if claim is None:
+            raise ValueError(f"claim must be given for a {kind} statement, got None")
+        verdict = judge_quantity(common, evidence, claim, scales)
+    else:
+        raise ValueError(f"kind must be one that statements have, got {kind!r}")
+    return dataclasses.replace(
+        verdict,
+        draws=draws,
+        distinct=int(fresh.sum()),
+        notes=(*_about_draws(one, draws, fresh, kind), *_tautologies(evidence)),
+        estimated=tuple(_estimated(evidence)),
     )
+
+
+def _fresh(evidence: Evidence) -> np.ndarray:
+    """(draws,) where each distinct instance is seen first; all, if instances are not known."""
+    if evidence.identity is not None:
+        return distinct(np.asarray(evidence.identity))
+    known = evidence.quantity if evidence.conclusion is None else evidence.conclusion.value
+    return np.ones(np.shape(known)[0], bool)
+
+
+def _about_draws(one: bool, draws: int, fresh: np.ndarray, kind: str) -> Iterator[str]:
+    """What must be said if draws repeat one another."""
+    if one:
+        yield (
+            f"all {draws} draws are the same instance and count as one: the sampler ignores its "
+            "key, or uses randomness that is drawn once when it is compiled"
+        )
+        return
+    seen = int(fresh.sum())
+    if seen < draws / 2:
+        yield (
+            f"only {seen} of {draws} draws are distinct instances, as it should be only if there "
+            "are so few"
+        )
+
+
+def _tautologies(evidence: Evidence) -> Iterator[str]:
+    """What must be said if the conclusion cannot but hold, or looks so."""
+    if evidence.conclusion is None or np.size(evidence.conclusion.value) < 2:
+        return
+    values = np.asarray(evidence.conclusion.value)
+    if (values == values[0]).all():
+        yield (
+            f"the conclusion has the same margin, {values[0]:.3g}, in every draw: does it look at "
+            "the instance?"
+        )
+        return
+    for name, hypothesis in evidence.hypotheses.items():
+        if np.array_equal(np.broadcast_to(hypothesis.value, values.shape), values):
+            yield f"the conclusion is the hypothesis {name} itself: a tautology"
+
+
+def _estimated(evidence: Evidence) -> Iterator[str]:
+    """Names of the conditions whose numerical errors are estimates."""
+    for name, condition in (*evidence.hypotheses.items(), *evidence.measured.items()):
+        if not condition.stated:
+            yield name
+    if evidence.conclusion is not None and not evidence.conclusion.stated:
+        yield "conclusion"
 
 
 def _summarize(
@@ -81,11 +158,79 @@ def _summarize(
     return summaries
 
 
-def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: bool) -> Verdict:
+class _Counts(NamedTuple):
+    """What the draws of a deterministic or probabilistic statement amount to.
+
+    holds, fails: (draws,) whether the premise certainly does, δ ≥ 1 counting as a failing one.
+    outcomes: (draws,) of `Outcome`.  delta: (trials,) allowed rates of the draws that count.
+    misses, possible: certain failures, and those that undecided draws could be besides.
+    hits: distinct instances that satisfy the premise.
+    """
+
+    holds: np.ndarray
+    fails: np.ndarray
+    outcomes: np.ndarray
+    allowed: np.ndarray
+    delta: np.ndarray
+    misses: int
+    possible: int
+    hits: int
+
+
+class _Decision(NamedTuple):
+    verdict: str
+    reason: str
+    needed: int | None = None
+    detectable: float | None = None
+
+
+def _judge_outcomes(
+    common: dict[str, Any],
+    evidence: Evidence,
+    fresh: np.ndarray,
+    conditional: bool,
+    random: bool,
+) -> Verdict:
     conclusion = evidence.conclusion
-    assert conclusion is not None
-    draws = np.shape(conclusion.value)[0]
+    if conclusion is None:
+        raise ValueError(f"conclusion must be given for a {common['kind']} statement, got None")
+    counts = _counted(evidence, conclusion, fresh, conditional)
+    trials = len(counts.delta)
+    rate = None
+    if trials:
+        interval = clopper_pearson(counts.misses, trials, 1 - common["level"])
+        allowed = float(counts.delta.mean())
+        rate = FailureRate(counts.misses, trials, counts.misses / trials, *interval, allowed)
+    if not counts.holds.any():
+        decision = _nothing_tested(common, counts)
+    elif common["kind"] == "deterministic":
+        decision = _deterministic(counts, random)
+    else:
+        decision = _probabilistic(counts, conditional, common["level"] / 2)
+    margins = np.asarray(conclusion.value)
+    return Verdict(
+        **common,
+        verdict=decision.verdict,
+        reason=with_needed(decision.reason, decision.needed),
+        draws=len(fresh),
+        outcomes={o.name.lower(): int(np.sum(counts.outcomes == o)) for o in Outcome},
+        failure_rate=rate,
+        tightest_margin=_smallest(margins[counts.holds] if counts.holds.any() else margins),
+        unit=conclusion.unit,
+        tightness=_tightness(np.asarray(conclusion.ratio), counts.holds, counts.allowed),
+        constant=_constant(evidence.constant, conclusion),
+        draws_needed=decision.needed,
+        detectable=decision.detectable,
+    )
+
+
+def _counted(
+    evidence: Evidence, conclusion: Margin, fresh: np.ndarray, conditional: bool
+) -> _Counts:
+    draws = len(fresh)
     allowed = np.zeros(draws) if evidence.allowed is None else np.asarray(evidence.allowed, float)
+    if (allowed < 0).any():
+        raise ValueError(f"failure_probability must be ≥ 0, got {allowed.min():g}")
     holds, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
     says_something = allowed < 1  # NaN says nothing either
     outcomes = np.asarray(outcome(evidence.hypotheses.values(), conclusion))
@@ -93,81 +238,81 @@ def _judge_outcomes(common: dict[str, Any], evidence: Evidence, *, conditional: 
     empty = ~says_something & (outcomes != Outcome.UNDECIDED)
     outcomes[empty] = np.where(conclusion.holds, Outcome.BEYOND, Outcome.VACUOUS)[empty]
     holds, fails = holds & says_something, fails | ~says_something
-
     tested = ~fails if conditional else np.ones(draws, bool)
-    certain_misses = int(np.sum(holds & np.asarray(conclusion.fails)))
-    possible_misses = int(np.sum(~fails & ~np.asarray(conclusion.holds)))
-    delta = np.where(says_something, allowed, 1.0)[tested]
-    trials = len(delta)
+    return _Counts(
+        holds=holds,
+        fails=fails,
+        outcomes=outcomes,
+        allowed=allowed,
+        delta=np.where(says_something, allowed, 1.0)[tested],
+        misses=int(np.sum(holds & np.asarray(conclusion.fails))),
+        possible=int(np.sum(~fails & ~np.asarray(conclusion.holds))),
+        hits=int(np.sum(holds & fresh)),
+    )
 
-    margins = np.asarray(conclusion.value)
-    tightest = _smallest(margins[holds] if holds.any() else margins)
-    rate = None
-    if trials:
-        interval = clopper_pearson(certain_misses, trials, 1 - common["level"])
-        rate = FailureRate(
-            certain_misses, trials, certain_misses / trials, *interval, float(delta.mean())
+
+def _nothing_tested(common: dict[str, Any], counts: _Counts) -> _Decision:
+    if not counts.fails.all():
+        return _Decision(
+            "inconclusive", "the hypotheses are within numerical error in every draw that counts"
         )
+    draws = len(counts.fails)
+    reason = why_vacuous(common["hypotheses"], counts.allowed, draws)
+    beyond = int(np.sum(counts.outcomes == Outcome.BEYOND))
+    if beyond:
+        reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
+    return _Decision("vacuous", reason)
 
-    needed = None
-    tail = common["level"] / 2
-    if not holds.any():
-        if fails.all():
-            verdict, reason = "vacuous", why_vacuous(common["hypotheses"], allowed, draws)
-            beyond = int(np.sum(outcomes == Outcome.BEYOND))
-            if beyond:
-                reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
-        else:
-            verdict, reason = (
-                "inconclusive",
-                "the hypotheses are within numerical error in every draw",
-            )
-    elif common["kind"] == "deterministic":
-        if certain_misses:
-            first = int(np.argmax(holds & np.asarray(conclusion.fails)))
-            verdict = "refuted"
-            reason = (
-                f"counterexample outside numerical error in {certain_misses} of {trials} draws, "
-                f"first in draw {first}"
-            )
-        elif possible_misses:
-            verdict = "inconclusive"
-            reason = f"{possible_misses} of {trials} draws are within numerical error"
-        else:
-            verdict, reason = "consistent", f"no counterexample in {int(holds.sum())} draws"
-    elif certain_misses > 1 and poisson_binomial_tail(certain_misses, delta) <= tail:
-        verdict = "refuted"
-        reason = f"{certain_misses} of {trials} draws failed, more than {_allowed(delta)} allows"
-    elif poisson_binomial_tail(possible_misses, delta) <= tail:
-        verdict = "inconclusive"
-        undecided = possible_misses - certain_misses
+
+def _deterministic(counts: _Counts, random: bool) -> _Decision:
+    trials = len(counts.delta)
+    if counts.misses:
+        first = int(np.argmax(counts.outcomes == Outcome.MISS))
+        return _Decision(
+            "refuted",
+            f"counterexample outside numerical error in {counts.misses} of {trials} draws, "
+            f"first in draw {first}",
+        )
+    if counts.possible:
+        return _Decision(
+            "inconclusive", f"{counts.possible} of {trials} draws are within numerical error"
+        )
+    if not random:
+        return _Decision("consistent", "it holds; nothing in it is random")
+    detectable = 1 - (1 - POWER) ** (1 / counts.hits)
+    seen = f"a failure rate of {detectable:.2g} would have shown with {POWER:.0%} probability"
+    if counts.hits < ENOUGH:
+        needed = math.ceil(ENOUGH * len(counts.fails) / counts.hits)
+        reason = f"no counterexample in {counts.hits} distinct draws, but only {seen}"
+        return _Decision("inconclusive", reason, needed, detectable)
+    reason = f"no counterexample in {counts.hits} draws; {seen}"
+    return _Decision("consistent", reason, detectable=detectable)
+
+
+def _probabilistic(counts: _Counts, conditional: bool, tail: float) -> _Decision:
+    trials = len(counts.delta)
+    if counts.misses > 1 and poisson_binomial_tail(counts.misses, counts.delta) <= tail:
+        reason = f"{counts.misses} of {trials} draws failed, more than {_allowed(counts.delta)}"
+        return _Decision("refuted", reason + " allows")
+    if poisson_binomial_tail(counts.possible, counts.delta) <= tail:
+        undecided = counts.possible - counts.misses
         reason = f"{undecided} undecided draws could each be a failure"
         if not undecided:
             reason = "one draw failed, and a single miss refutes no probabilistic statement"
-    else:
-        hit_rate = 1.0 if conditional else float(holds.mean())
-        needed = draws_for_power(float(delta.mean()), hit_rate, tail)
-        if needed is not None and trials >= needed:
-            verdict, needed = "consistent", None
-            reason = f"{certain_misses} of {trials} draws failed, {_allowed(delta)} allowed"
-        else:
-            verdict = "inconclusive"
-            reason = f"{trials} draws cannot tell a false statement from a true one"
-            if needed is not None:
-                needed = math.ceil(needed * draws / trials)
-    return Verdict(
-        **common,
-        verdict=verdict,
-        reason=with_needed(reason, needed),
-        draws=draws,
-        outcomes={o.name.lower(): int(np.sum(outcomes == o)) for o in Outcome},
-        failure_rate=rate,
-        tightest_margin=tightest,
-        unit=conclusion.unit,
-        tightness=_tightness(np.asarray(conclusion.ratio), holds, allowed),
-        constant=_constant(evidence.constant, conclusion),
-        draws_needed=needed,
-    )
+        return _Decision("inconclusive", reason)
+    delta = float(counts.delta.mean())
+    hit_rate = 1.0 if conditional else float(counts.holds.mean())
+    needed = draws_for_power(delta, hit_rate, tail)
+    detectable = detectable_rate(trials, delta, tail)
+    if needed is not None and trials >= needed:
+        reason = f"{counts.misses} of {trials} draws failed, {_allowed(counts.delta)} allowed"
+        if detectable is not None:
+            reason += f"; one of {detectable:.2g} would have shown"
+        return _Decision("consistent", reason, detectable=detectable)
+    reason = f"{trials} draws cannot tell a false statement from a true one"
+    if needed is not None:
+        needed = math.ceil(needed * len(counts.fails) / trials)
+    return _Decision("inconclusive", reason, needed, detectable)
 
 
 def _tightness(ratio: np.ndarray, holds: np.ndarray, allowed: np.ndarray) -> float | None:
@@ -208,10 +353,8 @@ def draws_for_power(
     alternative = (allowed + hit_rate) / 2
 
     def enough(n: int) -> bool:
-        most = bisect.bisect_left(  # the fewest failures with P(Bin > most) ≤ tail
-            range(n + 1), True, key=lambda k: bool(special.bdtrc(k, n, allowed) <= tail)
-        )
-        return bool(special.bdtrc(max(1, most), n, alternative) >= power)
+        failures = _refuting(n, allowed, tail)
+        return bool(special.bdtrc(failures - 1, n, alternative) >= power)
 
     high = 1
     while not enough(high):
@@ -223,6 +366,34 @@ def draws_for_power(
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def _refuting(trials: int, allowed: float, tail: float) -> int:
+    """Fewest failures that refute: P(Bin(trials, allowed) ≥ failures) ≤ tail, at least 2."""
+    most = bisect.bisect_left(
+        range(trials + 1), True, key=lambda k: bool(special.bdtrc(k, trials, allowed) <= tail)
+    )
+    return max(2, most + 1)
+
+
+def detectable_rate(trials: int, allowed: float, tail: float, power: float = POWER) -> float | None:
+    """The smallest failure rate that the trials would have refuted with probability ≥ power.
+
+    Args:
+      trials: number of draws that count, ≥ 1.
+      allowed: δ, their mean where they differ.
+      tail: level of the one-sided test.
+      power: probability of finding it.
+
+    Returns:
+      The p with P(Bin(trials, p) ≥ k) = power, k the fewest failures that refute; None if even
+      failing in every draw would not.
+    """
+    failures = _refuting(trials, allowed, tail)
+    if failures > trials:
+        return None
+    # P(Bin(n, p) ≥ k) = I_p(k, n − k + 1)
+    return float(special.betaincinv(failures, trials - failures + 1, power))
 
 
 def _smallest(margins: np.ndarray) -> float | None:

@@ -20,7 +20,9 @@ class Evidence(NamedTuple):
       quantity: (draws,), (draws, claims), (draws, scales) or (draws, claims, scales) measured
         quantity, or None.
       constant: (draws,) largest constant with which the hypotheses hold, or None.
-      quantity_error: bound on the numerical error of the quantity, of its shape; None for none.
+      quantity_error: bound on the numerical error of the quantity, of its shape; None where it is
+        not known.
+      identity: (draws, 2) fingerprints of the instances, None where they are not known.
     """
 
     hypotheses: Mapping[str, Margin]
@@ -30,6 +32,7 @@ class Evidence(NamedTuple):
     quantity: Any
     constant: Any = None
     quantity_error: Any = None
+    identity: Any = None
 
 
 class ConditionSummary(NamedTuple):
@@ -93,7 +96,7 @@ class Verdict:
       id, kind: of the statement.
       verdict: "consistent", "refuted", "vacuous" or "inconclusive".
       reason: one sentence that says why.
-      draws: number of independent draws, fixed before looking.
+      draws: number of draws.
       level: probability of calling a true statement refuted, at most.
       outcomes: name of each `Outcome` (lower case) → number of draws; all zero for statements
         about a quantity as a whole, which no single draw decides.
@@ -107,6 +110,14 @@ class Verdict:
         a deterministic statement. 1 is tight. None where there is no such ratio.
       constant: for published forms with an open constant, else None.
       draws_needed: how many draws would be enough, where too few were made and that is known.
+      distinct: number of distinct instances among the draws, None where they are not known.
+      detectable: smallest failure rate that these draws would have shown with 95 % probability;
+        None for statements about a quantity.
+      notes: sentences about the statement that a reader must know: draws that repeat one another,
+        a conclusion that is a tautology.
+      estimated: names of the conditions whose numerical errors are estimates, not stated bounds.
+      anytime: whether the level holds at any stopping time, as for `verify_until`; otherwise for a
+        number of draws fixed before looking.
     """
 
     id: str
@@ -125,6 +136,11 @@ class Verdict:
     tightness: float | None = None
     constant: Constant | None = None
     draws_needed: int | None = None
+    distinct: int | None = None
+    detectable: float | None = None
+    notes: tuple[str, ...] = ()
+    estimated: tuple[str, ...] = ()
+    anytime: bool = False
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in self.outcomes.items() if n)

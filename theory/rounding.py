@@ -1,0 +1,354 @@
+"""Rounding errors that nobody stated, estimated by computing again in disturbed arithmetic.
+
+A computation is traced, and its primitives are evaluated again in two other arithmetics:
+
+- *perturbed*: every rounded result x becomes x(1 + 8ξu), ξ in [−1, 1] a hash of its bits and of
+  its place in the program. Sums of n terms move by up to n·8u·Σ|terms|, decompositions by as much
+  as their input and result are large. Cancellation shows: what the digits lost is what moves.
+- *coarse*: every rounded result keeps half of its digits. Errors that are systematic show, as of a
+  loop that adds the same number again and again; they shrink in proportion to the last digit.
+
+What is exact stays: integers in floats, comparisons, selections, moves. This is an estimate, not a
+bound; a bound that is stated is used in its place.
+
+Source:
+  J. Vignes, Mathematics and Computers in Simulation 35 (1993), on random perturbation of roundings.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+from jaxtyping import Array, Bool
+
+LANES = 4  # perturbed evaluations: one alone may by chance move as little as no rounding at all
+# Of one rounding; with it a jump that roundings decide (a loop that ends, a branch) shows more often
+# than if the factor came afterwards.
+AMPLITUDE = 8
+SAFETY = 2  # on the largest movement of the perturbed evaluations
+SYSTEMATIC = 16  # on what the coarse one says of systematic errors
+
+_CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_INLINED = _names(
+    """jit pjit closed_call core_call remat remat2 checkpoint custom_jvp_call custom_vjp_call
+    custom_vjp_call_jaxpr"""
+)
+_EXACT = _names(  # their results are among their inputs, or exact
+    """neg abs sign max min clamp floor ceil round is_finite real imag copy copy_p stop_gradient
+    optimization_barrier select_n broadcast_in_dim reshape transpose rev squeeze expand_dims slice
+    dynamic_slice dynamic_update_slice gather scatter concatenate pad split iota sort top_k argmax
+    argmin reduce_max reduce_min cummax cummin reduce_window_max reduce_window_min
+    bitcast_convert_type"""
+)
+_SUMS = _names(
+    """dot_general reduce_sum cumsum add_any scatter-add scatter_add reduce_window_sum
+    conv_general_dilated"""
+)
+_WHOLE = _names("add sub mul integer_pow convert_element_type") | _SUMS
+_DECOMPOSITIONS = _names(
+    """eigh eig svd qr geqrf geqp3 householder_product cholesky cholesky_update lu triangular_solve
+    tridiagonal tridiagonal_solve hessenberg schur fft"""
+)
+_SERIES = _names(  # sums of series, less accurate than the elementary functions
+    """lgamma digamma polygamma zeta igamma igammac igamma_grad_a random_gamma_grad erf_inv
+    regularized_incomplete_beta bessel_i0e bessel_i1e"""
+)
+_WRAPPING = _names("add sub mul integer_pow reduce_sum cumsum dot_general reduce_prod")
+
+
+class Rounding(NamedTuple):
+    """error: estimates, one for each value, of its shape.  overflow: whether integers wrapped."""
+
+    error: list[Array]
+    overflow: Bool[Array, ""]
+
+
+def estimated_rounding(
+    function: Callable[..., Sequence[Array]], *arguments: Any, unsigned: bool = True
+) -> Rounding:
+    """Estimates the rounding errors of a function's values.
+
+    With v the value, v_j those in the perturbed arithmetics and v' that in the coarse one,
+
+      error = 2·max_j |v_j − v| + 16·2^{−h}|v' − v| + 4u|v| + tiny,
+
+    u the machine epsilon, h the digits that the coarse arithmetic lacks, tiny the smallest normal
+    number; 0 where v is an integer that no disturbance moves.
+
+    Args:
+      function: arguments → list of real arrays of any shapes; can be traced.
+      *arguments: any pytrees; what they hold is taken as exact.
+      unsigned: whether unsigned integers that wrap around count as overflow (hashes wrap on
+        purpose).
+
+    Returns:
+      The `Rounding`; its error is infinite where a disturbance makes a finite value NaN.
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    flat = jax.tree.leaves(arguments)
+    values = [jnp.asarray(v) for v in jax.tree.leaves(function(*arguments))]
+    assert len(jax.tree.leaves(shapes)) == len(values)
+    seeds = jnp.arange(1, LANES + 1, dtype=jnp.uint32)
+
+    def perturbed(seed: Array) -> tuple[list[Any], Array]:
+        return _Arithmetic(seed, unsigned).run(closed.jaxpr, closed.consts, flat)
+
+    lanes, overflow = jax.vmap(perturbed)(seeds)
+    coarse, _ = _Arithmetic(None, unsigned).run(closed.jaxpr, closed.consts, flat)
+    errors = [_error(*parts) for parts in zip(values, lanes, coarse, strict=True)]
+    return Rounding(errors, jnp.any(overflow))
+
+
+def _error(value: Array, lanes: Array, coarse: Array) -> Array:
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return jnp.zeros(value.shape)
+    info = jnp.finfo(value.dtype)
+    lost = 2.0 ** -(info.nmant - info.nmant // 2)
+    moved = jnp.max(_distance(lanes, value[None]), axis=0)
+    moved = jnp.where(jnp.any(jnp.isnan(lanes), axis=0) & ~jnp.isnan(value), jnp.inf, moved)
+    apart = _distance(coarse, value)
+    systematic = jnp.where(jnp.isfinite(apart), apart, 0) * lost
+    error = SAFETY * moved + SYSTEMATIC * systematic
+    error = error + 4 * info.eps * jnp.abs(value) + info.tiny
+    exact = (moved == 0) & (apart == 0) & (value == jnp.round(value)) & jnp.isfinite(value)
+    return jnp.where(exact, jnp.zeros_like(error), error)
+
+
+def _distance(left: Array, right: Array) -> Array:
+    return jnp.where(left == right, jnp.zeros_like(left), jnp.abs(left - right))
+
+
+class _Arithmetic:
+    """Evaluates a jaxpr with disturbed roundings; the instance only numbers the places."""
+
+    def __init__(self, seed: Array | None, unsigned: bool) -> None:
+        self.seed = seed  # None: coarse
+        self.unsigned = unsigned
+        self.places = 0
+
+    def run(
+        self, jaxpr: Any, consts: Iterable[Any], arguments: Iterable[Any]
+    ) -> tuple[list[Any], Array]:
+        """Values of the outputs, and whether a signed integer wrapped around."""
+        known: dict[Any, Any] = {}
+        overflow = jnp.zeros((), bool)
+        known.update(zip(jaxpr.constvars, map(self.constant, consts), strict=True))
+        known.update(zip(jaxpr.invars, arguments, strict=True))
+
+        def read(atom: Any) -> Any:
+            if isinstance(atom, core.Literal):
+                aval: Any = atom.aval
+                return self.constant(jnp.asarray(atom.val, aval.dtype))
+            return known[atom]
+
+        for equation in jaxpr.eqns:
+            inputs = [read(atom) for atom in equation.invars]
+            outputs, wrapped = self.step(equation, inputs)
+            overflow = overflow | wrapped
+            known.update(zip(equation.outvars, outputs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars], overflow
+
+    def constant(self, value: Any) -> Any:
+        """A constant of the program, disturbed unless it is a fraction of few binary digits."""
+        if not _is_float(value):
+            return value
+        if isinstance(value, jax.core.Tracer):
+            return value
+        array = np.asarray(value)
+        scaled = array * 2.0**20
+        inexact = np.isfinite(array) & (scaled != np.round(scaled))
+        if not inexact.any():
+            return value
+        value = jnp.asarray(value)
+        return jnp.where(inexact, self.rounded(value, jnp.abs(value)), value)
+
+    def step(self, equation: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
+        name, params = equation.primitive.name, equation.params
+        if name in _INLINED:
+            inner = next(params[key] for key in _CALLS if key in params)
+            return self.run(*_opened(inner), inputs)
+        special = {
+            "scan": self.scan,
+            "while": self.while_loop,
+            "cond": self.cond,
+            "custom_linear_solve": self.linear_solve,
+        }
+        if name in special:
+            return special[name](params, inputs)
+        if name in _DECOMPOSITIONS:
+            inputs = [self.moved(x, jnp.max(jnp.abs(x), initial=0)) for x in inputs]
+        outputs = _bound(equation, inputs)
+        wrapped = self.wrapped(equation, inputs, outputs)
+        if name in _EXACT:
+            return outputs, wrapped
+        return [self.disturbed(equation, inputs, out) for out in outputs], wrapped
+
+    def disturbed(self, equation: Any, inputs: list[Any], output: Any) -> Any:
+        """One result of a primitive, with a rounding error other than its own."""
+        if not _is_float(output):
+            return output
+        name = equation.primitive.name
+        if name == "convert_element_type" and not _is_float(inputs[0]):
+            return output
+        size = jnp.abs(output)
+        if name in _SUMS:
+            size = size + _terms(equation, inputs, output)
+        elif name in _DECOMPOSITIONS:
+            size = jnp.max(size, initial=0) * max((1, *output.shape))
+        elif name in _SERIES:
+            size = 64 * size
+        result = self.rounded(output, size)
+        if name in _WHOLE:
+            result = jnp.where(_whole(name, inputs, output), output, result)
+        return result
+
+    def moved(self, value: Any, size: Array) -> Any:
+        return self.rounded(value, size) if _is_float(value) else value
+
+    def rounded(self, value: Array, size: Array) -> Array:
+        """value + 8ξ·eps·size, or value with half of its digits."""
+        info = jnp.finfo(value.dtype)
+        if self.seed is None:
+            return jax.lax.reduce_precision(value, info.nexp, info.nmant // 2)
+        self.places += 1
+        noise = _noise(value, self.seed, self.places)
+        return value + noise * jnp.asarray(AMPLITUDE * info.eps, value.dtype) * size
+
+    def wrapped(self, equation: Any, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Whether the result of integer arithmetic lies outside its type's range."""
+        if equation.primitive.name not in _WRAPPING or not _is_integer(outputs[0], self.unsigned):
+            return False
+        info = jnp.iinfo(outputs[0].dtype)
+        floats = [x.astype(float) if _is_integer(x, True) else x for x in inputs]
+        params = dict(equation.params)
+        if "preferred_element_type" in params:
+            params["preferred_element_type"] = None
+        (shadow,) = _as_list(equation.primitive, equation.primitive.bind(*floats, **params))
+        return jnp.any((shadow > float(info.max)) | (shadow < float(info.min)))
+
+    def scan(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
+        constants, carry = params["num_consts"], params["num_carry"]
+        fixed, start = inputs[:constants], inputs[constants : constants + carry]
+
+        def body(state: Any, x: Any) -> Any:
+            overflow, values = state
+            outputs, wrapped = self.run(*_opened(params["jaxpr"]), [*fixed, *values, *x])
+            new = _like(outputs[:carry], values)
+            return (overflow | wrapped, new), outputs[carry:]
+
+        (overflow, values), stacked = jax.lax.scan(
+            body, (jnp.zeros((), bool), list(start)), inputs[constants + carry :],
+            length=params["length"], reverse=params["reverse"],
+        )  # fmt: skip
+        return [*values, *stacked], overflow
+
+    def while_loop(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
+        in_cond, in_body = params["cond_nconsts"], params["body_nconsts"]
+        for_cond, for_body = inputs[:in_cond], inputs[in_cond : in_cond + in_body]
+
+        def going_on(state: Any) -> Any:
+            (answer,), _ = self.run(*_opened(params["cond_jaxpr"]), [*for_cond, *state[1]])
+            return answer
+
+        def body(state: Any) -> Any:
+            outputs, wrapped = self.run(*_opened(params["body_jaxpr"]), [*for_body, *state[1]])
+            return state[0] | wrapped, _like(outputs, state[1])
+
+        start = (jnp.zeros((), bool), list(inputs[in_cond + in_body :]))
+        overflow, values = jax.lax.while_loop(going_on, body, start)
+        return values, overflow
+
+    def cond(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
+        def branch(inner: Any) -> Callable[..., Any]:
+            return lambda *operands: self.run(*_opened(inner), operands)
+
+        return jax.lax.switch(
+            inputs[0], [branch(inner) for inner in params["branches"]], *inputs[1:]
+        )
+
+    def linear_solve(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
+        lengths = params["const_lengths"]
+        start = lengths.matvec + lengths.vecmat
+        constants = inputs[start : start + lengths.solve]
+        right = inputs[sum(lengths) :]
+        return self.run(*_opened(params["jaxprs"].solve), [*constants, *right])
+
+
+def _opened(jaxpr: Any) -> tuple[Any, Any]:
+    return (jaxpr.jaxpr, jaxpr.consts) if hasattr(jaxpr, "consts") else (jaxpr, ())
+
+
+def _bound(equation: Any, inputs: list[Any]) -> list[Any]:
+    result = equation.primitive.bind(*inputs, **equation.params)
+    return _as_list(equation.primitive, result)
+
+
+def _as_list(primitive: Any, result: Any) -> list[Any]:
+    return list(result) if primitive.multiple_results else [result]
+
+
+def _like(values: list[Any], others: list[Any]) -> list[Any]:
+    """Carried values keep their types: a weak type may become strong."""
+    return [
+        v if jnp.issubdtype(o.dtype, jax.dtypes.extended) else jnp.asarray(v, o.dtype)
+        for v, o in zip(values, map(jnp.asarray, others), strict=True)
+    ]
+
+
+def _is_float(value: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(value), jnp.floating)
+
+
+def _is_integer(value: Any, unsigned: bool) -> bool:
+    kind = jnp.integer if unsigned else jnp.signedinteger
+    return jnp.issubdtype(jnp.result_type(value), kind)
+
+
+def _terms(equation: Any, inputs: list[Any], output: Array) -> Array:
+    """n·Σ|terms| of a sum, n their number."""
+    sizes = [jnp.abs(x) if _is_float(x) else x for x in inputs]
+    (total,) = _bound(equation, sizes)
+    count = max(1, max(np.size(x) for x in inputs) // max(1, np.size(output)))
+    if equation.primitive.name == "dot_general":
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        count = int(np.prod([inputs[0].shape[axis] for axis in contracted]))
+    return total * jnp.asarray(count, total.dtype)
+
+
+def _whole(name: str, inputs: list[Any], output: Array) -> Array:
+    """Where a result is exact since it and all it comes from are integers of few digits."""
+    limit = jnp.asarray(2.0 ** jnp.finfo(output.dtype).nmant, output.dtype)
+    whole = (output == jnp.round(output)) & (jnp.abs(output) < limit)
+    for x in inputs:
+        if _is_float(x):
+            fits = x == jnp.round(x)
+            whole = whole & (jnp.all(fits) if name in _SUMS else fits)
+    return whole
+
+
+def _noise(value: Array, seed: Array, place: int) -> Array:
+    """A number in [−1, 1] from the bits of each entry, of the evaluation and of the place."""
+    info = jnp.finfo(value.dtype)
+    wide = info.bits == 64
+    kind = {64: jnp.uint64, 32: jnp.uint32, 16: jnp.uint16}[info.bits]
+    bits = jax.lax.bitcast_convert_type(value, kind)
+    bits = bits.astype(jnp.uint64 if wide else jnp.uint32)
+    width, odd = (64, 0x9E3779B97F4A7C15) if wide else (32, 0x9E3779B1)
+    mixed = (seed.astype(bits.dtype) * bits.dtype.type(0x85EBCA6B)) + bits.dtype.type(
+        (place * 0xC2B2AE35) % 2**32
+    )
+    hashed = (bits ^ mixed) * bits.dtype.type(odd)
+    hashed = (hashed ^ (hashed >> bits.dtype.type(width // 2))) * bits.dtype.type(odd)
+    digits = min(info.nmant, 23)
+    unit = (hashed >> bits.dtype.type(width - digits)).astype(value.dtype)
+    return unit * jnp.asarray(2.0 ** (1 - digits), value.dtype) - jnp.ones((), value.dtype)
