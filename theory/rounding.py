@@ -26,8 +26,8 @@ from jax.extend import core
 from jaxtyping import Array, Bool
 
 LANES = 4  # perturbed evaluations: one alone may by chance move as little as no rounding at all
-# Of one rounding; with it a jump that roundings decide (a loop that ends, a branch) shows more often
-# than if the factor came afterwards.
+# Of one rounding; with it a jump that roundings decide (a loop that ends, a branch) shows more
+# often than if the factor came afterwards.
 AMPLITUDE = 8
 SAFETY = 2  # on the largest movement of the perturbed evaluations
 SYSTEMATIC = 16  # on what the coarse one says of systematic errors
