@@ -1,4 +1,4 @@
-"""Verdicts: every kind and every verdict from made evidence, and the specification's rules."""
+"""Verdicts about outcomes: every verdict from made evidence, and the specification's rules."""
 
 import math
 import re
@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory.claims import Claim
 from theory.evidence import Margin, Outcome
 from theory.judgement import draws_for_power, judge
 from theory.verdict import Evidence
-
-SCALES = 2.0 ** np.arange(4, 10)
 
 
 def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
@@ -29,15 +26,6 @@ def judged(conclusion, allowed=None, tier="data", level=0.01, **hypotheses):
     evidence = Evidence(hypotheses, {}, conclusion, allowed, None)
     tiers = dict.fromkeys(hypotheses, tier)
     return judge("toy.statement", kind, evidence, tiers=tiers, level=level)
-
-
-def quantified(quantity, claim, scales=None, level=0.01, kind=None, **hypotheses):
-    evidence = Evidence(hypotheses, {}, None, None, quantity)
-    kind = kind or ("moment" if scales is None else "rate")
-    tiers = dict.fromkeys(hypotheses, "data")
-    return judge(
-        "toy.quantity", kind, evidence, tiers=tiers, claim=claim, scales=scales, level=level
-    )
 
 
 # --- every verdict of every kind ------------------------------------------------------------------
@@ -78,156 +66,6 @@ def test_verdicts_about_outcomes(verdict, reason, conclusion, allowed, hypothesi
     assert sum(result.outcomes.values()) == result.draws == len(conclusion.value)
 
 
-def plus_minus(mean, deviation, draws):
-    """Draws with exactly this mean and population deviation."""
-    return mean + deviation * np.resize([1.0, -1.0], draws)
-
-
-def power_law(exponent, noise, draws=40):
-    noise = noise * np.random.default_rng(0).normal(size=(draws, len(SCALES)))
-    return SCALES**exponent * np.exp(noise)
-
-
-EQUAL = Claim(2.0, 0.1)  # resolution 0.1·2
-RATE = Claim(-0.5, 0.1)
-AT_MOST = Claim(-0.5, 0.1, side="at most")
-
-
-@pytest.mark.parametrize(
-    ("verdict", "claim", "quantity", "scales"),
-    [
-        # Student's quantile at 1 % and 99 degrees of freedom is 2.63: half-width 0.26·deviation.
-        ("consistent", EQUAL, plus_minus(2.01, 0.1, 100), None),
-        ("refuted", EQUAL, plus_minus(2.1, 0.1, 100), None),
-        ("refuted", EQUAL, plus_minus(1.9, 0.1, 100), None),
-        ("inconclusive", EQUAL, plus_minus(2.1, 1.0, 100), None),
-        ("inconclusive", EQUAL, np.array([2.0]), None),
-        ("consistent", Claim(2.0, 0.1, side="at most"), plus_minus(1.9, 0.1, 100), None),
-        ("refuted", Claim(2.0, 0.1, side="at most"), plus_minus(2.1, 0.1, 100), None),
-        ("consistent", Claim(-2.0, 0.1), plus_minus(-2.01, 0.1, 100), None),
-        ("consistent", Claim(0.0, 0.1), plus_minus(0.01, 0.1, 100), None),  # absolute resolution
-        ("inconclusive", Claim(0.0, 0.1), plus_minus(0.01, 1.0, 100), None),
-        ("refuted", Claim(0.0, 0.1), plus_minus(0.1, 0.1, 100), None),
-        ("consistent", Claim(0.1, 0.1), np.full(100, 0.1), None),
-        # Standard error of the slope: noise/√40/‖centred log scales‖ = noise·0.055.
-        ("consistent", RATE, power_law(-0.5, 0.2), SCALES),
-        ("refuted", RATE, power_law(-0.6, 0.2), SCALES),
-        ("refuted", RATE, power_law(-0.4, 0.2), SCALES),
-        ("consistent", AT_MOST, power_law(-0.6, 0.2), SCALES),
-        ("refuted", AT_MOST, power_law(-0.4, 0.2), SCALES),
-        ("consistent", Claim(-0.5, 0.1, tolerance=0.15), power_law(-0.6, 0.2), SCALES),
-        ("consistent", Claim(-0.5, 0.1, tolerance=0.15), power_law(-0.4, 0.2), SCALES),
-        ("refuted", Claim(-0.5, 0.1, tolerance=0.05), power_law(-0.6, 0.2), SCALES),
-        ("refuted", Claim(-0.5, 0.1, tolerance=0.05), power_law(-0.4, 0.2), SCALES),
-        ("consistent", Claim(2.0, 0.1, tolerance=0.1), plus_minus(2.1, 0.1, 100), None),
-        ("refuted", Claim(2.0, 0.1, tolerance=0.05), plus_minus(1.9, 0.1, 100), None),
-        ("inconclusive", RATE, power_law(-0.5, 2.0), SCALES),
-        ("inconclusive", RATE, power_law(-0.5, 0.2, draws=1), SCALES),
-    ],
-)
-def test_verdicts_about_quantities(verdict, claim, quantity, scales):
-    result = quantified(quantity, claim, scales)
-    assert result.verdict == verdict
-    (estimate,) = result.estimates
-    assert (estimate.claimed, estimate.tolerance) == (claim.value, claim.tolerance)
-    assert estimate.low <= estimate.observed <= estimate.high
-    assert set(result.outcomes.values()) == {0}
-
-
-AT_LEAST_ONE = Claim(1.0, 0.5, side="at least")
-
-
-@pytest.mark.parametrize(
-    ("verdict", "claim", "mean"),
-    [
-        # Half-width 0.026 at a deviation of 0.1.
-        ("consistent", AT_LEAST_ONE, 1.1),
-        ("inconclusive", AT_LEAST_ONE, 1.01),
-        ("inconclusive", AT_LEAST_ONE, 0.99),
-        ("refuted", AT_LEAST_ONE, 0.9),
-        ("consistent", Claim(1.0, 0.5, side="at most"), 0.9),
-        ("inconclusive", Claim(1.0, 0.5, side="at most"), 0.99),
-        ("refuted", Claim(1.0, 0.5, side="at most"), 1.1),
-        ("consistent", Claim(1.0, 0.5), 1.01),
-        ("refuted", Claim(1.0, 0.5), 1.1),
-        ("inconclusive", Claim(1.0, 0.01, side="at least"), 1.1),
-    ],
-)
-def test_what_an_experiment_showed_must_show_again(verdict, claim, mean):
-    """An interval that reaches across the claimed value shows nothing, unlike for a theorem."""
-    values = plus_minus(mean, 0.1, 100)
-    assert quantified(values, claim, kind="empirical").verdict == verdict
-    if verdict == "inconclusive" and claim.side != "equal" and claim.resolution > 0.1:
-        assert quantified(values, claim).verdict == "consistent"  # of kind "moment"
-        few = quantified(values, claim, kind="empirical")
-        more = plus_minus(mean, 0.1, few.draws_needed + 20)
-        settled = quantified(more, claim, kind="empirical").verdict
-        right = (mean > 1) == (claim.side == "at least")
-        assert settled == ("consistent" if right else "refuted")
-
-
-def decaying(rate, draws=2000, seed=1):
-    """0/1 failures at scales 2…8 with probability e^{−rate·scale}."""
-    scales = np.arange(2.0, 9.0)
-    uniform = np.random.default_rng(seed).random((draws, len(scales)))
-    return (uniform < np.exp(-rate * scales)).astype(float), scales
-
-
-@pytest.mark.parametrize(
-    ("verdict", "claim", "draws"),
-    [
-        ("consistent", Claim(0.7, 0.15), 2000),
-        ("refuted", Claim(0.4, 0.15), 2000),
-        ("refuted", Claim(1.0, 0.15), 2000),
-        ("consistent", Claim(0.4, 0.15, side="at least"), 2000),
-        ("refuted", Claim(1.0, 0.15, side="at least"), 2000),
-        ("consistent", Claim(1.0, 0.15, tolerance=0.3), 2000),
-        ("inconclusive", Claim(0.7, 0.15), 50),
-        ("inconclusive", Claim(0.7, 0.15), 2),
-    ],
-)
-def test_verdicts_about_decays(verdict, claim, draws):
-    """True rate 0.7, where most of the large scales have no failure; false-alarm rate 1 % each."""
-    failures, scales = decaying(0.7, draws)
-    assert quantified(failures, claim, scales, kind="decay").verdict == verdict
-
-
-def test_several_claims_share_the_level_and_must_all_be_met():
-    good, bad, wide = (plus_minus(m, s, 100) for m, s in ((2.0, 0.1), (2.1, 0.1), (2.0, 1.0)))
-    names = [Claim(2.0, 0.1, name=name) for name in ("first", "second")]
-    result = quantified(np.stack([good, good], axis=1), tuple(names))
-    assert result.verdict == "consistent"
-    assert [e.name for e in result.estimates] == ["first", "second"]
-    alone = quantified(good, names[0], level=0.005)  # 0.01 over two
-    assert result.estimates[0].low == pytest.approx(alone.estimates[0].low, rel=1e-12)
-    result = quantified(np.stack([good, bad], axis=1), tuple(names))
-    assert result.verdict == "refuted"
-    assert "second" in result.reason
-    assert "first" not in result.reason
-    assert [e.verdict for e in result.estimates] == ["consistent", "refuted"]
-    assert quantified(np.stack([good, wide], axis=1), tuple(names)).verdict == "inconclusive"
-    assert quantified(np.stack([wide, bad], axis=1), tuple(names)).verdict == "refuted"
-    with pytest.raises(ValueError, match="one row per claim, 2, got 3"):
-        quantified(np.zeros((10, 3)), tuple(names))
-
-
-def test_several_rates_have_a_row_each():
-    values = np.stack([power_law(-0.5, 0.2), power_law(-1.0, 0.2)], axis=1)
-    claims = (RATE, Claim(-1.0, 0.1, name="second"))
-    assert quantified(values, claims, SCALES).verdict == "consistent"
-    assert quantified(values[:, ::-1], claims, SCALES).verdict == "refuted"
-
-
-def test_quantities_count_only_where_the_hypotheses_hold():
-    values = np.concatenate([plus_minus(2.0, 0.1, 100), np.full(50, np.nan)])
-    result = quantified(values, EQUAL, trained=condition(100, 50))
-    assert result.verdict == "consistent"
-    assert result.hypotheses["trained"].met == 100
-    result = quantified(values, EQUAL, trained=condition(0, 150, ratio=0.5))
-    assert result.verdict == "vacuous"
-    assert "trained fails in 150 of 150 draws by a factor of 2" in result.reason
-
-
 def bounded(ratios):
     """The margins of "bound > observed" with an observed value of 1."""
     ratios = np.asarray(ratios, float)
@@ -255,20 +93,6 @@ def test_the_smallest_constant_is_the_largest_that_a_draw_contradicts():
     evidence = Evidence({}, {}, condition(8), None, None, constants)
     assert judge("a.b", "deterministic", evidence, tiers={}).constant == (0.0, 9.0)
     assert judged(conclusion).constant is None
-
-
-def test_quantities_must_be_finite():
-    with pytest.raises(ValueError, match=r"quantity of toy\.quantity must be finite, got 2 NaN"):
-        quantified(np.array([1.0, np.nan, np.inf]), EQUAL)
-
-
-def test_resolution_is_relative_for_means_and_absolute_for_exponents():
-    wide = plus_minus(20.0, 2.0, 100)  # half-width 0.53: below 0.1·20, above 0.1
-    assert quantified(wide, Claim(20.0, 0.1)).verdict == "consistent"
-    assert quantified(wide, Claim(20.0, 0.02)).verdict == "inconclusive"
-    steep = power_law(-4.0, 0.5)  # half-width 0.07
-    assert quantified(steep, Claim(-4.0, 0.1), SCALES).verdict == "consistent"
-    assert quantified(steep, Claim(-4.0, 0.02), SCALES).verdict == "inconclusive"
 
 
 # --- what a verdict is made of --------------------------------------------------------------------
@@ -500,21 +324,6 @@ def test_no_number_of_draws_is_named_where_none_would_do():
     result = judged(condition(100), 0.1, "init", wide=condition(5, 95))
     assert result.verdict == "inconclusive"
     assert result.draws_needed is None
-
-
-def test_draws_needed_for_quantities_suffice():
-    """Deviation and slopes repeat exactly, so the interval shrinks like 1/√draws, or faster."""
-    few = quantified(plus_minus(2.0, 1.0, 100), EQUAL)
-    assert few.verdict == "inconclusive"
-    assert quantified(plus_minus(2.0, 1.0, few.draws_needed), EQUAL).verdict == "consistent"
-    assert quantified(plus_minus(2.0, 1.0, few.draws_needed - 9), EQUAL).verdict == "inconclusive"
-    draws = 40
-    values = power_law(-0.5, 1.0, draws)
-    few = quantified(values, RATE, SCALES)
-    assert few.verdict == "inconclusive"
-    # Noise is repeated, not redrawn; the bootstrap (1000 resamples) is off by 2.2 %: 5 % more.
-    times = math.ceil(1.1 * few.draws_needed / draws)
-    assert quantified(np.tile(values, (times, 1)), RATE, SCALES).verdict == "consistent"
 
 
 def brute_force_power(draws, allowed, alternative, tail):

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory._validation import check_choice
+from theory._validation import check_choice, check_real
 from theory.evidence import Outcome, premise
 from theory.statistics import Interval, fit_decay, fit_rate, mean_interval
 from theory.verdict import Estimate, Evidence, Verdict, why_vacuous, with_needed
 
 SIDES = ("equal", "at most", "at least")
+SCALED = ("rate", "decay")  # kinds whose quantity has an axis of scales
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +24,18 @@ class Claim:
         decay rate per unit scale ("decay").
       resolution: half-width that the confidence interval must reach before anything is said;
         absolute for rates and for a mean claimed to be 0, relative to |value| for other means.
+        Positive.
       side: "equal", "at most" or "at least": what the quantity is said to be.
       name: what the value is called, for reports.
       tolerance: how far the value may be off systematically, in its own unit: a power law that
         holds asymptotically bends at finite scales. 0 for what is exact.
       signed: of a rate, whether single draws may be zero or negative where their mean is positive.
+      bounds: of a mean, (low, high) between which every draw certainly lies: its interval is then
+        valid at every number of draws. (0, 1) for a probability, whose draws are 0 or 1.
 
     Raises:
-      ValueError: for an unknown side.
+      ValueError: for a number that is not finite or out of its range, an unknown side, bounds that
+        are no increasing pair or exclude the claimed mean, or a name that is no text.
     """
 
     value: float
@@ -39,9 +44,28 @@ class Claim:
     name: str = "value"
     tolerance: float = 0.0
     signed: bool = False
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"name of a claim must be text, got {self.name!r}")
+        of = f"of the claim {self.name!r}"
+        check_real(f"value {of}", self.value)
+        check_real(f"resolution {of}", self.resolution, low=0.0, open_low=True)
+        check_real(f"tolerance {of}", self.tolerance, low=0.0)
         check_choice("side", self.side, SIDES)
+        if not isinstance(self.signed, bool | np.bool_):
+            raise ValueError(f"signed {of} must be True or False, got {self.signed!r}")
+        if self.bounds is not None:
+            self._check_bounds(of)
+
+    def _check_bounds(self, of: str) -> None:
+        bounds = self.bounds
+        if not (isinstance(bounds, tuple) and len(bounds) == 2):
+            raise ValueError(f"bounds {of} must be a pair (low, high), got {bounds!r}")
+        low, high = (check_real(f"bounds {of}", end) for end in bounds)
+        if not low < high:
+            raise ValueError(f"bounds {of} must be (low, high) with low < high, got {bounds!r}")
 
     def __str__(self) -> str:
         side = "" if self.side == "equal" else f"{self.side} "
@@ -56,48 +80,108 @@ def judge_quantity(
 ) -> Verdict:
     """Judges every claim about the mean, exponent or decay of the quantity.
 
-    Draws in which a hypothesis certainly fails do not count. One refuted claim refutes the
-    statement, and all must be consistent for it to be.
+    Draws in which a hypothesis certainly fails do not count. Draws whose hypotheses are undecided
+    count in the way that widens the interval most, where bounds are declared; otherwise nothing is
+    said. One refuted claim refutes the statement, and all must be consistent for it to be.
+
+    Args:
+      common: id, kind, level and summaries of the verdict.
+      evidence: of all draws, with a quantity of shape (draws,), with an axis of claims if they are
+        a tuple and then one of scales if there are any, and its error.
+      claim: one claim, or a tuple of claims that share the level.
+      scales: (S,) for kinds "rate" and "decay".
+
+    Raises:
+      ValueError: for a claim or quantity of another form, or a quantity that is not finite.
     """
-    values = np.asarray(evidence.quantity, float)
+    id, kind = common["id"], common["kind"]
+    claims = checked_claims(id, claim)
+    values, errors = _rows(id, kind, evidence, claim, scales)
     draws = len(values)
-    _, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
-    common |= {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
+    holds, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
+    common = common | {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
     if fails.all():
         reason = why_vacuous(common["hypotheses"], np.zeros(draws), draws)
         return Verdict(**common, verdict="vacuous", reason=reason)
-    values = values[~fails]
+    if not holds.any():
+        reason = "no draw certainly satisfies the hypotheses"
+        return Verdict(**common, verdict="inconclusive", reason=reason)
+    counted, undecided = ~fails, ~holds[~fails]
+    values, errors = values[counted], errors[counted]
     if not np.isfinite(values).all():
         bad = int(np.sum(~np.isfinite(values)))
-        raise ValueError(f"quantity of {common['id']} must be finite, got {bad} NaN or infinite")
-    claims = claim if isinstance(claim, tuple) else (claim,)
-    if not isinstance(claim, tuple):
-        values = values[:, None]
-    if values.shape[1] != len(claims):
-        raise ValueError(
-            f"quantity of {common['id']} must have one row per claim, {len(claims)}, "
-            f"got {values.shape[1]}"
-        )
+        raise ValueError(f"quantity of {id} must be finite, got {bad} NaN or infinite")
     confidence = 1 - common["level"] / len(claims)
-    judged = [
-        _judge_claim(common["kind"], one, values[:, i], scales, confidence)
-        for i, one in enumerate(claims)
-    ]
-    found = [j.estimate.verdict for j in judged]
-    verdict = next((v for v in ("refuted", "inconclusive") if v in found), "consistent")
-    chosen = [j for j in judged if j.estimate.verdict == verdict]
-    needed = [j.needed for j in chosen if j.needed is not None]
-    needed = math.ceil(max(needed) * draws / len(values)) if needed else None
-    reason = "; ".join(j.reason for j in chosen)
-    if verdict == "consistent" and len(judged) > 3:
-        reason = f"all {len(judged)} claims are met"
-    return Verdict(
-        **common,
-        verdict=verdict,
-        reason=with_needed(reason, needed),
-        estimates=tuple(j.estimate for j in judged),
-        draws_needed=needed,
-    )
+    judged = []
+    for i, one in enumerate(claims):
+        try:
+            found = _estimated(kind, one, values[:, i], errors[:, i], scales, undecided, confidence)
+        except ValueError as error:
+            raise ValueError(f"quantity of {id}, claim {one.name!r}: {error}") from None
+        judged.append(_judge_claim(kind, one, found, len(values)))
+    return _combined(common, judged, draws / len(values))
+
+
+def checked_claims(id: str, claim: Any) -> tuple[Claim, ...]:
+    """The claims as a tuple; ValueError unless it is a `Claim` or a non-empty tuple of them."""
+    claims = claim if isinstance(claim, tuple) else (claim,)
+    if not claims or not all(isinstance(one, Claim) for one in claims):
+        inside = ", ".join(type(one).__name__ for one in claim) if isinstance(claim, tuple) else ""
+        got = type(claim).__name__ + (f" of {inside}" if inside else "")
+        raise ValueError(f"claim of {id} must be a Claim or a tuple of claims, got {got}")
+    return claims
+
+
+def _rows(
+    id: str, kind: str, evidence: Evidence, claim: Any, scales: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The quantity and its error as (draws, claims) or (draws, claims, scales)."""
+    if evidence.quantity is None:
+        raise ValueError(f"quantity of {id} must be given for a statement of kind {kind!r}")
+    values = np.asarray(evidence.quantity, float)
+    several, scaled = isinstance(claim, tuple), kind in SCALED
+    axes = ["draws", *(["claims"] if several else []), *(["scales"] if scaled else [])]
+    if values.ndim != len(axes):
+        expected = "a number per draw" if len(axes) == 1 else f"axes ({', '.join(axes)})"
+        got = values.shape[1:]
+        raise ValueError(f"quantity of {id} must have {expected}, got shape {got} in every draw")
+    if several and values.shape[1] != len(claim):
+        raise ValueError(
+            f"quantity of {id} must have one row per claim, {len(claim)}, got {values.shape[1]}"
+        )
+    if scaled and values.shape[-1] != np.size(scales):
+        raise ValueError(
+            f"quantity of {id} must have one value per scale, {np.size(scales)}, "
+            f"got {values.shape[-1]}"
+        )
+    errors = _errors(id, values, evidence.quantity_error)
+    return (values, errors) if several else (values[:, None], errors[:, None])
+
+
+def _errors(id: str, values: np.ndarray, error: Any) -> np.ndarray:
+    error = np.asarray(0.0 if error is None else error, float)
+    try:
+        error = np.broadcast_to(error, values.shape)
+    except ValueError:
+        raise ValueError(
+            f"quantity_error of {id} must have the quantity's shape {values.shape}, "
+            f"got {error.shape}"
+        ) from None
+    if (error < 0).any():
+        raise ValueError(f"quantity_error of {id} must not be negative, got {error.min():g}")
+    return np.where(np.isnan(error), np.inf, error)  # an unknown error is no small one
+
+
+class _Found(NamedTuple):
+    """A measured value with its interval, see `statistics.MeanEstimate`."""
+
+    observed: float
+    interval: Interval
+    method: str
+    exact: bool
+    doubt: str
+    needed: int | None
+    resolution: float
 
 
 class _Judged(NamedTuple):
@@ -108,58 +192,95 @@ class _Judged(NamedTuple):
     needed: int | None
 
 
-def _judge_claim(
-    kind: str, claim: Claim, values: np.ndarray, scales: np.ndarray | None, confidence: float
-) -> _Judged:
-    observed, interval, resolution = _estimated(kind, claim, values, scales, confidence)
-    half = (interval.high - interval.low) / 2
-    shown = f"{claim.name} {observed:.4g} in [{interval.low:.4g}, {interval.high:.4g}]"
-    above = interval.low > claim.value + claim.tolerance
-    below = interval.high < claim.value - claim.tolerance
+def _estimated(
+    kind: str,
+    claim: Claim,
+    values: np.ndarray,
+    errors: np.ndarray,
+    scales: np.ndarray | None,
+    undecided: np.ndarray,
+    confidence: float,
+) -> _Found:
+    """Observed value, its interval, and the half-width that the interval must reach."""
+    if kind not in SCALED:
+        mean = mean_interval(
+            values, confidence, bounds=claim.bounds, error=errors, undecided=undecided
+        )
+        return _Found(*mean, claim.resolution * (abs(claim.value) or 1.0))
+    assert scales is not None
+    if kind == "decay":
+        fit = fit_decay(scales, values, confidence)
+        observed, method = fit.rate, "profile likelihood with sandwich variance"
+    else:
+        fit = fit_rate(scales, values, confidence, signed=claim.signed, error=errors)
+        observed, method = fit.exponent, "Hall"
+    doubt, needed = fit.doubt, fit.needed
+    if undecided.any():
+        doubt, needed = f"the hypotheses are undecided in {int(undecided.sum())} draws", None
+    return _Found(observed, fit.interval, method, False, doubt, needed, claim.resolution)
+
+
+def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
+    """The verdict on one claim; a comparison with NaN ends "inconclusive"."""
+    low, high = found.interval
+    half = (high - low) / 2
+    shown = f"{claim.name} {found.observed:.4g} in [{low:.4g}, {high:.4g}]"
+    ends = claim.value - claim.tolerance, claim.value + claim.tolerance
+    above, below = low > ends[1], high < ends[0]
     against = {"equal": above or below, "at most": above, "at least": below}[claim.side]
     # An experimental claim must show in the draws; against a theorem they must speak.
-    unseen = (
-        kind == "empirical"
-        and {
-            "equal": False,
-            "at most": interval.high > claim.value + claim.tolerance,
-            "at least": interval.low < claim.value - claim.tolerance,
+    seen = (
+        kind != "empirical"
+        or {
+            "equal": True,
+            "at most": high <= ends[1],
+            "at least": low >= ends[0],
         }[claim.side]
     )
     needed = None
-    if half > resolution:  # first: the limit theorems behind the interval need the draws, too
+    if found.doubt:
+        verdict, reason, needed = "inconclusive", f"{shown}: {found.doubt}", found.needed
+    elif against and found.exact:  # whatever its width: the interval is valid at every number
+        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
+    elif not half <= found.resolution:
         verdict = "inconclusive"
-        reason = f"{shown} is wider than ±{resolution:.2g}, too wide to tell from {claim}"
+        reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
         if math.isfinite(half):
-            needed = math.ceil(len(values) * (half / resolution) ** 2)
+            needed = math.ceil(draws * (half / found.resolution) ** 2)
     elif against:
         verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
-    elif unseen:
+    elif not seen:
         verdict, reason = "inconclusive", f"{shown} reaches across the claimed {claim}"
-        distance = abs(observed - claim.value) + claim.tolerance
+        distance = abs(found.observed - claim.value) + claim.tolerance
         if distance > 0:
-            needed = math.ceil(len(values) * max(1.1, (half / distance) ** 2))
+            needed = math.ceil(draws * max(1.1, (half / distance) ** 2))
     else:
         inside = claim.side == "equal" or not (above or below)
         relation = "contains" if inside and not claim.tolerance else "meets"
-        verdict, reason = "consistent", f"{shown} {relation} the claimed {claim}"
+        verdict = "consistent"
+        reason = f"{shown}, no wider than ±{found.resolution:.2g}, {relation} the claimed {claim}"
     estimate = Estimate(
-        claim.name, claim.value, claim.side, claim.tolerance, observed, *interval, verdict
-    )
+        claim.name, claim.value, claim.side, claim.tolerance, found.observed, low, high, verdict,
+        found.resolution, found.method,
+    )  # fmt: skip
     return _Judged(estimate, reason, needed)
 
 
-def _estimated(
-    kind: str, claim: Claim, values: np.ndarray, scales: np.ndarray | None, confidence: float
-) -> tuple[float, Interval, float]:
-    """Observed value, its interval, and the half-width that the interval must reach."""
-    if kind == "decay":
-        assert scales is not None
-        decay = fit_decay(scales, values.sum(axis=0).astype(int), len(values), confidence)
-        return decay.rate, decay.interval, claim.resolution
-    if kind == "rate":
-        assert scales is not None
-        fit = fit_rate(scales, values, confidence, signed=claim.signed)
-        return fit.exponent, fit.interval, claim.resolution
-    resolution = claim.resolution * (abs(claim.value) or 1.0)
-    return float(values.mean()), mean_interval(values, confidence), resolution
+def _combined(common: dict[str, Any], judged: list[_Judged], drawn_per_counted: float) -> Verdict:
+    verdicts = [j.estimate.verdict for j in judged]
+    verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "consistent")
+    chosen = [j for j in judged if j.estimate.verdict == verdict]
+    known = [j.needed for j in chosen if j.needed is not None]
+    needed = math.ceil(max(known) * drawn_per_counted) if known else None
+    reason = "; ".join(j.reason for j in chosen)
+    if verdict == "consistent" and len(judged) > 3:
+        widest = max((e.high - e.low) / 2 / e.resolution for e in (j.estimate for j in judged))
+        reason = f"all {len(judged)} claims are met, by intervals of {widest:.0%} of the resolution"
+        reason += " at most"
+    return Verdict(
+        **common,
+        verdict=verdict,
+        reason=with_needed(reason, needed),
+        estimates=tuple(j.estimate for j in judged),
+        draws_needed=needed,
+    )

@@ -1,6 +1,7 @@
 """What is collected about a statement over many draws, and the verdict reached on it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -64,7 +65,11 @@ class FailureRate(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A claimed quantity against its measured value and confidence interval."""
+    """A claimed quantity against its measured value and confidence interval.
+
+    resolution: half-width that the interval had to reach, in the unit of the value.
+    method: what the interval is from: "Clopper–Pearson", "betting", "Hall" or the likelihood.
+    """
 
     name: str
     claimed: float
@@ -74,6 +79,8 @@ class Estimate(NamedTuple):
     low: float
     high: float
     verdict: str
+    resolution: float = math.nan
+    method: str = ""
 
 
 class Constant(NamedTuple):

@@ -18,7 +18,7 @@ from theory.data import to_sphere
 from theory.networks import all_trained, init
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import noise_alignment
-from theory.statistics import fit_decay
+from theory.statistics import decay_rate, fit_decay
 
 NETWORK = all_trained(slope=0.0)
 FLOATS = 2**22  # of the weights of the networks drawn at once
@@ -191,15 +191,15 @@ def _fits(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
     """The rate of −log P(S ≤ 0) on every line, beside the same fit to the exact law."""
     for line in lines(settings):
         sizes = list(zip(line.m, line.d, strict=True))
-        counts = np.array([found[m, d, 1]["failing"].sum() for m, d in sizes])
-        draws = len(found[(*sizes[0], 1)]["failing"])
-        fit = fit_decay(np.array(line.scales, float), counts, draws, CONFIDENCE)
-        trials = 10**12  # the fit's limit for many draws
+        scales = np.array(line.scales, float)
+        failing = np.stack([np.asarray(found[m, d, 1]["failing"]) for m, d in sizes], axis=1)
+        draws = len(failing)
+        fit = fit_decay(scales, failing, CONFIDENCE)
         exact = np.array([laws.alignment_failure(m, d) for m, d in sizes])
-        limit = fit_decay(np.array(line.scales, float), np.rint(exact * trials).astype(int), trials)
+        limit = decay_rate(scales, exact * 1e12, 1e12)  # the fit's limit for many draws
         row = {"mean": fit.rate, "low": fit.interval.low, "high": fit.interval.high, "draws": draws}
-        row |= {"predicted": limit.rate, "asymptotic": line.rate}
-        inside = fit.interval.low <= limit.rate <= fit.interval.high
+        row |= {"predicted": limit, "asymptotic": line.rate}
+        inside = fit.interval.low <= limit <= fit.interval.high
         yield {"part": "fit", "line": line.name, **row, "held": inside}
 
 

@@ -12,7 +12,7 @@ from theory import laws
 from theory.claims import Claim
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import SOURCE
-from theory.statistics import fit_decay
+from theory.statistics import decay_rate
 from theory.verification import Statement
 
 
@@ -123,9 +123,8 @@ def _claim(
         exact = [
             laws.alignment_failure(int(m), int(d)) for m, d in zip(*sizes(config), strict=True)
         ]
-        trials = 10**12  # the fit's limit for many draws: counts in proportion to the exact law
-        counts = np.rint(np.array(exact) * trials).astype(np.int64)
-        fitted = fit_decay(_scales(config), counts, trials).rate
+        # The fit's limit for many draws: counts in proportion to the exact law.
+        fitted = decay_rate(_scales(config), np.array(exact) * 1e12, 1e12)
         asymptotic = rate(config)
         return Claim(asymptotic, resolution, name=name, tolerance=abs(fitted - asymptotic))
 

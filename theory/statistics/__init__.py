@@ -1,0 +1,16 @@
+"""Probabilities of failure counts, intervals of means, fitted laws, anytime-valid sequences."""
+
+from theory.statistics.decays import FittedDecay as FittedDecay
+from theory.statistics.decays import decay_rate as decay_rate
+from theory.statistics.decays import fit_decay as fit_decay
+from theory.statistics.means import MeanEstimate as MeanEstimate
+from theory.statistics.means import mean_interval as mean_interval
+from theory.statistics.probabilities import Interval as Interval
+from theory.statistics.probabilities import clopper_pearson as clopper_pearson
+from theory.statistics.probabilities import poisson_binomial_tail as poisson_binomial_tail
+from theory.statistics.rates import FittedRate as FittedRate
+from theory.statistics.rates import fit_rate as fit_rate
+from theory.statistics.sequences import Sequence as Sequence
+from theory.statistics.sequences import failure_e_value as failure_e_value
+from theory.statistics.sequences import mean_sequence as mean_sequence
+from theory.statistics.sequences import rate_sequence as rate_sequence
