@@ -24,3 +24,4 @@ from theory.verdict import Verdict as Verdict
 from theory.verification import Hypothesis as Hypothesis
 from theory.verification import Statement as Statement
 from theory.verification import verify as verify
+from theory.verification import verify_until as verify_until

@@ -8,7 +8,7 @@ import numpy as np
 
 from theory._validation import check_choice, check_real
 from theory.evidence import Outcome, premise
-from theory.statistics import Interval, fit_decay, fit_rate, mean_interval
+from theory.statistics import Interval, fit_decay, fit_rate, mean_interval, mean_sequence
 from theory.verdict import Estimate, Evidence, Verdict, why_vacuous, with_needed
 
 SIDES = ("equal", "at most", "at least")
@@ -77,6 +77,8 @@ def judge_quantity(
     evidence: Evidence,
     claim: Claim | tuple[Claim, ...],
     scales: np.ndarray | None,
+    *,
+    anytime: bool = False,
 ) -> Verdict:
     """Judges every claim about the mean, exponent or decay of the quantity.
 
@@ -90,9 +92,11 @@ def judge_quantity(
         a tuple and then one of scales if there are any, and its error.
       claim: one claim, or a tuple of claims that share the level.
       scales: (S,) for kinds "rate" and "decay".
+      anytime: whether intervals must hold although the number of draws was chosen by looking.
 
     Raises:
-      ValueError: for a claim or quantity of another form, or a quantity that is not finite.
+      ValueError: for a claim or quantity of another form, a quantity that is not finite, or one
+        without bounds where the level must hold at any time.
     """
     id, kind = common["id"], common["kind"]
     claims = checked_claims(id, claim)
@@ -115,7 +119,12 @@ def judge_quantity(
     judged = []
     for i, one in enumerate(claims):
         try:
-            found = _estimated(kind, one, values[:, i], errors[:, i], scales, undecided, confidence)
+            if anytime:
+                found = _at_any_time(kind, one, values[:, i], errors[:, i], undecided, confidence)
+            else:
+                found = _estimated(
+                    kind, one, values[:, i], errors[:, i], scales, undecided, confidence
+                )
         except ValueError as error:
             raise ValueError(f"quantity of {id}, claim {one.name!r}: {error}") from None
         judged.append(_judge_claim(kind, one, found, len(values)))
@@ -218,6 +227,32 @@ def _estimated(
     if undecided.any():
         doubt, needed = f"the hypotheses are undecided in {int(undecided.sum())} draws", None
     return _Found(observed, fit.interval, method, False, doubt, needed, claim.resolution)
+
+
+def _at_any_time(
+    kind: str,
+    claim: Claim,
+    values: np.ndarray,
+    errors: np.ndarray,
+    undecided: np.ndarray,
+    confidence: float,
+) -> _Found:
+    """As `_estimated`, by a confidence sequence, which exists for bounded means only."""
+    if kind in SCALED or claim.bounds is None:
+        raise ValueError("bounds must be declared to judge a mean at any time, and rates cannot be")
+    interval = mean_sequence(values, claim.bounds, confidence).last
+    error = float(errors.mean())
+    interval = Interval(interval.low - error, interval.high + error)
+    doubt = f"the hypotheses are undecided in {int(undecided.sum())} draws"
+    return _Found(
+        float(values.mean()),
+        interval,
+        "betting, at any time",
+        True,
+        doubt if undecided.any() else "",
+        None,
+        claim.resolution * (abs(claim.value) or 1.0),
+    )
 
 
 def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:

@@ -13,7 +13,13 @@ from scipy import special
 from theory.claims import Claim, judge_quantity
 from theory.distinct import distinct
 from theory.evidence import Margin, Outcome, outcome, premise
-from theory.statistics import clopper_pearson, poisson_binomial_tail
+from theory.statistics import (
+    Interval,
+    clopper_pearson,
+    failure_e_value,
+    poisson_binomial_tail,
+    rate_sequence,
+)
 from theory.verdict import (
     ConditionSummary,
     Constant,
@@ -40,6 +46,7 @@ def judge(
     scales: np.ndarray | None = None,
     level: float = 0.01,
     random: bool = True,
+    anytime: bool = False,
 ) -> Verdict:
     """The verdict on a statement from the evidence of its draws.
 
@@ -53,12 +60,15 @@ def judge(
       scales: (S,) the scales of a rate or decay.
       level: false-alarm rate of "refuted"; intervals have confidence 1 − level.
       random: whether draws are random; a deterministic statement without randomness needs one.
+      anytime: whether the level must hold although the number of draws was chosen by looking at
+        them: failure rates and bounded means only.
 
     Returns:
       The `Verdict`.
 
     Raises:
-      ValueError: for a kind that is none, claims that do not fit the quantity, or a negative δ.
+      ValueError: for a kind that is none, claims that do not fit the quantity, a negative δ, or a
+        quantity that knows no judgement at any time.
     """
     fresh = _fresh(evidence)
     draws = len(fresh)
@@ -73,11 +83,15 @@ def judge(
     common = dict(id=id, kind=kind, level=level, **summaries)
     if kind in ("deterministic", "probabilistic"):
         conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
-        verdict = _judge_outcomes(common, evidence, fresh, conditional, random)
+        verdict = _judge_outcomes(common, evidence, fresh, conditional, random, anytime)
+        if one:  # more of the same would not do
+            verdict = dataclasses.replace(
+                verdict, reason=verdict.reason.split("; about")[0], draws_needed=None
+            )
     elif kind in ("moment", "empirical", "rate", "decay"):
         if claim is None:
             raise ValueError(f"claim must be given for a {kind} statement, got None")
-        verdict = judge_quantity(common, evidence, claim, scales)
+        verdict = judge_quantity(common, evidence, claim, scales, anytime=anytime)
     else:
         raise ValueError(f"kind must be one that statements have, got {kind!r}")
     return dataclasses.replace(
@@ -86,6 +100,7 @@ def judge(
         distinct=int(fresh.sum()),
         notes=(*_about_draws(one, draws, fresh, kind), *_tautologies(evidence)),
         estimated=tuple(_estimated(evidence)),
+        anytime=anytime,
     )
 
 
@@ -163,7 +178,7 @@ class _Counts(NamedTuple):
 
     holds, fails: (draws,) whether the premise certainly does, δ ≥ 1 counting as a failing one.
     outcomes: (draws,) of `Outcome`.  delta: (trials,) allowed rates of the draws that count.
-    misses, possible: certain failures, and those that undecided draws could be besides.
+    missed, doubtful: (trials,) certain failures, and those that undecided draws could be besides.
     hits: distinct instances that satisfy the premise.
     """
 
@@ -172,9 +187,17 @@ class _Counts(NamedTuple):
     outcomes: np.ndarray
     allowed: np.ndarray
     delta: np.ndarray
-    misses: int
-    possible: int
+    missed: np.ndarray
+    doubtful: np.ndarray
     hits: int
+
+    @property
+    def misses(self) -> int:
+        return int(self.missed.sum())
+
+    @property
+    def possible(self) -> int:
+        return int(self.doubtful.sum())
 
 
 class _Decision(NamedTuple):
@@ -190,6 +213,7 @@ def _judge_outcomes(
     fresh: np.ndarray,
     conditional: bool,
     random: bool,
+    anytime: bool,
 ) -> Verdict:
     conclusion = evidence.conclusion
     if conclusion is None:
@@ -198,13 +222,15 @@ def _judge_outcomes(
     trials = len(counts.delta)
     rate = None
     if trials:
-        interval = clopper_pearson(counts.misses, trials, 1 - common["level"])
+        interval = _limits(counts, 1 - common["level"], anytime)
         allowed = float(counts.delta.mean())
         rate = FailureRate(counts.misses, trials, counts.misses / trials, *interval, allowed)
     if not counts.holds.any():
         decision = _nothing_tested(common, counts)
     elif common["kind"] == "deterministic":
         decision = _deterministic(counts, random)
+    elif anytime:
+        decision = _probabilistic_at_any_time(counts, conditional, common["level"])
     else:
         decision = _probabilistic(counts, conditional, common["level"] / 2)
     margins = np.asarray(conclusion.value)
@@ -245,8 +271,8 @@ def _counted(
         outcomes=outcomes,
         allowed=allowed,
         delta=np.where(says_something, allowed, 1.0)[tested],
-        misses=int(np.sum(holds & np.asarray(conclusion.fails))),
-        possible=int(np.sum(~fails & ~np.asarray(conclusion.holds))),
+        missed=(holds & np.asarray(conclusion.fails))[tested],
+        doubtful=(~fails & ~np.asarray(conclusion.holds))[tested],
         hits=int(np.sum(holds & fresh)),
     )
 
@@ -313,6 +339,34 @@ def _probabilistic(counts: _Counts, conditional: bool, tail: float) -> _Decision
     if needed is not None:
         needed = math.ceil(needed * len(counts.fails) / trials)
     return _Decision("inconclusive", reason, needed, detectable)
+
+
+def _limits(counts: _Counts, confidence: float, anytime: bool) -> Interval:
+    if anytime:
+        return rate_sequence(counts.missed, confidence).last
+    return clopper_pearson(counts.misses, len(counts.delta), confidence)
+
+
+def _probabilistic_at_any_time(counts: _Counts, conditional: bool, level: float) -> _Decision:
+    """Refuted by an e-value, consistent once a clearly false rate is excluded for good."""
+    trials, evidence = len(counts.delta), failure_e_value(counts.missed, counts.delta).max()
+    if evidence >= 1 / level:
+        return _Decision(
+            "refuted",
+            f"{counts.misses} of {trials} draws failed, evidence of {evidence:.3g} to 1 against "
+            f"{_allowed(counts.delta)}",
+        )
+    delta = float(counts.delta.mean())
+    clearly_false = (delta + (1.0 if conditional else float(counts.holds.mean()))) / 2
+    high = rate_sequence(counts.doubtful, 1 - level).last.high
+    if delta < clearly_false and high <= clearly_false:
+        return _Decision(
+            "consistent",
+            f"{counts.misses} of {trials} draws failed, a rate of {high:.2g} at most and "
+            f"{_allowed(counts.delta)} allowed",
+            detectable=high,
+        )
+    return _Decision("inconclusive", f"{trials} draws do not decide it yet")
 
 
 def _tightness(ratio: np.ndarray, holds: np.ndarray, allowed: np.ndarray) -> float | None:

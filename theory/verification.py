@@ -760,8 +760,63 @@ def verify(
     return verdict
 
 
+def verify_until(
+    statement: Statement,
+    *,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    level: float = 0.01,
+    stage: int = 64,
+    mesh: Mesh | None = None,
+    precision: str = "float64",
+) -> Verdict:
+    """Draws until the statement is decided, at a level that holds whenever one stops.
+
+    After every stage of draws all so far are judged by confidence sequences and e-values
+    (`theory.statistics.sequences`). Extending a run of `verify` until it refutes would refute true
+    statements more often than its level says; this does not. The draws are those of `verify`. A
+    deterministic statement is drawn until a counterexample is found.
+
+    Args:
+      statement: a deterministic or probabilistic one, or one about a mean with declared bounds.
+      key, config, level, mesh, precision: as for `verify`.
+      draws: most draws that are made.
+      stage: draws between looks, ≥ 1.
+
+    Returns:
+      The `Verdict`, with `anytime` set and the number of draws that were made.
+
+    Raises:
+      ValueError: as `verify` does, and for quantities without bounds.
+    """
+    draws, stage = check_integer("draws", draws), check_integer("stage", stage)
+    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    config = statement.config if config is None else config
+    final = ("refuted",) if statement.kind == "deterministic" else ("refuted", "consistent")
+    parts: list[Evidence] = []
+    while True:
+        start = len(parts) * stage
+        found = evaluate(
+            statement, key, min(stage, draws), config, mesh=mesh, precision=precision, start=start
+        )
+        parts.append(jax.tree.map(lambda part: part[: draws - start], found))  # noqa: B023
+        evidence = jax.tree.map(lambda *values: np.concatenate(values), *parts)
+        verdict = assess(statement, evidence, config=config, level=level, anytime=True)
+        if verdict.verdict in final or start + stage >= draws or not statement.random:
+            break
+    if statement.kind == "deterministic" and verdict.verdict == "refuted":
+        return _looked_at_twice(statement, config, key, evidence, verdict, precision)
+    return verdict
+
+
 def assess(
-    statement: Statement, evidence: Evidence, *, config: Any = None, level: float = 0.01
+    statement: Statement,
+    evidence: Evidence,
+    *,
+    config: Any = None,
+    level: float = 0.01,
+    anytime: bool = False,
 ) -> Verdict:
     """The verdict on a statement from evidence that `evaluate` collected.
 
@@ -770,6 +825,8 @@ def assess(
       evidence: of all draws.
       config: configuration that they were drawn with, the statement's default if None.
       level: false-alarm rate, as for `verify`.
+      anytime: whether the level must hold although the number of draws was chosen by looking at
+        them, as for `verify_until`.
 
     Returns:
       The `Verdict`.
@@ -784,6 +841,7 @@ def assess(
         scales=np.asarray(statement.scales(config), float) if statement.scales else None,
         level=level,
         random=statement.random,
+        anytime=anytime,
     )
 
 
