@@ -26,9 +26,9 @@ CLAIM_WIDTH = 34
 SIDES = {"equal": "=", "at most": "≤", "at least": "≥"}
 MEANINGS = {
     "consistent": "the draws test the statement and give no evidence against it",
-    "refuted": "a counterexample, or more failures than the statement allows",
-    "vacuous": "no draw satisfied the hypotheses: nothing was tested",
-    "inconclusive": "too few or undecided draws",
+    "refuted": "a counterexample, more failures than allowed, or a value off its claim",
+    "vacuous": "no draw in which the statement says anything: nothing was tested",
+    "inconclusive": "too few or undecided draws, or a law too skewed for them",
 }
 
 
@@ -101,7 +101,7 @@ def _tested(result: Result) -> str:
 
 def _hypotheses(verdict: Verdict) -> str:
     if not verdict.hypotheses:
-        return "none needed"
+        return "δ < 1 in no draw" if verdict.verdict == "vacuous" else "none needed"
     lines = []
     for name, summary in verdict.hypotheses.items():
         share = f"{summary.met}/{verdict.draws}"
@@ -166,6 +166,8 @@ def _measured(verdict: Verdict) -> str:
     limits = f"[{number_text(rate.low)}, {number_text(rate.high)}]"
     allowed = "never" if verdict.kind == "deterministic" else f"≤ {number_text(rate.allowed)}"
     lines = [f"{number_text(rate.observed)} {limits}", f"allowed: {allowed}"]
+    if verdict.detectable is not None:
+        lines.append(f"detects ≥ {number_text(verdict.detectable)}")
     if verdict.tightness is not None:
         lines.append(f"bound/observed: {number_text(verdict.tightness)}")
     if verdict.constant is not None:
@@ -207,7 +209,8 @@ def verify_table(results: Sequence[Result]) -> Group:
         parts.append(
             Text(
                 f"Confidence limits at {100 * (1 - level):.4g} % each, {level:.2g} the false-alarm "
-                f"rate of each statement. Seed {results[0].seed}.",
+                f"rate of each statement{_when(results)}; detects: the failure rate that these "
+                f"draws show with 95 % probability. Seed {results[0].seed}.",
                 style="dim",
             )
         )
@@ -215,11 +218,22 @@ def verify_table(results: Sequence[Result]) -> Group:
     return Group(*parts)
 
 
+def _when(results: Sequence[Result]) -> str:
+    """Which kind of level holds."""
+    if any(result.verdict.anytime for result in results):
+        return " whenever the draws end"
+    return " at a number of draws fixed beforehand"
+
+
 def _notes(results: Sequence[Result]) -> list[Text]:
     """Why a verdict is not "consistent", why a bound is loose, what a constant may be."""
-    why, loose, constants = [], [], []
+    why, loose, constants, remarks = [], [], [], []
     for result in results:
         verdict, statement = result.verdict, result.run.statement
+        remarks += [_about(result).append(note) for note in verdict.notes]
+        if verdict.estimated:
+            names = ", ".join(verdict.estimated)
+            remarks.append(_about(result).append(f"numerical errors are estimated of: {names}"))
         if verdict.verdict != "consistent":
             note = _about(result).append(verdict.verdict, style=COLOURS[verdict.verdict])
             note.append(f": {verdict.reason}")
@@ -238,6 +252,7 @@ def _notes(results: Sequence[Result]) -> list[Text]:
         ("Why", why),
         (f"Bounds more than {LOOSE} times the observed quantile", loose),
         ("Open constants", constants),
+        ("Notes", remarks),
     ):
         if lines:
             notes += [Text(title, style="bold"), *lines, Text()]

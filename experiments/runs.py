@@ -257,7 +257,13 @@ def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Res
     start = time.perf_counter()
     key = run_key(run.statement, seed)
     verdict = verify(
-        run.statement, key=key, draws=run.draws, config=run.config, level=level, mesh=mesh
+        run.statement,
+        key=key,
+        draws=run.draws,
+        config=run.config,
+        level=level,
+        mesh=mesh,
+        precision=environment.precision(),
     )
     seconds = time.perf_counter() - start
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)

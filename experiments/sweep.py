@@ -193,7 +193,14 @@ def _compute(
     traced = programs.traced(cell, config)
     fit = largest_batch(sweep.statement, key, share, config, limit=int(limit), traced=traced)
     evidence = evaluate(
-        sweep.statement, key, sweep.draws, config, batch=fit.batch, mesh=mesh, traced=traced
+        sweep.statement,
+        key,
+        sweep.draws,
+        config,
+        batch=fit.batch,
+        mesh=mesh,
+        traced=traced,
+        precision=environment.precision(),
     )
     verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
     record = {

@@ -85,6 +85,8 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
         if stored[name] is not None:
             stored[name] = kind(**_numbers(stored[name]))
     stored["estimates"] = tuple(Estimate(**_numbers(entry)) for entry in stored["estimates"])
+    for role in ("notes", "estimated"):
+        stored[role] = tuple(stored[role])
     return Verdict(**stored)
 
 

@@ -1,5 +1,6 @@
 """`assert_statement`: any statement as a test, over draws or under Hypothesis."""
 
+from collections import Counter
 from typing import Any
 
 import hypothesis
@@ -8,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from theory.evidence import Outcome, outcome
-from theory.verification import Statement, evaluate, verify
+from theory.verdict import Evidence
+from theory.verification import Statement, arithmetic, evaluate, evaluate_instance, verify
 
 
 def assert_statement(
@@ -27,7 +29,7 @@ def assert_statement(
     Over draws (the default): `verify` must find it "consistent". Under Hypothesis, for
     deterministic statements: `instances` or `configs` are searched for a counterexample, which is
     shrunk to a small one. An instance on which the conclusion is within numerical error is none;
-    one that fails a hypothesis is rejected.
+    one that fails a hypothesis is rejected, and at least one must be decided.
 
     Args:
       statement: what to test.
@@ -40,14 +42,16 @@ def assert_statement(
       settings: Hypothesis settings for the search.
 
     Raises:
-      AssertionError: if the verdict over draws is not "consistent", or a counterexample is found.
-        It names the conditions with their margins, the instance, and how to draw it again.
+      AssertionError: if the verdict over draws is not "consistent", a counterexample is found, or
+        every instance is undecided. It names the conditions with their margins, the instance, and
+        how to draw it again.
       ValueError: if a search is asked for a statement that is not deterministic (no single
         instance can refute it), or for both instances and configs.
 
     Example:
       >>> assert_statement(REGISTRY["orthogonal.multiplier-range"], draws=50)
     """
+    __tracebackhide__ = True
     if instances is None and configs is None:
         _over_draws(statement, draws, jax.random.key(0) if key is None else key, config, level)
         return
@@ -58,40 +62,60 @@ def assert_statement(
         )
     if instances is not None and configs is not None:
         raise ValueError("instances and configs must not both be given")
+    seen: Counter[Outcome] = Counter()
     if instances is not None:
 
         @hypothesis.given(instances)
         def search(instance: Any) -> None:
-            hypothesis.assume(_tested(statement, instance, ""))
+            __tracebackhide__ = True
+            hypothesis.assume(_tested(statement, instance, "", seen))
 
     else:
         assert configs is not None
 
         @hypothesis.given(configs, st.integers(0, 2**32 - 1))
         def search(config: Any, seed: int) -> None:
-            instance = statement.sample(jax.random.key(seed), config)
+            __tracebackhide__ = True
+            with arithmetic("float64"):
+                instance = statement.sample(jax.random.key(seed), config)
             origin = f"drawn with jax.random.key({seed}) from {config}"
-            hypothesis.assume(_tested(statement, instance, origin))
+            hypothesis.assume(_tested(statement, instance, origin, seen))
 
     (search if settings is None else settings(search))()
+    if not seen[Outcome.CONFIRMED]:
+        raise AssertionError(
+            f"{statement.id} was not tested: {seen[Outcome.UNDECIDED]} instances are within "
+            "numerical error, and none is decided"
+        )
 
 
-def _tested(statement: Statement, instance: Any, origin: str) -> bool:
+def _tested(statement: Statement, instance: Any, origin: str, seen: Counter[Outcome]) -> bool:
     """Whether the instance satisfies the hypotheses; raises if the conclusion fails there."""
+    __tracebackhide__ = True
     if statement.solve is not None:
         instance = statement.solve(jax.device_get(instance))
-    hypotheses = {name: h.check(instance) for name, h in statement.hypotheses.items()}
-    assert statement.conclusion is not None
-    conclusion = statement.conclusion(instance)
-    found = Outcome(int(outcome(hypotheses.values(), conclusion)))
+    evidence = evaluate_instance(statement, instance)
+    found = _outcome(evidence)
+    if found == Outcome.MISS:  # looked at twice, as `verify` does
+        found = _outcome(evaluate_instance(statement, instance, all_estimated=True))
+    seen[found] += 1
     if found == Outcome.MISS:
+        hypotheses, conclusion = jax.tree.map(
+            lambda part: part[0], (evidence.hypotheses, evidence.conclusion)
+        )
         raise AssertionError(_report(statement, hypotheses, conclusion, instance, origin))
     return found in (Outcome.CONFIRMED, Outcome.UNDECIDED)
+
+
+def _outcome(evidence: Evidence) -> Outcome:
+    assert evidence.conclusion is not None
+    return Outcome(int(np.ravel(outcome(evidence.hypotheses.values(), evidence.conclusion))[0]))
 
 
 def _over_draws(
     statement: Statement, draws: int | None, key: jax.Array, config: Any, level: float
 ) -> None:
+    __tracebackhide__ = True
     verdict = verify(statement, key=key, draws=draws, config=config, level=level)
     if verdict.verdict == "consistent":
         return
@@ -107,7 +131,8 @@ def _over_draws(
         hypotheses, conclusion = jax.tree.map(
             lambda part: part[first], (evidence.hypotheses, evidence.conclusion)
         )
-        instance = statement.sample(jax.random.fold_in(key, first), config)
+        with arithmetic("float64"):
+            instance = statement.sample(jax.random.fold_in(key, first), config)
         origin = f"draw {first}: statement.sample(jax.random.fold_in(key, {first}), config)"
         message += "\n" + _report(statement, hypotheses, conclusion, instance, origin)
     raise AssertionError(message)

@@ -506,12 +506,39 @@ def _sample(
     return sharding.split_rows(mesh, jax.vmap(one))(start + jnp.arange(count))
 
 
-def _check(statement: Statement, instances: Any, *, mesh: Mesh | None) -> Evidence:
-    """Checks the instances that the solver returned."""
+def evaluate_instance(
+    statement: Statement, instance: Any, *, all_estimated: bool = False, precision: str = "float64"
+) -> Evidence:
+    """Checks one instance, wherever it comes from.
+
+    Args:
+      statement: what to check; its solver, if any, is not run.
+      instance: a pytree of arrays, as the sampler returns it, or the solver where there is one.
+      all_estimated: whether errors that are stated are replaced by estimates where those are
+        larger.
+      precision: "float64" or "float32", whatever JAX's own flags say.
+
+    Returns:
+      The `Evidence` of one draw, as numpy arrays.
+    """
+    with arithmetic(precision):
+        rows = jax.tree.map(lambda part: jnp.asarray(part)[None], instance)
+        return sharding.gathered(_compiled(_check, (0, 2))(statement, rows, all_estimated))
+
+
+def _check(
+    statement: Statement, instances: Any, all_estimated: bool = False, *, mesh: Mesh | None
+) -> Evidence:
+    """Checks instances as they are."""
 
     def one(instance: Any) -> Evidence:
-        evidence = _evidence(statement, instance)
-        return _with_estimates(evidence, lambda i: _evidence(statement, i), instance, quantity=True)
+        return _with_estimates(
+            _evidence(statement, instance),
+            lambda i: _evidence(statement, i),
+            instance,
+            quantity=True,
+            all_estimated=all_estimated,
+        )
 
     return sharding.split_rows(mesh, jax.vmap(one))(instances)
 
