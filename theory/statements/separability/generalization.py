@@ -19,7 +19,7 @@ from theory.classifiers import (
     train_classifier,
 )
 from theory.data import MIXTURE, Dataset, draw_classes, to_sphere
-from theory.evidence import exceeds
+from theory.evidence import margin
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.trained import SOURCE
 from theory.verification import Hypothesis, Statement
@@ -290,15 +290,15 @@ STATEMENTS = (
         "most_permuted.",
         source=f"{SOURCE}, section 4.3",
         sample=_fits,
-        # The counts are exact: none is a decided no, hence the halves.
+        # Twice the exact counts, less 1: a count of 0 is a decided answer, not an undecided one.
         hypotheses={
             "trained": Hypothesis(
-                lambda fits: exceeds(0.5, fits.mistaken, 0.0),
+                lambda fits: margin(1 - 2 * fits.mistaken),
                 "the network gets all its training images right",
                 tier="certificate",
             ),
             "linear misfit": Hypothesis(
-                lambda fits: exceeds(jnp.min(fits.missed), 0.5, 0.0),
+                lambda fits: margin(2 * jnp.min(fits.missed) - 1),
                 "a linear classifier gets a noise wrong at both temperatures",
                 tier="certificate",
             ),
