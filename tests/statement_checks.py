@@ -24,6 +24,7 @@ SLOW = (
     "orthogonal.noise-accuracy",
     "orthogonal.perturbation-direction",
     "separability.generalization-beyond",
+    "separability.generalization-two-layer",
     "separability.ntk-term-rates",
 )
 

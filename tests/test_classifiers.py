@@ -54,6 +54,14 @@ def test_cross_entropy_keeps_its_gradient_in_float32_however_sure_the_network_is
     )
 
 
+def test_projected_steps_have_the_size_that_is_asked_for_or_a_fifth_of_the_ball():
+    classifier, x, labels = setting()
+    for changes, size in (({}, 0.3 / 5), ({"step_size": 0.01}, 0.01), ({"step_size": 0.2}, 0.3)):
+        how = attack(steps=2, epsilon=0.3, sup_norm=1, **changes)
+        r = classifiers.noises(classifier, x, labels, how)
+        assert jnp.abs(r).max() == pytest.approx(min(2 * size, 0.3))
+
+
 def test_noises_of_any_function_are_crafted_as_those_of_the_network():
     classifier, x, labels = setting()
     how = attack(steps=2, targeted=1)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment, noises
-from experiments.images.experiment import ROBUST, SPLITS, ImageSettings
+from experiments.images.experiment import SPLITS, ImageSettings
 from experiments.images.probing import accuracy
 from theory.classifiers import Attack
 from theory.parameters import parameter
@@ -20,15 +20,17 @@ class Settings(ImageSettings):
     """Noises of trained networks: one step, or projected gradients in a ball."""
 
     networks: str = parameter(
-        "cnn,resnet18,cnn-robust,resnet18-robust",
+        "resnet18,resnet18-robust",
         'networks; those in "-robust" are trained on noises in ℓ∞',
     )
-    learning_rate: float = parameter(0.01, "learning rate", low=0, open_low=True)
+    learning_rate: float = parameter(0.001, "learning rate", low=0, open_low=True)
     pgd_steps: str = parameter("5,10,100", "numbers of projected gradient steps")
     sup_epsilon: float = parameter(
-        8 / 255, "size in ℓ∞", unit="black to white", low=0, open_low=True
+        8 / 255, "size of the noises in ℓ∞", unit="black to white", low=0, open_low=True
     )
-    epsilon: float = parameter(0.5, "size in ℓ₂", unit="black to white", low=0, open_low=True)
+    epsilon: float = parameter(
+        0.5, "size of the noises in ℓ₂", unit="black to white", low=0, open_low=True
+    )
     temperature: float = parameter(
         1.0, "softmax temperature when noises are made", low=0, open_low=True
     )
@@ -73,8 +75,7 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 def cost(settings: Settings, cell: Cell) -> float:
     """Work of a training and of the noises."""
-    factor = 6.0 if cell["network"].endswith(ROBUST) else 1.0
-    return factor * experiment.work(cell["network"], settings)
+    return experiment.work(cell["network"], settings)
 
 
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
@@ -86,15 +87,13 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     """
     trial = experiment.images(settings)
     module = experiment.network(cell["network"], settings)
-    robust = cell["network"].endswith(ROBUST)
     _, state = experiment.ends(
         experiment.trained(
             settings,
-            module,
+            cell["network"],
             experiment.draw_key(key, cell),
             trial,
             learning_rate=settings.learning_rate,
-            adversarial=settings.sup_epsilon if robust else 0.0,
         )
     )
     fitted, attacked = [], []

@@ -71,7 +71,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
     return f"""\
 Noises of trained networks on {words.images(settings)} ({words.training(settings)}, rate \
-{settings.learning_rate:g}; robust ones: trained on projected gradients of 10 steps in ℓ∞): the \
+{settings.learning_rate:g}; {words.robust(settings)}): the \
 gradient of one step, and projected gradients (PGD) in ℓ∞ balls of size {settings.sup_epsilon:.3g} \
 and ℓ₂ balls of size {settings.epsilon:g}, in units from black to white, steps of a fifth of the \
 size, images with noises not clipped; away from the label, or targeted: towards the next class. \

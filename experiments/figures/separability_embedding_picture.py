@@ -38,6 +38,27 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _networks(settings: Settings) -> str:
+    """How far the networks have come."""
+    if settings.epochs == 0:
+        return "randomly initialized networks, not trained"
+    return (
+        f"networks trained on the training images ({words.training(settings)}, rate "
+        f"{settings.learning_rate:g})"
+    )
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    """For how many networks the linear classifier finds the noises easier than the images."""
+    accuracies = table.groupby("of", sort=False).linear_accuracy.first()
+    noises = accuracies.drop(IMAGES)
+    easier = int((noises > accuracies[IMAGES]).sum())
+    return (
+        f"By the accuracy above, test noises are easier than test images ({accuracies[IMAGES]:.3f})"
+        f" for {easier} of {len(noises)} networks"
+    )
+
+
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
     number = int(table.of.value_counts().iloc[0])
@@ -45,9 +66,9 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
     return f"""\
 t-SNE (perplexity {settings.perplexity:g}; axes have no unit) of {number} test images of \
 {words.images(settings)}, and of the noises of one gradient step away from the label{scaled} \
-(softmax temperature {settings.temperature:g}) of networks trained on the training images \
-({words.training(settings)}, rate {settings.learning_rate:g}); one embedding of one network each, \
-so no bars. Every point is drawn as the number of its class. Above: accuracy on all test images, \
-or on their noises, of a linear classifier fitted to the training images, or to their noises \
+(softmax temperature {settings.temperature:g}) of {_networks(settings)}; one \
+embedding of one network each, so no bars. Every point is drawn as the number of \
+its class. Above: accuracy on all test images, or on their noises, of a linear classifier fitted \
+to the training images, or to their noises \
 ({words.probes(settings)}). Nothing is predicted: the claim tested is that noises of a class lie \
-together more clearly than its images."""
+together more clearly than its images. {_verdict(table)}."""

@@ -22,7 +22,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     """Accuracy against epochs: a column per learning rate, two rows per network."""
     networks, rates = list(dict.fromkeys(table.network)), list(dict.fromkeys(table.rate))
     rows = list(itertools.product(networks, SPLITS))
-    figure, panels = style.axes(len(rows), len(rates), height=1.7, sharex=True, sharey=True)
+    figure, panels = style.axes(len(rows), len(rates), height=1.55, sharex=True, sharey=True)
     for (row, (network, split)), (column, rate) in itertools.product(
         enumerate(rows), enumerate(rates)
     ):
@@ -75,12 +75,18 @@ def _panel(ax: Axes, part: Any) -> None:
     ax.set_ylim(*LIMITS)
 
 
+def _training(settings: Settings) -> str:
+    """How the networks are trained, the robust ones too if there are any."""
+    robust = any(map(experiment.is_robust, experiment.names("networks", settings.networks)))
+    return words.training(settings) + (f"; {words.robust(settings)}" if robust else "")
+
+
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
     return f"""\
 Noises of one gradient step (away from the label, softmax temperature \
 {settings.temperatures.replace(",", " and ")}) of networks on {words.images(settings)}, while \
-these are trained ({words.training(settings)}). Markers, measured: accuracy of a linear \
+these are trained ({_training(settings)}). Markers, measured: accuracy of a linear \
 classifier fitted to the noises of the training images ({words.probes(settings)}) on these and on \
 the noises of the test images, and the network's own accuracy on the images. Grey dashes: the \
 same linear classifier fitted to the images. Lines, by theory, nothing fitted (temperature \

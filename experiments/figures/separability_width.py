@@ -59,7 +59,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     start, end = experiment.ends(
         experiment.trained(
             settings,
-            module,
+            "cnn",
             experiment.draw_key(key, cell),
             trial,
             learning_rate=settings.learning_rate,

@@ -55,6 +55,14 @@ def training(settings: ImageSettings) -> str:
     return ", ".join(words)
 
 
+def robust(settings: ImageSettings) -> str:
+    """How robust networks are trained."""
+    return (
+        f"robust ones: trained at noises of {settings.robust_steps} projected gradient steps of "
+        f"size {settings.robust_step:.3g} in ℓ∞ balls of size {settings.robust_epsilon:.3g}"
+    )
+
+
 def probes(settings: ImageSettings) -> str:
     """What the linear classifiers are."""
     scaled = "each noise scaled to norm 1, " if settings.scaled else ""

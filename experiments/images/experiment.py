@@ -1,6 +1,6 @@
 """Z23's experiments on images: what their figures share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,14 @@ from jaxtyping import Array
 
 from experiments.figures.figure import mean_and_error, numbers
 from experiments.images import noises, pixels, training
-from experiments.images.networks import CLASSES, ConvNet, ResNet18, TwoLayerCNN
+from experiments.images.networks import (
+    CLASSES,
+    VGG11,
+    ConvNet,
+    ResNet18,
+    TwoLayerCNN,
+    WideResNet28,
+)
 from experiments.images.probing import accuracy, probe_accuracies, separator_classes
 from experiments.images.training import Recipe, State
 from theory._validation import check_choice
@@ -23,11 +30,27 @@ SOURCE = (
     "Networks, AISTATS 2023"
 )
 ROBUST = "-robust"  # after a network's name: trained adversarially
-NAMES = ("cnn", "conv-net", "resnet18")
-TITLES = {
-    "cnn": "two-layer CNN",
-    "conv-net": "small conv net",
-    "resnet18": "ResNet-18",
+
+
+class Kind(NamedTuple):
+    """A network by name.
+
+    title: for people.  width: the setting that holds its width.  module: of a width.
+    work: what the seconds of an epoch are related to, of a width.
+    """
+
+    title: str
+    width: str
+    module: Callable[[int], nn.Module]
+    work: Callable[[int], float]
+
+
+KINDS = {
+    "cnn": Kind("two-layer CNN", "cnn_width", TwoLayerCNN, lambda m: m),
+    "conv-net": Kind("small conv net", "conv_net_width", ConvNet, lambda m: 20 * m),
+    "resnet18": Kind("ResNet-18", "resnet_width", ResNet18, lambda m: 50 * m + m**2),
+    "vgg11": Kind("VGG11", "vgg_width", VGG11, lambda m: 20 * m + m**2),
+    "wrn28": Kind("wide ResNet-28", "wide_width", WideResNet28, lambda m: 100 * m + m**2),
 }
 SPLITS = ("training", "test")
 
@@ -41,6 +64,10 @@ class ImageSettings(Parameters):
     cnn_width: int = parameter(64, "filters of the two-layer CNN", low=1)
     conv_net_width: int = parameter(32, "filters of the small conv net's first layer", low=1)
     resnet_width: int = parameter(64, "filters of the ResNet-18's first stage", low=1)
+    vgg_width: int = parameter(64, "filters of the VGG11's first layer", low=1)
+    wide_width: int = parameter(
+        64, "filters of the wide ResNet-28's first group, 16k for WRN28-k", low=1
+    )
     epochs: int = parameter(100, "epochs of training", low=0)
     batch: int = parameter(128, "images a step", low=1)
     momentum: float = parameter(0.9, "momentum of SGD", low=0, high=1, open_high=True)
@@ -53,14 +80,22 @@ class ImageSettings(Parameters):
     scaled: bool = parameter(
         True, "scale each noise to norm 1 before a linear classifier is fitted"
     )
+    robust_epsilon: float = parameter(
+        8 / 255, "size in ℓ∞ of the noises on which robust networks are trained",
+        unit="black to white", low=0, open_low=True,
+    )  # fmt: skip
+    robust_steps: int = parameter(7, "projected gradient steps that make them", low=1)
+    robust_step: float = parameter(
+        2 / 255, "size of these steps", unit="black to white", low=0, open_low=True
+    )
     draws: int = parameter(3, "networks trained, from independent seeds", low=1)
 
 
 def names(name: str, text: str) -> tuple[str, ...]:
-    """Networks separated by commas: cnn, conv-net, resnet18, each also followed by "-robust"."""
+    """Networks of `KINDS` separated by commas, each also followed by "-robust"."""
     found = tuple(word.strip() for word in text.split(",") if word.strip())
     for word in found:
-        check_choice(name, word.removesuffix(ROBUST), NAMES)
+        check_choice(name, word.removesuffix(ROBUST), tuple(KINDS))
     if not found or len(set(found)) < len(found):
         raise ValueError(f"{name} must name at least one network, and each once; got {text!r}")
     return found
@@ -76,30 +111,36 @@ def positives(name: str, text: str) -> tuple[float, ...]:
     return numbers(name, text, float)
 
 
+def is_robust(name: str) -> bool:
+    """Whether the network of a name is trained adversarially."""
+    return name.endswith(ROBUST)
+
+
+def kind(name: str) -> Kind:
+    """The network of a name, however it is trained."""
+    return KINDS[name.removesuffix(ROBUST)]
+
+
 def title(name: str, settings: ImageSettings) -> str:
     """A network's name and width, for people."""
-    base = name.removesuffix(ROBUST)
-    robust = "robust " if name != base else ""
-    return f"{robust}{TITLES[base]}, width {width(name, settings)}"
+    robust = "robust " if is_robust(name) else ""
+    return f"{robust}{kind(name).title}, width {width(name, settings)}"
 
 
 def width(name: str, settings: ImageSettings) -> int:
-    """Filters in the first layer of a network."""
-    widths = (settings.cnn_width, settings.conv_net_width, settings.resnet_width)
-    return widths[NAMES.index(name.removesuffix(ROBUST))]
+    """Filters in the first layer of a network, or in its first group."""
+    return getattr(settings, kind(name).width)
 
 
 def network(name: str, settings: ImageSettings) -> nn.Module:
     """The flax module of a name."""
-    modules = (TwoLayerCNN, ConvNet, ResNet18)
-    return modules[NAMES.index(name.removesuffix(ROBUST))](width(name, settings))
+    return kind(name).module(width(name, settings))
 
 
 def work(name: str, settings: ImageSettings) -> float:
     """What the seconds of training a network are related to."""
-    size = width(name, settings)
-    passes = (size, 20 * size, 50 * size + size**2)
-    return (settings.epochs + 1.0) * passes[NAMES.index(name.removesuffix(ROBUST))]
+    passes = 1 + settings.robust_steps if is_robust(name) else 1
+    return (passes * settings.epochs + 1.0) * kind(name).work(width(name, settings))
 
 
 class Trial(NamedTuple):
@@ -132,15 +173,9 @@ def images(settings: ImageSettings) -> Trial:
 
 
 def trained(
-    settings: ImageSettings,
-    module: nn.Module,
-    key: Array,
-    trial: Trial,
-    *,
-    learning_rate: float,
-    adversarial: float = 0.0,
+    settings: ImageSettings, name: str, key: Array, trial: Trial, *, learning_rate: float
 ) -> Iterator[State]:
-    """A network before its first and after every epoch, see `training.train`."""
+    """The network of a name before its first and after every epoch, see `training.train`."""
     augmented = settings.augmentation
     recipe = Recipe(
         learning_rate=learning_rate,
@@ -150,8 +185,11 @@ def trained(
         batch=settings.batch,
         crop=trial.pixels.crop if augmented else 0,
         flip=augmented and trial.pixels.mirrored,
-        adversarial=adversarial,
+        adversarial=settings.robust_epsilon if is_robust(name) else 0.0,
+        adversarial_steps=settings.robust_steps,
+        adversarial_step=settings.robust_step,
     )
+    module = network(name, settings)
     return training.train(module, recipe, key, trial.x, trial.labels, settings.epochs)
 
 

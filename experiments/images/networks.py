@@ -128,3 +128,85 @@ class ResNet18(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 x = Block(self.width * 2**stage, stride)(x, train)
         return Dense(self.classes)(jnp.mean(x, axis=(1, 2)))
+
+
+VGG11_STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))  # filters over the width, a pool after each
+
+
+class VGG11(nn.Module):
+    """VGG11 in its form for small images: eight 3×3 convolutions with BatchNorm, one dense layer.
+
+    Every stage ends in 2×2 max-pooling, five in all, which leave 1×1 of images of 32×32; smaller
+    images are pooled as often as they can be, and what is left is averaged.
+
+    Attributes:
+      width: filters of the first convolution; 64 as published, the last has eight times as many.
+      classes: number of classes.
+
+    Source:
+      K. Simonyan, A. Zisserman, *Very Deep Convolutional Networks for Large-Scale Image
+      Recognition*, ICLR 2015, configuration A; BatchNorm in place of dropout and of two of the
+      three dense layers, as is usual for CIFAR-10.
+    """
+
+    width: int = 64
+    classes: int = CLASSES
+    GAIN = HE
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"], train: bool = False) -> Float[Array, "n k"]:
+        """Logits of every image."""
+        for stage in VGG11_STAGES:
+            for factor in stage:
+                x = nn.relu(_normalized(Conv(factor * self.width, (3, 3))(x), train))
+            if min(x.shape[1:3]) > 1:
+                x = nn.max_pool(x, (2, 2), (2, 2))
+        return Dense(self.classes)(jnp.mean(x, axis=(1, 2)))
+
+
+class WideBlock(nn.Module):
+    """Residual block that normalizes first: x + Conv(σ(BN(Conv(σ(BN(x)))))), 3×3 both.
+
+    Where shapes change, the shortcut is a 1×1 convolution of σ(BN(x)).
+    """
+
+    width: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"], train: bool) -> Float[Array, "n h2 w2 k"]:
+        """Features of every image."""
+        strides = (self.stride, self.stride)
+        y = nn.relu(_normalized(x, train))
+        if x.shape[-1] != self.width or self.stride != 1:
+            x = Conv(self.width, (1, 1), strides, use_bias=False)(y)
+        y = Conv(self.width, (3, 3), strides, use_bias=False)(y)
+        y = nn.relu(_normalized(y, train))
+        return x + Conv(self.width, (3, 3), use_bias=False)(y)
+
+
+class WideResNet28(nn.Module):
+    """Wide ResNet of depth 28: 3×3 stem of 16 filters, three groups of four blocks, no dropout.
+
+    Attributes:
+      width: filters of the first group, 16k for WRN28-k, doubled in each of the other two.
+      classes: number of classes.
+
+    Source:
+      S. Zagoruyko, N. Komodakis, *Wide Residual Networks*, BMVC 2016.
+    """
+
+    width: int = 64
+    classes: int = CLASSES
+    GAIN = HE
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"], train: bool = False) -> Float[Array, "n k"]:
+        """Logits of every image."""
+        x = Conv(16, (3, 3), use_bias=False)(x)
+        for group in range(3):
+            for block in range(4):
+                stride = 2 if group > 0 and block == 0 else 1
+                x = WideBlock(self.width * 2**group, stride)(x, train)
+        x = nn.relu(_normalized(x, train))
+        return Dense(self.classes)(jnp.mean(x, axis=(1, 2)))

@@ -51,7 +51,7 @@ def noises(
     Returns:
       (n, H, W, C) noises.
     """
-    numbers = Attack(*(jnp.asarray(value) for value in attack))
+    numbers = jax.tree.map(jnp.asarray, attack)  # a step size of None stays
     return in_batches(lambda *each: _noises(network, variables, *each, numbers), x, labels)
 
 

@@ -35,7 +35,8 @@ class Recipe(Parameters):
     adversarial: float = parameter(
         0.0, "size in ℓ∞ of the noises that are trained on, 0 for none", low=0
     )
-    adversarial_steps: int = parameter(10, "gradient steps that make them", low=1)
+    adversarial_steps: int = parameter(7, "projected gradient steps that make them", low=1)
+    adversarial_step: float = parameter(2 / 255, "size of these steps", low=0, open_low=True)
 
 
 class State(NamedTuple):
@@ -157,7 +158,9 @@ def _step(
     key_step = jax.random.fold_in(key_step, index)
     shown = augment(key_step, shown, crop=recipe.crop, flip=recipe.flip)
     if recipe.adversarial > 0:
-        attack = Attack(recipe.adversarial_steps, recipe.adversarial, 1, 0, 1.0)
+        attack = Attack(
+            recipe.adversarial_steps, recipe.adversarial, 1, 0, 1.0, recipe.adversarial_step
+        )
         shown = shown + craft_images(network, state.variables, shown, classes, attack)
 
     def loss(weights: Any) -> tuple[Array, Any]:

@@ -18,6 +18,7 @@ from experiments.figures import (
     separability_words,
     style,
 )
+from experiments.images import experiment
 
 TINY = {"most_train": 128, "most_test": 64, "epochs": 2, "batch": 32, "probe_steps": 20}
 TRAINING = separability_training.Settings(
@@ -28,7 +29,7 @@ ATTACKS = separability_attacks.Settings(
     **TINY, networks="cnn,cnn-robust", cnn_width=4, learning_rate=0.1, pgd_steps="5", draws=2
 )
 EMBEDDING = separability_embedding.Settings(
-    **TINY, networks="cnn", cnn_width=4, learning_rate=0.1, perplexity=8.0
+    **TINY | {"epochs": 0}, networks="cnn", cnn_width=4, perplexity=8.0
 )
 MODULES = {
     "separability-training": separability_training,
@@ -85,6 +86,79 @@ def test_every_figure_is_drawn_and_described(name):
     for word in ("digits", "cifar10:DIR", "linear classifier", "Claim tested", "±2"):
         if "embedding" not in name or word[0] not in "C±":
             assert word in caption
+
+
+PUBLISHED = {"batch": 128, "probe_steps": 50, "robust_steps": 7}
+PUBLISHED |= {"robust_epsilon": 8 / 255, "robust_step": 2 / 255}
+NETWORKS = {"resnet_width": 64, "vgg_width": 64, "wide_width": 4 * 16}
+PAPER = {
+    "separability-training": PUBLISHED
+    | NETWORKS
+    | {
+        "networks": "resnet18,resnet18-robust,vgg11,wrn28",
+        "learning_rates": "0.001,0.1",
+        "temperatures": "1,10",
+        "epochs": 100,
+        "look_at": ",".join(str(epoch) for epoch in range(0, 101, 10)),
+    },
+    "separability-width": PUBLISHED
+    | {"widths": "4,16,64,128,256", "learning_rate": 0.01, "epochs": 50},
+    "separability-attacks": PUBLISHED
+    | NETWORKS
+    | {
+        "networks": "resnet18,resnet18-robust",
+        "pgd_steps": "5,10,100",
+        "sup_epsilon": 8 / 255,
+        "epsilon": 0.5,
+        "epochs": 100,
+    },
+    "separability-embedding": PUBLISHED | NETWORKS | {"networks": "resnet18", "epochs": 0},
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_paper_preset_is_what_is_published(name):
+    settings = dataclasses.asdict(registry.figures()[name].paper)
+    assert {key: settings[key] for key in PAPER[name]} == PAPER[name]
+    MODULES[name].cells(registry.figures()[name].paper)  # its axes can be read
+
+
+@pytest.mark.parametrize("name", list(experiment.KINDS))
+def test_networks_in_robust_are_trained_adversarially_and_others_are_not(name, monkeypatch):
+    """Whatever the figure: the module, and the noises that it is trained on."""
+    monkeypatch.setattr(experiment.training, "train", lambda *given: given)
+    settings, trial = experiment.ImageSettings(), experiment.images(ATTACKS)
+    for word, epsilon in ((name, 0.0), (f"{name}-robust", 8 / 255)):
+        module, recipe, *_ = experiment.trained(
+            settings, word, jax.random.key(0), trial, learning_rate=0.1
+        )
+        assert module == experiment.KINDS[name].module(experiment.width(name, settings))
+        found = (recipe.adversarial, recipe.adversarial_steps, recipe.adversarial_step)
+        assert found == (epsilon, 7, 2 / 255)
+        assert ("robust" in experiment.title(word, settings)) == (epsilon > 0)
+
+
+def test_captions_say_whether_networks_are_trained_and_how_robust_ones_are():
+    embedding = registry.figures()["separability-embedding"]
+    table = embedding.table(EMBEDDING, results("separability-embedding"))
+    for epochs, words in ((0, "randomly initialized"), (7, "7 epochs")):
+        settings = dataclasses.replace(EMBEDDING, epochs=epochs)
+        assert words in embedding.caption(settings, table)
+        assert ("not trained" in embedding.caption(settings, table)) == (epochs == 0)
+    training = registry.figures()["separability-training"]
+    table = training.table(TRAINING, results("separability-training"))
+    for networks, robust in (("cnn", False), ("cnn,cnn-robust", True)):
+        settings = dataclasses.replace(TRAINING, networks=networks)
+        assert ("7 projected gradient steps" in training.caption(settings, table)) == robust
+
+
+def test_embeddings_say_for_how_many_networks_noises_are_easier_than_images():
+    embedding = registry.figures()["separability-embedding"]
+    table = embedding.table(EMBEDDING, results("separability-embedding"))
+    for accuracy, easier in ((0.4, 0), (0.6, 1)):
+        table["linear_accuracy"] = np.where(table.of == "images", 0.5, accuracy)
+        said = embedding.caption(EMBEDDING, table)
+        assert f"(0.500) for {easier} of 1 networks" in said
 
 
 def test_tables_hold_means_errors_and_what_theory_says():
@@ -156,7 +230,7 @@ def test_attacks_fool_and_adversarial_training_trains_otherwise():
 @pytest.mark.parametrize(
     ("module", "changes", "message"),
     [
-        (separability_training, {"networks": "cnn,vgg"}, "networks must be one of"),
+        (separability_training, {"networks": "cnn,vgg16"}, "networks must be one of"),
         (separability_training, {"networks": ""}, "networks must name at least one"),
         (separability_training, {"networks": "cnn,cnn"}, "each once"),
         (separability_training, {"temperatures": "x"}, "temperatures must be"),

@@ -21,13 +21,18 @@ DENSE = Classifier(
 
 @pytest.mark.parametrize(
     "attack",
-    [Attack(0, 1.0, 0, 0, 1.0), Attack(0, 1.0, 0, 1, 10.0), Attack(4, 0.3, 1, 0, 2.0)],
-    ids=["one step", "one step, targeted", "PGD"],
+    [
+        Attack(0, 1.0, 0, 0, 1.0),
+        Attack(0, 1.0, 0, 1, 10.0),
+        Attack(4, 0.3, 1, 0, 2.0),
+        Attack(4, 0.3, 1, 0, 2.0, 0.05),
+    ],
+    ids=["one step", "one step, targeted", "PGD", "PGD of small steps"],
 )
 def test_noises_are_those_of_the_theory(attack, monkeypatch):
     monkeypatch.setattr(noises, "BATCH", 15)  # in two batches
     found = noises.noises(NETWORK, VARIABLES, X, LABELS, attack)
-    expected = classifiers.noises(DENSE, X[:, 0, 0], LABELS, Attack(*map(np.asarray, attack)))
+    expected = classifiers.noises(DENSE, X[:, 0, 0], LABELS, jax.tree.map(np.asarray, attack))
     np.testing.assert_allclose(found[:, 0, 0], expected, atol=1e-12)
 
 

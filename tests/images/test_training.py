@@ -72,11 +72,12 @@ def test_a_key_decides_all_and_rates_share_the_initial_weights():
 
 def test_adversarial_training_steps_at_the_noises():
     recipe = Recipe(
-        learning_rate=0.1, momentum=0.0, weight_decay=0.0, adversarial=0.1, adversarial_steps=3
-    )
+        learning_rate=0.1, momentum=0.0, weight_decay=0.0,
+        adversarial=0.1, adversarial_steps=3, adversarial_step=0.03,
+    )  # fmt: skip
     start, end = states(recipe, 1)
-    r = noises.noises(NETWORK, start.variables, X, LABELS, Attack(3, 0.1, 1, 0, 1.0))
-    assert jnp.abs(r).max() == pytest.approx(3 * 0.1 / 5)  # steps of a fifth of the size
+    r = noises.noises(NETWORK, start.variables, X, LABELS, Attack(3, 0.1, 1, 0, 1.0, 0.03))
+    assert jnp.abs(r).max() == pytest.approx(3 * 0.03)
     slope = gradient(start.weights, X + r, LABELS)
     close(end.weights, jax.tree.map(lambda w, g: w - 0.1 * g, start.weights, slope))
 

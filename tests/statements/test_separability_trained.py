@@ -30,6 +30,7 @@ DRAWS = {
     "separability.ntk-movement-as-printed": 64,
     "separability.generalization": 12,
     "separability.generalization-beyond": 20,
+    "separability.generalization-two-layer": 64,
 }
 
 
@@ -67,6 +68,10 @@ FALSE_CLAIMS = {
     ),
     "separability.generalization-beyond": tuple(
         Claim(0.0, 0.2, side="at most") for _ in range(2 * len(generalization.BEYOND))
+    ),
+    # Few noises are fitted perfectly, and labels that mean nothing are not fitted at all.
+    "separability.generalization-two-layer": tuple(
+        Claim(0.5, 0.2, side="at most") for _ in range(4)
     ),
 }
 
@@ -143,6 +148,28 @@ def test_the_logistic_loss_at_a_small_loss_moves_further():
     (early_loss, early_change), (late_loss, late_change) = reached(10), reached(300)
     assert late_loss < early_loss / 10
     assert late_change > early_change
+
+
+@pytest.mark.slow
+def test_one_neuron_does_not_fit_noises_of_several_classes():
+    """The statement with a network that is too small for what it claims is refuted."""
+    statement = REGISTRY["separability.generalization-two-layer"]
+    config = dataclasses.replace(statement.config, small=1)
+    verdict = verify(statement, key=jax.random.key(0), draws=24, config=config)
+    assert verdict.verdict == "refuted"
+    assert [e.observed for e in verdict.estimates[:2]] == [0.0, 0.0]
+
+
+@pytest.mark.slow
+def test_noises_that_a_linear_classifier_fits_say_nothing_about_two_layers():
+    """Two classes far apart: its premise fails, whatever the small network does."""
+    statement = REGISTRY["separability.generalization-two-layer"]
+    config = dataclasses.replace(
+        statement.config, classes=2, d=64, n=16, separation=8.0, large_rate=1.0
+    )
+    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    assert verdict.verdict == "vacuous"
+    assert verdict.hypotheses["linear misfit"].failed == 8
 
 
 def test_padding_with_points_at_the_origin_changes_nothing():
