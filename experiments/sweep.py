@@ -13,8 +13,9 @@ from experiments.report import plain
 from experiments.store import Store
 from theory import REGISTRY, Dataset, Statement, select
 from theory._validation import check_choice, check_integer, check_real
+from theory.memory import largest_batch
 from theory.verdict import Evidence
-from theory.verification import assess, evaluate, largest_batch, traceable_parameters
+from theory.verification import assess, evaluate, traceable_parameters
 
 SHARE_OF_MEMORY = 0.8
 # What is compiled for a cell takes about 12 MiB that JAX keeps for as long as it lives; compiling

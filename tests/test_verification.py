@@ -10,14 +10,13 @@ from scipy import stats
 
 from theory.claims import Claim
 from theory.evidence import exceeds, margin
+from theory.memory import largest_batch, memory_needed
 from theory.parameters import Parameters, parameter
 from theory.verification import (
     Hypothesis,
     Statement,
     assess,
     evaluate,
-    largest_batch,
-    memory_needed,
     verify,
 )
 
