@@ -257,6 +257,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _figure(arguments: argparse.Namespace) -> int:
     from experiments import environment, report
     from experiments.figures import listing, making, registry
+    from theory import canary
     from theory._validation import check_integer
 
     if arguments.listed:
@@ -269,6 +270,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     if not arguments.names:
         raise ValueError("NAME must be a figure, or all; --list shows them")
     environment.configure(arguments.precision)
+    canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     planned, left_out = making.plan(
         arguments.names,
@@ -354,10 +356,12 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from experiments import devices, environment, report, store, sweep, sweep_report, tables
+    from theory import canary
     from theory._validation import check_integer, check_real
 
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
+    canary.check()  # once, before every cell fails by it
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     memory = arguments.memory
     if memory is not None:
@@ -417,11 +421,13 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     import numpy as np
 
     from experiments import data, environment, report, runs
-    from theory import Dataset
+    from theory import Dataset, canary
     from theory._validation import check_integer
+    from theory.keys import make_key
     from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
 
     environment.configure(arguments.precision)
+    canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     draws = check_integer("draws", arguments.draws)
     settings = {
@@ -439,7 +445,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
 
     def steps() -> Iterator[tuple[Quantities, Quantities | None]]:
         for index in range(draws):
-            key = jax.random.fold_in(jax.random.key(arguments.seed), index)
+            key = jax.random.fold_in(make_key(arguments.seed), index)
             measured = jax.device_get(measure(key, setting)) if train else None
             yield jax.device_get(predict(key, setting)), measured
 

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from experiments import data, environment
 from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
+from theory.keys import make_key
 
 PRESETS = ("quick", "full")
 
@@ -162,7 +163,7 @@ def plan(
 
 def _check_fits(run: Run) -> None:
     """ValueError if the statement cannot sample from its data at the sizes it is configured for."""
-    jax.eval_shape(lambda key: run.statement.sample(key, run.config), jax.random.key(0))
+    jax.eval_shape(lambda key: run.statement.sample(key, run.config), make_key(0))
 
 
 def _fields(config: Any) -> dict[str, dataclasses.Field[Any]]:
@@ -265,4 +266,4 @@ def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Res
 
 def run_key(statement: Statement, seed: int) -> jax.Array:
     """The random key of a statement: its own for each seed, whatever its configuration."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(statement.id.encode()))
+    return jax.random.fold_in(make_key(seed), zlib.crc32(statement.id.encode()))

@@ -67,6 +67,7 @@ class Sweep:
             "draws": self.draws,
             "seed": self.seed,
             "precision": environment.precision(),
+            "generator": environment.generator(),
             "level": self.level,
             "code": sources.code_version(MODULES),
         }

@@ -8,9 +8,11 @@ import numpy as np
 
 from theory import values
 from theory._validation import check_integer
+from theory.keys import with_generator
 from theory.verification import Statement, _batches, _check, _compiled, _evaluate, _sample
 
 
+@with_generator
 def memory_needed(
     statement: Statement,
     key: jax.Array,
@@ -44,6 +46,7 @@ class Fit(NamedTuple):
     memory: int
 
 
+@with_generator
 def largest_batch(
     statement: Statement,
     key: jax.Array,

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from theory import sharding, values
+from theory import canary, sharding, values
 from theory._validation import check_choice, check_integer, check_real
 from theory.claims import Claim
 from theory.evidence import Margin, as_float
 from theory.judgement import judge
+from theory.keys import with_generator
 from theory.verdict import Evidence, Verdict
 
 KINDS = ("deterministic", "probabilistic", "moment", "empirical", "rate", "decay")
@@ -145,6 +146,7 @@ class Statement:
         return {name: c.tier for name, c in (*self.hypotheses.items(), *self.measured.items())}
 
 
+@with_generator
 def evaluate(
     statement: Statement,
     key: jax.Array,
@@ -177,7 +179,12 @@ def evaluate(
 
     Returns:
       The `Evidence` of all draws, as numpy arrays, in every process.
+
+    Raises:
+      ValueError: for a key of another generator than `keys.GENERATOR`.
+      MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
     """
+    canary.check()
     config = statement.config if config is None else config
     batch = statement.batch if batch is None else check_integer("batch", batch)
     if traced:  # values that Python refuses are refused where it sees them
