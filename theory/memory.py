@@ -1,9 +1,12 @@
 """How much memory an evaluation takes, and the batch of draws with which it fits."""
 
+import math
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.extend.core
+import jax.numpy as jnp
 import numpy as np
 
 from theory import values
@@ -59,7 +62,8 @@ def largest_batch(
     """The most draws at once, up to `statement.batch`, whose evaluation fits into memory.
 
     Compiles for the largest batch. If that needs more than the limit, the batch is scaled down in
-    proportion and compiled again, until it fits.
+    proportion and compiled again, until it fits. Batches that cannot fit by the shapes of their
+    arrays alone are not compiled.
 
     Args:
       statement, key, draws, config, traced: as for `evaluate`.
@@ -76,7 +80,8 @@ def largest_batch(
     _, batch = _batches(draws, statement.batch)
     while True:
         needed = 0
-        for stage in _stages(statement, values.split(config, traced), key, draws, batch):
+        static = values.split(config, traced)
+        for stage in _stages(statement, static, key, draws, batch, limit):
             needed = max(needed, stage)
             if needed > limit:  # before the next stage, which would run this one
                 break
@@ -95,22 +100,35 @@ def _gib(size: int) -> str:
 
 
 def _stages(
-    statement: Statement, config: tuple[Any, Any], key: jax.Array, draws: int, batch: int
+    statement: Statement,
+    config: tuple[Any, Any],
+    key: jax.Array,
+    draws: int,
+    batch: int,
+    limit: float = math.inf,
 ) -> Iterator[int]:
-    """Bytes that each compiled stage of an evaluation needs, in order."""
+    """Bytes that each compiled stage of an evaluation needs, in order; see `_bytes`."""
     if statement.solve is None:
-        yield _bytes(_compiled(_evaluate, (0, 1, 4, 5)), statement, *config, key, draws, batch)
+        run = _compiled(_evaluate, (0, 1, 4, 5))
+        yield _bytes(run, statement, *config, key, draws, batch, limit=limit)
         return
     sample, check = _compiled(_sample, (0, 1, 5)), _compiled(_check, (0,))
     _, batch = _batches(draws, batch)
-    yield _bytes(sample, statement, *config, key, 0, batch)
+    yield _bytes(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))
     solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
-    yield _bytes(check, statement, _stacked([solved] * batch))
+    yield _bytes(check, statement, _stacked([solved] * batch), limit=limit)
 
 
-def _bytes(function: Any, *arguments: Any) -> int:
-    account = function.lower(*arguments).compile().memory_analysis()
+def _bytes(function: Any, *arguments: Any, limit: float) -> int:
+    """Bytes of the compiled function; a lower bound where that alone is beyond the limit.
+
+    The bound needs no compiler, which takes minutes over programs that no memory holds.
+    """
+    traced = function.trace(*arguments)
+    if (least := largest_array(traced.jaxpr.jaxpr)) > limit:
+        return least
+    account = traced.lower().compile().memory_analysis()
     if account is None:
         backend = jax.default_backend()
         raise ValueError(f"memory cannot be estimated: {backend} gives no account of it")
@@ -120,6 +138,37 @@ def _bytes(function: Any, *arguments: Any) -> int:
         + account.output_size_in_bytes
         - account.alias_size_in_bytes
     )
+
+
+# What XLA computes into memory of its own, whatever it fuses around it: random numbers and loops
+# hold their whole state, sorting and factorizing need their operand as a whole.
+IN_MEMORY = frozenset(
+    ("random_bits", "while", "scan", "sort", "cumsum", "cholesky", "eigh", "svd", "qr", "lu")
+)
+
+
+def largest_array(jaxpr: Any) -> int:
+    """Bytes of the largest array that a program has to hold, from shapes alone.
+
+    Arrays that the compiler may never write down, being fused into what uses them, are not counted:
+    the program needs at least this much memory, and usually a few times as much.
+
+    Args:
+      jaxpr: the program, a `jax.extend.core.Jaxpr`.
+    """
+    largest = max((_size(v.aval) for v in (*jaxpr.invars, *jaxpr.outvars)), default=0)
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in IN_MEMORY:
+            largest = max(largest, *(_size(v.aval) for v in equation.outvars))
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            largest = max(largest, largest_array(inner))
+    return largest
+
+
+def _size(array: Any) -> int:
+    if jnp.issubdtype(array.dtype, jax.dtypes.extended):  # keys, of two 32-bit numbers each
+        return 8 * math.prod(array.shape)
+    return array.dtype.itemsize * math.prod(array.shape)
 
 
 def _stacked(instances: list[Any]) -> Any:
