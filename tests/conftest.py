@@ -1,11 +1,16 @@
 """Strict settings for every test: float64, no silent rank or dtype promotion, shapes checked."""
 
+import importlib.metadata
 import os
 import pathlib
 
-# What compiles fastest, as in `theory.verification`; children of the tests inherit it too.
+# What compiles fastest, as in `theory.verification`; children of the tests inherit it too. A flag
+# that XLA does not know ends the process, and the second is gone from later releases.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    if importlib.metadata.version("jaxlib").startswith("0.10.")
+    else "--xla_backend_optimization_level=1",
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
