@@ -537,8 +537,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: arguments, those of the process if None.
 
     Returns:
-      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage
-      or bad input.
+      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage,
+      bad input, not enough memory, or a compiler that computes wrong numbers.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -552,6 +552,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if (words := _memory_error(error)) is None:
+            raise
+        print(f"widetheory: {words}", file=sys.stderr)
+        return 2
+
+
+def _memory_error(error: Exception) -> str | None:
+    """What went wrong in words if it was memory that ran out: 1 would say that a theorem fails."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    remedy = "take smaller sizes, fewer draws"
+    if isinstance(error, BrokenProcessPool):
+        return (
+            f"a worker process ended abruptly, most likely for lack of memory; {remedy} or --jobs 1"
+        )
+    text = " ".join(str(error).split())
+    exhausted = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and (
+        "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+    )
+    if isinstance(error, MemoryError) or exhausted:
+        return f"not enough memory; {remedy} or a larger machine ({text[:120] or 'MemoryError'})"
+    return None
 
 
 def entry() -> NoReturn:

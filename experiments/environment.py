@@ -11,6 +11,8 @@ import jax
 
 from theory.keys import GENERATOR
 
+# The rest is for what no estimate knows: solvers on the host, and other processes.
+SHARE_OF_MEMORY = 0.8
 PACKAGES = ("widetheory", "jax", "jaxlib", "optax", "neural-tangents", "numpy", "scipy")
 
 
@@ -70,6 +72,11 @@ def line() -> str:
         f"neural-tangents {versions['neural-tangents']}, Python {versions['python']}; "
         f"{devices} ({facts['backend']}), {facts['precision']}"
     )
+
+
+def usable_memory() -> float:
+    """`SHARE_OF_MEMORY` of the `available_memory`. ValueError where nothing tells."""
+    return SHARE_OF_MEMORY * available_memory()
 
 
 def available_memory() -> int:

@@ -17,7 +17,6 @@ from theory.memory import largest_batch
 from theory.verdict import Evidence
 from theory.verification import assess, evaluate, traceable_parameters
 
-SHARE_OF_MEMORY = 0.8
 # What is compiled for a cell takes about 12 MiB that JAX keeps for as long as it lives; compiling
 # anew what different cells share takes half a second.
 CLEAR_EVERY = 16
@@ -164,8 +163,8 @@ def run(
     Args:
       sweep: what to sweep.
       store: its directory.
-      memory: bytes that a cell may take; if None, `SHARE_OF_MEMORY` of what is available when the
-        cell begins.
+      memory: bytes that a cell may take; if None, `environment.SHARE_OF_MEMORY` of what is
+        available when the cell begins.
       mesh: devices that share the draws of each cell; None for one device.
 
     Yields, Raises: as `work.run`.
@@ -187,7 +186,7 @@ def _compute(
 ) -> work.Computed:
     config = dataclasses.replace(sweep.config, **cell)
     key = runs.run_key(sweep.statement, sweep.seed)
-    limit = SHARE_OF_MEMORY * environment.available_memory() if memory is None else memory
+    limit = environment.usable_memory() if memory is None else memory
     share = sweep.draws
     if mesh is not None:  # the account of one device stands for all; CPU devices share memory
         share = -(-share // mesh.size)

@@ -8,12 +8,12 @@ to drop it, and margins are combined without relying on them.
 """
 
 import functools
+import importlib.metadata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jaxlib
 import numpy as np
 
 ROWS = 20_001  # odd; of 2¹⁴ to 2¹⁵ rows 0.10.2 computed those from 2¹⁴ on wrong, of more none
@@ -86,8 +86,8 @@ def check() -> None:
     backend = jax.default_backend()
     if (found := wrong(backend)) is not None:
         raise MiscompilationError(
-            f"jaxlib {jaxlib.__version__} computes wrong numbers on {backend}: {found}; nothing "
-            "can be judged with it, install another version of jax and jaxlib"
+            f"jaxlib {importlib.metadata.version('jaxlib')} computes wrong numbers on {backend}: "
+            f"{found}; nothing can be judged with it, install another version of jax and jaxlib"
         )
 
 

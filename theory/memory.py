@@ -89,8 +89,8 @@ def largest_batch(
             return Fit(batch, needed)
         if batch == 1:
             raise ValueError(
-                f"limit must be at least the {_gib(needed)} that {statement.id} needs with one "
-                f"draw at a time, got {_gib(limit)}"
+                f"{statement.id} needs at least {_gib(needed)} of memory with one draw at a time, "
+                f"and {_gib(limit)} may be used"
             )
         batch = max(1, min(batch - 1, batch * limit // needed))
 

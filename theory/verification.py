@@ -380,6 +380,7 @@ def verify(
     draws: int | None = None,
     config: Any = None,
     level: float = 0.01,
+    batch: int | None = None,
     mesh: Mesh | None = None,
 ) -> Verdict:
     """Checks a statement over independent draws.
@@ -392,7 +393,7 @@ def verify(
       level: false-alarm rate: a true statement is called refuted with at most this probability
         (for means and rates up to the accuracy of the central limit theorem). Divide it by the
         number of statements checked together.
-      mesh: devices that share the draws, as for `evaluate`.
+      batch, mesh: most draws at once, and devices that share the draws, as for `evaluate`.
 
     Returns:
       The `Verdict`.
@@ -407,7 +408,7 @@ def verify(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
-    evidence = evaluate(statement, key, draws, config, mesh=mesh)
+    evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh)
     return assess(statement, evidence, config=config, level=level)
 
 
