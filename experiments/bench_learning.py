@@ -10,6 +10,7 @@ from experiments.bench_rows import Options, Row
 from theory import networks
 from theory.data import draw
 from theory.descent import Descent
+from theory.keys import make_key
 from theory.perturbation_learning import PerturbationSetting, measure
 from theory.training import train
 
@@ -71,7 +72,7 @@ def cell(options: Options) -> Iterator[Row]:
 
 def _cell_row(setting: PerturbationSetting, draws: int, options: Options) -> Row:
     """That of `draws` cells at once against the reference, which does one after another."""
-    keys = jax.random.split(jax.random.key(0), draws)
+    keys = jax.random.split(make_key(0), draws)
     ours, compile_time = timing.compiled(lambda k: _ours_of_draws(k, setting), keys)
     products = bench_rows.products(setting.n, setting.d, setting.m)
     calls = {"ours": ours} | products.calls()
@@ -98,7 +99,7 @@ def cell_high_dimension(options: Options) -> Iterator[Row]:
     """The same at d = 10,000, where the reference takes minutes and is extrapolated."""
     steps = 10 if options.quick else 1000
     setting = PerturbationSetting(d=10_000, m=1000, steps_f=steps, steps_g=steps)
-    ours, compile_time = timing.compiled(lambda key: _ours(key, setting), jax.random.key(0))
+    ours, compile_time = timing.compiled(lambda key: _ours(key, setting), make_key(0))
     products = bench_rows.products(setting.n, setting.d, setting.m)
     calls = {"ours": ours} | products.calls()
     short, long = _reference(setting, FEW), _reference(setting, MORE)
@@ -138,7 +139,7 @@ def throughput(options: Options) -> Iterator[Row]:
 def _throughput_row(n: int, d: int, m: int, loss: str, options: Options) -> Row:
     flops = bench_rows.step_flops(n, d, m)
     steps = max(5, round(2e10 / flops))
-    key_data, key_weights = jax.random.split(jax.random.key(0))
+    key_data, key_weights = jax.random.split(make_key(0))
     sample = draw(key_data, "shifted-gaussian", n, d, queries=1)
     network = networks.frozen_readout(0.0)
     params = networks.init(network, key_weights, m, d)

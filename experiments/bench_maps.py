@@ -12,6 +12,7 @@ from experiments.bench_rows import Options, Row
 from theory import limits, maps
 from theory.attacks import unit_rows
 from theory.data import draw
+from theory.keys import make_key
 
 SAMPLES = 100  # of the reference's kernel estimates
 MANY = 1000  # samples at which what one more costs is measured
@@ -65,7 +66,7 @@ def exact(inputs: Inputs, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def decision_maps(options: Options) -> Iterator[Row]:
     """f̂ and ĝ on a grid, against Monte Carlo with few samples, and at equal accuracy."""
     n, d, side = (1000, 100, 40) if options.quick else (10_000, 1000, 400)
-    key_data, key_target, key_checked = jax.random.split(jax.random.key(0), 3)
+    key_data, key_target, key_checked = jax.random.split(make_key(0), 3)
     sample = draw(key_data, "shifted-gaussian", n, d, queries=1)
     axis = jnp.linspace(-2.0, 2.0, side)
     target = jax.random.rademacher(key_target, (n,), "float32")

@@ -20,6 +20,7 @@ from experiments.bench_rows import Options, Row
 from theory.blocks import BLOCK, sum_over_blocks
 from theory.data import draw
 from theory.descent import Descent
+from theory.keys import make_key
 from theory.networks import Params, frozen_readout, input_gradients, outputs
 
 WITHIN = 1.1  # a hundred times the width may cost a hundred times as much, and this factor
@@ -33,7 +34,7 @@ def _wide(m: int) -> tuple[Any, float]:
     Returns:
       The compiled call, and the seconds that compiling took.
     """
-    key_data, key_weights = jax.random.split(jax.random.key(0))
+    key_data, key_weights = jax.random.split(make_key(0))
     sample = draw(key_data, "shifted-gaussian", POINTS, DIMENSION, queries=QUERIES)
     network, descent = frozen_readout(0.0), Descent(0.1, STEPS, "identity", 0.9)
 

@@ -257,6 +257,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _figure(arguments: argparse.Namespace) -> int:
     from experiments import environment, report
     from experiments.figures import listing, making, registry
+    from theory import canary
     from theory._validation import check_integer
 
     if arguments.listed:
@@ -269,6 +270,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     if not arguments.names:
         raise ValueError("NAME must be a figure, or all; --list shows them")
     environment.configure(arguments.precision)
+    canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     planned, left_out = making.plan(
         arguments.names,
@@ -354,10 +356,12 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from experiments import devices, environment, report, store, sweep, sweep_report, tables
+    from theory import canary
     from theory._validation import check_integer, check_real
 
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
+    canary.check()  # once, before every cell fails by it
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     memory = arguments.memory
     if memory is not None:
@@ -417,11 +421,13 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     import numpy as np
 
     from experiments import data, environment, report, runs
-    from theory import Dataset
+    from theory import Dataset, canary
     from theory._validation import check_integer
+    from theory.keys import make_key
     from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
 
     environment.configure(arguments.precision)
+    canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     draws = check_integer("draws", arguments.draws)
     settings = {
@@ -439,7 +445,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
 
     def steps() -> Iterator[tuple[Quantities, Quantities | None]]:
         for index in range(draws):
-            key = jax.random.fold_in(jax.random.key(arguments.seed), index)
+            key = jax.random.fold_in(make_key(arguments.seed), index)
             measured = jax.device_get(measure(key, setting)) if train else None
             yield jax.device_get(predict(key, setting)), measured
 
@@ -531,8 +537,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: arguments, those of the process if None.
 
     Returns:
-      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage
-      or bad input.
+      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage,
+      bad input, not enough memory, or a compiler that computes wrong numbers.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -546,6 +552,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if (words := _memory_error(error)) is None:
+            raise
+        print(f"widetheory: {words}", file=sys.stderr)
+        return 2
+
+
+def _memory_error(error: Exception) -> str | None:
+    """What went wrong in words if it was memory that ran out: 1 would say that a theorem fails."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    remedy = "take smaller sizes, fewer draws"
+    if isinstance(error, BrokenProcessPool):
+        return (
+            f"a worker process ended abruptly, most likely for lack of memory; {remedy} or --jobs 1"
+        )
+    text = " ".join(str(error).split())
+    exhausted = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and (
+        "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+    )
+    if isinstance(error, MemoryError) or exhausted:
+        return f"not enough memory; {remedy} or a larger machine ({text[:120] or 'MemoryError'})"
+    return None
 
 
 def entry() -> NoReturn:

@@ -9,17 +9,25 @@ from typing import Any
 
 import jax
 
+from theory.keys import GENERATOR
+
+# The rest is for what no estimate knows: solvers on the host, and other processes.
+SHARE_OF_MEMORY = 0.8
 PACKAGES = ("widetheory", "jax", "jaxlib", "optax", "neural-tangents", "numpy", "scipy")
 
 
 def configure(precision: str) -> None:
-    """Sets floating-point precision for the process: "float64", "float32" or "tf32".
+    """Sets the process's random generator and its precision: "float64", "float32" or "tf32".
 
     Matrix products keep it on every device: GPUs and TPUs would round to TF32 or bfloat16. "tf32"
     is float32 with products in TF32 where the device has it, ten bits; error bounds of margins do
     not count on that, so it is for training and not for verdicts.
     """
     jax.config.update("jax_enable_x64", precision == "float64")
+    # The generator is part of every result, see `theory.keys`; the environment may not choose it.
+    jax.config.update("jax_default_prng_impl", GENERATOR)
+    jax.config.update("jax_threefry_partitionable", True)
+    jax.config.update("jax_random_seed_offset", 0)
     products = "tensorfloat32" if precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", products)
 
@@ -27,6 +35,13 @@ def configure(precision: str) -> None:
 def precision() -> str:
     """The floating-point type that JAX computes in: "float64" or "float32"."""
     return "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
+
+
+def generator() -> str:
+    """The random generator whose numbers keys of this process give."""
+    name = jax.config.jax_default_prng_impl  # pyright: ignore
+    form = "" if jax.config.jax_threefry_partitionable else "not "  # pyright: ignore
+    return f"{name}, {form}partitionable"
 
 
 def describe() -> dict[str, Any]:
@@ -40,6 +55,7 @@ def describe() -> dict[str, Any]:
         "devices": [device.device_kind for device in devices],
         "processes": jax.process_count(),
         "precision": precision(),
+        "generator": generator(),
         "matmul_precision": jax.config.jax_default_matmul_precision,  # pyright: ignore
     }
 
@@ -56,6 +72,11 @@ def line() -> str:
         f"neural-tangents {versions['neural-tangents']}, Python {versions['python']}; "
         f"{devices} ({facts['backend']}), {facts['precision']}"
     )
+
+
+def usable_memory() -> float:
+    """`SHARE_OF_MEMORY` of the `available_memory`. ValueError where nothing tells."""
+    return SHARE_OF_MEMORY * available_memory()
 
 
 def available_memory() -> int:

@@ -14,6 +14,8 @@ from jax.sharding import Mesh
 
 from experiments import data, environment
 from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
+from theory.keys import make_key
+from theory.memory import largest_batch
 
 PRESETS = ("quick", "full")
 
@@ -162,7 +164,7 @@ def plan(
 
 def _check_fits(run: Run) -> None:
     """ValueError if the statement cannot sample from its data at the sizes it is configured for."""
-    jax.eval_shape(lambda key: run.statement.sample(key, run.config), jax.random.key(0))
+    jax.eval_shape(lambda key: run.statement.sample(key, run.config), make_key(0))
 
 
 def _fields(config: Any) -> dict[str, dataclasses.Field[Any]]:
@@ -228,7 +230,7 @@ def execute(
         jobs, multiprocessing.get_context("spawn"), environment.configure, (precision,)
     ) as pool:
         tasks = [
-            pool.submit(_execute_by_id, r.statement.id, r.config, r.draws, seed, level)
+            pool.submit(_execute_by_id, r.statement.id, r.config, r.draws, seed, level, jobs)
             for r in runs
         ]
         try:
@@ -246,14 +248,16 @@ def default_jobs() -> int:
 
 
 def _execute_by_id(
-    id: str, config: Any, draws: int, seed: int, level: float
+    id: str, config: Any, draws: int, seed: int, level: float, jobs: int
 ) -> tuple[Verdict, float]:
     """What a worker process does: statements hold functions, which cannot be sent to it."""
-    result = _execute(Run(REGISTRY[id], config, draws), seed, level)
+    result = _execute(Run(REGISTRY[id], config, draws), seed, level, jobs=jobs)
     return result.verdict, result.seconds
 
 
-def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Result:
+def _execute(
+    run: Run, seed: int, level: float, mesh: Mesh | None = None, *, jobs: int = 1
+) -> Result:
     start = time.perf_counter()
     key = run_key(run.statement, seed)
     verdict = verify(
@@ -262,6 +266,7 @@ def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Res
         draws=run.draws,
         config=run.config,
         level=level,
+        batch=_fitting_batch(run, key, jobs) if mesh is None else None,
         mesh=mesh,
         precision=environment.precision(),
     )
@@ -269,6 +274,25 @@ def _execute(run: Run, seed: int, level: float, mesh: Mesh | None = None) -> Res
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
 
 
+def _fitting_batch(run: Run, key: jax.Array, jobs: int) -> int | None:
+    """The most draws at once that fit into this process's share of the memory, if that is known.
+
+    Several devices go without: what one of them runs would have to be compiled for this alone.
+    """
+    try:
+        limit = int(environment.usable_memory() / jobs)
+    except ValueError:  # the system does not tell
+        return None
+    return largest_batch(
+        run.statement,
+        key,
+        run.draws,
+        run.config,
+        limit=limit,
+        precision=environment.precision(),
+    ).batch
+
+
 def run_key(statement: Statement, seed: int) -> jax.Array:
     """The random key of a statement: its own for each seed, whatever its configuration."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(statement.id.encode()))
+    return jax.random.fold_in(make_key(seed), zlib.crc32(statement.id.encode()))

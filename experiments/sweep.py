@@ -13,10 +13,10 @@ from experiments.report import plain
 from experiments.store import Store
 from theory import REGISTRY, Dataset, Statement, select
 from theory._validation import check_choice, check_integer, check_real
+from theory.memory import largest_batch
 from theory.verdict import Evidence
-from theory.verification import assess, evaluate, largest_batch, traceable_parameters
+from theory.verification import assess, evaluate, traceable_parameters
 
-SHARE_OF_MEMORY = 0.8
 # What is compiled for a cell takes about 12 MiB that JAX keeps for as long as it lives; compiling
 # anew what different cells share takes half a second.
 CLEAR_EVERY = 16
@@ -66,6 +66,7 @@ class Sweep:
             "draws": self.draws,
             "seed": self.seed,
             "precision": environment.precision(),
+            "generator": environment.generator(),
             "level": self.level,
             "code": sources.code_version(MODULES),
         }
@@ -162,8 +163,8 @@ def run(
     Args:
       sweep: what to sweep.
       store: its directory.
-      memory: bytes that a cell may take; if None, `SHARE_OF_MEMORY` of what is available when the
-        cell begins.
+      memory: bytes that a cell may take; if None, `environment.SHARE_OF_MEMORY` of what is
+        available when the cell begins.
       mesh: devices that share the draws of each cell; None for one device.
 
     Yields, Raises: as `work.run`.
@@ -185,13 +186,22 @@ def _compute(
 ) -> work.Computed:
     config = dataclasses.replace(sweep.config, **cell)
     key = runs.run_key(sweep.statement, sweep.seed)
-    limit = SHARE_OF_MEMORY * environment.available_memory() if memory is None else memory
+    limit = environment.usable_memory() if memory is None else memory
     share = sweep.draws
     if mesh is not None:  # the account of one device stands for all; CPU devices share memory
         share = -(-share // mesh.size)
         limit = limit / mesh.size if jax.default_backend() == "cpu" else limit
     traced = programs.traced(cell, config)
-    fit = largest_batch(sweep.statement, key, share, config, limit=int(limit), traced=traced)
+    precision = environment.precision()
+    fit = largest_batch(
+        sweep.statement,
+        key,
+        share,
+        config,
+        limit=int(limit),
+        traced=traced,
+        precision=precision,
+    )
     evidence = evaluate(
         sweep.statement,
         key,
@@ -200,7 +210,7 @@ def _compute(
         batch=fit.batch,
         mesh=mesh,
         traced=traced,
-        precision=environment.precision(),
+        precision=precision,
     )
     verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
     record = {

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from theory.keys import make_key
+
 SQUARE = 2048  # side of the large square product that stands for the machine's rate
 SHORTEST = 0.05  # seconds that a timed call of a matrix product lasts at least, by repetition
 
@@ -93,7 +95,7 @@ def products(shapes: Sequence[tuple[int, int, int]]) -> Product:
     Float32 at precision "highest" whatever the process is set to. Short products are repeated for
     at least `SHORTEST` seconds a call; dispatched one after another, they overlap with Python.
     """
-    key = jax.random.key(0)
+    key = make_key(0)
     factors = [
         (jax.random.normal(key, (a, b), "float32"), jax.random.normal(key, (b, c), "float32"))
         for a, b, c in shapes

@@ -1,11 +1,16 @@
 """Strict settings for every test: float64, no silent rank or dtype promotion, shapes checked."""
 
+import importlib.metadata
 import os
 import pathlib
 
-# What compiles fastest, as in `theory.verification`; children of the tests inherit it too.
+# What compiles fastest, as in `theory.verification`; children of the tests inherit it too. A flag
+# that XLA does not know ends the process, and the second is gone from later releases.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    if importlib.metadata.version("jaxlib").startswith("0.10.")
+    else "--xla_backend_optimization_level=1",
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -42,8 +47,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def restore_precision():
-    """For tests of the command, which sets JAX's precision for its process."""
-    names = ("jax_enable_x64", "jax_default_matmul_precision")
+    """For tests of the command, which sets JAX's precision and generator for its process."""
+    names = (
+        "jax_enable_x64",
+        "jax_default_matmul_precision",
+        "jax_default_prng_impl",
+        "jax_threefry_partitionable",
+        "jax_random_seed_offset",
+    )
     before = {name: getattr(jax.config, name) for name in names}
     yield
     for name, value in before.items():

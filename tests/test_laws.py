@@ -119,6 +119,20 @@ def test_failure_of_wide_networks_approaches_that_of_half_active_ones(d):
     assert excess[0] / excess[1] == pytest.approx(10, rel=0.05)  # the next order is (d/m)²
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.1875])
+def test_failure_is_smooth_in_the_width_up_to_very_wide_networks(threshold):
+    """P(m) = P(∞)(1 + c/m + O(c²/m²)), c < 100: the widest two widths give the others.
+
+    Fixed nodes missed the law of ρ, 0.9/√m wide: P(S ≤ 0.1875) was 73 % too large at m = 10⁶.
+    """
+    wide = {m: alignment_failure(m, 16, threshold) for m in (9_000, 11_000, 10**5, 10**6)}
+    slope = (wide[10**5] - wide[10**6]) / (1e-5 - 1e-6)
+    for m in (9_000, 11_000):  # to either side of where the rule changes
+        expected = wide[10**6] + slope * (1 / m - 1e-6)
+        assert wide[m] == pytest.approx(expected, rel=1.5e-4)  # > (c/m)²
+        assert abs(wide[m] / wide[10**6] - 1) > 1e-3
+
+
 @pytest.mark.parametrize("m", [2, 5, 8])
 def test_failure_in_high_dimension_approaches_that_no_neuron_is_active(m):
     """d → ∞: S → ρQ, which is 0 with probability 2⁻ᵐ; one active neuron comes next, like 1/√d."""

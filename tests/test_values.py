@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from theory import REGISTRY, Parameters, Statement, margin, parameter, values
+from theory.memory import largest_batch, memory_needed
 from theory.verification import (
     _compiled,
     _evaluate,
     _sample,
     assess,
     evaluate,
-    largest_batch,
-    memory_needed,
     traceable_parameters,
 )
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,6 +17,7 @@ from jaxtyping import Float
 from theory._validation import check_choice, check_integer, check_real, check_slope
 from theory.data import Dataset
 from theory.descent import LOSSES, Descent
+from theory.keys import make_key
 from theory.networks import Network, Params, init
 from theory.parameters import Parameters
 
@@ -156,7 +156,7 @@ def networks(network: Network, *, m: int = 6, d: int = 8) -> st.SearchStrategy[A
     """
     seeds = st.integers(0, 2**32 - 1)
     return st.builds(
-        lambda seed, change: change(init(network, jax.random.key(seed), m, d)),
+        lambda seed, change: change(init(network, make_key(seed), m, d)),
         seeds,
         st.sampled_from((_drawn, _equal, _dead, _silent)),
     )

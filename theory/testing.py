@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from theory.evidence import Outcome, outcome
+from theory.keys import make_key
 from theory.verdict import Evidence
 from theory.verification import Statement, arithmetic, evaluate, evaluate_instance, verify
 
@@ -34,7 +35,7 @@ def assert_statement(
     Args:
       statement: what to test.
       draws: number of draws, the statement's own for "quick" if None.
-      key: random key; default `jax.random.key(0)`.
+      key: random key; default `theory.keys.make_key(0)`.
       config: configuration of the sampler; default the statement's own.
       level: false-alarm rate over draws.
       instances: strategy for instances, in place of the sampler.
@@ -53,7 +54,7 @@ def assert_statement(
     """
     __tracebackhide__ = True
     if instances is None and configs is None:
-        _over_draws(statement, draws, jax.random.key(0) if key is None else key, config, level)
+        _over_draws(statement, draws, make_key(0) if key is None else key, config, level)
         return
     if statement.kind != "deterministic":
         raise ValueError(
@@ -77,8 +78,8 @@ def assert_statement(
         def search(config: Any, seed: int) -> None:
             __tracebackhide__ = True
             with arithmetic("float64"):
-                instance = statement.sample(jax.random.key(seed), config)
-            origin = f"drawn with jax.random.key({seed}) from {config}"
+                instance = statement.sample(make_key(seed), config)
+            origin = f"drawn with theory.keys.make_key({seed}) from {config}"
             hypothesis.assume(_tested(statement, instance, origin, seen))
 
     (search if settings is None else settings(search))()

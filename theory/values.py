@@ -13,6 +13,8 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
+from theory.keys import make_key
+
 
 def split(config: Any, names: Collection[str]) -> tuple[Any, dict[str, Any]]:
     """The configuration without the values of some parameters, hashable, and those values."""
@@ -61,7 +63,7 @@ def _can_be_traced(
     function: Callable[[Array, Any], Any], config: Any, names: Collection[str]
 ) -> bool:
     static, values = split(config, names)
-    key = jax.random.key(0)
+    key = make_key(0)
 
     def with_values(key: Array, values: dict[str, Any]) -> Any:
         return function(key, filled(static, values))

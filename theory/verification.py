@@ -4,20 +4,21 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from theory import sharding, values
+from theory import canary, sharding, values
 from theory._validation import check_choice, check_integer, check_real
 from theory.claims import Claim
 from theory.distinct import fingerprint, fingerprint_on_host
 from theory.evidence import Margin, Measured, Outcome, as_float, outcome
 from theory.judgement import judge
+from theory.keys import with_generator
 from theory.rounding import Rounding, estimated_rounding
 from theory.verdict import Evidence, Verdict
 
@@ -189,6 +190,7 @@ def arithmetic(precision: str) -> Iterator[None]:
         yield
 
 
+@with_generator
 def evaluate(
     statement: Statement,
     key: jax.Array,
@@ -213,7 +215,8 @@ def evaluate(
       draws: number of independent draws, ≥ 1; a statement without randomness is drawn once.
       config: configuration, the statement's default if None.
       batch: most draws evaluated at once on a device, the statement's own if None
-        (`largest_batch` finds one that fits into memory); it changes results by rounding at most.
+        (`memory.largest_batch` finds one that fits into memory); it changes results by rounding
+        at most.
       mesh: devices that share the draws, along all its axes (`theory.sharding.make_mesh`); it
         changes results by rounding at most. None: one device. If it spans several processes, all
         of them call this with the same arguments, and each solves the draws on its own devices.
@@ -227,8 +230,11 @@ def evaluate(
       The `Evidence` of all draws, as numpy arrays, in every process.
 
     Raises:
-      ValueError: for a wrong argument, or where a check returns something else than it should.
+      ValueError: for a wrong argument, a key of another generator than `keys.GENERATOR`, or where a
+        check returns something else than it should.
+      MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
     """
+    canary.check()
     config = statement.config if config is None else config
     _check_config(config)
     batch = statement.batch if batch is None else check_integer("batch", batch)
@@ -293,114 +299,6 @@ def _before_solving(statement: Statement, config: Any, key: jax.Array) -> Any:
     return _drawn(statement, config, key)
 
 
-def memory_needed(
-    statement: Statement,
-    key: jax.Array,
-    draws: int,
-    config: Any = None,
-    *,
-    batch: int | None = None,
-    traced: Collection[str] = (),
-) -> int:
-    """Bytes of device memory that `evaluate` takes with the same arguments.
-
-    The compiler's own account: temporary buffers, arguments and outputs, the larger of the two
-    stages where a statement solves on the host between them (what the solver takes is not known).
-    `evaluate` then runs what was compiled here; nothing is compiled twice.
-
-    Args:
-      statement, key, draws, config, batch, traced: as for `evaluate`.
-
-    Returns:
-      The number of bytes.
-    """
-    config = statement.config if config is None else config
-    batch = statement.batch if batch is None else check_integer("batch", batch)
-    return max(_stages(statement, values.split(config, traced), key, draws, batch))
-
-
-class Fit(NamedTuple):
-    """A batch that fits into memory, and the bytes that an evaluation with it needs."""
-
-    batch: int
-    memory: int
-
-
-def largest_batch(
-    statement: Statement,
-    key: jax.Array,
-    draws: int,
-    config: Any = None,
-    *,
-    limit: int,
-    traced: Collection[str] = (),
-) -> Fit:
-    """The most draws at once, up to `statement.batch`, whose evaluation fits into memory.
-
-    Compiles for the largest batch. If that needs more than the limit, the batch is scaled down in
-    proportion and compiled again, until it fits.
-
-    Args:
-      statement, key, draws, config, traced: as for `evaluate`.
-      limit: bytes that may be used, ≥ 1.
-
-    Returns:
-      The `Fit`.
-
-    Raises:
-      ValueError: if not even one draw at a time fits, with both numbers.
-    """
-    check_integer("limit", limit)
-    config = statement.config if config is None else config
-    _, batch = _batches(draws, statement.batch)
-    while True:
-        needed = 0
-        for stage in _stages(statement, values.split(config, traced), key, draws, batch):
-            needed = max(needed, stage)
-            if needed > limit:  # before the next stage, which would run this one
-                break
-        else:
-            return Fit(batch, needed)
-        if batch == 1:
-            raise ValueError(
-                f"limit must be at least the {_gib(needed)} that {statement.id} needs with one "
-                f"draw at a time, got {_gib(limit)}"
-            )
-        batch = max(1, min(batch - 1, batch * limit // needed))
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
-
-
-def _stages(
-    statement: Statement, config: tuple[Any, Any], key: jax.Array, draws: int, batch: int
-) -> Iterator[int]:
-    """Bytes that each compiled stage of an evaluation needs, in order."""
-    if statement.solve is None:
-        yield _bytes(_compiled(_evaluate, (0, 1, 4, 5)), statement, *config, key, draws, batch)
-        return
-    sample, check = _compiled(_sample, (0, 1, 5)), _compiled(_check, (0,))
-    _, batch = _batches(draws, batch)
-    yield _bytes(sample, statement, *config, key, 0, batch)
-    sampled = jax.device_get(sample(statement, *config, key, 0, batch))
-    solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
-    yield _bytes(check, statement, _stacked([solved] * batch))
-
-
-def _bytes(function: Any, *arguments: Any) -> int:
-    account = function.lower(*arguments).compile().memory_analysis()
-    if account is None:
-        backend = jax.default_backend()
-        raise ValueError(f"memory cannot be estimated: {backend} gives no account of it")
-    return (
-        account.temp_size_in_bytes
-        + account.argument_size_in_bytes
-        + account.output_size_in_bytes
-        - account.alias_size_in_bytes
-    )
-
-
 def _evaluate_solved(
     statement: Statement,
     config: tuple[Any, Any],
@@ -411,7 +309,7 @@ def _evaluate_solved(
     first: int,
 ) -> Evidence:
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
-    sample, check = _compiled(_sample, (0, 1, 5), mesh), _compiled(_check, (0,), mesh)
+    sample, check = _compiled(_sample, (0, 1, 5), mesh), _compiled(_check, (0, 2), mesh)
 
     def solve(instance: Any) -> tuple[Any, np.ndarray]:
         assert statement.solve is not None
@@ -426,10 +324,6 @@ def _evaluate_solved(
         evidence = sharding.gathered(check(statement, solved))
         parts.append(evidence._replace(identity=identity))
     return jax.tree.map(lambda *values: np.concatenate(values), *parts)
-
-
-def _stacked(instances: list[Any]) -> Any:
-    return jax.tree.map(lambda *parts: np.stack(parts), *instances)
 
 
 def _compiled(
@@ -750,6 +644,7 @@ def verify(
     draws: int | None = None,
     config: Any = None,
     level: float = 0.01,
+    batch: int | None = None,
     mesh: Mesh | None = None,
     precision: str = "float64",
 ) -> Verdict:
@@ -757,13 +652,13 @@ def verify(
 
     Args:
       statement: what to check.
-      key: random key, `jax.random.key(seed)`.
+      key: random key, `theory.keys.make_key(seed)`.
       draws: number of draws, fixed before looking; default the statement's own for "quick".
       config: configuration of the sampler; default the statement's own.
       level: false-alarm rate: a true statement is called refuted with at most this probability
         (for unbounded means and rates up to the accuracy of their limit theorems). Divide it by
         the number of statements checked together.
-      mesh: devices that share the draws, as for `evaluate`.
+      batch, mesh: most draws at once, and devices that share the draws, as for `evaluate`.
       precision: "float64" or "float32", whatever JAX's own flags say.
 
     Returns:
@@ -780,7 +675,7 @@ def verify(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
-    evidence = evaluate(statement, key, draws, config, mesh=mesh, precision=precision)
+    evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh, precision=precision)
     verdict = assess(statement, evidence, config=config, level=level)
     if statement.kind == "deterministic" and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)

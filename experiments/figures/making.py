@@ -17,6 +17,7 @@ from experiments.figures.figure import Cell, Figure
 from experiments.report import plain
 from theory import Dataset
 from theory._validation import check_choice
+from theory.keys import make_key
 
 PICTURES = {  # file type → what keeps the time out of the file
     "png": {"Software": None},
@@ -42,7 +43,7 @@ class Planned:
     @property
     def key(self) -> jax.Array:
         """The random key: the figure's own for each seed, whatever its settings."""
-        return jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(self.figure.name.encode()))
+        return jax.random.fold_in(make_key(self.seed), zlib.crc32(self.figure.name.encode()))
 
     def manifest(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON."""
@@ -54,6 +55,7 @@ class Planned:
             "cells": self.figure.cells(self.settings),
             "seed": self.seed,
             "precision": environment.precision(),
+            "generator": environment.generator(),
             "code": sources.code_version(own),
         }
         if self.source is not None and not isinstance(self.source, str):
