@@ -59,6 +59,7 @@ def verdict_json(result: Result) -> dict[str, Any]:
     return {
         "id": first["id"],
         "source": statement.source,
+        "caveat": statement.caveat,
         "kind": first["kind"],
         "case": result.run.case,
         "title": statement.title,
@@ -226,8 +227,9 @@ def _when(results: Sequence[Result]) -> str:
 
 
 def _notes(results: Sequence[Result]) -> list[Text]:
-    """Why a verdict is not "consistent", why a bound is loose, what a constant may be."""
+    """Why a verdict is not "consistent" or a bound loose, open constants, caveats about sources."""
     why, loose, constants, remarks = [], [], [], []
+    caveats: dict[str, dict[str, None]] = {}  # caveat → identifiers, each once and in order
     for result in results:
         verdict, statement = result.verdict, result.run.statement
         remarks += [_about(result).append(note) for note in verdict.notes]
@@ -239,7 +241,11 @@ def _notes(results: Sequence[Result]) -> list[Text]:
             note.append(f": {verdict.reason}")
             if result.documented_erratum:
                 note.append(f" (docs/errata.md#{statement.erratum})")
+            if statement.caveat:
+                note.append(f" ({statement.caveat})")
             why.append(note)
+        if statement.caveat:
+            caveats.setdefault(statement.caveat, {})[statement.id] = None
         if verdict.tightness is not None and verdict.tightness > LOOSE:
             reason = statement.loose or "no reason is stated"
             loose.append(_about(result).append(f"{number_text(verdict.tightness)}×: {reason}"))
@@ -253,6 +259,7 @@ def _notes(results: Sequence[Result]) -> list[Text]:
         (f"Bounds more than {LOOSE} times the observed quantile", loose),
         ("Open constants", constants),
         ("Notes", remarks),
+        ("Sources", [Text(f"  {', '.join(ids)}: {caveat}") for caveat, ids in caveats.items()]),
     ):
         if lines:
             notes += [Text(title, style="bold"), *lines, Text()]
@@ -286,6 +293,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
     return {
         "id": statement.id,
         "source": statement.source,
+        "caveat": statement.caveat,
         "kind": statement.kind,
         "title": statement.title,
         "says": statement.says,
@@ -347,6 +355,7 @@ def show(statement: Statement) -> Group:
         Text(f"{statement.title}\n"),
         Text(statement.says + "\n"),
         Text(f"Source: {statement.source}"),
+        *([Text(f"Caveat: {statement.caveat}", style="yellow")] if statement.caveat else []),
         Text(f"Draws:  {draws}"),
     ]
     if statement.loose:

@@ -354,3 +354,28 @@ def test_large_step_failure_by_a_double_integral():
     for d in (1, 100, 10**8):
         fails = grid[:, None] >= d**0.25 / 2 * special.expit(-(grid[:, None] + grid) / 2)
         assert laws.large_step_failure(d) == pytest.approx(density @ fails @ density, abs=2e-3)
+
+
+@pytest.mark.parametrize(("m", "s"), [(1, 1), (7, 7), (7, 2), (40, 1), (500, 20)])
+def test_the_share_of_the_largest_squares(m, s):
+    """All of them are all; the largest of m by its own distribution; else by simulation."""
+    found = laws.largest_squares(m, s)
+    if s == m:
+        assert found == pytest.approx(1, abs=1e-9)
+    rng = np.random.default_rng(m)
+    drawn = np.sort(rng.normal(size=(20_000, m)) ** 2, axis=1)[:, m - s :].sum(axis=1) / m
+    error = drawn.std() / len(drawn) ** 0.5
+    assert abs(drawn.mean() - found) < 4 * error  # false alarm: 6e-5
+
+
+def test_the_share_of_the_largest_squares_of_many():
+    """s/m → q: 2(tφ(t) + P(g > t)) with P(|g| > t) = q."""
+    m, s = 1_000_000, 10_000
+    t = -float(special.ndtri(s / m / 2))
+    limit = 2 * (t * np.exp(-t * t / 2) / np.sqrt(2 * np.pi) + s / m / 2)
+    assert laws.largest_squares(m, s) == pytest.approx(limit, rel=1e-4)
+
+
+def test_the_share_of_the_largest_squares_refuses_impossible_counts():
+    with pytest.raises(ValueError, match="s must be an integer in \\[1, 5\\], got 6"):
+        laws.largest_squares(5, 6)

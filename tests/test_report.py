@@ -1,6 +1,10 @@
 """Tables: claims and their values side by side, and which of many claims is shown."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from experiments import report
+from theory import REGISTRY
 from theory.verdict import Constant, Estimate, FailureRate, Verdict
 
 
@@ -70,3 +74,21 @@ def test_open_constants_and_tightness_are_in_the_table():
     assert lines(report._measured(shown)) == [
         "0 [0, 0.3]", "allowed: ≤ 0.05", "bound/observed: 3.14", "smallest C: 0.5",
     ]  # fmt: skip
+
+
+def test_a_caveat_stands_beside_the_verdict_whatever_it_is():
+    """In the notes of `verify`: once for all statements, and with the reason of a refutation."""
+    statement = REGISTRY["lazy.prediction-matching-published"]
+    run = SimpleNamespace(statement=statement, config=statement.config, case="")
+    for found in ("consistent", "refuted"):
+        shown = verdict(verdict=found)
+        result: Any = SimpleNamespace(verdict=shown, run=run, documented_erratum=False)
+        text = "\n".join(str(line) for line in report._notes([result, result]))
+        assert text.count(f"{statement.id}: reconstructed: the theorems of Kumano") == 1
+        assert text.count("reconstructed") == (1 if found == "consistent" else 3)
+    assert report.statement_json(statement)["caveat"] == statement.caveat
+
+
+def test_statements_whose_source_is_reconstructed_say_so_everywhere():
+    for statement in REGISTRY.values():
+        assert ("reconstructed" in statement.source) == bool(statement.caveat), statement.id

@@ -154,6 +154,39 @@ def gradient_norm_cdf(m: int, d: int, threshold: float) -> float:
     return float(min(1.0, active_readout_cdf(m, threshold / chi) @ weight))
 
 
+def largest_squares(m: int, s: int) -> float:
+    """Expected share of the s largest squares of m independent normal numbers in their sum.
+
+    (1/m) E Σ_{i≤s} g²_(i), g ~ N(0, I_m), g²_(1) ≥ g²_(2) ≥ …
+      = ∫ t² · 2φ(t) · P(Bin(m − 1, p(t)) ≤ s − 1) dt over t > 0,   p(t) = P(|g_1| > t):
+
+    g_1² counts where fewer than s of the others are larger. For s/m → q it tends to
+    2(tφ(t) + P(g_1 > t)) with p(t) = q, which is 2q log(1/q)(1 + o(1)) for q → 0.
+
+    Args:
+      m: how many numbers, ≥ 1.
+      s: how many of them count, 1 ≤ s ≤ m.
+
+    Returns:
+      The share, in (0, 1], by the trapezoidal rule in t.
+
+    Raises:
+      ValueError: unless 1 ≤ s ≤ m are integers.
+
+    Source:
+      Ours, for Z23 Lemma 3.7: ‖a_I‖² summed over the s largest |a_i| has this mean, and the
+      supremum of |aᵀWWᵀu| over ‖u‖₀ ≤ s, ‖u‖ = 1, squared, (1 + (m + 1)/d) times it.
+    """
+    check_integer("m", m)
+    check_integer("s", s, high=m)
+    # The step of the binomial probability is about 1/(t√s) wide in t, and t < 6 there.
+    nodes = 2001 + 1000 * math.isqrt(s)
+    t = np.linspace(0.0, 14.0, nodes)
+    density = 2 * t**2 * np.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
+    among = special.bdtr(s - 1, m - 1, 2 * special.ndtr(-t)) if m > 1 else 1.0
+    return float(np.sum(density * among) * (t[1] - t[0]))
+
+
 def large_step_failure(d: int) -> float:
     """P(y⟨v, x + ηr⟩ ≤ 0) for v = −Wᵀa and the large step η = d^{1/4}, in a wide network.
 

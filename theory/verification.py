@@ -85,6 +85,7 @@ class Statement:
       config: the default configuration, hashable.
       cases: name → changes of `config`: further settings that a run without settings covers.
       title, says, source: for people: one line; the statement in full; where it is printed.
+      caveat: what a reader must know about the source before the verdict says anything about it.
       erratum: anchor in docs/errata.md if the statement is known to be wrong as printed.
       loose: why a bound is far from tight, if it is.
       draws: preset → number of draws that it takes to tell.
@@ -113,6 +114,7 @@ class Statement:
     title: str = ""
     says: str = ""
     source: str = ""
+    caveat: str = ""
     erratum: str | None = None
     loose: str = ""
     draws: Mapping[str, int] = dataclasses.field(

@@ -6,26 +6,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special, stats
 from statement_checks import (
+    LEVEL,
     check_default,
     evidence_of,
     negated,
     verdict_of,
 )
 
-from theory import REGISTRY, Claim, Dataset, verify
-from theory.statements.separability import generalization, trained
+from theory import REGISTRY, Claim, Dataset, descent, laws, movement, training, verify
+from theory.networks import init, input_gradients, outputs
+from theory.statements.separability import (
+    generalization,
+    loss_level,
+    many_samples,
+    sparse,
+    trained,
+    wide_limit,
+)
 from theory.verification import evaluate
 
 DRAWS = {
     "separability.ntk": 48,
     "separability.ntk-share": 96,
+    "separability.ntk-probability-as-printed": 1000,
+    "separability.ntk-many-samples": 32,
     "separability.ntk-alignment": 300,
     "separability.ntk-terms": 16,
     "separability.ntk-term-rates": 64,
     "separability.ntk-active-readout": 2000,
     "separability.ntk-active-readout-as-printed": 2000,
+    "separability.sparse-supremum": 500,
+    "separability.sparse-supremum-rate": 60,
+    "separability.sparse-supremum-as-printed": 20,
     "separability.ntk-movement": 200,
+    "separability.ntk-movement-logistic": 64,
     "separability.ntk-movement-size": 384,
     "separability.ntk-movement-as-printed": 64,
     "separability.generalization": 12,
@@ -54,6 +70,9 @@ ONE = Claim(1.0, 0.2)
 FALSE_CLAIMS = {
     # The share at n = 2d is no better than at n = d/4.
     "separability.ntk-share": tuple(Claim(0.9, 0.2, side="at least") for _ in range(3)),
+    "separability.ntk-many-samples": tuple(  # n makes no difference
+        Claim(0.8, 0.2, side="at least") for _ in range(4)
+    ),
     "separability.ntk-alignment": Claim(0.5, 0.5),  # ¼Σ… in place of ½Σ…
     "separability.ntk-term-rates": (
         Claim(-0.5, 0.4),  # Δa decays like the movement of the weights
@@ -61,6 +80,12 @@ FALSE_CLAIMS = {
         Claim(-2.0, 0.4, side="at most"),
     ),
     "separability.ntk-active-readout": Claim(0.75, 0.05),
+    "separability.sparse-supremum": (  # κ = s/m, as if the support were fixed in advance
+        Claim((1 + 16_385 / 64) * 173 / 16_384, 0.05),
+        Claim(173 / 16_384, 0.05),
+    ),
+    "separability.sparse-supremum-rate": Claim(0.0, 0.1, side="at most"),  # bounded
+    "separability.ntk-movement-logistic": Claim(0.0, 0.05, tolerance=0.04),  # 1/√m at every n
     "separability.ntk-movement-size": (Claim(1.12, 0.2), ONE),  # 4.40 n/m in place of 3.93 n/m
     "separability.generalization": (
         Claim(0.99, 0.2, side="at most"),
@@ -198,3 +223,166 @@ def test_probes_accept_given_data_and_name_what_is_wrong_with_it():
     config = dataclasses.replace(statement.config, classes=2, **changes)
     with pytest.raises(ValueError, match="classes must be at least 3 for mine, got 2"):
         evaluate(statement, jax.random.key(0), 2, config)
+
+
+# --- Theorem 3.6 ----------------------------------------------------------------------------------
+
+
+def test_the_limit_of_the_failure_probability_is_that_of_the_exact_law_and_of_its_draws():
+    """½ I_{1/2}(d/2, ½) > 0, at any d; and the draws know nothing of that formula."""
+    for d in (1, 4, 9):
+        limit = special.betainc(d / 2, 0.5, 0.5) / 2
+        assert laws.alignment_failure(20_000, d) == pytest.approx(limit, rel=3e-3)
+        keys = jax.random.split(jax.random.key(d), 40_000)
+        config = wide_limit.LimitSetting(d=d)
+        drawn = jax.jit(jax.vmap(lambda key, c=config: wide_limit._sample(key, c)))(keys)
+        failures = int((np.asarray(drawn.alignment) <= 0).sum())
+        assert stats.binomtest(failures, len(keys), limit).pvalue > LEVEL
+        assert (np.asarray(drawn.loss) < np.log(2)).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_limit_has_the_loss_and_alignment_of_wide_networks():
+    """Means, variances and correlation of S and f at width 2000, by other means."""
+    d, draws = 4, 3000
+    x = jnp.array([[2.0, 0.0, 0.0, 0.0]])
+
+    def real(key):
+        params = init(trained.NETWORK, key, 2000, d)
+        gradient = input_gradients(params, x, 0.0)[0]
+        return jnp.stack([params.a @ params.w @ gradient, outputs(params, x, 0.0)[0] ** 2])
+
+    keys = jax.random.split(jax.random.key(1), draws)
+    wide = np.asarray(jax.lax.map(jax.jit(real), keys))
+    config = wide_limit.LimitSetting(d=d)
+    limit = jax.vmap(lambda key: wide_limit._sample(key, config))(keys)
+    assert stats.ks_2samp(wide[:, 0], np.asarray(limit.alignment)).pvalue > LEVEL
+    # |f| from the loss log(1 + e^{−yf}), up to the sign
+    squared = np.log(np.expm1(np.asarray(limit.loss))) ** 2
+    assert stats.ks_2samp(wide[:, 1], squared).pvalue > LEVEL
+
+
+def test_a_failure_probability_that_decays_is_not_refuted_where_it_has_not_decayed():
+    """The statement is about the limit: with the exact limit allowed, it is consistent."""
+    statement = REGISTRY["separability.ntk-probability-as-printed"]
+    limit = special.betainc(2, 0.5, 0.5) / 2
+    allowed = dataclasses.replace(statement, failure_probability=lambda i: limit)
+    assert verify(allowed, key=jax.random.key(0), draws=500).verdict == "consistent"
+
+
+def test_the_linearized_network_fits_the_labels_by_the_shortest_move():
+    """The linearized outputs equal y, and the move lies in the span of the outputs' gradients."""
+    n, d, m = 6, 5, 400
+    x = many_samples.draw(jax.random.key(0), "sphere", n, d, queries=0).x
+    y = jnp.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    initial = init(trained.NETWORK, jax.random.key(1), m, d)
+    end = many_samples.linearized_end(initial, x, y)
+
+    def linearized(w, a):
+        value, change = jax.jvp(
+            lambda w, a: jnp.maximum(x @ w.T, 0) @ a,
+            (initial.w, initial.a), (w - initial.w, a - initial.a),
+        )  # fmt: skip
+        return value + change
+
+    assert np.asarray(linearized(end.w, end.a)) == pytest.approx(np.asarray(y), abs=1e-9)
+    jacobian = jax.jacobian(lambda w, a: jnp.maximum(x @ w.T, 0) @ a, (0, 1))(initial.w, initial.a)
+    rows = np.hstack([np.asarray(part).reshape(n, -1) for part in jacobian])
+    moved = np.concatenate([np.ravel(end.w - initial.w), np.ravel(end.a - initial.a)])
+    assert np.linalg.lstsq(rows.T, moved, rcond=None)[1] < 1e-18  # in the span: the shortest move
+
+
+# --- Lemma 3.7 ------------------------------------------------------------------------------------
+
+
+def test_the_supremum_over_sparse_vectors_is_found_by_sorting():
+    """Against every support of three among nine neurons, and its best vector."""
+    import itertools
+
+    rng = np.random.default_rng(0)
+    w, a = rng.normal(size=(9, 4)), rng.normal(size=9)
+    z = w @ w.T @ a
+    best = max(np.linalg.norm(z[list(support)]) for support in itertools.combinations(range(9), 3))
+    assert float(sparse._largest(jnp.asarray(z), 3)) == pytest.approx(best, rel=1e-12)
+
+
+def test_draws_without_weights_have_the_law_of_real_networks():
+    m, d, s, draws = 30, 5, 4, 20_000
+    keys = jax.random.split(jax.random.key(4), draws)
+    drawn = jax.jit(jax.vmap(lambda key: sparse.sparse_suprema(key, m, d, s)))(keys)
+    rng = np.random.default_rng(5)
+    w, a = rng.normal(size=(draws, m, d)) / d**0.5, rng.normal(size=(draws, m)) / m**0.5
+    z = np.abs(np.einsum("kmd,kd->km", w, np.einsum("kmd,km->kd", w, a)))
+    real = np.linalg.norm(np.sort(z, axis=1)[:, -s:], axis=1)
+    assert stats.ks_2samp(real, np.asarray(drawn.supremum)).pvalue > LEVEL
+    real = np.linalg.norm(np.sort(np.abs(a), axis=1)[:, -s:], axis=1)
+    assert stats.ks_2samp(real, np.asarray(drawn.readout)).pvalue > LEVEL
+
+
+def test_no_constant_in_the_printed_sparsity_helps():
+    """A tenth of m/ln²m entries reach 2 as well, at a larger width."""
+    statement = REGISTRY["separability.sparse-supremum-as-printed"]
+    config = dataclasses.replace(statement.config, sparsity=0.1, m=2**17, d=16)
+    verdict = verify(statement, key=jax.random.key(0), draws=12, config=config)
+    assert verdict.verdict == "refuted"
+    narrow = dataclasses.replace(statement.config, m=64, d=64)
+    verdict = verify(statement, key=jax.random.key(0), draws=100, config=narrow)
+    assert verdict.verdict == "consistent", str(verdict)
+
+
+# --- Lemma 3.5 under the logistic loss ------------------------------------------------------------
+
+
+def level_of(n=4, d=8, m=256, level=0.1):
+    key = jax.random.key(2)
+    config = loss_level.LevelSetting(n=n, d=d, m=m)
+    initial, x, y = loss_level._network(key, config, n)
+    return initial, x, y, loss_level.descend(initial, x, y, level, 1000)
+
+
+def test_descent_until_a_loss_is_gradient_descent_on_the_logistic_loss():
+    """The same steps by `theory.training`, one fewer of which has not reached the level."""
+    initial, x, y, reached = level_of()
+    m = len(initial.a)
+    kernel = np.asarray(m * movement._kernel_parts(x)[0] + movement._kernel_parts(x)[1])
+    rate = min(1 / (4 * movement.ORTHOGONAL * m), 2 / np.linalg.eigvalsh(kernel)[-1])
+    before = None
+    for steps in range(1, 200):
+        rule = descent.Descent(learning_rate=rate * len(y), steps=steps, loss="logistic")
+        params = training.train(trained.NETWORK, initial, x, y, rule).params
+        loss = float(np.mean(np.log1p(np.exp(-y * outputs(params, x, 0.0)))))
+        if loss <= 0.1:
+            break
+        before = loss
+    assert before is not None
+    assert before > 0.1
+    assert float(reached.loss) == pytest.approx(loss, rel=1e-9)
+    moved = float(jnp.linalg.norm(params.a - initial.a))
+    assert float(reached.readout) == pytest.approx(moved, rel=1e-9)
+
+
+def test_the_readout_moves_as_in_the_kernel_limit():
+    """‖a* − a‖² over the limit's, from the same outputs: 1 up to O(n/m)."""
+    ratios = []
+    for seed in range(6):
+        config = loss_level.LevelSetting(n=8, d=8, m=8192)
+        initial, x, y = loss_level._network(jax.random.key(seed), config, 8)
+        reached = loss_level.descend(initial, x, y, 0.1, 1000)
+        ratios.append(float(reached.readout**2 / reached.predicted))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)
+
+
+def test_points_at_the_origin_teach_nothing():
+    initial, x, y, reached = level_of()
+    padded = jnp.concatenate([x, jnp.zeros((3, x.shape[1]))])
+    labels = jnp.concatenate([y, jnp.ones(3)])
+    again = loss_level.descend(initial, padded, labels, 0.1, 1000)
+    assert float(again.readout) == pytest.approx(float(reached.readout), rel=1e-9)
+    assert float(again.loss) == pytest.approx(float(reached.loss), rel=1e-9)
+
+
+def test_a_loss_that_is_never_reached_says_nothing():
+    statement = REGISTRY["separability.ntk-movement-as-printed"]
+    config = dataclasses.replace(statement.config, most_steps=2)
+    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    assert verdict.verdict == "vacuous"
+    assert "level fails in 16 of 16 draws" in verdict.reason

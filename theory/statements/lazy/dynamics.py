@@ -12,7 +12,7 @@ from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, margin, rounding_error
 from theory.networks import frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
-from theory.statements.lazy.movement import SOURCE
+from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import limit_rounding, output_rounding
 from theory.training import train
 from theory.verification import Hypothesis, Statement
@@ -133,6 +133,7 @@ STATEMENTS = (
         "identity loss, for one fixed z. B(z) is the sum of a bound on the initial output, on the "
         "kernel's fluctuation and on neurons that change their activation.",
         source=f"ours, explicit form of {SOURCE}",
+        caveat=CAVEAT,
         sample=_dynamics,
         conclusion=_conclusion,
         failure_probability=lambda i: i.delta,
@@ -148,6 +149,7 @@ STATEMENTS = (
         "probability ≥ 1 − 2n e^{−s''} − 64(n + 1)e^{−s'}, α_k = ∫ℓ'(−y_k f(x_k; t))dt the weights "
         "that training ended with, for any loss with 0 ≤ ℓ' ≤ 1 and one fixed z.",
         source=f"ours, explicit form of {SOURCE}",
+        caveat=CAVEAT,
         sample=_certified,
         conclusion=_conclusion,
         failure_probability=lambda i: i.delta,
@@ -163,6 +165,7 @@ STATEMENTS = (
         "≥ 1 − 4(n + 1)e^{−s} − n(n + 3)e^{−s''}, under the logistic loss and gradient descent "
         "with ηλ < 8, ᾱ the weights of the infinitely wide network, λ = max_k (1/n)Σ_j|Θ_jk|.",
         source=f"ours, explicit form of {SOURCE}",
+        caveat=CAVEAT,
         sample=_logistic,
         hypotheses={
             "step size": Hypothesis(

@@ -13,7 +13,7 @@ from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.networks import Params, frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
-from theory.statements.lazy.movement import SOURCE
+from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import limit_rounding, output_rounding, same_sign
 from theory.training import train
 from theory.verification import Hypothesis, Statement
@@ -204,6 +204,7 @@ def _matching_hypotheses(tier: str, centre: str, bound: str) -> dict[str, Hypoth
 _COMMON: dict[str, Any] = {
     "kind": "probabilistic",
     "source": f"ours, explicit form of {SOURCE}",
+    "caveat": CAVEAT,
     "failure_probability": lambda i: i.delta,
     "config": MatchingSetting(),
     "draws": {"quick": 50, "full": 1000},

@@ -19,7 +19,11 @@ from theory.statements.lazy.rounding import largest_movement, pre_activation_rou
 from theory.training import train
 from theory.verification import Statement
 
-SOURCE = "Kumano et al. 2024b"
+SOURCE = "Kumano et al. 2024b (reconstructed)"
+CAVEAT = (
+    "reconstructed: the theorems of Kumano et al. 2024b could not be read, only summaries and the "
+    "published code, so that the form tested may not be the printed one"
+)
 RATE_TOLERANCE = 0.02  # relative corrections of order r ≤ 0.104 at the smallest width
 
 
@@ -179,6 +183,7 @@ STATEMENTS = (
         "κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|, for any loss with 0 ≤ ℓ' ≤ 1. Equality is attained on "
         "parallel data and is undecided. Margin: 1 − the largest ratio over neurons and 8 queries.",
         source=SOURCE,
+        caveat=CAVEAT,
         sample=lambda key, config: _movement(key, config, queries=8),
         conclusion=_movement_conclusion,
         config=MovementSetting(),
@@ -194,6 +199,7 @@ STATEMENTS = (
         "from how far neurons reach up and down, ρ_+ + ρ_− ≤ Tκ(z), for z independent of the "
         "initialization.",
         source=f"ours, explicit form of {SOURCE}",
+        caveat=CAVEAT,
         sample=_stability,
         conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
         failure_probability=lambda i: i.delta,
@@ -209,6 +215,7 @@ STATEMENTS = (
         'identity loss: the rate behind "most neurons keep their activation if '
         'm ≥ Õ(d²(T_f + T_g)²)". Two-sided, as derived.',
         source=SOURCE,
+        caveat=CAVEAT,
         sample=_changed_shares,
         quantity=lambda shares: shares,
         claim=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),

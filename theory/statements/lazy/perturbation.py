@@ -15,7 +15,7 @@ from theory.descent import Descent, descent_for_time
 from theory.kernels import derivative_kernel, standard_deviation
 from theory.networks import frozen_readout, init, input_gradients
 from theory.parameters import Parameters, parameter
-from theory.statements.lazy.movement import SOURCE
+from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.training import train
 from theory.verification import Statement
 
@@ -153,6 +153,7 @@ STATEMENTS = (
         says="E[∇f(x; 0)∇f(x; 0)ᵀ] = ((1 + γ²)/2) I/d at every width and dimension and every x, "
         "along x, across it and between the two.",
         source=SOURCE,
+        caveat=CAVEAT,
         sample=_initial_gradient,
         quantity=lambda values: values,
         claim=_initial_gradient_claims,
@@ -170,6 +171,7 @@ STATEMENTS = (
         "0 for the limit ∇k, −1 for q, the first term alone, with which the cosine law is stated. "
         "The mean is 0 within the mean of the next order, Tκ/(σ√m) of ∇k, at each draw.",
         source=f"ours; {SOURCE} states the first term",
+        caveat=CAVEAT,
         sample=_trained_gradient,
         quantity=lambda values: values,
         claim=lambda config: (
@@ -190,6 +192,7 @@ STATEMENTS = (
         "T q_k with itself plus Gaussian noise of variance (1 + γ²)/2, at T, T/2, T/4 and T/8, "
         "identity loss. In units of the law's own accuracy (limits.cosine_law_tolerance): 0 ± 1.",
         source=SOURCE,
+        caveat=CAVEAT,
         sample=_cosine_excess,
         quantity=lambda values: values,
         claim=_cosine_claims,

@@ -18,7 +18,7 @@ from theory.kernels import derivative_kernel
 from theory.networks import Params, frozen_readout, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.matching import MatchingSetting, draw_relabelled
-from theory.statements.lazy.movement import SOURCE
+from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import output_rounding, same_sign
 from theory.training import train
 from theory.verification import Hypothesis, Statement
@@ -223,6 +223,7 @@ STATEMENTS = (
         "Φ(x_k + r_k, z) in b. Orders as published, logarithms left out. The constant reported is "
         "that of the two margins, at a width that meets its condition with the configured C.",
         source=SOURCE,
+        caveat=CAVEAT,
         sample=_published,
         hypotheses={
             "margin of f": Hypothesis(
@@ -259,6 +260,7 @@ STATEMENTS = (
         "times (or the dimension) grow with the width, m = c d²(T_f + T_g)²: exponent at most 0. "
         "ν is the mean of ‖∇f(x_k; T_f)‖, by which perturbations are normalized.",
         source=SOURCE,
+        caveat=CAVEAT,
         sample=_constants,
         quantity=lambda values: values,
         claim=lambda config: (

@@ -19,6 +19,8 @@ from theory.statements.orthogonal.setting import (
 )
 from theory.verification import Statement
 
+SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
+
 
 def _sample_data(key: Array, config: DataSetting) -> Solved:
     x, y, _, _ = draw(key, config.data, config.n, config.d, queries=0, p_max=config.p_max)
@@ -102,8 +104,11 @@ STATEMENTS = (
         kind="deterministic",
         title="a sharper range of the multipliers",
         says="Near-orthogonality implies (1+γ²)R_min²λ_max ≤ 2/(1−γ³/3) and "
-        "(1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1−γ³/3). Margin: as for orthogonal.multiplier-range.",
-        source="ours, sharper than Kumano et al. 2024a",
+        "(1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1−γ³/3). Sharper than Lemmas 17 and 18 of Frei, Vardi, "
+        "Bartlett and Srebro (2023b): (1/R_max²)(1 − 1/(γpR² − 1)) ≤ λ_k ≤ "
+        "1/(R_min²γ(γ − 1/(pR²))), R² = R_max²/R_min², p ≥ 3γ⁻³ being near-orthogonality. "
+        "Margin: as for orthogonal.multiplier-range.",
+        source=SHARPER,
         sample=_sample_data,
         hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
         measured={"KKT certificate": hypothesis("KKT certificate")},

@@ -14,6 +14,7 @@ from theory.evidence import Margin, margin
 from theory.parameters import parameter
 from theory.statements.orthogonal.certificates import hypothesis
 from theory.statements.orthogonal.setting import (
+    CAVEAT,
     OURS,
     Far,
     Trained,
@@ -184,7 +185,8 @@ STATEMENTS = (
         kind="deterministic",
         title="a network that sees only perturbed noise predicts like the one attacked",
         says=SAYS.format(premise="Both training sets are near-orthogonal."),
-        source="Kumano et al. 2024a, Theorem 4.1",
+        source="Kumano et al. 2024a, Theorem 4.1 (reconstructed)",
+        caveat=CAVEAT,
         sample=_sample,
         hypotheses={
             "f: near-orthogonality": hypothesis("near-orthogonality", _clean),

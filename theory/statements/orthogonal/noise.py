@@ -11,7 +11,7 @@ from theory import max_margin, perturbed
 from theory.claims import Claim
 from theory.data import draw
 from theory.parameters import Parameters, parameter
-from theory.statements.orthogonal.setting import root_mean_square
+from theory.statements.orthogonal.setting import CAVEAT, root_mean_square
 from theory.verification import Statement
 
 
@@ -109,7 +109,8 @@ STATEMENTS = (
         "form. The claimed exponent is ½ plus the bend that the first correction, of order "
         "n_adv/d, gives the law; the tolerance is for the second order, its constant assumed to be "
         "1.",
-        source="Kumano et al. 2024a; the correction is ours",
+        source="Kumano et al. 2024a (reconstructed); the correction is ours",
+        caveat=CAVEAT,
         sample=_sample,
         quantity=lambda instance: instance.ratio,
         claim=_exponent,

@@ -15,7 +15,7 @@ from theory.descent import Descent
 from theory.evidence import Margin, margin
 from theory.networks import fixed_signs, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
-from theory.statements.orthogonal.setting import TRAINED_MARGIN
+from theory.statements.orthogonal.setting import CAVEAT, TRAINED_MARGIN
 from theory.training import train
 from theory.verification import Hypothesis, Statement
 
@@ -136,7 +136,8 @@ STATEMENTS = (
         "geometry-inspired ones, ε y'_k v(q) with q = Σ_k λ_k y_k x_k: "
         "c = (1+γ)²/(√2 √((1+γ²)²+4γ²)) in ℓ₂ (0.994 at γ = ½), (2/π) arcsin c in ℓ∞, and in ℓ₀ "
         "the share of common largest coordinates of two Gaussian vectors of correlation c.",
-        source="Kumano et al. 2024a, section 4; the cosines are ours",
+        source="Kumano et al. 2024a, section 4 (reconstructed); the cosines are ours",
+        caveat=CAVEAT,
         sample=_sample,
         measured={
             "trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}", "certificate")

@@ -17,6 +17,10 @@ from theory.training import train
 
 SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
 OURS = "ours, from Frei et al. 2023"
+CAVEAT = (
+    "reconstructed: the theorems of Kumano et al. 2024a could not be read, only summaries and the "
+    "published code, so that the form tested may not be the printed one"
+)
 
 TRAINED_MARGIN = 10.0  # y_k f(x_k) ≥ 10, a loss of e^{−10}, before anything is said about t → ∞
 

@@ -5,11 +5,15 @@ from theory.statements.separability import (
     generalization,
     initialization,
     large_step,
+    loss_level,
+    many_samples,
     movement,
     rates,
+    sparse,
     tails,
     terms,
     trained,
+    wide_limit,
 )
 
 STATEMENTS = (
@@ -19,7 +23,11 @@ STATEMENTS = (
     *adversarial.STATEMENTS,
     *large_step.STATEMENTS,
     *trained.STATEMENTS,
+    *wide_limit.STATEMENTS,
+    *many_samples.STATEMENTS,
     *terms.STATEMENTS,
+    *sparse.STATEMENTS,
     *movement.STATEMENTS,
+    *loss_level.STATEMENTS,
     *generalization.STATEMENTS,
 )

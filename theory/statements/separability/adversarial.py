@@ -61,7 +61,7 @@ STATEMENTS = (
         "for all k) ≥ 1 − n·P(S ≤ 0) with v' = −Π⊥Wᵀa, where S follows the exact law in d − n "
         "dimensions in place of d: it takes d − n ≳ (2/log 2) log(n/δ) and not just d > n. "
         "Measured: min_k ⟨Π⊥Wᵀa, ∇f(x_k)⟩, which has the sign of y_k⟨v', x_k + ηr_k⟩.",
-        source=f'{SOURCE}, Corollary 3.4.1 ("d > poly(n)"); probability ours',
+        source=f'{SOURCE}, Corollary 3.4.1 ("d > poly(n)"), with its y_i; probability ours',
         sample=_sample,
         conclusion=_separates,
         failure_probability=_failure_probability,

@@ -143,9 +143,10 @@ STATEMENTS = (
         kind="probabilistic",
         title="v = −Wᵀa separates all one-step noises at initialization",
         says="P(⟨v, y_k r_k⟩ > 0 for all k) ≥ 1 − n·P(S ≤ 0) with v = −Wᵀa and the exact "
-        "P(S ≤ 0) = E_ρ I_{(1−√ρ)/2}(d/2, d/2) in place of the paper's C(e^{−c₁d} + e^{−c₂m}). "
+        "P(S ≤ 0) = E_ρ I_{(1−√ρ)/2}(d/2, d/2) in place of the paper's 3C(e^{−c₁d} + e^{−c₂m}), "
+        "whose constants C, c₁ and c₂ it does not name. "
         "Measured: min_k S_k, S_k = aᵀWWᵀD_k a, which has the sign of ⟨v, y_k r_k⟩.",
-        source=f"{SOURCE}, Theorem 3.1",
+        source=f"{SOURCE}, Theorem 3.1; exact law ours, in place of its unnamed C, c₁, c₂",
         sample=_sample_noises,
         conclusion=_all_above(0.0),
         failure_probability=_union_bound(0.0),
@@ -158,9 +159,9 @@ STATEMENTS = (
         id="separability.initialization-margin",
         kind="probabilistic",
         title="the noises are separated with S_k > 1/32",
-        says="P(min_k S_k > 1/32) ≥ 1 − n·P(S ≤ 1/32), with the exact law of S. The paper's own "
-        "argument with the true D_k only gives 1/64; the exact law gives 1/32.",
-        source=f"{SOURCE}, eq. 18 and 23",
+        says="P(min_k S_k > 1/32) ≥ 1 − n·P(S ≤ 1/32), with the exact law of S in place of the "
+        "paper's probability, whose constants it does not name.",
+        source=f"{SOURCE}, eq. 18 and 23; exact law ours",
         sample=_sample_noises,
         conclusion=_all_above(1 / 32),
         failure_probability=_union_bound(1 / 32),

@@ -191,16 +191,17 @@ STATEMENTS = (
         title="E‖D_x a‖² = 1/2",
         says="Half of the neurons are active, so E‖D_x a‖² = 1/2 at every width and "
         "‖D_x a‖ → 0.707.",
-        source=f"ours, correcting {SOURCE}, eq. 19",
+        source=f"ours, correcting {SOURCE}, before eq. 19",
         claim=lambda config: Claim(0.5, 0.05, name="E‖D_x a‖²"),
         **READOUT,
     ),
     Statement(
         id="separability.ntk-active-readout-as-printed",
-        title="‖D_x a‖ → 1/2, as printed",
-        says="‖D_x a‖ tends to 1/2, so E‖D_x a‖² to 1/4. Known to be the square of the norm: see "
+        title="‖D_x a‖ ∈ (1/2 − δ, 1/2 + δ), as printed",
+        says="‖D_x a‖ lies in (1/2 − δ, 1/2 + δ) with high probability for every δ > 0, so that "
+        "E‖D_x a‖² tends to 1/4. Known to be the square of the norm: see "
         "separability.ntk-active-readout.",
-        source=f"{SOURCE}, eq. 19",
+        source=f"{SOURCE}, before eq. 19",
         claim=lambda config: Claim(0.25, 0.05, name="E‖D_x a‖²"),
         erratum="norm-of-the-active-readout",
         **READOUT,

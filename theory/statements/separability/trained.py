@@ -171,8 +171,8 @@ STATEMENTS = (
         "n·P(S ≤ slack), the exact law of S at initialization. Both layers are trained, at equal "
         "learning rates. A certificate: nothing that training does can contradict it, as it fails "
         "only where some S_k(0) ≤ slack. What the run tells about training is the rate at which "
-        "the hypotheses hold; the paper derives them from d ≥ poly(n), and how they depend on n/d "
-        "is the subject of separability.ntk-alignment and separability.ntk-share.",
+        "the hypotheses hold, which are ours: the theorem asks for Lemma 3.5 alone. See "
+        "separability.ntk-alignment and separability.ntk-many-samples for how they depend on n/d.",
         source=f"explicit certificate for the conclusion of Theorem 3.6, {SOURCE}",
         sample=_sample_theorem,
         hypotheses={
@@ -197,7 +197,7 @@ STATEMENTS = (
         "(d = 16; both layers trained, at equal rates). A statement about this d: at fixed n/d the "
         "share tends to 1 as d grows. The three thresholds were set knowing measurements at these "
         "sizes.",
-        source=f"ours, on the condition of {SOURCE}, Theorem 3.6",
+        source=f"ours, on {SOURCE}, Theorem 3.6",
         sample=_separated_shares,
         quantity=lambda shares: shares,
         claim=lambda config: (

@@ -1,0 +1,82 @@
+"""Family A, Z23 Theorem 3.6: its printed probability, in the limit of wide networks at fixed d."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory.evidence import exceeds, rounding_error
+from theory.parameters import Parameters, parameter
+from theory.statements.separability.initialization import SOURCE
+from theory.verification import Hypothesis, Statement
+
+
+class LimitSetting(Parameters):
+    """One point of norm √d and the infinitely wide network at it, untrained."""
+
+    d: int = parameter(4, "dimension", low=1)
+    loss_below: float = parameter(
+        math.log(2), "ϵ of Lemma 3.5, a loss that some untrained networks have", low=0
+    )
+
+
+class Untrained(NamedTuple):
+    """S and the logistic loss at the one point.
+
+    error: bound on the rounding error of S.  loss_below: ϵ.
+    """
+
+    alignment: Float[Array, ""]
+    loss: Float[Array, ""]
+    error: Float[Array, ""]
+    loss_below: Any
+
+
+def _sample(key: Array, config: LimitSetting) -> Untrained:
+    """(Wᵀa, WᵀD_x a) as m → ∞ at fixed d: normal, with d independent pairs of coordinates.
+
+    Both have mean 0, variances 1/d and 1/(2d) and covariance 1/(2d), so that Wᵀa = WᵀD_x a + rest
+    with an independent rest; f(x) = ⟨WᵀD_x a, x⟩.
+    """
+    key_normal, key_label = jax.random.split(key)
+    d = config.d
+    gradient, rest = jax.random.normal(key_normal, (2, d)) / jnp.sqrt(2.0 * d)
+    label = jax.random.rademacher(key_label, (), gradient.dtype)
+    output = jnp.sqrt(1.0 * d) * gradient[0]  # x = √d e₁
+    direction = gradient + rest
+    error = rounding_error(d + 8, jnp.abs(direction) @ jnp.abs(gradient))
+    return Untrained(
+        direction @ gradient, jax.nn.softplus(-label * output), error, config.loss_below
+    )
+
+
+STATEMENTS = (
+    Statement(
+        id="separability.ntk-probability-as-printed",
+        kind="probabilistic",
+        title="Theorem 3.6 fails with probability Cn·e^{−Ω(m/log²m) − cd}, as printed",
+        says="For an NTK solution that satisfies Lemma 3.5, −Wᵀa separates all noises with "
+        "probability at least 1 − Cn·e^{−Ω(m/log²m) − cd}. Whatever C, c and the constant of Ω "
+        "are, at n = 1 and fixed d this tends to 1 as m → ∞: in the limit, no failures. Untrained "
+        "weights satisfy Lemma 3.5 with ϵ = L(0), and are tested, in the limit m → ∞, where the "
+        "training loss is below loss_below. Known to be wrong: P(S ≤ 0) tends to "
+        "½·I_{1/2}(d/2, ½) > 0; a sum of exponentials, as in Theorem 3.1, must be meant.",
+        source=f"{SOURCE}, Theorem 3.6",
+        sample=_sample,
+        hypotheses={
+            "Lemma 3.5": Hypothesis(
+                lambda i: exceeds(i.loss_below, i.loss),
+                "the untrained loss L(0) is below ϵ = loss_below, and no weight has moved",
+                tier="init",
+            )
+        },
+        conclusion=lambda i: exceeds(i.alignment, 0.0, i.error),
+        failure_probability=lambda i: 0.0,
+        config=LimitSetting(),
+        erratum="probability-in-theorem-36",
+        draws={"quick": 1000, "full": 20_000},
+        batch=1000,
+    ),
+)
