@@ -151,11 +151,12 @@ PLANTED = (
     ),
     true(
         "frequent-event",
-        "a frequency near 1",
+        "a frequency near 1; only declared bounds say that no draw can be anything but 0 or 1",
         **mean(0.99, 0.02),
         sample=uniform,
         quantity=happens(0.99),
         draws=2000,
+        allowed=NOT_REFUTED,
     ),
     true(
         "coin",
@@ -416,11 +417,12 @@ PLANTED = (
     ),
     false(
         "rare-event-ten-times-as-often",
-        "five events where fifty are said",
+        "five events where fifty are said; undeclared, a rare large value may be missing",
         **mean(0.1, 0.5),
         sample=uniform,
         quantity=happens(0.01),
         draws=500,
+        allowed=NOT_CONSISTENT,
     ),
     false(
         "coin-biased",

@@ -165,7 +165,7 @@ PLANTED = (
         "n > 50 is false at n = 50, for certain: nothing is undecided",
         sample=integers(40, 60),
         hypotheses={"large": lambda n: exceeds(n[0], 50)},
-        conclusion=lambda n: sharp(n[0] - 50.5),
+        conclusion=lambda n: sharp(n[0].astype(float) - 50.5),
         draws=300,
     ),
     true(
