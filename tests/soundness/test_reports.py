@@ -1,0 +1,153 @@
+"""A verdict says what the draws could have shown, and names draws and conclusions that are none."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import optimize, stats
+from soundness.planted import SEED, const, normal, sharp, uniform, uniforms
+
+from theory import Margin, Statement, margin, verify
+from theory.judgement import judge
+from theory.verdict import Evidence
+
+
+def judged(draws=100, level=0.01, **parts):
+    statement = Statement(**({"id": "toy.x", "kind": "deterministic", "sample": normal} | parts))
+    return verify(statement, key=jax.random.key(SEED), draws=draws, level=level)
+
+
+def smallest_refuted(trials, allowed, level):
+    """The failure rate at which a binomial test of this level refutes with probability .95."""
+    counts = np.arange(trials + 1)
+    k = max(2, int(counts[stats.binom.sf(counts - 1, trials, allowed) <= level / 2][0]))
+    return optimize.brentq(lambda p: stats.binom.sf(k - 1, trials, p) - 0.95, 1e-9, 1 - 1e-9)
+
+
+# --- what the draws could have shown --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("draws", [14, 50, 400])
+def test_detectable_rate_of_a_deterministic_statement(draws):
+    verdict = judged(draws, conclusion=lambda x: sharp(1 + x**2))
+    assert verdict.verdict == "consistent"
+    assert verdict.detectable == pytest.approx(1 - 0.05 ** (1 / draws), rel=1e-6)
+
+
+def test_detectable_rate_counts_only_draws_that_meet_the_premise():
+    verdict = judged(
+        200,
+        sample=uniforms(2),
+        hypotheses={"small": lambda u: sharp(0.25 - u[0])},
+        conclusion=lambda u: sharp(1 + u[1]),
+    )
+    met = verdict.hypotheses["small"].met
+    assert 20 < met < 80
+    assert verdict.detectable == pytest.approx(1 - 0.05 ** (1 / met), rel=1e-6)
+
+
+@pytest.mark.parametrize(("draws", "delta", "level"), [(100, 0.05, 0.01), (400, 0.2, 1e-3)])
+def test_detectable_rate_of_a_probabilistic_statement(draws, delta, level):
+    verdict = judged(
+        draws,
+        level,
+        kind="probabilistic",
+        sample=uniform,
+        conclusion=lambda u: sharp(u - delta / 2),
+        failure_probability=const(delta),
+    )
+    assert verdict.verdict == "consistent"
+    expected = smallest_refuted(draws, delta, level)
+    assert verdict.detectable == pytest.approx(expected, rel=1e-3)
+
+
+def test_detectable_rate_is_in_the_reason():
+    """For N = 100 and δ = .05 at level .01 it is .18."""
+    verdict = judged(
+        kind="probabilistic",
+        sample=uniform,
+        conclusion=lambda u: sharp(u - 0.02),
+        failure_probability=const(0.05),
+    )
+    assert "0.18" in verdict.reason
+
+
+def test_what_is_false_by_the_detectable_rate_is_found():
+    """With probability .95, by the rule on 1000 samples of failures: within 3 standard errors."""
+    draws, delta, samples = 100, 0.05, 1000
+    rate = smallest_refuted(draws, delta, 0.01)
+    rng = np.random.default_rng(3)
+    found = 0
+    for fails in rng.random((samples, draws)) < rate:
+        value = np.where(fails, -1.0, 1.0)
+        conclusion = Margin(value, np.zeros(draws), np.full(draws, np.nan))
+        evidence = Evidence({}, {}, conclusion, np.full(draws, delta), None)
+        found += judge("toy.x", "probabilistic", evidence, tiers={}).verdict == "refuted"
+    assert found >= samples * 0.95 - 3 * np.sqrt(samples * 0.95 * 0.05)
+
+
+# --- draws that are none --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        lambda key, config: jnp.asarray(0.3),
+        lambda key, config: jax.random.normal(jax.random.key(1)),
+        lambda key, config: jnp.asarray(np.random.default_rng(1).normal()),
+    ],
+)
+def test_repeated_draws_are_counted_as_one_and_named(sample):
+    verdict = judged(sample=sample, conclusion=lambda x: sharp(1 + x**2))
+    assert verdict.distinct == 1
+    assert any("same instance" in note and "key" in note for note in verdict.notes)
+
+
+def test_draws_are_distinct_and_not_named():
+    verdict = judged(conclusion=lambda x: sharp(1 + x**2))
+    assert verdict.distinct == verdict.draws == 100
+    assert not verdict.notes
+
+
+@pytest.mark.parametrize("batch", [1, 7, 16, 100])
+def test_distinct_draws_do_not_depend_on_the_batch(batch):
+    verdict = judged(45, batch=batch, conclusion=lambda x: sharp(1 + x**2))
+    assert verdict.distinct == 45
+
+
+# --- conclusions that say nothing -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "conclusion",
+    [lambda x: margin(1.0, 0.0), lambda x: sharp(0 * x + 2), lambda x: margin(x - x + 1)],
+)
+def test_constant_conclusion_is_named(conclusion):
+    notes = " ".join(judged(conclusion=conclusion).notes)
+    assert "every draw" in notes or "tautolog" in notes
+
+
+def test_conclusion_that_is_its_premise_is_named():
+    verdict = judged(
+        sample=uniform,
+        hypotheses={"large": lambda u: sharp(u - 0.5)},
+        conclusion=lambda u: sharp(u - 0.5),
+    )
+    assert any("large" in note and "tautolog" in note for note in verdict.notes)
+
+
+def test_conclusion_that_follows_from_its_premise_is_not_named():
+    verdict = judged(
+        sample=uniform,
+        hypotheses={"large": lambda u: sharp(u - 0.5)},
+        conclusion=lambda u: sharp(u**2 - 0.25),
+    )
+    assert not verdict.notes
+
+
+def test_no_number_of_draws_helps_where_delta_is_one():
+    verdict = judged(
+        kind="probabilistic", conclusion=lambda x: sharp(x), failure_probability=const(1.0)
+    )
+    assert verdict.verdict == "vacuous"
+    assert "δ ≥ 1 in 100 of 100 draws" in verdict.reason
