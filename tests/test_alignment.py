@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from theory import alignment
+from theory import alignment, attacks
 from theory.attacks import ball
 from theory.max_margin import max_margin_limit
 from theory.networks import Params, input_gradients
@@ -77,3 +77,42 @@ def test_bad_arguments():
         alignment.largest_sign_cosine(0.5, 0.0)
     with pytest.raises(ValueError, match="slope"):
         alignment.gradient_cosine(0.0)
+
+
+# --- what attacks of K24a's code add --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_shift_of_a_growing_support_against_the_attack(boxed):
+    """A gradient along a normal q, d = 2000, 300 points: mean shifts, 5 % for quantiles."""
+    rng, d, steps = np.random.default_rng(11), 2000, 100
+    q = rng.normal(size=d)
+    x = rng.uniform(-1, 1, size=(300, d))
+    box = (-1.0, 1.0) if boxed else None
+    gradient = lambda z: jnp.ones((300, 1)) * jnp.asarray(q)[None, :]  # noqa: E731
+    r = attacks.growing_support(gradient, jnp.asarray(x), steps=steps, step_size=0.05, box=box)
+    mean = np.asarray(r).mean(0)
+    found = alignment.growing_support_shift(d, steps, 0.05, boxed)
+    assert found.length == pytest.approx(np.linalg.norm(mean), rel=0.05)
+    cosine = mean @ q / np.linalg.norm(mean) / np.linalg.norm(q)
+    assert found.cosine == pytest.approx(cosine, rel=0.05)
+
+
+@pytest.mark.parametrize("steps", [1, 10, 100])
+def test_shift_of_maximum_norm_steps_against_the_attack(steps):
+    """As above with d = 20,000; from steps of ε/5 along q to nearly all of the signs."""
+    q = np.random.default_rng(12).normal(size=(1, 20_000))
+    r = attacks.projected_gradient(
+        lambda z: jnp.asarray(q), jnp.zeros((1, 20_000)), 0.03, "linf-max", steps=steps
+    )
+    found = alignment.maximum_norm_shift(20_000, 0.03, steps, 0.006)
+    assert found.length == pytest.approx(float(np.linalg.norm(r)), rel=0.1)
+    cosine = float(np.sum(r * q)) / float(np.linalg.norm(r)) / float(np.linalg.norm(q))
+    assert found.cosine == pytest.approx(cosine, rel=0.02)
+
+
+def test_bad_shifts():
+    with pytest.raises(ValueError, match=r"steps must be an integer in \[1, 10\], got 11"):
+        alignment.growing_support_shift(10, 11, 0.3)
+    with pytest.raises(ValueError, match="epsilon"):
+        alignment.maximum_norm_shift(10, 0.0, 3, 0.3)

@@ -273,8 +273,102 @@ def test_projected_gradient_on_a_network_moves_the_output_and_stays_in_the_ball(
     np.testing.assert_allclose(jax.jit(attack)(0.3, 20), r, rtol=0, atol=1e-13)  # both traced
 
 
+scales = st.floats(-300, 300).map(lambda power: 10.0**power)
+
+
+@given(scales, st.sampled_from(attacks.BALLS), st.none() | scales)
+def test_no_size_overflows(epsilon, norm, step_size):
+    """A constant gradient leads to the surface, or step_size·steps far: sizes 1e-300 to 1e300."""
+    r = attacks.projected_gradient(
+        lambda z: jnp.ones_like(X) * Q[None, :],
+        jnp.zeros_like(X),
+        epsilon,
+        norm,
+        steps=7,
+        step_size=step_size,
+        fraction=0.4,
+    )
+    longest = 1.4 if step_size is None else min(7 * step_size / epsilon, 1e9)
+    direction = np.abs(Q) / 12 if norm == "linf-max" else np.abs(DIRECTIONS[norm])
+    expected = np.sign(Q) * np.minimum(longest * direction, 1 if norm != "l2" else direction)
+    # XLA rounds numbers below 2e-308 to 0.
+    np.testing.assert_allclose(r[0] / epsilon, expected, rtol=1e-13, atol=3e-308 / epsilon)
+
+
+@given(scales, scales)
+def test_projection_at_any_scale(epsilon, size):
+    """‖Π_ε r‖ = min(ε, ‖r‖) in ℓ₂, by logarithms."""
+    r = np.asarray(attacks.ball("l2").project(size * Q[None, :] / 12, epsilon))[0]
+    largest, length = np.abs(r).max(), math.hypot(*(np.asarray(Q) / 12))
+    found = math.log(largest) + math.log(math.hypot(*(r / largest)))
+    assert found == pytest.approx(
+        min(math.log(epsilon), math.log(size) + math.log(length)), abs=1e-12
+    )
+
+
+def test_maximum_norm_steps_are_those_of_the_published_code():
+    """Two steps of η g/max|g|, g of different sizes, then the clipping at ε."""
+    r = attacks.projected_gradient(
+        lambda z: jnp.ones_like(X) * Q[None, :], X, 1.0, "linf-max", steps=2, step_size=0.6
+    )
+    expected = np.clip(1.2 * np.asarray(Q) / 12, -1, 1)
+    np.testing.assert_allclose(r, np.tile(expected, (N, 1)), rtol=1e-14)
+
+
+def test_the_box_is_kept():
+    """Points in [−1, 1]^d stay there, and those far from its faces go as without it."""
+    x = jnp.array([[0.9, 0.0, -1.0, 0.5, 0.2]])
+    gradient = lambda z: jnp.array([[1.0, 1.0, -1.0, -1.0, 1.0]])  # noqa: E731
+    r = attacks.projected_gradient(gradient, x, 0.3, "linf", steps=6, box=(-1.0, 1.0))
+    np.testing.assert_allclose(r, [[0.1, 0.3, 0.0, -0.3, 0.3]], atol=1e-15)
+    with pytest.raises(ValueError, match=r"x must lie in the box \[-1, 0.5\], got entries from -1"):
+        attacks.projected_gradient(gradient, x, 0.3, box=(-1.0, 0.5))
+    with pytest.raises(ValueError, match=r"box\[1\] must be a finite number in \(1, inf\)"):
+        attacks.projected_gradient(gradient, x, 0.3, box=(1.0, 1.0))
+
+
+def test_growing_support_by_hand():
+    """g = (3, −4, 0, ½, −12): coordinate 4, then 1 as well, then 0; all chosen ones keep moving."""
+    found = [
+        np.asarray(attacks.growing_support(lambda z: Q[None, :], X[:1], steps=k, step_size=0.3))[0]
+        for k in (1, 2, 3)
+    ]
+    np.testing.assert_allclose(found[0], [0, 0, 0, 0, -0.3], atol=1e-15)
+    np.testing.assert_allclose(found[1], [0, -0.1, 0, 0, -0.6], atol=1e-15)
+    np.testing.assert_allclose(found[2], [0.075, -0.2, 0, 0, -0.9], atol=1e-15)
+    boxed = attacks.growing_support(
+        lambda z: Q[None, :], jnp.zeros((1, D)), steps=3, step_size=0.5, box=(-1.0, 1.0)
+    )
+    np.testing.assert_allclose(boxed[0], [0.125, -1 / 3, 0, 0, -1], atol=1e-15)
+    with pytest.raises(ValueError, match=r"steps must be an integer in \[1, 5\], got 6"):
+        attacks.growing_support(lambda z: Q[None, :], X, steps=6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_integers_are_attacked_as_floats(dtype, key):
+    """Pixels: the same as of the same numbers in floats; labels, too."""
+    params = init(NETWORKS["K24b"], key, M, D)
+    pixels = np.random.default_rng(2).integers(0, 200, (N, D))
+    labels = np.asarray(Y, int)
+
+    def both(x, y):
+        def towards(z):
+            return jnp.asarray(y, float)[:, None] * attacks.input_gradients(params, z, SLOPE)
+
+        return (
+            plain(attacks.projected_gradient)(towards, x, 3.0, "linf", steps=4),
+            plain(attacks.growing_support)(towards, x, steps=3),
+            plain(attacks.gradient_noise)(params, x, y, SLOPE),
+            plain(attacks.gradient_perturbations)(params, x, y, 3.0, SLOPE),
+        )
+
+    as_floats = both(jnp.asarray(pixels, float), Y)
+    for found, expected in zip(both(pixels.astype(dtype), labels), as_floats, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_zero_gradient_moves_nothing():
-    for norm in attacks.NORMS:
+    for norm in attacks.BALLS:
         np.testing.assert_array_equal(
             attacks.projected_gradient(jnp.zeros_like, X, 1.0, norm, steps=3), 0.0
         )
@@ -312,7 +406,7 @@ def test_bad_size(epsilon):
 
 
 BAD_GEOMETRY = [
-    ({"norm": "l1"}, "norm must be one of l0, l2, linf; got 'l1'"),
+    ({"norm": "l1"}, "norm must be one of l0, l2, linf, linf-max; got 'l1'"),
     ({"fraction": 0.0}, r"fraction must be a finite number in \(0, 1\], got 0.0"),
     ({"fraction": 1.1}, r"fraction must be a finite number in \(0, 1\], got 1.1"),
     ({"q": Q * math.nan}, "q must be finite, got 5 NaN"),
@@ -329,7 +423,7 @@ def test_bad_geometry(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"norm": "l1"}, "norm must be one of l0, l2, linf; got 'l1'"),
+        ({"norm": "l1"}, "norm must be one of l0, l2, linf, linf-max; got 'l1'"),
         ({"epsilon": 0.0}, POSITIVE),
         ({"steps": 0}, "steps must be an integer ≥ 1, got 0"),
         ({"step_size": -1.0}, r"step_size must be a finite number in \(0, inf\), got -1.0"),

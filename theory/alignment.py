@@ -7,10 +7,12 @@ all planes where the points are rotated at random.
 
 import itertools
 import math
+from typing import NamedTuple
 
+import numpy as np
 from scipy import special
 
-from theory._validation import check_choice, check_real, check_slope
+from theory._validation import check_choice, check_integer, check_real, check_slope
 
 
 def gradient_cosine(slope: float) -> float:
@@ -52,6 +54,67 @@ def normal_cosine(norm: str, fraction: float = 0.05) -> float:
 def _density(a: float) -> float:
     """φ, of the standard normal law."""
     return math.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
+
+
+class Shift(NamedTuple):
+    """What an attack adds to a point on average: its ℓ₂ length, and its cosine to the normal q."""
+
+    length: float
+    cosine: float
+
+
+def maximum_norm_shift(d: int, epsilon: float, steps: int, step_size: float) -> Shift:
+    """Of K steps along q/max|q|, clipped at ε: min(Kη|q_i|/max|q|, ε) along the signs of q.
+
+    Coordinates of q are taken to be normal quantiles, and the gradient to stay along q.
+
+    Args:
+      d: dimension.
+      epsilon: ε > 0.
+      steps: K ≥ 1.
+      step_size: η > 0.
+
+    Raises:
+      ValueError: for arguments outside their range.
+    """
+    check_real("epsilon", epsilon, low=0, open_low=True)
+    check_real("step_size", step_size, low=0, open_low=True)
+    size = _normal_sizes(d)
+    return _shift(np.minimum(check_integer("steps", steps) * step_size * size / size[0], epsilon))
+
+
+def growing_support_shift(d: int, steps: int, step_size: float, boxed: bool = False) -> Shift:
+    """Of `attacks.growing_support` where the gradient stays along q.
+
+    The coordinate that is the i-th largest is chosen at step i and moves K − i + 1 times, by p_i =
+    (K − i + 1)η|q_i|/max|q| in all. In the box [−1, 1]^d a uniform coordinate moves by
+    E[min(u + p, 1) − u] = p − p²/4 on average, 1 from p = 2 on.
+
+    Args:
+      d: dimension.
+      steps: K in [1, d].
+      step_size: η > 0.
+      boxed: whether points are uniform in [−1, 1]^d and kept there.
+
+    Raises:
+      ValueError: for arguments outside their range.
+    """
+    check_integer("steps", steps, high=check_integer("d", d))
+    check_real("step_size", step_size, low=0, open_low=True)
+    size = _normal_sizes(d)
+    push = np.maximum(steps - np.arange(d), 0) * step_size * size / size[0]
+    return _shift(np.where(push < 2, push - push**2 / 4, 1.0) if boxed else push)
+
+
+def _normal_sizes(d: int) -> np.ndarray:
+    """|coordinates| of a normal vector in d dimensions, by quantiles, the largest first."""
+    return -special.ndtri((np.arange(check_integer("d", d)) + 0.5) / (2 * d))
+
+
+def _shift(moved: np.ndarray) -> Shift:
+    size = _normal_sizes(len(moved))
+    length = float(np.linalg.norm(moved))
+    return Shift(length, float(moved @ size) / (length * float(np.linalg.norm(size))))
 
 
 def sign_cosine(cosine: float) -> float:

@@ -14,10 +14,12 @@ from theory._validation import (
     check_labels,
     check_points,
     check_real,
+    is_traced,
 )
 from theory.networks import Params, input_gradients, outputs
 
 NORMS = ("l0", "l2", "linf")
+BALLS = (*NORMS, "linf-max")
 
 
 def gradient_noise(
@@ -42,6 +44,7 @@ def gradient_noise(
     """
     check_points("x", x, d=params.w.shape[1])
     check_labels("y", y, len(x))
+    x, y = _floats(x), _floats(y)
     doubt = jax.nn.sigmoid(-y * outputs(params, x, slope))
     return -(doubt * y)[:, None] * input_gradients(params, x, slope)
 
@@ -74,15 +77,25 @@ def gradient_perturbations(
     check_points("x", x, d=params.w.shape[1])
     check_labels("target", target, len(x))
     check_real("epsilon", epsilon, low=0, open_low=True)
+    x, target = _floats(x), _floats(target)
     return epsilon * target[:, None] * unit_rows(input_gradients(params, x, slope))
 
 
 def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Every row scaled to norm 1; rows that are zero stay zero."""
-    largest = jnp.max(jnp.abs(v), axis=1, keepdims=True)
-    v = v / jnp.where(largest > 0, largest, 1)  # squares of small numbers would underflow
+    v, _ = scaled_rows(v)
     norms = jnp.linalg.norm(v, axis=1, keepdims=True)
     return v / jnp.where(norms > 0, norms, 1)
+
+
+def scaled_rows(v: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
+    """Every row over its largest |entry|, and that; 1 for rows that are zero.
+
+    Squares of what it returns neither overflow nor underflow to a norm of 0.
+    """
+    largest = jnp.max(jnp.abs(v), axis=1, keepdims=True)
+    largest = jnp.where(largest > 0, largest, 1)
+    return v / largest, largest
 
 
 def geometry_inspired(
@@ -113,6 +126,7 @@ def geometry_inspired(
     check_points("q", q[None, :])
     check_labels("target", target, len(target))
     check_real("epsilon", epsilon, low=0, open_low=True)
+    q, target = _floats(q), _floats(target)
     direction = ball(norm, fraction).steepest(q[None, :])
     return epsilon * target[:, None] * direction
 
@@ -120,7 +134,8 @@ def geometry_inspired(
 class Ball(NamedTuple):
     """The perturbations of size ε at most, in some norm.
 
-    steepest: (n, d) g → (n, d) the point of the unit ball with the largest ⟨g, ·⟩, row by row.
+    steepest: (n, d) g → (n, d) the direction of a step, row by row: the point of the unit ball with
+      the largest ⟨g, ·⟩, or another one.
     project: ((n, d) r, ε) → (n, d) the point of the ball of size ε that is closest to r in ℓ₂.
     """
 
@@ -131,8 +146,10 @@ class Ball(NamedTuple):
 def ball(norm: str, fraction: Any = 0.05) -> Ball:
     """‖r‖₂ ≤ ε ("l2"), ‖r‖_∞ ≤ ε ("linf"), or ‖r‖_∞ ≤ ε on few coordinates only ("l0").
 
+    "linf-max" is "linf" with steps along g/max|g| in place of sgn g, the attack of K24a's code.
+
     Args:
-      norm: "l0", "l2" or "linf".
+      norm: "l0", "l2", "linf" or "linf-max".
       fraction: share of the coordinates that ℓ₀ may change, in (0, 1]; ⌈fraction·d⌉ of them.
 
     Returns:
@@ -141,7 +158,7 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
     Raises:
       ValueError: if an argument is malformed.
     """
-    check_choice("norm", norm, NORMS)
+    check_choice("norm", norm, BALLS)
     check_real("fraction", fraction, low=0, high=1, open_low=True)
 
     def largest(v: Array) -> Array:
@@ -152,8 +169,9 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
         return jnp.where(kept, v, 0)
 
     def shorten(r: Array, epsilon: Any) -> Array:
-        norms = jnp.linalg.norm(r, axis=1, keepdims=True)
-        return r * jnp.where(norms > epsilon, epsilon / jnp.where(norms > 0, norms, 1), 1)
+        scaled, largest = scaled_rows(r)
+        norms = jnp.linalg.norm(scaled, axis=1, keepdims=True)
+        return jnp.where(norms > epsilon / largest, epsilon * unit_rows(r), r)
 
     def clip(r: Array, epsilon: Any) -> Array:
         return jnp.clip(r, -epsilon, epsilon)
@@ -161,6 +179,7 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
     return {
         "l2": Ball(unit_rows, shorten),
         "linf": Ball(jnp.sign, clip),
+        "linf-max": Ball(lambda g: scaled_rows(g)[0], clip),
         "l0": Ball(lambda g: jnp.sign(largest(g)), lambda r, epsilon: clip(largest(r), epsilon)),
     }[norm]
 
@@ -174,21 +193,25 @@ def projected_gradient(
     steps: Any = 100,
     step_size: Any = None,
     fraction: Any = 0.05,
+    box: tuple[float, float] | None = None,
 ) -> Float[Array, "n d"]:
     """Projected gradient ascent from r = 0: r ← Π_ε(r + η v(g)), g the gradients at x + r.
 
     v(g) = g/‖g‖ (ℓ₂), sgn g (ℓ∞), or sgn g on the largest |g| coordinates only (ℓ₀), and Π_ε the
-    projection on the ball of size ε. Rows are independent of one another.
+    projection on the ball of size ε. Rows are independent of one another. Steps are taken in units
+    of ε, so that no size overflows.
 
     Args:
       gradient: (n, d) points → (n, d) gradients of what is to grow, one row a point. To move
         f towards labels y', `lambda z: target[:, None] * input_gradients(params, z, slope)`.
-      x: (n, d) points.
+      x: (n, d) points; integers become floats.
       epsilon: size ε > 0, in units of x; may be traced.
-      norm: "l0", "l2" or "linf", or another `Ball`.
+      norm: "l0", "l2", "linf" or "linf-max", as in `ball`, or another `Ball`, whose projection is
+        asked for ε = 1.
       steps: number of steps ≥ 1; may be traced.
       step_size: η > 0, in units of x; default ε/5. One step of size ε is `ball(norm).steepest`.
       fraction: of "l0", as in `ball`.
+      box: (low, high), between which the coordinates of x + r are kept after every projection.
 
     Returns:
       (n, d) perturbations r, x + r the perturbed points. Rows whose gradient is zero stay at 0.
@@ -203,12 +226,90 @@ def projected_gradient(
     check_real("epsilon", epsilon, low=0, open_low=True)
     if not isinstance(steps, jax.Array):
         check_integer("steps", steps)
-    if step_size is None:
-        step_size = epsilon / 5
-    check_real("step_size", step_size, low=0, open_low=True)
+    if step_size is not None:
+        check_real("step_size", step_size, low=0, open_low=True)
     steepest, project = ball(norm, fraction) if isinstance(norm, str) else norm
+    x = _floats(x)
+    inside = _inside(x, box)
+    # A step that leaves the ball by so much ends where every longer one does, to rounding.
+    most = float(jnp.finfo(x.dtype).max) ** 0.25
+    stride = 0.2 if step_size is None else jnp.minimum(step_size / epsilon, most)
 
-    def step(_: Any, r: Array) -> Array:
-        return project(r + step_size * steepest(gradient(x + r)), epsilon)
+    def step(_: Any, u: Array) -> Array:
+        u = project(u + stride * steepest(gradient(x + epsilon * u)), 1.0)
+        return u if box is None else inside(epsilon * u) / epsilon
 
-    return jax.lax.fori_loop(0, steps, step, jnp.zeros_like(x))
+    return epsilon * jax.lax.fori_loop(0, steps, step, jnp.zeros_like(x))
+
+
+def growing_support(
+    gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
+    x: Float[Array, "n d"],
+    *,
+    steps: Any,
+    step_size: Any = 0.3,
+    box: tuple[float, float] | None = None,
+) -> Float[Array, "n d"]:
+    """The ℓ₀ attack of K24a's code: one coordinate more a step, and all chosen ones move.
+
+    A step adds the coordinate with the largest |g| among those not chosen yet, then moves every
+    chosen one by η g_i/max|g|, the maximum over the chosen: by η at most. Nothing else limits r but
+    the box.
+
+    Args:
+      gradient: as in `projected_gradient`.
+      x: (n, d) points; integers become floats.
+      steps: how many coordinates are chosen, 1 ≤ steps ≤ d; may be traced.
+      step_size: η > 0, in units of x.
+      box: as in `projected_gradient`.
+
+    Returns:
+      (n, d) perturbations r, at most `steps` coordinates of a row different from 0.
+
+    Raises:
+      ValueError: if an argument is malformed.
+
+    Source:
+      K24a, official code.
+    """
+    check_points("x", x)
+    check_real("step_size", step_size, low=0, open_low=True)
+    if not isinstance(steps, jax.Array):
+        check_integer("steps", steps, high=x.shape[1])
+    x = _floats(x)
+    inside = _inside(x, box)
+    rows = jnp.arange(len(x))
+
+    def step(_: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        r, chosen = state
+        g = gradient(x + r)
+        best = jnp.argmax(jnp.where(chosen, -1, jnp.abs(g)), axis=1)
+        chosen = chosen.at[rows, best].set(True)
+        r = r + step_size * scaled_rows(jnp.where(chosen, g, 0))[0]
+        return inside(r), chosen
+
+    start = jnp.zeros_like(x), jnp.zeros(x.shape, bool)
+    return jax.lax.fori_loop(0, steps, step, start)[0]
+
+
+def _floats(x: Any) -> Array:
+    """x as an array of floats: of its own kind, or the default one for integers and truth values.
+
+    Differences and signs of unsigned integers would be wrong.
+    """
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
+def _inside(x: Array, box: tuple[float, float] | None) -> Callable[[Array], Array]:
+    """r → the perturbation that keeps x + r in the box; ValueError unless x is in it."""
+    if box is None:
+        return lambda r: r
+    low, high = box
+    check_real("box[1]", high, low=check_real("box[0]", low), open_low=True)
+    if not is_traced(x) and not bool(jnp.all((x >= low) & (x <= high))):
+        raise ValueError(
+            f"x must lie in the box [{low:g}, {high:g}], got entries from {float(jnp.min(x)):g} to "
+            f"{float(jnp.max(x)):g}"
+        )
+    return lambda r: jnp.clip(x + r, low, high) - x

@@ -11,10 +11,11 @@ import pandas as pd
 
 from experiments.figures import orthogonal_learning as learning
 from experiments.figures.figure import Arrays, Cell, Figure, Results, mean_and_error, numbers
-from theory.alignment import normal_cosine
+from theory.alignment import Shift, growing_support_shift, maximum_norm_shift, normal_cosine
 from theory.attacks import NORMS
+from theory.descent import training_time
 from theory.parameters import parameter
-from theory.perturbed import noise_accuracy
+from theory.perturbed import adaptation, noise_accuracy, own_margin
 
 NOISE = "none"  # noise samples with the same labels and no perturbation
 VARIANTS = (*NORMS, NOISE)
@@ -25,6 +26,17 @@ class Settings(learning.NetworkSettings):
     """Each axis is swept with the others at their base values."""
 
     laws: str = parameter("uniform,gaussian", "laws of all samples")
+    descend: str = parameter(
+        "log loss",
+        "descent on log L, to times exponential in the steps, or on L itself, at the learning rate "
+        "as it is and with momentum 0.9",
+        choices=("log loss", "loss"),
+    )
+    attacks: str = parameter(
+        "steepest",
+        "steps of attacks: along the steepest direction of the norm, or those of K24a's code",
+        choices=("steepest", "published"),
+    )
     n: int = parameter(50, "clean samples, even", low=2, even=True)
     n_adv: int = parameter(100, "noise samples that are perturbed", low=1)
     d: int = parameter(4000, "dimension", low=1)
@@ -37,8 +49,8 @@ class Settings(learning.NetworkSettings):
     )
     linf: float = parameter(0.015, "ℓ∞ size", low=0, open_low=True)
     l0: float = parameter(
-        0.035, "ℓ₀: by how much coordinates change; 0.035 makes it as long as ℓ₂", low=0,
-        open_low=True,
+        0.035, "ℓ₀: by how much coordinates change (0.035 makes it as long as ℓ₂); of published "
+        "attacks, in a step", low=0, open_low=True,
     )  # fmt: skip
     fraction: float = parameter(
         0.05, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
@@ -77,16 +89,69 @@ def size(settings: Settings, norm: str, d: int, factor: float) -> float:
     return float(getattr(settings, norm)) * factor * root
 
 
+def step_or_size(settings: Settings, norm: str, d: int, factor: float) -> float:
+    """What an attack is called with: ε, but the step in published ℓ₀."""
+    if settings.attacks == "published" and norm == "l0":
+        return settings.l0
+    return size(settings, norm, d, factor)
+
+
+def share(settings: Settings, factor: float) -> float:
+    """The share of coordinates that ℓ₀ may change; its size, and so swept, if published."""
+    return min(1.0, settings.fraction * (factor if settings.attacks == "published" else 1.0))
+
+
+def box(settings: Settings, law: str) -> tuple[float, float] | None:
+    """In which published attacks keep the points."""
+    return learning.BOXES.get(law) if settings.attacks == "published" else None
+
+
+def shift(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> Shift:
+    """What an attack along the normal of f's boundary adds to a point: length and cosine to it."""
+    d, factor = at["d"], at["factor"]
+    epsilon = size(settings, norm, d, factor)
+    published = settings.attacks == "published"
+    if published and norm == "linf":
+        return maximum_norm_shift(d, epsilon, settings.attack_steps, epsilon / 5)
+    if published and norm == "l0":
+        count = learning.support(share(settings, factor), d)
+        return growing_support_shift(d, count, settings.l0, box(settings, law) is not None)
+    coordinates = {"l2": 1.0, "linf": d, "l0": settings.fraction * d}[norm]
+    return Shift(epsilon * coordinates**0.5, normal_cosine(norm, settings.fraction))
+
+
 def predicted(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
-    """`orthogonal.noise-accuracy` for the geometry-inspired perturbations of a norm."""
+    """Accuracy at the time to which networks are trained; NaN out of the formula's range."""
     if norm == NOISE:
         return 0.5
-    d, fraction = at["d"], settings.fraction
-    coordinates = {"l2": 1.0, "linf": d, "l0": fraction * d}[norm]
-    length = size(settings, norm, d, at["factor"]) * coordinates**0.5
+    n, n_adv, d = (at[name] for name in ("n", "n_adv", "d"))
+    length, cosine = shift(settings, law, norm, at)
     radius = (learning.MEAN_SQUARES[law] * d) ** 0.5
-    cosine = normal_cosine(norm, fraction)
-    return noise_accuracy(at["n"], at["n_adv"], d, length, radius, settings.slope, cosine)
+    adapted = adaptations(settings, law, at, length * cosine)
+    return noise_accuracy(n, n_adv, d, length, radius, settings.slope, cosine, adapted)
+
+
+def adaptations(
+    settings: Settings, law: str, at: dict[str, Any], length: float
+) -> tuple[float, float]:
+    """μ of f and g: 1 after descent on log L, which takes log T far beyond any margin's scale."""
+    if settings.descend == "log loss":
+        return 1.0, 1.0
+    time = training_time(settings.learning_rate, settings.steps, learning.MOMENTUM)
+    radius = (learning.MEAN_SQUARES[law] * at["d"]) ** 0.5
+    strength = length**2 * at["n_adv"] / radius**2
+    of_f = own_margin(time, at["n"], radius, settings.slope)
+    of_g = own_margin(time, at["n_adv"], radius, settings.slope, strength)
+    return adaptation(of_f), adaptation(of_g)
+
+
+def load(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
+    """(μ_f n + μ_g n_adv)/d, whose square is the order of what the formula leaves out."""
+    if norm == NOISE:
+        return 0.0
+    length, cosine = shift(settings, law, norm, at)
+    of_f, of_g = adaptations(settings, law, at, length * cosine)
+    return (of_f * at["n"] + of_g * at["n_adv"]) / at["d"]
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
@@ -113,17 +178,19 @@ def _draw(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, list[floa
     keys = jax.random.split(key, 3)
     n, n_adv, d = cell["n"], cell["n_adv"], cell["d"]
     s = learning.samples(keys[0], cell["law"], n, n_adv, d)
-    f = learning.fit(keys[1], s.x, s.y, settings)
+    on_log = settings.descend == "log loss"
+    f = learning.fit(keys[1], s.x, s.y, settings, on_log=on_log)
     found: dict[str, list[float]] = {"trained": [], "closed": [], "certified": [], "margin": []}
     for norm in VARIANTS:
         seen = s.noise
         if norm != NOISE:
             seen = seen + learning.attack(
-                f.params, s.noise, s.target, size(settings, norm, d, cell["factor"]),
+                f.params, s.noise, s.target, step_or_size(settings, norm, d, cell["factor"]),
                 norm=norm, slope=settings.slope, steps=settings.attack_steps,
-                fraction=settings.fraction,
+                fraction=share(settings, cell["factor"]),
+                published=settings.attacks == "published", box=box(settings, cell["law"]),
             )  # fmt: skip
-        g = learning.fit(keys[2], seen, s.target, settings)
+        g = learning.fit(keys[2], seen, s.target, settings, on_log=on_log)
         trained, closed = _accuracies(g, s.x, s.y, settings.slope)
         found["trained"].append(float(trained))
         found["closed"].append(float(closed))
@@ -166,18 +233,13 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
                         "trained_less_closed": apart[i],
                         "trained_less_closed_error": apart_error[i],
                         "predicted": predicted(settings, law, norm, at),
-                        "second_order": 0.0 if norm == NOISE else second_order(at),
+                        "load": load(settings, law, norm, at),
                         "certified": certified[i],
                         # ½ for pure noise needs no certificate: labels know nothing of samples.
                         "held": norm == NOISE or certified[i] == 1,
                     }
                 )
     return pd.DataFrame(rows).replace({np.nan: None})
-
-
-def second_order(at: dict[str, Any]) -> float:
-    """((n + n_adv)/d)², the order of what the formula leaves out."""
-    return ((at["n"] + at["n_adv"]) / at["d"]) ** 2
 
 
 def cost(settings: Settings, cell: Cell) -> float:
@@ -200,8 +262,12 @@ FIGURE = Figure(
         m=1000,
         slope=0.01,
         linf=0.03,
+        l0=0.3,
+        attacks="published",
         attack_steps=100,
-        steps=1000,
+        descend="loss",
+        learning_rate=0.01,
+        steps=100_000,
         ns="100,300,1000,3000",
         n_advs="100,300,1000,3000,10000",
         dimensions="500,1000,2000,5000,10000",

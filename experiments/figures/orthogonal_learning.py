@@ -1,6 +1,7 @@
 """Learning from perturbed noise to infinite time: what the figures of K24a compute in common."""
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from theory import cone, max_margin, preactivations
-from theory.attacks import projected_gradient
+from theory.attacks import growing_support, projected_gradient
 from theory.data import draw
 from theory.descent import Descent
 from theory.networks import Network, Params, fixed_signs, init, input_gradients, outputs
@@ -18,6 +19,8 @@ from theory.statements.orthogonal.setting import Solved
 
 PUBLISHED_D = 10_000  # the dimension at which ε of ℓ₂ is given; it is scaled with √d
 MEAN_SQUARES = {"uniform": 1 / 3, "gaussian": 1.0}  # of a coordinate, law by law
+BOXES = {"uniform": (-1.0, 1.0)}  # in which attacks keep points; a Gaussian law has none
+MOMENTUM = 0.9  # of training on the loss itself
 
 
 class NetworkSettings(Parameters):
@@ -80,16 +83,21 @@ def fit(
     y: Float[Array, " n"],
     settings: NetworkSettings,
     active: Bool[Array, " n"] | None = None,
+    on_log: bool = True,
 ) -> Fitted:
     """Trains a network and solves for its limit, in which all or the `active` samples take part.
 
     Training and certificates need inner products only. They are computed in coordinates of the
     span of points and initial weights, so that they compile once for all dimensions. Draws are not
-    batched: XLA on CPUs can wait for ever on batched decompositions.
+    batched: XLA on CPUs can wait for ever on batched decompositions. Not `on_log`, L itself is
+    descended, at the learning rate as it is and with momentum 0.9.
     """
     network = fixed_signs(settings.slope, settings.scale)
     start, x_span, w_span = _start(network, settings.m, key, x)
-    descent = Descent(settings.learning_rate, settings.steps, "exponential", log_loss=True)
+    momentum = 0.0 if on_log else MOMENTUM
+    descent = Descent(
+        settings.learning_rate, settings.steps, "exponential", momentum, log_loss=on_log
+    )
     trained = _train(network, descent, start.a, x_span, w_span, y)
     active = jnp.ones(len(x), bool) if active is None else active
     limit, kkt = _limit(network, x_span, y, active)
@@ -116,6 +124,8 @@ def _start(network: Network, m: int, key: Array, x: Array) -> Any:
 @functools.partial(jax.jit, static_argnums=0)
 @jax.default_matmul_precision("highest")
 def _train(network: Network, descent: Descent, a: Array, x: Array, w: Array, y: Array) -> Any:
+    if not descent.log_loss:
+        return preactivations.coefficients(network, w @ x.T, a, x, y, descent)
     # Σ_k p_k V_kV_kᵀ bounds the curvature of log L, and ⟨V_j, V_k⟩ = H_jk/2 has no eigenvalue
     # above that of XXᵀ; p_k ≈ 1/n while margins are alike.
     rate = descent.learning_rate * len(x) / _largest_eigenvalue(x, y)
@@ -158,7 +168,7 @@ def _lift(
     return params, (multipliers * y) @ x, margin
 
 
-@functools.partial(jax.jit, static_argnames=("norm", "slope", "fraction"))
+@functools.partial(jax.jit, static_argnames=("norm", "slope", "fraction", "published", "box"))
 @jax.default_matmul_precision("highest")
 def attack(
     params: Params,
@@ -170,13 +180,26 @@ def attack(
     slope: float,
     steps: Any,
     fraction: float,
+    published: bool = False,
+    box: tuple[float, float] | None = None,
 ) -> Float[Array, "n d"]:
-    """Perturbations towards the labels y' by projected gradient ascent in steps of ε/5."""
+    """Perturbations towards the labels y' by projected gradient ascent in steps of ε/5.
+
+    Published: in ℓ∞ along g/max|g|; in ℓ₀ a coordinate more each of ⌈fraction·d⌉ steps of size ε.
+    """
+
+    def gradient(z: Array) -> Array:
+        return target[:, None] * input_gradients(params, z, slope)
+
+    if published and norm == "l0":
+        count = support(fraction, points.shape[1])
+        return growing_support(gradient, points, steps=count, step_size=epsilon, box=box)
+    own = "linf-max" if published and norm == "linf" else norm
     return projected_gradient(
-        lambda z: target[:, None] * input_gradients(params, z, slope),
-        points,
-        epsilon,
-        norm,
-        steps=steps,
-        fraction=fraction,
+        gradient, points, epsilon, own, steps=steps, fraction=fraction, box=box
     )
+
+
+def support(fraction: float, d: int) -> int:
+    """⌈fraction·d⌉, d at most."""
+    return min(d, math.ceil(fraction * d * (1 - 1e-12)))

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.figures import orthogonal_accuracy as accuracy
 from experiments.figures import orthogonal_accuracy_picture as picture
-from theory.perturbed import noise_accuracy
+from experiments.figures import orthogonal_learning as learning
+from theory.perturbed import adaptation, noise_accuracy, own_margin
 
 TINY = accuracy.Settings(
     laws="gaussian", n=6, n_adv=6, d=64, m=4, ns="6", n_advs="6", dimensions="64", factors="1,4",
@@ -44,6 +45,60 @@ def test_the_prediction_is_that_of_the_statement():
     )
     assert shorter == pytest.approx(expected)
     assert accuracy.predicted(accuracy.FIGURE.quick, "uniform", "none", at) == 0.5
+
+
+PUBLISHED = dataclasses.replace(
+    TINY, attacks="published", descend="loss", learning_rate=0.01, steps=50, l0=0.3, laws="uniform"
+)
+
+
+def test_the_prediction_is_that_of_the_time_of_training():
+    """T = lr Σ_j (1 − 0.9^j)/(1 − 0.9); out of range there is none."""
+    at = {"n": 6, "n_adv": 6, "d": 64, "factor": 1.0}
+    time, radius = 0.01 * sum((1 - 0.9**j) / 0.1 for j in range(1, 51)), (64 / 3) ** 0.5
+    length = accuracy.size(PUBLISHED, "l2", 64, 1.0)
+    adapted = (
+        adaptation(own_margin(time, 6, radius, 0.5)),
+        adaptation(own_margin(time, 6, radius, 0.5, length**2 * 6 / radius**2)),
+    )
+    expected = noise_accuracy(6, 6, 64, length, radius, 0.5, adapted=adapted)
+    assert accuracy.predicted(PUBLISHED, "uniform", "l2", at) == pytest.approx(expected)
+    paper = accuracy.FIGURE.paper
+    assert np.isnan(accuracy.predicted(paper, "uniform", "l2", accuracy.base(paper)))
+    few = accuracy.base(paper) | {"n_adv": 3000}
+    assert 0.9 < accuracy.predicted(paper, "uniform", "l2", few) < 1
+    assert accuracy.box(paper, "uniform") == (-1.0, 1.0)
+    assert accuracy.box(paper, "gaussian") is None
+    assert learning.support(accuracy.share(paper, 1.0), 10_000) == 500
+
+
+def test_published_attacks_and_training_on_the_loss():
+    """The ℓ₀ attack changes ⌈0.05·64⌉ = 4 coordinates; points stay in the box."""
+    key = jax.random.key(2)
+    s = learning.samples(key, "uniform", 6, 6, 64)
+    f = learning.fit(key, s.x, s.y, PUBLISHED, on_log=False)
+    assert 0 < f.margin < 3  # T = 4.1: far from the margins of descent on log L
+    r = learning.attack(
+        f.params, s.noise, s.target, 0.3, norm="l0", slope=0.5, steps=1, fraction=0.05,
+        published=True, box=(-1.0, 1.0),
+    )  # fmt: skip
+    assert (np.sum(np.asarray(r) != 0, axis=1) <= 4).all()
+    assert np.abs(s.noise + r).max() <= 1
+    settings = dataclasses.replace(PUBLISHED, draws=2, factors="1")
+    results = [(c, accuracy.compute(settings, c, key)) for c in accuracy.cells(settings)]
+    table = accuracy.table(settings, results)
+    assert "finite-time law" in picture.caption(settings, table)
+    labels = [t.get_text() for t in picture.draw(settings, table).legends[0].get_texts()]
+    assert "lines: finite-time law" in labels
+
+
+def test_out_of_range_there_is_no_line():
+    settings = dataclasses.replace(TINY, n_advs="6,60")
+    curve = [
+        accuracy.predicted(settings, "gaussian", "l2", accuracy.base(settings) | {"n_adv": k})
+        for k in (6, 26, 27, 60)
+    ]
+    assert np.isnan(curve).tolist() == [False, False, True, True]
 
 
 def test_table_and_picture(made):

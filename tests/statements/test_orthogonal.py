@@ -24,6 +24,7 @@ DRAWS = {
     "orthogonal.learning-from-perturbations-certified": 16,
     "orthogonal.effect-growth": 200,
     "orthogonal.noise-accuracy": 1000,
+    "orthogonal.noise-accuracy-early": 300,
 }
 
 
@@ -66,6 +67,21 @@ def _accuracies_with(change):
     return claims
 
 
+def _early(change):
+    """The claimed early accuracies, each changed: (n_adv, configuration, claimed) → value."""
+
+    def claims(config):
+        claimed = zip(config.n_adv, noise._early_accuracies(config), strict=True)
+        return tuple(dataclasses.replace(c, value=change(k, config, c.value)) for k, c in claimed)
+
+    return claims
+
+
+def _of_orthogonal_samples(n_adv, config, _):
+    """Φ_N(a): a Gram matrix that is the identity."""
+    return float(stats.norm.cdf(config.epsilon * (config.d * n_adv / config.n) ** 0.5))
+
+
 def _bent(factor):
     """The claimed exponent with another multiple of the bend, and the true tolerance."""
 
@@ -90,6 +106,12 @@ FALSE_CLAIMS = {
     "orthogonal.noise-accuracy": [
         _accuracies_with(lambda p: 0.5),  # noise teaches nothing
         _accuracies_with(lambda p: float(stats.norm.cdf(stats.norm.ppf(p) / 2))),  # half the signal
+    ],
+    "orthogonal.noise-accuracy-early": [
+        _early(lambda n_adv, config, p: 0.5),
+        _early(_of_orthogonal_samples),
+        _early(lambda n_adv, config, p: p + 3 * 0.02 * p),
+        _early(lambda n_adv, config, p: p - 3 * 0.02 * p),
     ],
 }
 
