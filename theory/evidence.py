@@ -23,7 +23,7 @@ class Margin:
     The true margin lies in [value − error, value + error]. A strict condition holds for certain if
     that interval lies above 0 and fails if it does not reach above 0; so an exact 0 (error 0)
     fails it, and satisfies one that is not strict. ±∞ with a finite error is decided; NaN, in the
-    value or in the error, decides nothing.
+    value or in the error, and a negative error decide nothing.
 
     Attributes:
       value: the margin, any shape, in `unit`.
@@ -47,16 +47,14 @@ class Margin:
     @property
     def holds(self) -> Bool[AnyArray, "..."]:
         """Certainly true: value > error, or value ≥ error where the condition is not strict."""
-        if self.strict:
-            return self.value > self.error
-        return (self.value >= self.error) & (self.error < np.inf)
+        known = (self.error >= 0) & (self.error < np.inf)
+        return known & (self.value > self.error if self.strict else self.value >= self.error)
 
     @property
     def fails(self) -> Bool[AnyArray, "..."]:
         """Certainly false: value ≤ −error, or value < −error where it is not strict."""
-        if self.strict:
-            return (self.value <= -self.error) & (self.error < np.inf)
-        return self.value < -self.error
+        known = (self.error >= 0) & (self.error < np.inf)
+        return known & (self.value <= -self.error if self.strict else self.value < -self.error)
 
     @property
     def undecided(self) -> Bool[AnyArray, "..."]:
@@ -184,8 +182,8 @@ def exceeds(
     """
     sides = [_checked("left", left), _checked("right", right)]
     exact = not any(jnp.issubdtype(side.dtype, jnp.floating) for side in sides)
-    left, right = jnp.broadcast_arrays(*(as_float(side) for side in sides))
-    difference = left - right
+    difference = _difference(*sides)
+    left, right = (jnp.broadcast_to(as_float(side), difference.shape) for side in sides)
     bound = 0.0 if exact else 4 * jnp.finfo(left.dtype).eps * (jnp.abs(left) + jnp.abs(right))
     bound = _stated(bound if error is None else error, difference)
     if infinite:
@@ -204,9 +202,30 @@ def at_least(
     return exceeds(left, right, error, unit=unit, strict=False, infinite=infinite)
 
 
+def _difference(left: Array, right: Array) -> Array:
+    """left − right as a float; of integers exactly, as long as it does not overflow."""
+    try:
+        jnp.broadcast_shapes(left.shape, right.shape)
+    except ValueError:
+        raise ValueError(
+            f"right must broadcast with left of shape {left.shape}, got {right.shape}"
+        ) from None
+    left, right = jnp.broadcast_arrays(left, right)
+    rounded = as_float(left) - as_float(right)
+    if any(jnp.issubdtype(side.dtype, jnp.floating) for side in (left, right)):
+        return rounded
+    widest = jnp.promote_types(jnp.promote_types(left.dtype, right.dtype), jnp.int_)
+    limit = float(jnp.iinfo(widest).max) / 2
+    exact = (left.astype(widest) - right.astype(widest)).astype(rounded.dtype)
+    return jnp.where(jnp.abs(rounded) < limit, exact, rounded)
+
+
 def _checked(name: str, value: Any) -> Array:
     """`value` as an array; ValueError for types whose differences wrap around or have no sign."""
-    value = jnp.asarray(value)
+    try:
+        value = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of real numbers, got {value!r}") from None
     signed = jnp.issubdtype(value.dtype, jnp.signedinteger)
     if not (signed or jnp.issubdtype(value.dtype, jnp.floating)):
         raise ValueError(

@@ -179,7 +179,7 @@ class _Counts(NamedTuple):
     holds, fails: (draws,) whether the premise certainly does, δ ≥ 1 counting as a failing one.
     outcomes: (draws,) of `Outcome`.  delta: (trials,) allowed rates of the draws that count.
     missed, doubtful: (trials,) certain failures, and those that undecided draws could be besides.
-    hits: distinct instances that satisfy the premise.
+    hits: draws that satisfy the premise.
     """
 
     holds: np.ndarray
@@ -273,7 +273,7 @@ def _counted(
         delta=np.where(says_something, allowed, 1.0)[tested],
         missed=(holds & np.asarray(conclusion.fails))[tested],
         doubtful=(~fails & ~np.asarray(conclusion.holds))[tested],
-        hits=int(np.sum(holds & fresh)),
+        hits=int(np.sum(holds)),
     )
 
 
@@ -309,7 +309,7 @@ def _deterministic(counts: _Counts, random: bool) -> _Decision:
     seen = f"a failure rate of {detectable:.2g} would have shown with {POWER:.0%} probability"
     if counts.hits < ENOUGH:
         needed = math.ceil(ENOUGH * len(counts.fails) / counts.hits)
-        reason = f"no counterexample in {counts.hits} distinct draws, but only {seen}"
+        reason = f"no counterexample in {counts.hits} draws, but only {seen}"
         return _Decision("inconclusive", reason, needed, detectable)
     reason = f"no counterexample in {counts.hits} draws; {seen}"
     return _Decision("consistent", reason, detectable=detectable)

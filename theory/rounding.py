@@ -2,9 +2,9 @@
 
 A computation is traced, and its primitives are evaluated again in two other arithmetics:
 
-- *perturbed*: every rounded result x becomes x(1 + 8ξu), ξ in [−1, 1] a hash of its bits and of
-  its place in the program. Sums of n terms move by up to n·8u·Σ|terms|, decompositions by as much
-  as their input and result are large. Cancellation shows: what the digits lost is what moves.
+- *perturbed*: every rounded result x becomes x(1 + 8ξu), ½ ≤ |ξ| ≤ 1 a hash of its bits and
+  of its place in the program. Sums of n terms move by up to n·8u·Σ|terms|, decompositions by as
+  much as their input and result are large. Cancellation shows: what the digits lost is what moves.
 - *coarse*: every rounded result keeps half of its digits. Errors that are systematic show, as of a
   loop that adds the same number again and again; they shrink in proportion to the last digit.
 
@@ -63,7 +63,10 @@ _SERIES = _names(  # sums of series, less accurate than the elementary functions
     """lgamma digamma polygamma zeta igamma igammac igamma_grad_a random_gamma_grad erf_inv
     regularized_incomplete_beta bessel_i0e bessel_i1e"""
 )
-_WRAPPING = _names("add sub mul integer_pow reduce_sum cumsum dot_general reduce_prod")
+_UNDERFLOWING = _names("mul div exp exp2 pow integer_pow square logistic erfc")
+_WRAPPING = _names(
+    "add sub mul neg abs integer_pow pow reduce_sum cumsum reduce_prod cumprod dot_general"
+)
 
 
 class Rounding(NamedTuple):
@@ -120,7 +123,7 @@ def _error(value: Array, lanes: Array, coarse: Array) -> Array:
     systematic = jnp.where(jnp.isfinite(apart), apart, 0) * lost
     error = SAFETY * moved + SYSTEMATIC * systematic
     error = error + 4 * info.eps * jnp.abs(value) + info.tiny
-    exact = (moved == 0) & (apart == 0) & (value == jnp.round(value)) & jnp.isfinite(value)
+    exact = (moved == 0) & (apart == 0) & (jnp.isinf(value) | (value == jnp.round(value)))
     return jnp.where(exact, jnp.zeros_like(error), error)
 
 
@@ -210,6 +213,10 @@ class _Arithmetic:
         result = self.rounded(output, size)
         if name in _WHOLE:
             result = jnp.where(_whole(name, inputs, output), output, result)
+        if name in _UNDERFLOWING and self.seed is not None:
+            info = jnp.finfo(output.dtype)
+            lost = (output == 0) & _nonzero(name, inputs)
+            result = jnp.where(lost, jnp.asarray(info.tiny, output.dtype), result)
         return result
 
     def moved(self, value: Any, size: Array) -> Any:
@@ -226,7 +233,12 @@ class _Arithmetic:
 
     def wrapped(self, equation: Any, inputs: list[Any], outputs: list[Any]) -> Any:
         """Whether the result of integer arithmetic lies outside its type's range."""
-        if equation.primitive.name not in _WRAPPING or not _is_integer(outputs[0], self.unsigned):
+        name = equation.primitive.name
+        if self.unsigned and name == "convert_element_type" and _is_integer(outputs[0], True):
+            info = jnp.iinfo(outputs[0].dtype)
+            given = inputs[0].astype(float)
+            return jnp.any((given > float(info.max)) | (given < float(info.min)))
+        if name not in _WRAPPING or not _is_integer(outputs[0], self.unsigned):
             return False
         info = jnp.iinfo(outputs[0].dtype)
         floats = [x.astype(float) if _is_integer(x, True) else x for x in inputs]
@@ -336,8 +348,18 @@ def _whole(name: str, inputs: list[Any], output: Array) -> Array:
     return whole
 
 
+def _nonzero(name: str, inputs: list[Any]) -> Any:
+    """Where a product, quotient or power is of numbers other than 0, so that it is not 0."""
+    if name in ("exp", "exp2", "logistic", "erfc"):
+        return True
+    return (inputs[0] != 0) & (inputs[1] != 0) if name == "mul" else inputs[0] != 0
+
+
 def _noise(value: Array, seed: Array, place: int) -> Array:
-    """A number in [−1, 1] from the bits of each entry, of the evaluation and of the place."""
+    """A number in [−1, −½] ∪ [½, 1] from the bits of each entry, of evaluation and place.
+
+    None is near 0: a perturbation of less than half of the last digit would round back.
+    """
     info = jnp.finfo(value.dtype)
     wide = info.bits == 64
     kind = {64: jnp.uint64, 32: jnp.uint32, 16: jnp.uint16}[info.bits]
@@ -351,4 +373,5 @@ def _noise(value: Array, seed: Array, place: int) -> Array:
     hashed = (hashed ^ (hashed >> bits.dtype.type(width // 2))) * bits.dtype.type(odd)
     digits = min(info.nmant, 23)
     unit = (hashed >> bits.dtype.type(width - digits)).astype(value.dtype)
-    return unit * jnp.asarray(2.0 ** (1 - digits), value.dtype) - jnp.ones((), value.dtype)
+    signed = unit * jnp.asarray(2.0**-digits, value.dtype) - jnp.asarray(0.5, value.dtype)
+    return signed + jnp.where(signed < 0, -0.5, 0.5).astype(value.dtype)

@@ -16,7 +16,7 @@ from theory import canary, sharding, values
 from theory._validation import check_choice, check_integer, check_real
 from theory.claims import Claim
 from theory.distinct import fingerprint, fingerprint_on_host
-from theory.evidence import Margin, Measured, Outcome, as_float, outcome
+from theory.evidence import Margin, Measured, Outcome, as_float, outcome, premise
 from theory.judgement import judge
 from theory.keys import with_generator
 from theory.rounding import Rounding, estimated_rounding
@@ -254,9 +254,8 @@ def evaluate(
         evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
         judged = statement.kind not in ("deterministic", "probabilistic")
         if judged and evidence.quantity is not None and evidence.quantity_error is None:
-            evidence = evidence._replace(
-                quantity_error=_rounding_of_quantity(statement, static, key, evidence, start)
-            )
+            found = _rounding_of_quantity(statement, static, key, evidence, start)
+            evidence = evidence._replace(quantity_error=found)
     return evidence._replace(  # jit sorts dictionaries by name
         hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
         measured={name: evidence.measured[name] for name in statement.measured},
@@ -268,9 +267,13 @@ def _rounding_of_quantity(
 ) -> np.ndarray:
     """The mean over a few draws of the estimated rounding of the quantity, for all draws."""
     quantity = np.asarray(evidence.quantity)
-    count = min(LOOKED_AT, len(quantity))
-    run = _compiled(_quantity_rounding, (0, 1, 4))
-    errors = jax.device_get(run(statement, *static, key, count, start))
+    _, fails = premise(evidence.hypotheses.values())
+    counted = np.flatnonzero(~np.broadcast_to(fails, len(quantity)))[:LOOKED_AT]
+    if not len(counted):
+        return np.zeros(quantity.shape)
+    run = _compiled(_quantity_rounding, (0, 1))
+    indices = start + np.resize(counted, LOOKED_AT)  # of one shape: compiled once
+    errors = jax.device_get(run(statement, *static, key, indices))
     return np.broadcast_to(errors.mean(axis=0), quantity.shape)
 
 
@@ -444,12 +447,11 @@ def _quantity_rounding(
     config: Any,
     traced: Mapping[str, Any],
     key: jax.Array,
-    count: int,
-    start: Any,
+    indices: jax.Array,
     *,
     mesh: Mesh | None,
 ) -> jax.Array:
-    """(count, …) estimated rounding of the quantity in the first draws."""
+    """(indices, …) estimated rounding of the quantity in some draws."""
     config = values.filled(config, traced)
 
     def one(index: jax.Array) -> jax.Array:
@@ -461,7 +463,7 @@ def _quantity_rounding(
         )
         return jnp.where(found.overflow, jnp.inf, found.error[0])
 
-    return jax.lax.map(one, start + jnp.arange(count))
+    return jax.lax.map(one, indices)
 
 
 def _drawn(
@@ -602,14 +604,8 @@ def _quantity(statement: Statement, instance: Any) -> Measured:
     """The quantity as an array, with its numerical error or None where that is not stated."""
     assert statement.quantity is not None
     found = statement.quantity(instance)
-    if isinstance(found, Measured):
-        return found
-    try:
-        return Measured(as_float(found), None)
-    except TypeError:
-        raise ValueError(
-            f"quantity must return an array or `measured(value, error)`, got {_named(found)}"
-        ) from None
+    value, error = found if isinstance(found, Measured) else (found, None)
+    return Measured(_real("quantity", value), error)
 
 
 def _number(statement: Statement, role: str, instance: Any) -> Any:
@@ -617,10 +613,27 @@ def _number(statement: Statement, role: str, instance: Any) -> Any:
     function = getattr(statement, role)
     if function is None:
         return None
-    found = as_float(function(instance))
+    found = _real(role, function(instance))
     if found.shape != ():
         raise ValueError(f"{role} must return one number, got shape {found.shape}")
     return found
+
+
+def _real(role: str, value: Any) -> jax.Array:
+    """What a function of the instance returned, as floats; ValueError if it is no real array."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{role} must return an array of real numbers, got {_named(value)}"
+        ) from None
+    kinds = (jnp.floating, jnp.signedinteger, jnp.bool_)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+        raise ValueError(
+            f"{role} must return floating or signed integer numbers, got {array.dtype}; convert "
+            "with .astype(float) before any arithmetic"
+        )
+    return as_float(array)
 
 
 def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:
@@ -788,23 +801,37 @@ def _looked_at_twice(
     assert evidence.conclusion is not None
     found = np.broadcast_to(outcome(evidence.hypotheses.values(), evidence.conclusion), draws)
     misses = np.flatnonzero(found == Outcome.MISS)[:SECOND_LOOKS]
-    with arithmetic(precision):
-        look = _compiled(_second_look, (0, 1))
-        for index in map(int, misses):
-            again = look(statement, config, key, index)
-            assert again.conclusion is not None
-            kind = outcome(again.hypotheses.values(), again.conclusion)
-            if int(kind) == Outcome.MISS:
-                how = "with half of the digits and with perturbed roundings, too"
-                return dataclasses.replace(
-                    verdict, reason=f"{verdict.reason}; draw {index} fails {how}"
-                )
+    for index in map(int, misses):
+        again = _second_look(statement, config, key, index, precision)
+        assert again.conclusion is not None
+        kind = np.ravel(outcome(again.hypotheses.values(), again.conclusion))[0]
+        if int(kind) == Outcome.MISS:
+            how = "with half of the digits and with perturbed roundings, too"
+            return dataclasses.replace(
+                verdict, reason=f"{verdict.reason}; draw {index} fails {how}"
+            )
     first = int(misses[0])
     reason = f"the counterexample of draw {first} vanishes in disturbed arithmetic"
     return dataclasses.replace(verdict, verdict="inconclusive", reason=reason)
 
 
 def _second_look(
-    statement: Statement, config: Any, key: jax.Array, index: Any, *, mesh: Mesh | None
+    statement: Statement, config: Any, key: jax.Array, index: int, precision: str
 ) -> Evidence:
-    return _drawn(statement, config, jax.random.fold_in(key, index), all_estimated=True)
+    """One draw again, every error the larger of what is stated and what is estimated."""
+    with arithmetic(precision):
+        if statement.solve is None:
+            again = _compiled(_drawn_again, (0, 1))
+            return jax.device_get(again(statement, config, key, np.array([index])))
+        sampled = jax.device_get(statement.sample(jax.random.fold_in(key, index), config))
+        solved = statement.solve(sampled)
+    return evaluate_instance(statement, solved, all_estimated=True, precision=precision)
+
+
+def _drawn_again(
+    statement: Statement, config: Any, key: jax.Array, indices: jax.Array, *, mesh: Mesh | None
+) -> Evidence:
+    def one(index: jax.Array) -> Evidence:
+        return _drawn(statement, config, jax.random.fold_in(key, index), all_estimated=True)
+
+    return jax.vmap(one)(indices)
