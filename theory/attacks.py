@@ -14,12 +14,14 @@ from theory._validation import (
     check_labels,
     check_points,
     check_real,
+    takes_arrays,
 )
 from theory.networks import Params, input_gradients, outputs
 
 NORMS = ("l0", "l2", "linf")
 
 
+@takes_arrays
 def gradient_noise(
     params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
 ) -> Float[Array, "n d"]:
@@ -46,6 +48,7 @@ def gradient_noise(
     return -(doubt * y)[:, None] * input_gradients(params, x, slope)
 
 
+@takes_arrays
 def gradient_perturbations(
     params: Params,
     x: Float[Array, "n d"],
@@ -77,6 +80,7 @@ def gradient_perturbations(
     return epsilon * target[:, None] * unit_rows(input_gradients(params, x, slope))
 
 
+@takes_arrays
 def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Every row scaled to norm 1; rows that are zero stay zero."""
     largest = jnp.max(jnp.abs(v), axis=1, keepdims=True)
@@ -85,6 +89,7 @@ def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
     return v / jnp.where(norms > 0, norms, 1)
 
 
+@takes_arrays
 def geometry_inspired(
     q: Float[Array, " d"],
     target: Float[Array, " n"],
@@ -165,6 +170,7 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
     }[norm]
 
 
+@takes_arrays
 def projected_gradient(
     gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
     x: Float[Array, "n d"],
