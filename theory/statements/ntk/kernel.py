@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import bounds, kernels, limits
+from theory._scaling import maximum
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.evidence import Margin, exceeds, rounding_error
@@ -43,7 +44,7 @@ def operator_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
     return jnp.where(size > 0, size * jnp.exp(log_norm), 0)
 
 
-NORMS = {"operator": operator_norm, "max": lambda matrix: jnp.max(jnp.abs(matrix))}
+NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
 
 def _kernel_errors(key: Array, config: WidthSetting) -> Float[Array, "claims scales"]:
