@@ -5,6 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from theory import _neural_tangents, bounds, kernels, limits
 from theory.descent import Descent, descent_for_time
 from theory.networks import Params, frozen_readout, init, input_gradients, outputs
+from theory.statements.lazy.rounding import limit_rounding, pre_activation_rounding
 from theory.training import train
 
 EPS = float(np.finfo(np.float64).eps)
@@ -389,3 +391,84 @@ def test_initial_excess_kurtosis_by_quadrature(slope, m):
 
 def test_initial_excess_kurtosis_of_the_relu():
     assert limits.initial_excess_kurtosis(5, 0.0) == pytest.approx(3.0)
+
+
+# --- rounding, where ⟨x, z⟩ is nearly −1 ----------------------------------------------------------
+
+
+def nearly_opposite(seed, n, d, dtype):
+    """n points with ⟨x_k, z⟩ + 1 = 0 up to the rounding of their coordinates, and z."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=d)
+    x = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(0, 2)
+    x = x - ((x @ z + 1) / (z @ z))[:, None] * z
+    return x.astype(dtype), np.sign(rng.normal(size=n)).astype(dtype), z.astype(dtype)[None]
+
+
+def exact_signal_at(x, y, z):
+    """k(z) and κ(z) in 60 digits."""
+    n, d = x.shape
+    of_z = [mpmath.mpf(float(v)) for v in z[0]]
+    signal = size = mpmath.mpf(0)
+    for row, label in zip(x, y, strict=True):
+        of_x = [mpmath.mpf(float(v)) for v in row]
+        inner = mpmath.fsum(a * b for a, b in zip(of_x, of_z, strict=True))
+        q_x, q_z = (mpmath.fsum(a * a for a in p) / d + 1 for p in (of_x, of_z))
+        across = mpmath.sqrt(max(q_x * q_z - (inner / d + 1) ** 2, 0))
+        theta = mpmath.atan2(across, inner / d + 1)
+        slope = mpmath.mpf(SLOPE)
+        phi = slope + (1 - slope) ** 2 * (mpmath.pi - theta) / (2 * mpmath.pi)
+        signal += int(label) * phi * (inner + 1)
+        size += abs(inner + 1)
+    return signal / n, size / n
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_of_the_limit_is_bounded_where_inner_products_cancel(dtype):
+    """⟨x, z⟩ ≈ −1: errors keep to their bounds, signs are never wrong for certain.
+
+    Relative to κ(z), which is what is left after cancellation, the bounds would be too small in
+    every case: that is checked, too.
+    """
+    by_kappa, signs = 0, 0
+    for seed in range(40):
+        n, d = 1 + seed % 5, 1 + seed
+        x, y, z = nearly_opposite(seed, n, d, dtype)
+        with mpmath.workdps(60):
+            signal, kappa = exact_signal_at(x, y, z)
+            found = float(limits.signal(x, y, z, SLOPE)[0])
+            size = float(limits.kappa(x, z)[0])
+            error = float(abs(mpmath.mpf(found) - signal))
+            kappa_error = float(abs(mpmath.mpf(size) - kappa))
+        bound = float(limit_rounding(jnp.array(x), jnp.array(z), 1.0)[0])
+        assert error <= bound
+        assert kappa_error <= bound
+        by_kappa += error > (n + d + 8) * np.finfo(dtype).eps * size
+        signs += abs(found) > bound and np.sign(found) != np.sign(float(signal))
+    assert signs == 0
+    assert by_kappa > 20
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_of_pre_activations_is_bounded_where_gradients_cancel(dtype):
+    """One step of descent moves h_i(z) by T a_i (1/n) Σ_k y_kφ'_k(⟨x_k, z⟩ + 1), in 60 digits."""
+    beyond = 0
+    for seed in range(20):
+        d, m = 3 + seed, 4
+        x, y, z = nearly_opposite(seed, 3, d, dtype)
+        start = init(frozen_readout(SLOPE), jax.random.key(seed), m, d)
+        start = jax.tree.map(lambda part: part.astype(dtype), start)
+        after = train(frozen_readout(SLOPE), start, x, y, Descent(1.0, 1)).params
+        moved = np.asarray(after.w, np.longdouble) - np.asarray(start.w, np.longdouble)
+        shift = np.asarray(after.b, np.longdouble) - np.asarray(start.b, np.longdouble)
+        h = moved @ z[0].astype(np.longdouble) + shift  # of the rounded weights, without rounding
+        at_x = np.asarray(start.w, np.longdouble) @ x.T.astype(np.longdouble)
+        active = np.where(at_x + np.asarray(start.b, np.longdouble)[:, None] >= 0, 1, SLOPE)
+        inner = x.astype(np.longdouble) @ z[0].astype(np.longdouble) + 1
+        exact = np.asarray(start.a, np.longdouble) * (active @ (y * inner)) / 3
+        error = np.abs(h - exact)
+        bound = pre_activation_rounding(start, jnp.array(x), jnp.array(z), 1.0, 1)[0]
+        assert (error <= np.asarray(bound)).all()
+        left = np.abs(np.asarray(start.a)) * float(limits.kappa(x, z)[0])
+        beyond += (error > 100 * np.finfo(dtype).eps * left).any()
+    assert beyond > 10  # so κ(z) is no measure of it

@@ -285,15 +285,16 @@ def test_near_orthogonality_is_the_two_sides_of_the_theorem(slope):
     p_max = max(abs(x[j] @ x[k]) for j in range(N) for k in range(N) if j != k)
     found = near_orthogonality(jnp.asarray(x), slope)
     expected = slope**3 * min(norms) ** 4 / (3 * N * max(norms) ** 2)
-    assert float(found.threshold) == pytest.approx(expected, rel=1e-13)
-    assert float(found.p_max) == pytest.approx(p_max, rel=1e-13)
+    unit = max(norms) ** 2
+    assert float(found.threshold) == pytest.approx(expected / unit, rel=1e-13)
+    assert float(found.p_max) == pytest.approx(p_max / unit, rel=1e-13)
 
 
 def test_near_orthogonality_looks_at_absolute_products_and_not_at_norms():
     x = jnp.array([[9.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.5, 1.0]])
-    assert float(near_orthogonality(x, 0.5).p_max) == 9.0
+    assert float(near_orthogonality(x, 0.5).p_max) == pytest.approx(9 / 81, rel=1e-15)
     assert float(near_orthogonality(x[:1], 0.5).p_max) == 0.0  # one point: no products
-    assert float(near_orthogonality(x[:1], 0.5).threshold) == pytest.approx(0.125 * 81 / 3)
+    assert float(near_orthogonality(x[:1], 0.5).threshold) == pytest.approx(0.125 / 3)
 
 
 @given(

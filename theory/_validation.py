@@ -1,12 +1,21 @@
-"""Checks of what callers hand in: one clear line that names the argument and the remedy."""
+"""What callers hand in: checked, in one clear line a fault, and converted once, at the door."""
 
+import functools
+import inspect
 import numbers
-from collections.abc import Collection
+import types
+import typing
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import AbstractArray, Bool, Float, Int
+
+P = typing.ParamSpec("P")
+R = typing.TypeVar("R")
 
 
 def is_traced(*values: Any) -> bool:
@@ -76,7 +85,9 @@ def check_slope(slope: Any, *, open_low: bool = False) -> Any:
 
 def check_points(name: str, x: Any, *, d: int | None = None) -> None:
     """ValueError unless `x` is a non-empty matrix of finite numbers, with `d` columns if given."""
-    shape = np.shape(x)
+    if not isinstance(x, jax.Array):
+        x = _native(name, x)
+    shape = x.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name} must be a matrix (points, dimensions) ≥ 1 × 1, got shape {shape}")
     if d is not None and shape[1] != d:
@@ -95,8 +106,10 @@ def check_points(name: str, x: Any, *, d: int | None = None) -> None:
 
 def check_labels(name: str, y: Any, n: int, *, both: bool = False) -> None:
     """ValueError unless `y` holds n labels ±1 (with both classes present, if asked)."""
-    if np.shape(y) != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one label per point, got {np.shape(y)}")
+    if not isinstance(y, jax.Array):
+        y = _native(name, y)
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), one label per point, got {y.shape}")
     if is_traced(y):
         return
     found = np.unique(np.asarray(y))
@@ -107,3 +120,162 @@ def check_labels(name: str, y: Any, n: int, *, both: bool = False) -> None:
         raise ValueError(f"{name} must be −1 or +1, got values {{{shown}{more}}}{remedy}")
     if both and len(found) == 1:
         raise ValueError(f"{name} must contain both classes −1 and +1, got only {found[0]:+g}")
+
+
+# --- arrays become floats at the door -------------------------------------------------------------
+
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
+
+def as_reals(name: str, value: Any) -> jax.Array:
+    """`value` as an array of JAX in float32 or float64, in which its entries are the same numbers.
+
+    What is float32 or float64 stays so (float64 only where JAX has it); lists, booleans, integers
+    and other floats, of NumPy or JAX and in either byte order, are converted to the default float
+    before anything is computed: uint8 would wrap, float16 overflow beyond 65504. JAX caches
+    compiled functions without looking at the byte order, so that is made native here, too.
+
+    Raises:
+      ValueError: for anything but real numbers, ragged lists, and arrays with masked entries.
+    """
+    return _converted(name, value, "real numbers", (jnp.floating, jnp.integer, jnp.bool_), float)
+
+
+def as_integers(name: str, value: Any) -> jax.Array:
+    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers.
+
+    Booleans count as 0 and 1.
+    """
+    return _converted(name, value, "integers", (jnp.integer, jnp.bool_), int)
+
+
+def as_booleans(name: str, value: Any) -> jax.Array:
+    """`value` as an array of JAX of booleans; ValueError unless it holds those."""
+    return _converted(name, value, "booleans", (jnp.bool_,), bool)
+
+
+def as_number(_: str, value: Any) -> Any:
+    """A scalar of NumPy as a number of Python; anything else as it came.
+
+    Python's integers do not overflow, and its numbers take on the precision of the arrays that
+    they meet. A single float of JAX in half a precision becomes one of the default precision.
+    """
+    if isinstance(value, np.generic):
+        number = value.item()
+        return float(number) if isinstance(number, np.generic) else number  # longdouble is its own
+    if isinstance(value, jax.Array) and value.ndim == 0:
+        half = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype not in _FLOATS
+        return value.astype(float) if half else value
+    return value
+
+
+def _converted(name: str, value: Any, what: str, kinds: tuple[Any, ...], default: Any) -> Any:
+    if isinstance(value, list | tuple) and is_traced(*jax.tree.leaves(value)):
+        value = jnp.asarray(value)
+    if not isinstance(value, jax.Array):
+        value = _native(name, value)
+    dtype = value.dtype
+    if default is float and dtype in _FLOATS:
+        default = dtype
+    elif not any(jnp.issubdtype(dtype, kind) for kind in kinds):
+        raise ValueError(f"{name} must hold {what}, got dtype {dtype}")
+    target = jax.dtypes.canonicalize_dtype(default)
+    if isinstance(value, jax.Array):
+        return value if dtype == target else value.astype(target)
+    # A copy: JAX may compute later, after the caller has changed his array.
+    return jnp.array(value.astype(target, copy=False))
+
+
+def as_host_reals(name: str, value: Any) -> np.ndarray:
+    """The same in float64 and in NumPy, for what is computed on the host."""
+    array = _native(name, value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _native(name: str, value: Any) -> np.ndarray:
+    """What is no array of JAX as one of NumPy, in the machine's byte order."""
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} must have no masked entries, got {np.ma.count_masked(value)} of "
+            f"{np.size(value)}; fill them or leave them out"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be one array of numbers, got a {type(value).__name__} that is none "
+            f"({str(error).splitlines()[0]})"
+        ) from None
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+Door = Callable[[str, Any], Any]
+
+
+def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
+    """`function` with its arguments converted first, as their annotations ask for.
+
+    `Float[Array, …]` becomes `as_reals`, `Int[Array, …]` `as_integers`, `Bool[Array, …]`
+    `as_booleans`, tuples of arrays such as `Params` field by field, and all else goes through
+    `as_number`. Every public function of `theory` that takes arrays is wrapped so, outside of
+    `jax.jit`: an annotation says what the body sees, and callers may hand in any array of numbers.
+    Arrays of floats and tracers of them pass through untouched.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    doors = {p.name: _door(p.annotation) for p in parameters}
+    in_order = tuple(doors.items())
+
+    @functools.wraps(function)
+    def converted(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = [door(name, value) for (name, door), value in zip(in_order, args, strict=False)]
+        named = {k: doors[k](k, v) if k in doors else v for k, v in kwargs.items()}
+        # Too many arguments get Python's own message.
+        return function(*given, *args[len(given) :], **named)  # pyright: ignore[reportCallIssue]
+
+    return converted
+
+
+_OF_ARRAYS: dict[Any, Door] = {Float: as_reals, Int: as_integers, Bool: as_booleans}
+
+
+def _door(annotation: Any) -> Door:
+    """What a value with this annotation goes through."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return _union(typing.get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
+        if annotation.array_type is not jax.Array:
+            return as_number
+        return _OF_ARRAYS[annotation.dtype]
+    if isinstance(annotation, type) and issubclass(annotation, tuple):
+        return _tuple_of(annotation)
+    return as_number
+
+
+def _union(members: tuple[Any, ...]) -> Door:
+    """Numbers and None pass where they are admitted; what is left is the array's."""
+    # An array that may be a number instead is no random key.
+    doors = [as_reals if member is jax.Array else _door(member) for member in members]
+    arrays = [door for door in doors if door is not as_number]
+
+    def either(name: str, value: Any) -> Any:
+        value = as_number(name, value)
+        if not arrays or value is None or isinstance(value, numbers.Number | str):
+            return value
+        return arrays[0](name, value)
+
+    return either
+
+
+def _tuple_of(cls: Any) -> Door:
+    hints = {k: _door(v) for k, v in typing.get_type_hints(cls).items()} if cls is not tuple else {}
+
+    def fields(name: str, value: Any) -> Any:
+        if not isinstance(value, cls) or not hints:
+            return value
+        new = {k: d(f"{name}.{k}", v) for (k, d), v in zip(hints.items(), value, strict=True)}
+        same = all(a is b for a, b in zip(new.values(), value, strict=True))
+        return value if same else cls(**new)
+
+    return fields

@@ -7,6 +7,8 @@ slower, and arccos loses half the digits near 0 and π.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays
+
 # 2 arcsin(√s/2)/√s on [0, 2] = Σ_k c_k s^k: Chebyshev interpolation in 60 digits
 # (mpmath.chebyfit), errors 2.0e-8 and 2.2e-17, below the rounding of either precision.
 _SINGLE = (
@@ -42,6 +44,7 @@ _DOUBLE = (
 )
 
 
+@takes_arrays
 def acute_angle(squared_chord: Float[Array, "..."]) -> Float[Array, "..."]:
     """2 arcsin(c/2) in [0, π/2] from c² in [0, 2]: the angle of unit vectors at a distance c ≤ √2.
 
@@ -54,6 +57,7 @@ def acute_angle(squared_chord: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.sqrt(squared_chord) * series
 
 
+@takes_arrays
 def angle_from_chords(
     difference: Float[Array, "..."], total: Float[Array, "..."]
 ) -> Float[Array, "..."]:

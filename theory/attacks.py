@@ -15,6 +15,7 @@ from theory._validation import (
     check_points,
     check_real,
     is_traced,
+    takes_arrays,
 )
 from theory.networks import Params, input_gradients, outputs
 
@@ -22,6 +23,7 @@ NORMS = ("l0", "l2", "linf")
 BALLS = (*NORMS, "linf-max")
 
 
+@takes_arrays
 def gradient_noise(
     params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
 ) -> Float[Array, "n d"]:
@@ -44,11 +46,11 @@ def gradient_noise(
     """
     check_points("x", x, d=params.w.shape[1])
     check_labels("y", y, len(x))
-    x, y = _floats(x), _floats(y)
     doubt = jax.nn.sigmoid(-y * outputs(params, x, slope))
     return -(doubt * y)[:, None] * input_gradients(params, x, slope)
 
 
+@takes_arrays
 def gradient_perturbations(
     params: Params,
     x: Float[Array, "n d"],
@@ -77,18 +79,19 @@ def gradient_perturbations(
     check_points("x", x, d=params.w.shape[1])
     check_labels("target", target, len(x))
     check_real("epsilon", epsilon, low=0, open_low=True)
-    x, target = _floats(x), _floats(target)
     return epsilon * target[:, None] * unit_rows(input_gradients(params, x, slope))
 
 
+@takes_arrays
 def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Every row scaled to norm 1; rows that are zero stay zero."""
-    v, _ = scaled_rows(v)
+    v, _ = over_largest(v)
     norms = jnp.linalg.norm(v, axis=1, keepdims=True)
     return v / jnp.where(norms > 0, norms, 1)
 
 
-def scaled_rows(v: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
+@takes_arrays
+def over_largest(v: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
     """Every row over its largest |entry|, and that; 1 for rows that are zero.
 
     Squares of what it returns neither overflow nor underflow to a norm of 0.
@@ -98,6 +101,7 @@ def scaled_rows(v: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Arra
     return v / largest, largest
 
 
+@takes_arrays
 def geometry_inspired(
     q: Float[Array, " d"],
     target: Float[Array, " n"],
@@ -126,7 +130,6 @@ def geometry_inspired(
     check_points("q", q[None, :])
     check_labels("target", target, len(target))
     check_real("epsilon", epsilon, low=0, open_low=True)
-    q, target = _floats(q), _floats(target)
     direction = ball(norm, fraction).steepest(q[None, :])
     return epsilon * target[:, None] * direction
 
@@ -169,7 +172,7 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
         return jnp.where(kept, v, 0)
 
     def shorten(r: Array, epsilon: Any) -> Array:
-        scaled, largest = scaled_rows(r)
+        scaled, largest = over_largest(r)
         norms = jnp.linalg.norm(scaled, axis=1, keepdims=True)
         return jnp.where(norms > epsilon / largest, epsilon * unit_rows(r), r)
 
@@ -179,11 +182,12 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
     return {
         "l2": Ball(unit_rows, shorten),
         "linf": Ball(jnp.sign, clip),
-        "linf-max": Ball(lambda g: scaled_rows(g)[0], clip),
+        "linf-max": Ball(lambda g: over_largest(g)[0], clip),
         "l0": Ball(lambda g: jnp.sign(largest(g)), lambda r, epsilon: clip(largest(r), epsilon)),
     }[norm]
 
 
+@takes_arrays
 def projected_gradient(
     gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
     x: Float[Array, "n d"],
@@ -229,7 +233,6 @@ def projected_gradient(
     if step_size is not None:
         check_real("step_size", step_size, low=0, open_low=True)
     steepest, project = ball(norm, fraction) if isinstance(norm, str) else norm
-    x = _floats(x)
     inside = _inside(x, box)
     # A step that leaves the ball by so much ends where every longer one does, to rounding.
     most = float(jnp.finfo(x.dtype).max) ** 0.25
@@ -242,6 +245,7 @@ def projected_gradient(
     return epsilon * jax.lax.fori_loop(0, steps, step, jnp.zeros_like(x))
 
 
+@takes_arrays
 def growing_support(
     gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
     x: Float[Array, "n d"],
@@ -276,7 +280,6 @@ def growing_support(
     check_real("step_size", step_size, low=0, open_low=True)
     if not isinstance(steps, jax.Array):
         check_integer("steps", steps, high=x.shape[1])
-    x = _floats(x)
     inside = _inside(x, box)
     rows = jnp.arange(len(x))
 
@@ -285,20 +288,11 @@ def growing_support(
         g = gradient(x + r)
         best = jnp.argmax(jnp.where(chosen, -1, jnp.abs(g)), axis=1)
         chosen = chosen.at[rows, best].set(True)
-        r = r + step_size * scaled_rows(jnp.where(chosen, g, 0))[0]
+        r = r + step_size * over_largest(jnp.where(chosen, g, 0))[0]
         return inside(r), chosen
 
     start = jnp.zeros_like(x), jnp.zeros(x.shape, bool)
     return jax.lax.fori_loop(0, steps, step, start)[0]
-
-
-def _floats(x: Any) -> Array:
-    """x as an array of floats: of its own kind, or the default one for integers and truth values.
-
-    Differences and signs of unsigned integers would be wrong.
-    """
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
 
 
 def _inside(x: Array, box: tuple[float, float] | None) -> Callable[[Array], Array]:

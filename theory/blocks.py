@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from theory._validation import check_integer, check_labels, check_points, is_traced
+from theory._validation import check_integer, check_labels, check_points, is_traced, takes_arrays
 from theory.descent import Descent
 from theory.networks import Network, Params, init
 from theory.sharding import sum_over
@@ -59,6 +59,7 @@ def initial_block(network: Network, key: Array, index: Any, m: Any, d: int) -> P
     )
 
 
+@takes_arrays
 def sum_over_blocks(
     network: Network,
     key: Array,

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._validation import is_traced
+from theory._scaling import maximum, row_norms
+from theory._validation import is_traced, takes_arrays
 from theory.kernels import derivative_kernel, inner_products, standard_deviation
 
 # --- how far neurons move, and which can change their activation ----------------------------------
 
 
+@takes_arrays
 def reach(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -43,6 +45,7 @@ def reach(
     return jnp.stack([jnp.maximum(up - floor * down, 0), jnp.maximum(down - floor * up, 0)])
 
 
+@takes_arrays
 def crossing_ratio(
     reach: Float[Array, "2 q"], z: Float[Array, "q d"], m: int
 ) -> Float[Array, "2 q"]:
@@ -54,16 +57,19 @@ def crossing_ratio(
     return reach / (standard_deviation(z)[None, :] * m**0.5)
 
 
+@takes_arrays
 def crossing_probability(r: Float[Array, "..."]) -> Float[Array, "..."]:
     """P(|B| ≤ r|A|) = (2/π) arctan r for independent standard normal A, B."""
     return 2 / jnp.pi * jnp.arctan(r)
 
 
+@takes_arrays
 def weighted_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
     """ψ(r) = E[A² 1(|B| ≤ r|A|)] = (2/π)(arctan r + r/(1 + r²)) for independent normal A, B."""
     return 2 / jnp.pi * (jnp.arctan(r) + r / (1 + r**2))
 
 
+@takes_arrays
 def fourth_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
     """ψ₄(r) = E[A⁴ 1(|B| ≤ r|A|)] = (2/π)(3 arctan r + 3r/(1 + r²) + 2r/(1 + r²)²)."""
     share = r / (1 + r**2)
@@ -78,6 +84,7 @@ def normal_quantile(s: float) -> float:
     return -NormalDist().inv_cdf(math.exp(-s) / 2)
 
 
+@takes_arrays
 def weighted_deviation(root: float | Array, total: float | Array, s: float, m: int) -> Array:
     """root·√(2s/m) + 2·total·s/m, exceeded with probability ≤ e^{−s} by a mean of m over its mean.
 
@@ -120,6 +127,7 @@ class OutputBound(NamedTuple):
         return self.initial + self.trained
 
 
+@takes_arrays
 def initial_bound(z: Float[Array, "q d"], m: int, slope: Any, s: float) -> Float[Array, " q"]:
     """|f(z; 0)| ≤ σ(z) t(s) √V except with probability 2e^{−s}.
 
@@ -159,6 +167,7 @@ def _lazy_bound(
     return (1 - slope) * (mean + weighted_deviation(root, total, s, m))
 
 
+@takes_arrays
 def output_bound(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -207,6 +216,7 @@ def output_exponent(delta: float, parts: int = 3) -> float:
     return math.log(2 * parts / delta)
 
 
+@takes_arrays
 def uniform_bound(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -238,6 +248,7 @@ def uniform_bound(
 GRID = 16  # values that a reach is rounded up to: T κ_± 2^{−j/2}, j < GRID
 
 
+@takes_arrays
 def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Array, "..."]:
     """The smallest of top·2^{−j/2}, j = 0 … GRID − 1, that is at least value (value ≤ top)."""
     safe = jnp.maximum(value, jnp.finfo(value.dtype).tiny)
@@ -245,6 +256,7 @@ def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Arra
     return jnp.maximum(top * 2 ** (-steps / 2), value)
 
 
+@takes_arrays
 def certified_bound(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -300,6 +312,7 @@ def certified_exponents(delta: float, n: int) -> tuple[float, float]:
 # --- the logistic loss, from the data alone -------------------------------------------------------
 
 
+@takes_arrays
 def logistic_response(
     k_train_train: Float[Array, "n n"],
     k_test_diagonal: Float[Array, " q"],
@@ -323,13 +336,15 @@ def logistic_response(
       (q,) bound, infinite where ηλ ≥ 8.
     """
     spare = logistic_spare(k_train_train, learning_rate)
+    root_mean_square = row_norms(at_train[None, :])[0] / len(at_train) ** 0.5
     response = jnp.sqrt(time * k_test_diagonal / jnp.where(spare > 0, spare, 1))
-    return jnp.where(spare > 0, jnp.sqrt(jnp.mean(at_train**2)) * response, jnp.inf)
+    return jnp.where(spare > 0, root_mean_square * response, jnp.inf)
 
 
+@takes_arrays
 def logistic_spare(k_train_train: Float[Array, "n n"], learning_rate: float | Array) -> Array:
     """8 − ηλ, λ = max_k (1/n) Σ_j |Θ_jk|: positive where steps are short enough for the bound."""
-    return 8 - learning_rate * jnp.max(jnp.mean(jnp.abs(k_train_train), axis=0))
+    return 8 - learning_rate * maximum(jnp.mean(jnp.abs(k_train_train), axis=0))
 
 
 def uniform_exponents(delta: float, n: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from theory._validation import check_integer, check_points, is_traced
+from theory._validation import check_integer, check_points, is_traced, takes_arrays
 from theory.attacks import Ball, ball, projected_gradient
 
 
@@ -40,11 +40,13 @@ def init_classifier(key: Array, m: int, d: int, classes: int) -> Classifier:
     return Classifier(normal[:, :d] / d**0.5, normal[:, d:].T / m**0.5)
 
 
+@takes_arrays
 def logits(classifier: Classifier, x: Float[Array, "n d"]) -> Float[Array, "n C"]:
     """Aσ(Wx) for every point."""
     return jax.nn.relu(x @ classifier.w.T) @ classifier.a.T
 
 
+@takes_arrays
 def cross_entropy(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Float[Array, " n"]:
     """−log softmax(values)_label = log(1 + Σ_{c ≠ label} exp(values_c − values_label)).
 
@@ -76,6 +78,7 @@ class Attack(NamedTuple):
     step_size: Any = None
 
 
+@takes_arrays
 def noises(
     classifier: Classifier, x: Float[Array, "n d"], labels: Int[Array, " n"], attack: Attack
 ) -> Float[Array, "n d"]:
@@ -97,6 +100,7 @@ def noises(
     return craft(functools.partial(logits, classifier), x, labels, attack)
 
 
+@takes_arrays
 def craft(
     values: Callable[[Float[Array, "n d"]], Float[Array, "n C"]],
     x: Float[Array, "n d"],
@@ -148,6 +152,7 @@ def craft(
     return jnp.where(attack.steps == 0, gradient(x), projected)
 
 
+@takes_arrays
 def train_classifier(
     classifier: Classifier,
     x: Float[Array, "n d"],
@@ -215,6 +220,7 @@ class LinearProbe(NamedTuple):
     scale: Float[Array, ""]
 
 
+@takes_arrays
 def probe_accuracy(
     x: Float[Array, "n d"],
     labels: Int[Array, " n"],
@@ -249,6 +255,7 @@ def probe_accuracy(
     return jnp.mean(jnp.where(found == z_labels, 1.0, 0.0))
 
 
+@takes_arrays
 def probe_classes(probe: LinearProbe, z: Float[Array, "q d"]) -> Int[Array, " q"]:
     """The class in which a linear classifier puts every point."""
     return jnp.argmax(_with_intercept(z / probe.scale) @ probe.weights, axis=1)
@@ -258,6 +265,7 @@ def _with_intercept(points: Float[Array, "n d"]) -> Float[Array, "n d+1"]:
     return jnp.concatenate([points, jnp.ones_like(points[:, :1])], axis=1)
 
 
+@takes_arrays
 def fit_probe(
     x: Float[Array, "n d"], labels: Int[Array, " n"], *, classes: int, steps: int = 50
 ) -> LinearProbe:

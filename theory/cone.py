@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._validation import check_choice
+from theory._scaling import maximum, minimum
+from theory._validation import check_choice, takes_arrays
 from theory.evidence import Margin, exceeds, rounding_error
 from theory.linear_solve import enclosed_solution, inner_products
 from theory.max_margin import MaxMarginLimit
@@ -15,6 +16,7 @@ from theory.networks import Params
 LOSSES = ("exponential", "logistic")
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def stays_in_cone(
     params: Params,
@@ -82,7 +84,7 @@ def stays_in_cone(
     c = jnp.where(active, solved.solution, 0)
     moved = (params.a[:, None] * phi * (c * y)[None, :]) @ x
     w = params.w - moved
-    depth = jnp.min(towards * (w @ x.T) / lengths[None, :])
+    depth = minimum(towards * (w @ x.T) / lengths[None, :])
     rho = jnp.linalg.norm(moved)
 
     # What W̃ neglects: samples off A, and under the logistic loss σ(−g) ≠ e^{−g}
@@ -112,7 +114,7 @@ def stays_in_cone(
     # Depth and the distance now each miss by ‖Σ_k δ_k V_k‖, δ the error of c. D is convex in what
     # it depends on, so it misses by no more below than above.
     error = 2 * solved.error * jnp.sum(v_length * active.astype(x.dtype))
-    error = error + rounding_error(operations + len(x), jnp.max(w_length) + jnp.abs(c) @ v_length)
+    error = error + rounding_error(operations + len(x), maximum(w_length) + jnp.abs(c) @ v_length)
     error = error + rounding_error(operations + moved.size + 8, rho)
     error = error + (most - lost) + rounding_error(operations + len(x), most)
     rho = rho + lost

@@ -13,7 +13,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import bounds
-from theory._validation import check_integer, check_labels, check_points, check_real, check_slope
+from theory._validation import (
+    check_integer,
+    check_labels,
+    check_points,
+    check_real,
+    check_slope,
+    takes_arrays,
+)
 from theory.kernels import embed, inner_products, standard_deviation
 
 
@@ -33,6 +40,7 @@ class ChangedShare(NamedTuple):
     bound: Float[Array, " q"]
 
 
+@takes_arrays
 def changed_share(
     key: Array,
     x: Float[Array, "n d"],
@@ -88,6 +96,7 @@ def changed_share(
     return _changed_share(key, x, z, r_x, r_z, speed, slope, samples)
 
 
+@takes_arrays
 def displacements(
     h: Float[Array, "s n"],
     a: Float[Array, " s"],

@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from theory._validation import check_choice, check_integer, check_labels, check_points, check_real
+from theory._scaling import scaled_rows
+from theory._validation import (
+    as_integers,
+    as_reals,
+    check_choice,
+    check_integer,
+    check_labels,
+    check_points,
+    check_real,
+    takes_arrays,
+)
 from theory.parameters import parameter
 
 
@@ -70,6 +80,7 @@ def balanced_labels(key: Array, n: int) -> Float[Array, " n"]:
     return jnp.where(jnp.arange(n) % 2 == 0, 1.0, -1.0) * jax.random.rademacher(key, (), float)
 
 
+@takes_arrays
 def near_orthogonal(
     key: Array, n: int, d: int, p_max: float | Array, radius: float | Array = 1.0
 ) -> Float[Array, "n d"]:
@@ -152,8 +163,10 @@ def data_parameter(default: str, doc: str = "law of the points") -> Any:
     return parameter(default, doc, choices=tuple(DISTRIBUTIONS), accepts=(Dataset,))
 
 
+@takes_arrays
 def to_sphere(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """The points scaled to norm √d (points at the origin stay there)."""
+    x, _ = scaled_rows(x)
     norms = jnp.linalg.norm(x, axis=1, keepdims=True)
     return x * (x.shape[1] ** 0.5 / jnp.where(norms > 0, norms, 1))
 
@@ -192,8 +205,7 @@ def draw(
     check_integer("queries", queries, low=0)
     if isinstance(source, Dataset):
         picks = _rows(key, source, n, d, queries)
-        x = jnp.asarray(source.x, float)[picks]
-        y = jnp.asarray(source.y, float)[picks]
+        x, y = (as_reals("x", part).astype(float)[picks] for part in (source.x, source.y))
         return Sample(x[:n], y[:n], x[n:], y[n:])
     check_choice("data", source, DISTRIBUTIONS)
     d = check_integer("d", d)
@@ -261,7 +273,8 @@ def draw_classes(
                 f"classes must be at least {own.max() + 1} for {source.name}, got {classes}"
             )
         picks = _rows(key, source, n, d, queries)
-        points, labels = jnp.asarray(source.x, float)[picks], jnp.asarray(own, int)[picks]
+        points = as_reals("x", source.x).astype(float)[picks]
+        labels = as_integers("classes", own)[picks]
         return ClassSample(points[:n], labels[:n], points[n:], labels[n:])
     check_choice("data", source, (MIXTURE,))
     d = check_integer("d", d)

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from theory._pytrees import register_dataclass, traced_fields
-from theory._validation import check_choice, check_integer, check_real, is_traced
+from theory._validation import check_choice, check_integer, check_real, is_traced, takes_arrays
 
 
 class Loss(NamedTuple):
@@ -145,6 +145,7 @@ def descent_for_time(time: Any, steps: int, momentum: Any = 0.0, **options: Any)
     return Descent(learning_rate=time / unit, steps=steps, momentum=momentum, **options)
 
 
+@takes_arrays
 def loss_weights(descent: Descent, s: Float[Array, " n"]) -> Float[Array, " n"]:
     """∂L/∂s_k·n for L (or log L): ℓ'(s_k), or ℓ'(s_k)/L computed in log space."""
     loss = LOSSES[descent.loss]

@@ -10,7 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays
 
+
+@takes_arrays
 def descent_from_flow_mse(
     k_train_train: Float[Array, "n n"],
     k_test_train: Float[Array, "q n"],
@@ -38,6 +41,7 @@ def descent_from_flow_mse(
     return jnp.abs(k_test_train @ basis) @ (jnp.abs(basis.T @ residual) * gain)
 
 
+@takes_arrays
 def descent_from_flow_logistic(
     k_train_train: Float[Array, "n n"],
     k_test: Float[Array, " q"],

@@ -12,10 +12,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels
-from theory._validation import check_integer, check_labels, check_points, check_real, check_slope
+from theory._validation import (
+    check_integer,
+    check_labels,
+    check_points,
+    check_real,
+    check_slope,
+    takes_arrays,
+)
 from theory.networks import leaky_relu_derivative
 
 
+@takes_arrays
 def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
     """m·Var Θ_m(x_j, x_k) = (3Φ_{γ²} − Φ_γ²)(⟨x_j, x_k⟩ + 1)² at initialization, at every width m.
 
@@ -41,6 +49,7 @@ def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
     return (3 * square - mean**2) * kernels.inner_products(x, x) ** 2
 
 
+@takes_arrays
 def kink_correction(
     key: Array,
     x: Float[Array, "n d"],
@@ -97,6 +106,7 @@ def kink_correction(
     return T**2 / (2 * math.pi) * jnp.sum(mean / sigma)
 
 
+@takes_arrays
 def smooth_correction(
     key: Array, x: Float[Array, "n d"], y: Float[Array, " n"], T: Any, steps: int, neurons: int
 ) -> Float[Array, ""]:

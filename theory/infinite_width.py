@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import limits
+from theory._validation import takes_arrays
 from theory.descent import Descent
 from theory.kernels import derivative_kernel, inner_products, standard_deviation
 from theory.networks import Params, outputs
@@ -36,6 +37,7 @@ class Limit(NamedTuple):
         return self.initial + self.signal
 
 
+@takes_arrays
 def limit(
     wide: Params,
     x: Float[Array, "n d"],
@@ -78,6 +80,7 @@ def limit(
     return Limit(outputs(wide, z, slope), pull @ theta[:, n:], weights, learned)
 
 
+@takes_arrays
 def probability_of_plus(
     signal: Float[Array, " q"], z: Float[Array, "q d"], slope: Any, d: int | None = None
 ) -> Float[Array, " q"]:

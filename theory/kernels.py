@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import _neural_tangents
-from theory._validation import check_slope
+from theory._scaling import row_norms, scaled_rows
+from theory._validation import check_slope, takes_arrays
 from theory.angles import acute_angle
 from theory.networks import (
     ACTIVATIONS,
@@ -29,17 +30,19 @@ STEEP = 0.9  # cosine beyond which differences are used; its error grows by 1/si
 TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
 
 
+@takes_arrays
 def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Float[Array, "n e"]:
     """e(x) = (x/√d, 1), or x/√d without biases."""
     scaled = x / (x.shape[1] if d is None else d) ** 0.5
     return jnp.concatenate([scaled, jnp.ones_like(x[:, :1])], axis=1) if bias else scaled
 
 
+@takes_arrays
 def standard_deviation(
     x: Float[Array, "n d"], bias: bool = True, d: int | None = None
 ) -> Float[Array, " n"]:
     """σ(x) = ‖e(x)‖, the standard deviation of a pre-activation: √(‖x‖²/d + 1) with biases."""
-    return jnp.linalg.norm(embed(x, bias, d), axis=1)
+    return row_norms(embed(x, bias, d))
 
 
 def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
@@ -47,7 +50,7 @@ def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
 
     A point embedded at the origin becomes a unit vector across all others.
     """
-    embedded = embed(points, bias, d)
+    embedded, _ = scaled_rows(embed(points, bias, d))  # squares would overflow or underflow
     norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
     units = embedded / jnp.where(norms > 0, norms, 1)
     units = jnp.concatenate([units, (norms == 0).astype(units.dtype)], axis=1)
@@ -55,16 +58,17 @@ def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
     return units.T.reshape(units.shape[1] // BLOCK, BLOCK, len(points))
 
 
+@takes_arrays
 def angle(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
 ) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
     θ = 2 arcsin(‖u − v‖/2), or π − 2 arcsin(‖u + v‖/2) where the angle is obtuse, with the unit
-    vectors u, v along e(x), e(z): within 3(d + 12)ε at every angle. The chord is a sum of squares:
-    from the cosine, a matrix product of three times its rate, it would lose half the digits near 0
-    and π. Of many points the cosine is used in squares of the matrix without such angles. A point
-    embedded at the origin is at angle π/2 to every other.
+    vectors u, v along e(x), e(z): within 3(d + 12)ε at every angle, for points of any size. The
+    chord is a sum of squares: from the cosine, a matrix product of three times its rate, it would
+    lose half the digits near 0 and π. Of many points the cosine is used in squares of the matrix
+    without such angles. A point embedded at the origin is at angle π/2 to every other.
     """
     return _angle(x, z, bias, d)
 
@@ -115,11 +119,13 @@ def _from_acute(acute: Array, angle: Array) -> Array:
     return jnp.where(acute, angle, jnp.pi - angle)
 
 
+@takes_arrays
 def derivative_kernel_at(theta: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
     return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
 
 
+@takes_arrays
 def derivative_kernel(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
@@ -148,6 +154,7 @@ def derivative_kernel(
     return derivative_kernel_at(angle(x, z, bias, d), slope)
 
 
+@takes_arrays
 def nngp(
     x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
 ) -> Float[Array, "n q"]:
@@ -164,6 +171,7 @@ def nngp(
     return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
 
 
+@takes_arrays
 def inner_products(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
@@ -171,6 +179,7 @@ def inner_products(
     return x @ z.T + float(bias)
 
 
+@takes_arrays
 def hidden_ntk(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
@@ -188,6 +197,7 @@ def hidden_ntk(
     return derivative_kernel(x, z, slope, bias, d) * inner_products(x, z, bias)
 
 
+@takes_arrays
 def ntk(
     x: Float[Array, "n d"],
     z: Float[Array, "q d"],
@@ -207,6 +217,7 @@ def ntk(
     return hidden_ntk(x, z, slope, bias) + readout_rate * nngp(x, z, slope, bias)
 
 
+@takes_arrays
 def finite_hidden_ntk(
     params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
 ) -> Float[Array, "n q"]:
@@ -216,19 +227,22 @@ def finite_hidden_ntk(
     return (at_x * params.a[None, :] ** 2) @ at_z.T * inner_products(x, z, bias)
 
 
+@takes_arrays
 def erf_derivative_kernel(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ'(h(x))φ'(h(z))] = (4/π)/√((1 + 2q_xx)(1 + 2q_zz) − 4q_xz²) for φ = erf.
 
-    q is the covariance ⟨e(x), e(z)⟩ of the pre-activations. Source: C. Williams, Computing with
-    infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated in q_xz.
+    q is the covariance ⟨e(x), e(z)⟩ of the pre-activations. The difference is never taken: with
+    the cosine ρ of `_erf_cosine` the root is √(1 + 2q_xx)√(1 + 2q_zz)√(1 − ρ²). Source: C.
+    Williams, Computing with infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated
+    in q_xz.
     """
-    e_x, e_z = embed(x, bias), embed(z, bias)
-    scale = (1 + 2 * jnp.sum(e_x**2, 1))[:, None] * (1 + 2 * jnp.sum(e_z**2, 1))[None, :]
-    return (4 / jnp.pi) / jnp.sqrt(scale - 4 * (e_x @ e_z.T) ** 2)
+    _, sine, length_x, length_z = _erf_cosine(x, z, bias)
+    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
 
 
+@takes_arrays
 def erf_nngp(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
@@ -236,11 +250,27 @@ def erf_nngp(
 
     Arguments and source as in `erf_derivative_kernel`.
     """
-    e_x, e_z = embed(x, bias), embed(z, bias)
-    scale = (1 + 2 * jnp.sum(e_x**2, 1))[:, None] * (1 + 2 * jnp.sum(e_z**2, 1))[None, :]
-    return (2 / jnp.pi) * jnp.arcsin(2 * (e_x @ e_z.T) / jnp.sqrt(scale))
+    cosine, sine, _, _ = _erf_cosine(x, z, bias)
+    return (2 / jnp.pi) * jnp.arctan2(cosine, sine)
 
 
+def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Array]:
+    """ρ = 2q_xz/(l_x l_z), √(1 − ρ²), and l = √(1 + 2q) of x and of z.
+
+    With s = √(2q/(1 + 2q)) and θ the angle of e(x), e(z): ρ = s_x s_z cos θ, and 1 − ρ² is
+    1/(1 + 2q_xx) + s_x²/(1 + 2q_zz) + s_x² s_z² sin²θ, a sum of squares of any size.
+    """
+    theta = angle(x, z, bias)
+    sigma_x = 2**0.5 * standard_deviation(x, bias)[:, None]
+    sigma_z = 2**0.5 * standard_deviation(z, bias)[None, :]
+    length_x, length_z = (jnp.hypot(sigma, jnp.ones_like(sigma)) for sigma in (sigma_x, sigma_z))
+    share = sigma_x / length_x
+    both = share * (sigma_z / length_z)
+    rest = jnp.hypot(1 / length_x, share / length_z)
+    return both * jnp.cos(theta), jnp.hypot(rest, both * jnp.sin(theta)), length_x, length_z
+
+
+@takes_arrays
 def network_ntk(
     network: Network, x: Float[Array, "n d"], z: Float[Array, "q d"]
 ) -> Float[Array, "n q"]:
@@ -264,6 +294,7 @@ def network_ntk(
     return hidden + readout if "a" in network.trained else hidden
 
 
+@takes_arrays
 def finite_ntk(
     network: Network,
     params: Params,
@@ -314,6 +345,7 @@ def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
     return stax.serial(*layers)
 
 
+@takes_arrays
 def derivative_kernel_by_neural_tangents(
     x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, "n q"]:

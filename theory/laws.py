@@ -15,22 +15,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from theory._validation import check_integer, check_real
+from theory._validation import as_host_reals, check_integer, check_real
 
 MEAN = 0.5  # E S at every m and d (Z23 eq. 8)
 
 
 def alignment_variance(m: int, d: int) -> float:
     """Var S = 5/(4m) + 3/(4d) + 9/(4md) (ours; Z23 eq. 9 prints 5/(4m) + 1/d + 2/(md))."""
-    check_integer("m", m)
-    check_integer("d", d)
+    m, d = check_integer("m", m), check_integer("d", d)
     return 5 / (4 * m) + 3 / (4 * d) + 9 / (4 * m * d)
 
 
 def alignment_variance_as_printed(m: int, d: int) -> float:
     """5/(4m) + 1/d + 2/(md), Z23 eq. 9 as printed."""
-    check_integer("m", m)
-    check_integer("d", d)
+    m, d = check_integer("m", m), check_integer("d", d)
     return 5 / (4 * m) + 1 / d + 2 / (m * d)
 
 
@@ -57,8 +55,7 @@ def alignment_failure(m: int, d: int, threshold: float = 0.0) -> float:
     Source:
       Ours, exact form of Z23 Theorem 3.1.
     """
-    check_integer("m", m)
-    check_integer("d", d)
+    m, d = check_integer("m", m), check_integer("d", d)
     check_real("threshold", threshold, low=0.0)
     none_active = 2.0**-m  # N = 0: S = 0
     if threshold == 0:
@@ -120,8 +117,8 @@ def active_readout_cdf(m: int, threshold: ArrayLike) -> np.ndarray:
     Source:
       Z23, the events E₁ and E₂ of the proof of Theorem 3.1, without bounds.
     """
-    check_integer("m", m)
-    t = np.asarray(threshold, float)
+    m = check_integer("m", m)
+    t = as_host_reals("threshold", threshold)
     n = np.arange(1, m + 1)
     given = special.gammainc(n / 2, m * t[..., None] / 2)
     return np.asarray(2.0**-m + given @ np.exp(_log_binomial(m, n)))
@@ -146,8 +143,7 @@ def gradient_norm_cdf(m: int, d: int, threshold: float) -> float:
     Source:
       Ours, exact form of Z23 eq. 29.
     """
-    check_integer("m", m)
-    check_integer("d", d)
+    m, d = check_integer("m", m), check_integer("d", d)
     check_real("threshold", threshold, low=0.0)
     sharpness = math.ceil(math.sqrt(1 + m / d))  # of the step in X, against the width of its law
     chi, weight = _chi_square_law(d, 180 * sharpness + 1)
@@ -207,7 +203,7 @@ def large_step_failure(d: int) -> float:
     Source:
       Ours, on Z23 Remark 1.
     """
-    check_integer("d", d)
+    d = check_integer("d", d)
     reach = d**0.25 / 2
     g, weight = special.roots_hermitenorm(80)
     low, high = np.zeros_like(g), np.full_like(g, reach)

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._scaling import row_norms
+from theory._validation import takes_arrays
 from theory.descent import Descent, loss_weights, repeated
 from theory.kernels import (
     angle,
@@ -21,11 +23,23 @@ from theory.kernels import (
 )
 
 
+@takes_arrays
 def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
     """κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|: h_i(z) moves no faster than |a_i|κ(z) (K24b)."""
     return jnp.mean(jnp.abs(inner_products(x, z)), axis=0)
 
 
+@takes_arrays
+def product_sizes(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
+    """(1/n) Σ_k (|x_k|·|z| + 1), absolute values entry by entry: κ(z) before anything cancels.
+
+    ⟨x_k, z⟩ + 1 is off by a few ε of |x_k|·|z| + 1, however small it is itself, and so is all that
+    is made of it: κ(z), the limit and its bounds, and what the gradients add to h_i(z).
+    """
+    return jnp.mean(jnp.abs(x) @ jnp.abs(z).T + 1, axis=0)
+
+
+@takes_arrays
 def f_hat(
     x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, " q"]:
@@ -33,6 +47,7 @@ def f_hat(
     return y @ (derivative_kernel(x, z, slope) * (x @ z.T)) / len(x)
 
 
+@takes_arrays
 def beta(
     x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, " q"]:
@@ -40,6 +55,7 @@ def beta(
     return y @ derivative_kernel(x, z, slope) / len(x)
 
 
+@takes_arrays
 def signal(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -63,6 +79,7 @@ def signal(
     return (y * weights) @ hidden_ntk(x, z, slope, d=d) / len(x)
 
 
+@takes_arrays
 def mean_gradients(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -77,6 +94,7 @@ def mean_gradients(
     return derivative_kernel(x, x, slope, d=d).T @ ((y * weights)[:, None] * x) / len(x)
 
 
+@takes_arrays
 def signal_gradients(
     x: Float[Array, "n d"], y: Float[Array, " n"], z: Float[Array, "q d"], slope: Any
 ) -> Float[Array, "q d"]:
@@ -97,14 +115,16 @@ def signal_gradients(
     n, d = x.shape
     theta = angle(x, z)
     apart = theta > 1e-6
-    pull = y[:, None] * inner_products(x, z) / jnp.where(apart, jnp.sin(theta), 1)
+    at_x, at_z = standard_deviation(x)[:, None], standard_deviation(z)[:, None]
+    # (⟨x, z⟩ + 1)/(σ(x)σ(z)), of numbers that do not overflow
+    product = (x / at_x) @ (z / at_z).T + (1 / at_x) * (1 / at_z).T
+    pull = y[:, None] * product / jnp.where(apart, jnp.sin(theta), 1)
     pull = jnp.where(apart, pull, 0) * ((1 - slope) ** 2 / (2 * jnp.pi * d))
-    at_x, at_z = standard_deviation(x), standard_deviation(z)
     # −∇θ = ∇cos θ/sin θ, and ∇cos θ = (x/(σ(x)σ(z)) − cos θ z/σ(z)²)/d.
-    towards = (pull / (at_x[:, None] * at_z[None, :])).T @ x
-    along = jnp.sum(pull * jnp.cos(theta), axis=0) / at_z**2
+    towards = pull.T @ x
+    along = jnp.sum(pull * jnp.cos(theta) * at_x, axis=0)
     learned = derivative_kernel(x, z, slope).T @ (y[:, None] * x)
-    return (learned + towards - along[:, None] * z) / n
+    return (learned + towards - along[:, None] * (z / at_z)) / n
 
 
 def initial_gradient_variance(slope: Any) -> Any:
@@ -120,6 +140,7 @@ def initial_excess_kurtosis(m: int, slope: Any) -> float:
     return 3 / m * (6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1)
 
 
+@takes_arrays
 def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
     """c_k = ‖v_k‖/√(‖v_k‖² + (1 + γ²)/2): cosine of ∇f(x_k; T) with what training added to it.
 
@@ -132,10 +153,16 @@ def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
       initializations the spread is about (1 − c²)√(1 − c²/2)/√d; the law fails for small d, tiny T
       and T ≳ √m.
     """
-    squared = jnp.sum(learned**2, axis=1)
-    return jnp.sqrt(squared / (squared + initial_gradient_variance(slope)))
+    norm = row_norms(learned)
+    return norm / _trained_length(norm, slope)
 
 
+def _trained_length(norm: Array, slope: Any) -> Array:
+    """√(‖v‖² + (1 + γ²)/2) for any size of ‖v‖."""
+    return jnp.hypot(norm, jnp.full_like(norm, initial_gradient_variance(slope) ** 0.5))
+
+
+@takes_arrays
 def cosine_law_tolerance(
     x: Float[Array, "n d"], y: Float[Array, " n"], m: int, slope: Any, time: Any
 ) -> Float[Array, " n"]:
@@ -156,14 +183,12 @@ def cosine_law_tolerance(
     """
     n, d = x.shape
     learned, limit = time * mean_gradients(x, y, slope), time * signal_gradients(x, y, x, slope)
-    variance = initial_gradient_variance(slope)
-    norm = jnp.linalg.norm(learned, axis=1)
-    safe = jnp.where(norm > 0, norm, 1)
-    corrected = jnp.sum(learned * limit, axis=1) / safe
-    corrected = corrected / jnp.sqrt(jnp.sum(limit**2, axis=1) + variance)
+    norm = row_norms(learned)
+    unit = learned / jnp.where(norm > 0, norm, 1)[:, None]
+    corrected = jnp.sum(unit * (limit / _trained_length(row_norms(limit), slope)[:, None]), axis=1)
     cosine = cosine_law(learned, slope)
     mean_square = y @ (derivative_kernel(x, x, slope) * (x @ x.T)) @ y / n**2
-    fluctuation = time * jnp.sqrt(3 * mean_square / m) / jnp.sqrt(norm**2 + variance)
+    fluctuation = time * jnp.sqrt(3 * mean_square / m) / _trained_length(norm, slope)
     sine = jnp.sqrt(1 - cosine**2)
     return jnp.abs(corrected - cosine) + cosine * sine**2 / (2 * d) + sine * fluctuation
 
@@ -180,6 +205,7 @@ class FunctionSpacePath(NamedTuple):
     test: Float[Array, "steps q"]
 
 
+@takes_arrays
 def function_space_descent(
     k_train_train: Float[Array, "n n"],
     k_test_train: Float[Array, "q n"],
@@ -218,6 +244,7 @@ def function_space_descent(
     return FunctionSpacePath(weights, train, test)
 
 
+@takes_arrays
 def function_space_weights(
     k_train_train: Float[Array, "n n"],
     y: Float[Array, " n"],
@@ -248,6 +275,7 @@ def _function_space(
     return step, (weights, optimizer.init(weights))
 
 
+@takes_arrays
 def gradient_flow_mse(
     k_train_train: Float[Array, "n n"],
     k_test_train: Float[Array, "q n"],

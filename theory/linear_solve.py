@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._scaling import maximum, scaled_rows
+from theory._validation import takes_arrays
 from theory.evidence import rounding_error
 
 AT_ONCE = 2**28  # sums within blocks that are kept at a time: 1 GiB in float32
@@ -22,6 +24,7 @@ class InnerProducts(NamedTuple):
     errors: Float[Array, "n q"]
 
 
+@takes_arrays
 def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProducts:
     """⟨x_j, z_k⟩, summed in √d blocks of √d coordinates, so that rounding grows like √d and not d.
 
@@ -33,8 +36,9 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
       z: (q, d) points.
 
     Returns:
-      The `InnerProducts`; |error_jk| ≤ γ_{2√d}‖x_j‖‖z_k‖ by the Cauchy–Schwarz inequality. The
-      bound leaves room for the rounding of one more factor.
+      The `InnerProducts`; |error_jk| ≤ γ_{2√d}‖x_j‖‖z_k‖ by the Cauchy–Schwarz inequality, and the
+      smallest normal number for every product that may underflow. The bound leaves room for the
+      rounding of one more factor.
     """
     d = x.shape[1]
     block = math.isqrt(d - 1) + 1
@@ -56,10 +60,15 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
     else:
         rows = max(1, AT_ONCE // (blocks * len(z)))
         values = jax.lax.map(lambda row: by_blocks(row[None])[0], left, batch_size=rows)
-    squares = jax.lax.optimization_barrier([jnp.sum(part**2, axis=2) for part in (left, right)])
-    lengths = [jnp.sqrt(jnp.sum(part, axis=1)) for part in squares]
+    scaled, powers = zip(scaled_rows(x), scaled_rows(z), strict=True)
+    squares = [jnp.sum(split(part) ** 2, axis=2) for part in scaled]
+    squares = jax.lax.optimization_barrier(squares)
+    lengths = [
+        jnp.sqrt(jnp.sum(part, axis=1)) * p[:, 0] for part, p in zip(squares, powers, strict=True)
+    ]
     chain = block + blocks + 8  # the lengths are computed, too, and a factor multiplies
-    return InnerProducts(values, rounding_error(chain, lengths[0][:, None] * lengths[1][None, :]))
+    errors = rounding_error(chain, lengths[0][:, None] * lengths[1][None, :])
+    return InnerProducts(values, errors + 4 * d * jnp.finfo(x.dtype).tiny)
 
 
 class Enclosure(NamedTuple):
@@ -73,6 +82,7 @@ class Enclosure(NamedTuple):
     error: Float[Array, ""]
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def enclosed_solution(
     system: Float[Array, "n n"],
@@ -111,14 +121,14 @@ def enclosed_solution(
     uncertain = jnp.broadcast_to(jnp.asarray(system_error, system.dtype), system.shape)
     defect = jnp.abs(identity - inverse @ system) + size @ uncertain
     defect = defect + rounding_error(n + 2, size @ jnp.abs(system) + identity)
-    beta = jnp.max(jnp.sum(defect, axis=1)) * (1 + rounding_error(2 * n, jnp.ones((), size.dtype)))
+    beta = maximum(jnp.sum(defect, axis=1)) * (1 + rounding_error(2 * n, jnp.ones((), size.dtype)))
     residual = jnp.abs(right - system @ solution) + uncertain @ jnp.abs(solution) + right_error
     residual = residual + rounding_error(
         n + 2, jnp.abs(right) + jnp.abs(system) @ jnp.abs(solution)
     )
     proven = beta < 1
     slack = 1 + rounding_error(4 * n + 8, jnp.ones((), size.dtype))
-    error = slack * jnp.max(size @ residual) / jnp.where(proven, 1 - beta, 1)
+    error = slack * maximum(size @ residual) / jnp.where(proven, 1 - beta, 1)
     known = proven & jnp.isfinite(error)
     usable = jnp.isfinite(solution).all()
     return Enclosure(jnp.where(usable, solution, 0), jnp.where(known, error, jnp.inf))

@@ -13,7 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory._validation import check_labels, check_points, check_slope, is_traced
+from theory._scaling import maximum, power_of_two, scaled_rows
+from theory._validation import (
+    as_reals,
+    check_labels,
+    check_points,
+    check_slope,
+    is_traced,
+    takes_arrays,
+)
 from theory.angles import angle_from_chords
 from theory.kernels import TILE, derivative_kernel_at, embed
 from theory.networks import Params, leaky_relu
@@ -50,8 +58,8 @@ def plane(u: Any, v: Any, origin: Any = None) -> Plane:
       ValueError: for vectors of different length, of non-finite numbers, or u and v parallel
         (to a sine of √ε, where rounding starts to show in the map).
     """
-    u, v = jnp.asarray(u), jnp.asarray(v)
-    origin = jnp.zeros_like(u) if origin is None else jnp.asarray(origin)
+    u, v = as_reals("u", u), as_reals("v", v)
+    origin = jnp.zeros_like(u) if origin is None else as_reals("origin", origin)
     for name, vector in (("u", u), ("v", v), ("origin", origin)):
         if vector.ndim != 1:
             raise ValueError(f"{name} must be one vector (d,), got shape {vector.shape}")
@@ -72,6 +80,7 @@ def _check_independent(u: np.ndarray, v: np.ndarray, dtype: Any) -> None:
         raise ValueError(f"u and v must not be parallel, got an angle with sine {sine:.3g}")
 
 
+@takes_arrays
 def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     """K24b's plane through 0 and the two class means: z = α·mean(x | +1) + β·mean(x | −1).
 
@@ -91,6 +100,7 @@ def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     return plane(positive @ x / jnp.sum(positive), negative @ x / jnp.sum(negative))
 
 
+@takes_arrays
 def class_means_axes(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     """The plane of `class_means_plane` in orthonormal coordinates, which are in units of x.
 
@@ -108,10 +118,16 @@ def class_means_axes(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
     """
     positive, negative, _ = class_means_plane(x, y)
     u = positive - negative
-    u = u / jnp.linalg.norm(u)
+    u = _unit(u)
     total = positive + negative
     v = total - (total @ u) * u
-    return plane(u, v / jnp.linalg.norm(v))
+    return plane(u, _unit(v))
+
+
+def _unit(v: Array) -> Array:
+    """v/‖v‖, of a vector of any size."""
+    v = v / power_of_two(maximum(jnp.abs(v)))
+    return v / jnp.linalg.norm(v)
 
 
 class Projected(NamedTuple):
@@ -129,6 +145,7 @@ class Projected(NamedTuple):
     frame: Float[Array, "3 3"]
 
 
+@takes_arrays
 def project(
     plane: Plane,
     points: Float[Array, "n d"],
@@ -162,11 +179,11 @@ def _project(plane: Plane, points: Array, vectors: Array, constants: Any) -> Pro
     directions = jnp.stack([plane.u, plane.v]) / len(plane.u) ** 0.5
     corners = jnp.concatenate([embed(plane.origin[None, :]), jnp.pad(directions, ((0, 0), (0, 1)))])
     basis, frame = jnp.linalg.qr(corners.T)
-    embedded = embed(points)
+    embedded, _ = scaled_rows(embed(points))
     inside = _product(embedded, basis)
     # The distance of the point itself; √(‖e‖² − ‖inside‖²) would lose half the digits.
     apart = jnp.sum((embedded - _product(inside, basis.T)) ** 2, axis=1)
-    squared = jnp.sum(inside**2, axis=1) + apart  # ‖e‖² ≥ 1
+    squared = jnp.sum(inside**2, axis=1) + apart  # ≥ 1
     inner = _on_frame(plane, vectors).at[0].add(constants)
     return Projected((inside / jnp.sqrt(squared)[:, None]).T, apart / squared, inner, frame.T)
 
@@ -209,6 +226,7 @@ def _along(coordinates: Array, at: Array) -> Array:
     return at[0] * first + at[1] * second + at[2] * third
 
 
+@takes_arrays
 def kernel_map(
     projected: Projected,
     alpha: Float[Array, " a"],
@@ -239,7 +257,7 @@ def kernel_map(
 def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> Array:
     def terms(at: Array) -> Array:
         embedded = at @ projected.frame
-        unit = embedded / jnp.linalg.norm(embedded)
+        unit = _unit(embedded)
         difference = total = projected.apart
         for of_points, of_z in zip(projected.direction, unit, strict=True):
             difference += (of_points - of_z) ** 2
@@ -251,6 +269,7 @@ def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> 
     return _over_grid(terms, jnp.full_like(projected.apart, 1 / n), alpha, beta)
 
 
+@takes_arrays
 def f_hat_map(
     plane: Plane,
     alpha: Float[Array, " a"],
@@ -280,6 +299,7 @@ def f_hat_map(
     return kernel_map(project(plane, x, y[:, None] * x), alpha, beta, slope)
 
 
+@takes_arrays
 def g_hat_map(
     plane: Plane,
     alpha: Float[Array, " a"],
@@ -308,6 +328,7 @@ def g_hat_map(
     return kernel_map(project(plane, seen, mean_gradients), alpha, beta, slope)
 
 
+@takes_arrays
 def signal_map(
     plane: Plane,
     alpha: Float[Array, " a"],
@@ -338,6 +359,7 @@ def signal_map(
     return kernel_map(project(plane, x, weighted[:, None] * x, weighted), alpha, beta, slope)
 
 
+@takes_arrays
 def output_map(
     plane: Plane,
     alpha: Float[Array, " a"],

@@ -7,19 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from theory._validation import check_labels, check_points, check_slope
+from theory._scaling import maximum, minimum, power_of_two, scaled_rows
+from theory._validation import as_host_reals, check_labels, check_points, check_slope, takes_arrays
 from theory.evidence import rounding_error
 from theory.linear_solve import enclosed_solution, inner_products
 from theory.networks import Params, leaky_relu, pre_activations
 
 
 class NearOrthogonality(NamedTuple):
-    """Both sides of γ³R_min⁴/(3nR_max²) ≥ p_max, in units of ‖x‖²."""
+    """Both sides of γ³R_min⁴/(3nR_max²) ≥ p_max, in units of R_max²: pure numbers."""
 
     threshold: Float[Array, ""]
     p_max: Float[Array, ""]
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def near_orthogonality(x: Float[Array, "n d"], slope: Any) -> NearOrthogonality:
     """The data-tier hypothesis of the family, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
@@ -29,7 +31,8 @@ def near_orthogonality(x: Float[Array, "n d"], slope: Any) -> NearOrthogonality:
       slope: γ in (0, 1).
 
     Returns:
-      The threshold on the left and p_max on the right (0 for n = 1).
+      The threshold on the left and p_max on the right (0 for n = 1), over R_max². They are taken
+      on points scaled by a power of two: R_min⁴ overflows where the products are still numbers.
 
     Raises:
       ValueError: if x is malformed or the slope is outside (0, 1).
@@ -39,10 +42,12 @@ def near_orthogonality(x: Float[Array, "n d"], slope: Any) -> NearOrthogonality:
     """
     check_points("x", x)
     check_slope(slope, open_low=True)
+    x = x / power_of_two(jnp.max(jnp.abs(x)))
     gram = jnp.abs(x @ x.T)
     squared = jnp.diagonal(gram)
-    p_max = jnp.max(jnp.where(jnp.eye(len(x), dtype=bool), 0.0, gram))
-    threshold = slope**3 * jnp.min(squared) ** 2 / (3 * len(x) * jnp.max(squared))
+    largest = jnp.where(jnp.all(squared == 0), 1, maximum(squared))
+    p_max = maximum(jnp.where(jnp.eye(len(x), dtype=bool), 0, gram)) / largest
+    threshold = slope**3 * (minimum(squared) / largest) ** 2 / (3 * len(x))
     return NearOrthogonality(threshold, p_max)
 
 
@@ -68,6 +73,7 @@ class MaxMarginLimit(NamedTuple):
     response_error: Float[Array, ""]
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def max_margin_limit(
     x: Float[Array, "n d"],
@@ -115,7 +121,7 @@ def max_margin_limit(
     # Of Σ_j c_j λ_j⟨x_j, x_k⟩ with |c_j| ≤ 1, computed through H, or through u and then x.
     size, lengths = jnp.abs(multipliers), jnp.sqrt(jnp.diagonal(gram.values))
     off = jnp.where(active, solved.error, 0)  # multipliers off the active set are exactly 0
-    response_error = jnp.max(
+    response_error = maximum(
         jnp.abs(gram.values) @ off
         + gram.errors @ (size + off)
         + rounding_error(x.shape[1] + len(x) + 8, 1 + lengths * (lengths @ size))
@@ -150,7 +156,7 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
     """
     from scipy import optimize  # slow to import
 
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = as_host_reals("x", x), as_host_reals("y", y)
     factor = np.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
     try:
         lower = np.linalg.cholesky(factor * (x @ x.T))
@@ -160,6 +166,7 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
     return multipliers > 0
 
 
+@takes_arrays
 def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: Any) -> Float[Array, " q"]:
     """f(z; ∞) = ½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)), scaled so that its margin on the training set is 1."""
     return (leaky_relu(z @ limit.u_plus, slope) - leaky_relu(z @ limit.u_minus, slope)) / 2
@@ -177,6 +184,7 @@ class KKTMargins(NamedTuple):
     inactive: Float[Array, " n"]
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
@@ -188,6 +196,7 @@ def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, "
     return KKTMargins(multipliers, y * (x @ limit.u_plus), -y * (x @ limit.u_minus))
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def global_margins(
     limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
@@ -202,6 +211,7 @@ def global_margins(
     return 2 * own - (1 - slope) * same @ limit.multipliers
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Float[Array, ""]:
     """min_{i,k} a_i y_k⟨w_i, x_k⟩/(|a_i|‖w_i‖‖x_k‖): positive once training has reached the cone.
@@ -210,9 +220,10 @@ def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -
     flow that stays inside converges to the closed form if that lies in the cone as well. Being
     inside at one time does not prove that it stays (docs/statements/orthogonal.md).
     """
-    h = pre_activations(params, x)
-    lengths = jnp.linalg.norm(x, axis=1)[:, None] * jnp.linalg.norm(params.w, axis=1)[None, :]
-    return jnp.min(
+    x, (w, _) = scaled_rows(x)[0], scaled_rows(params.w)
+    h = pre_activations(Params(w, params.b, params.a), x)
+    lengths = jnp.linalg.norm(x, axis=1)[:, None] * jnp.linalg.norm(w, axis=1)[None, :]
+    return minimum(
         jnp.sign(params.a)[None, :] * y[:, None] * h / jnp.where(lengths > 0, lengths, 1)
     )
 
@@ -224,22 +235,25 @@ class MultiplierRange(NamedTuple):
     high: Float[Array, ""]
 
 
+@takes_arrays
 def multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
     """(1/(2R_max²), 3/(2γ²R_min²)). Source: K24a Theorem 3.2 on F23."""
     squared = jnp.sum(x**2, axis=1)
-    return MultiplierRange(1 / (2 * jnp.max(squared)), 3 / (2 * slope**2 * jnp.min(squared)))
+    return MultiplierRange(1 / (2 * maximum(squared)), 3 / (2 * slope**2 * minimum(squared)))
 
 
+@takes_arrays
 def sharp_multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
     """(1+γ²)R_min²λ_max ≤ 2/(1 − γ³/3) and (1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1 − γ³/3) (ours)."""
     squared = jnp.sum(x**2, axis=1)
     shrink = 1 - slope**3 / 3
     return MultiplierRange(
-        (2 - (2 * slope**3 / 3) / shrink) / ((1 + slope**2) * jnp.max(squared)),
-        2 / (shrink * (1 + slope**2) * jnp.min(squared)),
+        (2 - (2 * slope**3 / 3) / shrink) / ((1 + slope**2) * maximum(squared)),
+        2 / (shrink * (1 + slope**2) * minimum(squared)),
     )
 
 
+@takes_arrays
 def same_span(
     x: Float[Array, "n d"], z: Float[Array, "q d"]
 ) -> tuple[Float[Array, "n e"], Float[Array, "q e"]]:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import kernels
-from theory._validation import check_integer, check_labels, check_points
+from theory._validation import check_integer, check_labels, check_points, takes_arrays
 from theory.descent import Descent
 from theory.evidence import rounding_error
 from theory.networks import Params, leaky_relu_derivative, pre_activations
@@ -32,6 +32,7 @@ class Movement(NamedTuple):
     hidden: Any
 
 
+@takes_arrays
 def predicted_movement(x: Float[Array, "n d"], y: Float[Array, " n"], m: Any) -> Movement:
     """E‖Δa‖² = tr[K⁻¹(mΣ)K⁻¹(yyᵀ + Σ)] and E‖ΔW‖²_F = tr[K⁻¹ΘK⁻¹(yyᵀ + Σ)].
 
@@ -70,6 +71,7 @@ def _kernel_parts(x: Array) -> tuple[Array, Array]:
     )
 
 
+@takes_arrays
 def predicted_alignment(x: Float[Array, "n d"], m: Any) -> Float[Array, " n"]:
     """E S*_k, S*_k = aᵀW W*ᵀD*_k a*, W* and a* after training on x with the squared loss.
 
@@ -99,6 +101,7 @@ def predicted_alignment(x: Float[Array, "n d"], m: Any) -> Float[Array, " n"]:
     return 0.5 - m / (2 * d) * change
 
 
+@takes_arrays
 def fastest_descent(
     x: Float[Array, "n d"], m: Any, steps: int, loss: str = "squared", curvature: float = 1.0
 ) -> Descent:
@@ -163,6 +166,7 @@ class Terms(NamedTuple):
         return sum(self[2:8], self.a)
 
 
+@takes_arrays
 def alignment_terms(initial: Params, trained: Params, x: Float[Array, "n d"]) -> Terms:
     """The eight terms of aᵀW W*ᵀD*_k a* in ΔW = W* − W, ΔD = D* − D, Δa = a* − a, * trained.
 

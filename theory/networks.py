@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._pytrees import register_dataclass
-from theory._validation import check_choice, check_integer, check_slope, is_traced
+from theory._validation import check_choice, check_integer, check_slope, is_traced, takes_arrays
 
 
 class Params(NamedTuple):
@@ -115,6 +115,7 @@ def init(network: Network, key: Array, m: int, d: int) -> Params:
     return Params(w, b, a)
 
 
+@takes_arrays
 def split_widths(params: Params, widths: Sequence[int]) -> list[Params]:
     """Independent networks of the given widths from the neurons of one with Gaussian readout.
 
@@ -138,6 +139,7 @@ def split_widths(params: Params, widths: Sequence[int]) -> list[Params]:
     ]
 
 
+@takes_arrays
 def pad_widths(params: Params, widths: Sequence[int]) -> Params:
     """`split_widths` as one `Params` with a leading axis, for `vmap` over widths.
 
@@ -160,6 +162,7 @@ def pad_widths(params: Params, widths: Sequence[int]) -> Params:
     return jax.tree.map(lambda *parts: jnp.stack(parts), *networks)
 
 
+@takes_arrays
 def narrowed(params: Params, m: Any) -> Params:
     """The first m neurons, with a readout of variance 1/m, in arrays of the same size.
 
@@ -187,32 +190,38 @@ def narrowed(params: Params, m: Any) -> Params:
     )
 
 
+@takes_arrays
 def leaky_relu(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """φ(h) = h for h ≥ 0, γh for h < 0."""
     return jnp.where(h >= 0, h, slope * h)
 
 
+@takes_arrays
 def leaky_relu_derivative(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
     """φ'(h) = 1 for h ≥ 0, γ for h < 0."""
     return jnp.where(h >= 0, jnp.ones_like(h), jnp.full_like(h, slope))
 
 
+@takes_arrays
 def pre_activations(params: Params, x: Float[Array, "n d"]) -> Float[Array, "n m"]:
     """h_i(x) = ⟨w_i, x⟩ + b_i for every point and neuron."""
     return x @ params.w.T + params.b[None, :]
 
 
+@takes_arrays
 def outputs(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
     """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the leaky ReLU."""
     return leaky_relu(pre_activations(params, x), slope) @ params.a
 
 
+@takes_arrays
 def apply(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, " n"]:
     """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the network's own activation."""
     value = ACTIVATIONS[network.activation].value
     return value(pre_activations(params, x), network.slope) @ params.a
 
 
+@takes_arrays
 def input_gradients(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, "n d"]:
     """∇f(x) = Σ_i a_i φ'(h_i(x)) w_i for every point."""
     return (leaky_relu_derivative(pre_activations(params, x), slope) * params.a[None, :]) @ params.w

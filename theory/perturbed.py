@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
-from theory._validation import check_integer, check_real, check_slope
+from theory._validation import check_integer, check_real, check_slope, takes_arrays
 from theory.evidence import rounding_error
 from theory.linear_solve import inner_products
 from theory.max_margin import MaxMarginLimit
@@ -27,6 +27,7 @@ class Effects(NamedTuple):
     error: Float[Array, " q"]
 
 
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def effects(
     limit: MaxMarginLimit,
@@ -62,6 +63,7 @@ def effects(
     return Effects(mislabelled, perturbation, error + rounding_error(len(x) + 8, magnitude))
 
 
+@takes_arrays
 def effect_ratio(
     limit: MaxMarginLimit,
     x: Float[Array, "n d"],

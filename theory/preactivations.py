@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays
 from theory.descent import Descent, loss_weights, repeated, training_time
 from theory.kernels import inner_products
 from theory.networks import ACTIVATIONS, Network, Params
@@ -42,6 +43,7 @@ class Coefficients(NamedTuple):
     weights: Float[Array, " n"]
 
 
+@takes_arrays
 def gaussian_pre_activations(
     key: Array, x: Float[Array, "n d"], m: int, bias: bool = True
 ) -> Float[Array, "m n"]:
@@ -62,6 +64,7 @@ def gaussian_pre_activations(
     return jax.random.normal(key, (m, len(x))) @ gram_rows(covariance).T
 
 
+@takes_arrays
 def moved(
     network: Network, params: Params, trained: Coefficients, x: Float[Array, "n d"],
     y: Float[Array, " n"],
@@ -82,6 +85,7 @@ def moved(
     return Params(params.w + pull @ x, b, params.a)
 
 
+@takes_arrays
 @jax.jit
 def coefficients(
     network: Network,
@@ -120,6 +124,7 @@ def coefficients(
     return repeated(step, (start, optimizer.init(start)), descent)[0]
 
 
+@takes_arrays
 @jax.jit
 @jax.custom_batching.sequential_vmap
 def coefficients_by_flips(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays
 from theory.evidence import rounding_error
 
 
@@ -20,6 +21,7 @@ class Residual(NamedTuple):
     error: Float[Array, ""]
 
 
+@takes_arrays
 def project_out(u: Float[Array, " d"], x: Float[Array, "n d"]) -> Residual:
     """Π⊥u, the part of u orthogonal to all rows of x, and a bound on its error.
 

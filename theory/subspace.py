@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._validation import check_integer
+from theory._validation import check_integer, takes_arrays
 from theory.data import SHIFT, Dataset, Sample, balanced_labels, draw
 
 GAUSSIAN = ("gaussian", "shifted-gaussian", "separated-gaussian", "sphere")
@@ -36,6 +36,7 @@ def gaussian_rows(key: Array, n: int, d: int) -> Float[Array, "n n"]:
     return jnp.tril(jax.random.normal(key_below, (n, n)), -1) + jnp.diag(length)
 
 
+@takes_arrays
 def gram_rows(gram: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """Rows with these inner products: coordinates of n points in an n-dimensional subspace.
 
@@ -87,6 +88,7 @@ def draw_in_subspace(
     return Sample(rows[:n], y, rows[n:], z_label)
 
 
+@takes_arrays
 def with_orthogonal_part(
     key: Array, inside: Float[Array, "n r"], gram: Float[Array, "n n"], d: int
 ) -> Float[Array, "n s"]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import preactivations
-from theory._validation import check_choice, check_labels, check_points, is_traced
+from theory._validation import check_choice, check_labels, check_points, is_traced, takes_arrays
 from theory.descent import Descent, loss_weights, repeated
 from theory.networks import Network, Params, apply, pre_activations
 
@@ -31,6 +31,7 @@ class Training(NamedTuple):
     trace: Any
 
 
+@takes_arrays
 def train(
     network: Network,
     params: Params,

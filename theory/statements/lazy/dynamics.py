@@ -7,13 +7,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import bounds, kernels, limits
+from theory._scaling import maximum
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, margin, rounding_error
 from theory.networks import frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import CAVEAT, SOURCE
-from theory.statements.lazy.rounding import limit_rounding, output_rounding
+from theory.statements.lazy.rounding import (
+    bound_rounding,
+    limit_rounding,
+    output_rounding,
+)
 from theory.training import train
 from theory.verification import Hypothesis, Statement
 
@@ -52,13 +57,14 @@ class LogisticSetting(DynamicsSetting):
 
 
 class Dynamics(NamedTuple):
-    """Deviation from the limit, its rounding error, the bound on it, δ, and 8 − ηλ."""
+    """Deviation from the limit, the bound on it, their rounding errors in all, δ, and 8 − ηλ."""
 
     deviation: Float[Array, ""]
     error: Float[Array, ""]
     bound: Float[Array, ""]
     delta: float
     spare: Any = None
+    spare_error: Any = None
 
 
 def _trained(key: Array, config: DynamicsSetting, loss: str) -> Any:
@@ -80,6 +86,7 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
     limit = config.T * limits.signal(x, y, z, config.slope)
     s = bounds.output_exponent(config.delta)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, config.T, s).total
+    error = error + bound_rounding(bound, x, z, config.T)
     return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta)
 
 
@@ -97,7 +104,8 @@ def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
         *bounds.certified_exponents(config.delta, config.n),
     ).total
     # f(z; 0) was rounded, too; its terms are those of f(z; T) to first order.
-    return Dynamics(jnp.abs(after - before - limit)[0], 2 * error[0], bound[0], config.delta)
+    error = 2 * error + bound_rounding(bound, x, z, config.T)
+    return Dynamics(jnp.abs(after - before - limit)[0], error[0], bound[0], config.delta)
 
 
 def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
@@ -116,12 +124,17 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     # The weights α of the limit are summed over the steps through n-term sums that the loss damps.
     error = error + limit_rounding(x, z, config.T, config.steps * n)
     bound = size[n:] + response
-    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta, spare)
+    # The response is a mean over B(x_k) times what (Θ(z, z), spare) make of it.
+    at_points = bound_rounding(size, x, points, config.T)
+    gain = response / jnp.sqrt(jnp.mean(size[:n] ** 2))
+    error = error + at_points[n:] + gain * jnp.sqrt(jnp.mean(at_points[:n] ** 2))
+    entries = maximum(limits.product_sizes(x, x))
+    spare_error = rounding_error(64 + n + x.shape[1], 8 + descent.learning_rate * entries)
+    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta, spare, spare_error)
 
 
 def _conclusion(instance: Dynamics) -> Margin:
-    error = instance.error + rounding_error(64, instance.bound)
-    return exceeds(instance.bound, instance.deviation, error)
+    return exceeds(instance.bound, instance.deviation, instance.error)
 
 
 STATEMENTS = (
@@ -168,9 +181,7 @@ STATEMENTS = (
         caveat=CAVEAT,
         sample=_logistic,
         hypotheses={
-            "step size": Hypothesis(
-                lambda i: margin(i.spare, rounding_error(64, 8 + jnp.abs(i.spare))), "ηλ < 8"
-            )
+            "step size": Hypothesis(lambda i: margin(i.spare, i.spare_error), "ηλ < 8"),
         },
         conclusion=_conclusion,
         failure_probability=lambda i: i.delta,

@@ -10,11 +10,16 @@ from theory import bounds, limits
 from theory.attacks import gradient_perturbations
 from theory.data import Sample, data_parameter, draw
 from theory.descent import descent_for_time
-from theory.evidence import Margin, exceeds, rounding_error
+from theory.evidence import Margin, exceeds
 from theory.networks import Params, frozen_readout, init, outputs
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import CAVEAT, SOURCE
-from theory.statements.lazy.rounding import limit_rounding, output_rounding, same_sign
+from theory.statements.lazy.rounding import (
+    bound_rounding,
+    limit_rounding,
+    output_rounding,
+    same_sign,
+)
 from theory.training import train
 from theory.verification import Hypothesis, Statement
 
@@ -60,7 +65,7 @@ class Prediction(NamedTuple):
 
     output: f(z; T).  error: its rounding error.
     centre: what f(z; T) is compared with: k_α(z), or f(z; 0) + k_α(z).  centre_error: the same.
-    bound: the parts of B(z) ≥ |f(z; T) − centre|.
+    bound: the parts of B(z) ≥ |f(z; T) − centre|.  bound_error: bound on the rounding of each.
     """
 
     output: Float[Array, ""]
@@ -68,6 +73,7 @@ class Prediction(NamedTuple):
     centre: Float[Array, ""]
     centre_error: Float[Array, ""]
     bound: bounds.OutputBound
+    bound_error: Float[Array, ""]
 
 
 class Matching(NamedTuple):
@@ -113,7 +119,9 @@ def _fit(
         bound = bound._replace(initial=jnp.zeros_like(bound.initial))
         centre = centre + outputs(start, z, slope)
         centre_error = centre_error + output_rounding(start, x, z, time, 0)
-    prediction = Prediction(outputs(result.params, z, slope), error, centre, centre_error, bound)
+    output = outputs(result.params, z, slope)
+    bound_error = bound_rounding(bound.total, x, z, time)
+    prediction = Prediction(output, error, centre, centre_error, bound, bound_error)
     return result.params, jax.tree.map(lambda part: part[0], prediction)
 
 
@@ -148,7 +156,7 @@ def _exceeds_bound(which: str, part: str = "total") -> Any:
     def check(instance: Matching) -> Margin:
         prediction: Prediction = getattr(instance, which)
         bound = getattr(prediction.bound, part)
-        error = prediction.centre_error + rounding_error(64, bound)
+        error = prediction.centre_error + prediction.bound_error
         return exceeds(jnp.abs(prediction.centre), bound, error)
 
     return check

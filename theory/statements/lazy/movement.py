@@ -8,14 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import bounds
+from theory import bounds, limits
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
 from theory.evidence import Margin, exceeds, rounding_error
+from theory.kernels import standard_deviation
 from theory.networks import frozen_readout, init, pre_activations
 from theory.parameters import Parameters, parameter
-from theory.statements.lazy.rounding import largest_movement, pre_activation_rounding
+from theory.statements.lazy.rounding import (
+    largest_movement,
+    pre_activation_rounding,
+)
 from theory.training import train
 from theory.verification import Statement
 
@@ -52,6 +56,7 @@ class Movement(NamedTuple):
     changed: (q,) share of neurons whose sign at z changed at any step.
     in_doubt: (q,) share of neurons whose pre-activation came within rounding of 0.
     crossing: (q,) ½ Σ_± (2/π) arctan r_±(z), the bound on the expected share.
+    crossing_error: (q,) bound on its rounding error.
     """
 
     change: Float[Array, "q m"]
@@ -60,6 +65,7 @@ class Movement(NamedTuple):
     changed: Float[Array, " q"]
     in_doubt: Float[Array, " q"]
     crossing: Float[Array, " q"]
+    crossing_error: Float[Array, " q"]
 
 
 def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
@@ -80,6 +86,8 @@ def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
     smallest = jnp.minimum(jnp.abs(before), jnp.min(jnp.abs(path), axis=0))
     floor = config.slope if config.loss == "identity" else 0.0
     ratio = bounds.crossing_ratio(bounds.reach(x, y, z, config.T, floor), z, config.m)
+    # d arctan r ≤ dr, and both reaches are made of terms that come to T·size·σ√m at most.
+    size = limits.product_sizes(x, z) / (standard_deviation(z) * config.m**0.5)
     return Movement(
         jnp.abs(path[-1] - before),
         error,
@@ -87,6 +95,7 @@ def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
         jnp.mean(sign_changed, axis=1, dtype=before.dtype),
         jnp.mean(smallest <= error, axis=1, dtype=before.dtype),
         jnp.mean(bounds.crossing_probability(ratio), axis=0),
+        rounding_error(config.n + config.d + 16, 4 / jnp.pi * config.T * size),
     )
 
 
@@ -107,20 +116,21 @@ class StabilitySetting(MovementSetting):
 
 
 class Stability(NamedTuple):
-    """Share of neurons that changed sign, its uncertainty, and the bound on it."""
+    """Share of neurons that changed sign, its uncertainty, the bound on it, its error."""
 
     changed: Float[Array, ""]
     in_doubt: Float[Array, ""]
     bound: Float[Array, ""]
+    bound_error: Float[Array, ""]
     delta: float
 
 
 def _stability(key: Array, config: StabilitySetting) -> Stability:
     movement = _movement(key, config, queries=1)
     fluctuation = math.sqrt(math.log(1 / config.delta) / (2 * config.m))
-    return Stability(
-        movement.changed[0], movement.in_doubt[0], movement.crossing[0] + fluctuation, config.delta
-    )
+    bound = movement.crossing[0] + fluctuation
+    bound_error = movement.crossing_error[0] + rounding_error(8, bound)
+    return Stability(movement.changed[0], movement.in_doubt[0], bound, bound_error, config.delta)
 
 
 class ActivationSetting(Parameters):
@@ -201,7 +211,7 @@ STATEMENTS = (
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
         sample=_stability,
-        conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + rounding_error(8, i.bound)),
+        conclusion=lambda i: exceeds(i.bound, i.changed, i.in_doubt + i.bound_error),
         failure_probability=lambda i: i.delta,
         config=StabilitySetting(),
         draws={"quick": 100, "full": 2000},

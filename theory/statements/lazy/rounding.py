@@ -23,11 +23,12 @@ def pre_activation_rounding(
     """First-order bound on the rounding error of h_i(z) after `steps` updates of the weights.
 
     Every update rounds each weight once, in either sense, and h sums d + 1 products. What the
-    gradients add, at most T|a_i|κ(z), went through sums over n samples and d coordinates.
+    gradients add went through sums over n samples and d coordinates, of terms that come to at most
+    T|a_i| times `limits.product_sizes`.
     """
     n, d = x.shape
     size = jnp.abs(z) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
-    moved = largest_movement(params, x, z, time)
+    moved = time * jnp.abs(params.a)[None, :] * limits.product_sizes(x, z)[:, None]
     return rounding_error(d + 4 + 2 * steps, size) + rounding_error(n + d + 8, moved)
 
 
@@ -45,10 +46,22 @@ def limit_rounding(
 ) -> Float[Array, " q"]:
     """Bound on the rounding error of k_α(z), α ≤ T: a sum over n samples and d coordinates.
 
-    Weights α that were summed over steps carry one rounding a step more.
+    Φ ≤ 1 is off by 3(d + 12)ε/2π and ⟨x_k, z⟩ + 1 by (d + 1)ε/2 of |x_k|·|z| + 1. Weights α that
+    were summed over steps carry one rounding a step more.
     """
     n, d = x.shape
-    return rounding_error(n + d + 8 + steps, time * limits.kappa(x, z))
+    return rounding_error(n + d + 8 + steps, time * limits.product_sizes(x, z))
+
+
+def bound_rounding(
+    bound: Float[Array, " q"], x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
+) -> Float[Array, " q"]:
+    """First-order bound on the rounding error of the parts of B(z), of `theory.bounds`.
+
+    They are sums of T|⟨x_k, z⟩ + 1|/n and of reaches made of them, times factors of a few units
+    at most that went through some fifty roundings.
+    """
+    return rounding_error(64 + 4 * x.shape[1], bound + time * limits.product_sizes(x, z))
 
 
 def same_sign(u: Array, v: Array, u_error: Any, v_error: Any) -> Margin:

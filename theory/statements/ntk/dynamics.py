@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import _neural_tangents, discretization, kernels, limits
+from theory._scaling import maximum
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
@@ -34,7 +35,7 @@ def _limit_error(trained: TrainedNetwork) -> Array:
         apply(network, trained.start, x),
         apply(network, trained.start, z),
     )
-    return jnp.max(jnp.abs(trained.path - limit.test))
+    return maximum(jnp.abs(trained.path - limit.test))
 
 
 def _dynamics_errors(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import bounds, kernels, limits
+from theory._scaling import maximum
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.evidence import Margin, exceeds, rounding_error
@@ -43,7 +44,7 @@ def operator_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
     return jnp.where(size > 0, size * jnp.exp(log_norm), 0)
 
 
-NORMS = {"operator": operator_norm, "max": lambda matrix: jnp.max(jnp.abs(matrix))}
+NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
 
 def _kernel_errors(key: Array, config: WidthSetting) -> Float[Array, "claims scales"]:
@@ -78,7 +79,7 @@ class BoundSetting(Parameters):
 
 
 class KernelBound(NamedTuple):
-    """T|k_m(z) − k(z)|, its rounding error, the bound on it, and δ."""
+    """T|k_m(z) − k(z)|, the bound on it, the rounding errors of both together, and δ."""
 
     deviation: Float[Array, ""]
     error: Float[Array, ""]
@@ -93,20 +94,24 @@ def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
     finite = y @ kernels.finite_hidden_ntk(params, x, z, config.slope) / config.n
     deviation = config.T * jnp.abs(finite - limits.signal(x, y, z, config.slope))
     kappa = config.T * limits.kappa(x, z)
-    # Sums over m neurons, n samples and d coordinates of terms below |a_i|²κ(z) in all.
-    size = kappa * (jnp.sum(params.a**2) + 1)
+    # Sums over m neurons, n samples and d coordinates of terms below Σ|a_i|² times this in all;
+    # κ(z) itself would be what is left of it after ⟨x_k, z⟩ + 1 cancelled.
+    size = config.T * limits.product_sizes(x, z)
     s = math.log(2 / config.delta)
+    factor = bounds.chi_square_deviation(s, config.m)
     return KernelBound(
         deviation[0],
-        rounding_error(config.m + config.n + config.d + 8, size)[0],
-        (kappa * bounds.chi_square_deviation(s, config.m))[0],
+        (
+            rounding_error(config.m + config.n + config.d + 8, size * (jnp.sum(params.a**2) + 1))
+            + rounding_error(64 + config.d, size * factor)
+        )[0],
+        (kappa * factor)[0],
         config.delta,
     )
 
 
 def _kernel_bound_conclusion(instance: KernelBound) -> Margin:
-    error = instance.error + rounding_error(64, instance.bound)
-    return exceeds(instance.bound, instance.deviation, error)
+    return exceeds(instance.bound, instance.deviation, instance.error)
 
 
 STATEMENTS = (

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import kernels, limits
+from theory._scaling import maximum
 from theory.claims import Claim
 from theory.networks import apply
 from theory.statements.ntk.widths import (
@@ -34,7 +35,7 @@ def _linearization_error(trained: TrainedNetwork) -> Array:
         apply(network, start, trained.x),
         apply(network, start, trained.z),
     )
-    return jnp.max(jnp.abs(trained.path - linearized.test))
+    return maximum(jnp.abs(trained.path - linearized.test))
 
 
 def _linearization_errors(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import alignment, max_margin
+from theory._scaling import minimum
 from theory.attacks import Ball, ball, projected_gradient, unit_rows
 from theory.claims import Claim
 from theory.data import draw
@@ -89,7 +90,7 @@ def _sample(key: Array, config: PerturbationSetting) -> Attacked:
     normal = max_margin.max_margin_limit(x, y, slope).normal
     inspired = targets * norms.steepest(jnp.tile(normal, (len(found), 1)))
     cosines = jnp.sum(unit_rows(found) * unit_rows(inspired), axis=1)
-    training_margin = jnp.min(y * outputs(params, x, slope))
+    training_margin = minimum(y * outputs(params, x, slope))
     return Attacked(jnp.mean(cosines.reshape(len(NORMS), -1), axis=1), training_margin)
 
 

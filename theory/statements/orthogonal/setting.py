@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from theory import max_margin
+from theory._scaling import minimum
 from theory.data import data_parameter
 from theory.descent import Descent
 from theory.evidence import Margin, margin
@@ -130,7 +131,7 @@ def train_far(key: Array, x: Array, y: Array, z: Array, d: int, config: TrainedS
 
     def quarter(params: Params, _: None) -> tuple[Params, Any]:
         params = train(network, params, x, y, descent).params
-        training_margin = jnp.min(y * outputs(params, x, config.slope))
+        training_margin = minimum(y * outputs(params, x, config.slope))
         seen = (
             training_margin,
             outputs(params, z, config.slope) / training_margin,
@@ -142,7 +143,7 @@ def train_far(key: Array, x: Array, y: Array, z: Array, d: int, config: TrainedS
     late, early = jnp.abs(v[3] - v[1]), jnp.abs(v[1] - v[0])
     settling = jnp.linalg.norm(late) <= 0.75 * jnp.linalg.norm(early)
     known = settling & (training_margin[3] > TRAINED_MARGIN) & (training_margin[1] > 0)
-    return Far(params, jnp.min(cone[1:]), v[3], jnp.where(known, 2 * late, jnp.inf))
+    return Far(params, minimum(cone[1:]), v[3], jnp.where(known, 2 * late, jnp.inf))
 
 
 def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Trained:
