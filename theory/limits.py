@@ -264,7 +264,7 @@ def _function_space(
         s = -y * (initial + kernel @ (y * weights) / len(y))
         gradient = -loss_weights(descent, s), -jnp.ones_like(time)
         updates, memory = optimizer.update(gradient, memory, value=mean_loss(descent, s))
-        return weights + updates[0], time + updates[1], memory
+        return *jax.tree.map(jnp.add, (weights, time), updates), memory
 
     start = jnp.zeros(len(y), kernel.dtype), jnp.zeros((), kernel.dtype)
     return step, (*start, optimizer.init(start))

@@ -258,14 +258,16 @@ def predict_in_full(key: Array, setting: PerturbationSetting) -> Prediction:
     laws = {"signed": limits.cosine_law, "absolute": limits.absolute_cosine_law}
     law = laws[setting.cosine](f.learned, slope, d)
     quantities = Quantities(jnp.mean(right[0]), jnp.mean(right[1]), jnp.mean(agree), jnp.mean(law))
-    spread = Quantities(*(jnp.full((), jnp.nan, x.dtype),) * 3, jnp.zeros((), x.dtype))
+    zero = jnp.zeros((), x.dtype)
+    spread = Quantities(zero + jnp.nan, zero + jnp.nan, zero + jnp.nan, zero)
     if setting.independent:
         keys = jax.random.split(jax.random.fold_in(key_noise, 1), 3)
+        own, plus = seen[at_label], label > 0
         spread = Quantities(
-            _spread(keys[0], f.signal[at_label], seen[at_label], label > 0, setting),
-            _spread(keys[1], g.signal[at_label], seen[at_label], label > 0, setting),
+            _spread(keys[0], f.signal[at_label], own, plus, setting),
+            _spread(keys[1], g.signal[at_label], own, plus, setting),
             _spread(keys[2], g.signal[at_z], z, sign_f > 0, setting),
-            spread.cosine,
+            zero,
         )
     return Prediction(
         quantities, spread, f.time, g.time,
