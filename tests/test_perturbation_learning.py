@@ -216,13 +216,13 @@ def test_accuracy_on_training_points(scenario):
             for s in (setting, on_training)
         ]
         assert found[0] < 0.65  # 200 points: 4 standard deviations above ½
-        assert found[1] > 0.9
+        assert found[1] > 0.66  # 240 points: 5 standard deviations above ½
     key = jax.random.key(0)
     assert float(measure(key, setting).agreement) == float(measure(key, on_training).agreement)
 
 
 def test_absolute_cosine_is_that_of_an_isotropic_noise():
-    """E|cos(v + ξ, v)| by 20000 draws in d = 60: errors 5/√20000 of a spread 1/√60, 1/d for bias."""
+    """E|cos(v + ξ, v)| by 20000 draws in d = 60: 5 standard errors, and half of 1/d for bias."""
     d, slope = 60, 0.5
     rng = np.random.default_rng(1)
     noise = rng.normal(size=(20000, d)) * ((1 + slope**2) / 2 / d) ** 0.5

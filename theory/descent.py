@@ -71,8 +71,8 @@ def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
         )
 
     def update(
-        updates: Any, state: PlateauState, params: Any = None, *, value: Any, **_: Any
-    ) -> tuple[Any, PlateauState]:
+        updates: Any, state: Any, params: Any = None, *, value: Any, **_: Any
+    ) -> tuple[Any, Any]:
         del params
         lower = value < state.best * (1 - THRESHOLD)
         bad = jnp.where(lower, 0, state.bad + 1)
@@ -83,7 +83,9 @@ def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
         scaled = jax.tree.map(lambda u: -state.rate * u, updates)
         return scaled, PlateauState(best, jnp.where(over, 0, bad), after)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    # Its type knows no argument that has to be given, as `value` has.
+    step: Any = update
+    return optax.GradientTransformationExtraArgs(init, step)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ VARIED = ("d", "epsilon", "m", "slope", "n")
 TIMES = ("T_f", "T_g")  # axes on which the base setting is no point
 
 
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "best": "metric",
     "schedule": "plateau",
     "measure_on": "training",

@@ -48,7 +48,7 @@ def data_words(settings: Base, laws: Iterable[str]) -> str:
     return " ".join(words[law] for law in NAMES if law in set(laws))
 
 
-def rates_words(settings: Base, optimism: pd.Series) -> str:
+def rates_words(settings: Base, optimism: Any) -> str:
     """Which learning rates are shown, how they change, and what choosing them adds."""
     rates = " and ".join(f"{rate:g}" for rate in numbers("rates", settings.rates, float))
     if settings.best == "metric":
