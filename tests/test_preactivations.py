@@ -235,8 +235,8 @@ def test_cheapest_space(monkeypatch):
         (all_trained(), Descent(0.1, 3), None, "flips", "space must be weights for this network"),
         (
             frozen_readout(), Descent(0.1, 3, "logistic"), None, "flips",
-            "space must be weights or pre-activations for this network, loss and observation, "
-            "got 'flips'",
+            "space must be weights or pre-activations for this network, loss, schedule and "
+            "observation, got 'flips'",
         ),
         (
             frozen_readout(activation="erf"), Descent(0.1, 3), None, "flips",
