@@ -65,7 +65,7 @@ def cell(options: Options) -> Iterator[Row]:
     """Train f, craft, train g, compare: one draw at a time, and many at once, per draw."""
     steps = 50 if options.quick else 1000
     for loss in ("identity", "logistic"):
-        setting = PerturbationSetting(loss=loss, steps_f=steps, steps_g=steps)
+        setting = PerturbationSetting(queries=500, loss=loss, steps_f=steps, steps_g=steps)
         for draws in (1, 4 if options.quick else 32):
             yield _cell_row(setting, draws, options)
 
@@ -98,7 +98,7 @@ def _cell_row(setting: PerturbationSetting, draws: int, options: Options) -> Row
 def cell_high_dimension(options: Options) -> Iterator[Row]:
     """The same at d = 10,000, where the reference takes minutes and is extrapolated."""
     steps = 10 if options.quick else 1000
-    setting = PerturbationSetting(d=10_000, m=1000, steps_f=steps, steps_g=steps)
+    setting = PerturbationSetting(queries=500, d=10_000, m=1000, steps_f=steps, steps_g=steps)
     ours, compile_time = timing.compiled(lambda key: _ours(key, setting), make_key(0))
     products = bench_rows.products(setting.n, setting.d, setting.m)
     calls = {"ours": ours} | products.calls()

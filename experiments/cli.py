@@ -186,6 +186,8 @@ def _add_setting(sub: Parser, field: dataclasses.Field[Any]) -> None:
         "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
     )
     unit = "" if rule["unit"] == "1" else f", {rule['unit']}"
+    if field.name in ("lr_f", "lr_g"):
+        unit = ", or several, of which each quantity has the best"
     sub.add_argument(
         f"--{field.name.replace('_', '-')}",
         dest=f"setting_{field.name}",
@@ -417,62 +419,33 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
-    import jax
-    import numpy as np
-
-    from experiments import data, environment, report, runs
-    from theory import Dataset, canary
+    from experiments import environment, learning, report
+    from theory import canary
     from theory._validation import check_integer
-    from theory.keys import make_key
-    from theory.perturbation_learning import PerturbationSetting, Quantities, measure, predict
 
     environment.configure(arguments.precision)
     canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
     draws = check_integer("draws", arguments.draws)
-    settings = {
-        name.removeprefix("setting_"): value
-        for name, value in vars(arguments).items()
-        if name.startswith("setting_") and value is not None
-    }
-    source = data.load(settings.pop("data", "shifted-gaussian"))
-    setting = runs.configured(PerturbationSetting(), source, settings)
-    if isinstance(source, Dataset):  # sizes that fit the data, unless asked for
-        rows = len(source.x)
-        n = setting.n if "n" in settings else rows // 2
-        queries = setting.queries if "queries" in settings else max(1, min(500, rows - n))
-        setting = dataclasses.replace(setting, n=n, queries=queries)
-
-    def steps() -> Iterator[tuple[Quantities, Quantities | None]]:
-        for index in range(draws):
-            key = jax.random.fold_in(make_key(arguments.seed), index)
-            measured = jax.device_get(measure(key, setting)) if train else None
-            yield jax.device_get(predict(key, setting)), measured
-
-    collected = list(_progress(steps(), [f"draw {i + 1}" for i in range(draws)]))
-    predicted = Quantities(*(float(v) for v in np.mean([p for p, _ in collected], axis=0)))
-    result: dict[str, Any] = {"predicted": predicted._asdict()}
-    trained = None
-    if train:
-        values = np.array([m for _, m in collected])
-        spread = values.std(axis=0, ddof=1) if draws > 1 else np.full(4, np.nan)
-        trained = Quantities(*values.mean(axis=0)), Quantities(*(spread / draws**0.5))
-        result["trained"] = {
-            name: {"mean": getattr(trained[0], name), "standard_error": getattr(trained[1], name)}
-            for name in Quantities._fields
+    settings = learning.settings_of(
+        {
+            name.removeprefix("setting_"): value
+            for name, value in vars(arguments).items()
+            if name.startswith("setting_") and value is not None
         }
-    result |= {
-        "setting": report.plain(setting)
-        | {f"T_{which}": float(setting.descent(which).time) for which in "fg"},
-        "draws": draws,
-        "seed": arguments.seed,
-        "environment": environment.describe(),
-    }
+    )
+    names = [f"draw {i + 1}" for i in range(draws)]
+    drawn = list(_progress(learning.steps(settings, arguments.seed, draws, train), names))
+    summary = learning.summarize(drawn)
     if arguments.json:
+        result = learning.as_json(settings, summary) | {
+            "draws": draws,
+            "seed": arguments.seed,
+            "environment": environment.describe(),
+        }
         _print_json(report.plain(result))
     else:
-        table = report.learning_table(setting, predicted, trained, draws, arguments.seed)
-        report.console().print(table)
+        report.console().print(learning.table(settings, summary, draws, arguments.seed))
     return 0
 
 

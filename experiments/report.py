@@ -16,7 +16,6 @@ from rich.text import Text
 from experiments import data, environment
 from experiments.runs import Result
 from theory import Dataset, Statement
-from theory.perturbation_learning import PerturbationSetting, Quantities
 from theory.verdict import ConditionSummary, Estimate, Verdict
 
 COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
@@ -375,64 +374,6 @@ def show(statement: Statement) -> Group:
 def data_lines() -> list[Text]:
     """The kinds of data, one a line."""
     return [Text(f"  {name:20s} {law}") for name, law in data.describe().items()]
-
-
-LABELS = {
-    "accuracy_f": "accuracy of f",
-    "accuracy_g": "accuracy of g",
-    "agreement": "agreement of f and g",
-    "cosine": "cosine similarity",
-}
-
-
-def learning_table(
-    setting: PerturbationSetting,
-    predicted: Quantities,
-    trained: tuple[Quantities, Quantities] | None,
-    draws: int,
-    seed: int,
-) -> Group:
-    """The table of `predict`, or of `train` with (means, standard errors) of trained networks."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Quantity")
-    table.add_column("Predicted", justify="right")
-    if trained is not None:
-        table.add_column("Trained", justify="right")
-        table.add_column("Difference", justify="right")
-    for name, label in LABELS.items():
-        row = [label, f"{getattr(predicted, name):.4f}"]
-        if trained is not None:
-            mean, error = (getattr(part, name) for part in trained)
-            spread = f" ± {error:.4f}" if math.isfinite(error) else ""
-            row += [f"{mean:.4f}{spread}", f"{mean - getattr(predicted, name):+.4f}"]
-        table.add_row(*row)
-    times = " ".join(f"T_{w} = {float(setting.descent(w).time):.4g}" for w in "fg")
-    sizes = f"n = {setting.n}, d = {setting.d}, m = {setting.m}, γ = {setting.slope:g}"
-    largest = max(float(setting.descent(w).time) for w in "fg")
-    notes = [
-        Text("Learning from perturbations", style="bold"),
-        Text(
-            f"{setting.data}, {sizes}, ε = {setting.epsilon:g}, {setting.loss} loss, "
-            f"scenario {setting.scenario}, {times}, {setting.queries} test points"
-        ),
-        table,
-    ]
-    if largest > 0.3 * setting.m**0.5:
-        notes.append(
-            Text(
-                f"The prediction is the infinite-width limit and needs T ≪ √m: here "
-                f"T = {largest:.3g}, √m = {setting.m**0.5:.3g}.",
-                style="yellow",
-            )
-        )
-    kind = "mean ± standard error over" if trained is not None else "mean over"
-    notes += [
-        Text(
-            f"Values: {kind} {draws} draws of data, labels and weights. Seed {seed}.", style="dim"
-        ),
-        Text(environment.line(), style="dim"),
-    ]
-    return Group(*notes)
 
 
 def console(**options: Any) -> Console:

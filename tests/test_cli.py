@@ -213,6 +213,46 @@ def test_predict_and_train(capsys):
     assert "±" in out
 
 
+def test_several_learning_rates_and_the_published_measurements(capsys):
+    """Every quantity is the largest of the means at the pairs of rates, and says at which."""
+    published = ["--measure-on", "training", "--cosine", "absolute", "--schedule", "plateau"]
+    small = [*SMALL, *published, "--draws", "2", "--epsilon", "0"]
+    status, both = as_json(capsys, "train", *small, "--lr-f", "0.01,0.3", "--lr-g", "0.1")
+    assert status == 0
+    single = []
+    for rate in ("0.01", "0.3"):
+        status, one = as_json(capsys, "train", *small, "--lr-f", rate, "--lr-g", "0.1")
+        assert status == 0
+        single.append(one)
+    for name in both["trained"]:
+        means = [one["trained"][name]["mean"] for one in single]
+        assert both["trained"][name]["mean"] == max(means)
+        place = (0.01, 0.3).index(both["rates"][name]["lr_f"])
+        assert means[place] == max(means)
+        assert both["predicted"][name] == single[place]["predicted"][name]
+    assert both["setting"]["lr_f"] == [0.01, 0.3]
+    status, out, _ = run(capsys, "train", *small, "--lr-f", "0.01,0.3")
+    assert status == 0
+    for words in ("at lr_f, lr_g", "biased upwards", "f's training points", "absolute cosine"):
+        assert words in out
+
+
+def test_a_prediction_outside_its_range_says_so(capsys):
+    """40 steps at rate 1 of 30 neurons are far from T ≪ √m; one step at rate 1e-3 is not."""
+    long = ["--lr-f", "1", "--lr-g", "1", "--steps-f", "40", "--steps-g", "40", "--draws", "1"]
+    short = ["--lr-f", "0.001", "--lr-g", "0.001", "--steps-f", "1", "--steps-g", "1"]
+    status, result = as_json(capsys, "predict", *SMALL, *long)
+    assert status == 0
+    assert not any(part["claimed"] for part in result["range"].values())
+    assert all(part["switching_f"] > 0.1 for part in result["range"].values())
+    status, out, _ = run(capsys, "predict", *SMALL, *long)
+    assert "NO: outside the range of the infinite-width limit" in out
+    status, result = as_json(capsys, "predict", *SMALL, *short, "--draws", "1")
+    assert all(part["claimed"] for part in result["range"].values())
+    status, out, _ = run(capsys, "predict", *SMALL, *short, "--draws", "1")
+    assert "outside the range" not in out
+
+
 @pytest.mark.slow
 def test_train_on_digits_fits_the_sizes_to_the_data(capsys):
     status, result = as_json(
@@ -271,7 +311,17 @@ BAD = [
     (["show", "lazy"], "ID must be one of"),
     (["train", "--n", "0"], "n must be an integer ≥ 1, got 0"),
     (["train", "--m", "x"], "m must be an integer, got 'x'"),
-    (["predict", "--epsilon", "0"], "epsilon must be a finite number in (0, inf)"),
+    (["predict", "--epsilon", "-1"], "epsilon must be a finite number in [0, inf)"),
+    (["predict", "--epsilon", "nan"], "epsilon must be a finite number in [0, inf)"),
+    (["train", "--lr-f", ""], "lr_f must be a learning rate or a list of them, got ''"),
+    (["train", "--lr-f=-1"], "lr_f must be a finite number in (0, inf)"),
+    (["train", "--lr-g=0.1,-1"], "lr_g must be a finite number in (0, inf)"),
+    (["train", "--lr-g", "0.1,nan"], "lr_g"),
+    (["train", "--lr-g", "0.1,x"], "lr_g"),
+    (["train", "--lr-f", "x"], "lr_f must be a number, got 'x'"),
+    (["predict", "--measure-on", "test"], "measure_on must be one of fresh, training"),
+    (["predict", "--cosine", "squared"], "cosine must be one of absolute, signed"),
+    (["predict", "--schedule", "cosine"], "schedule must be one of constant, plateau"),
     (["predict", "--loss", "hinge"], "loss must be one of identity, logistic"),
     (["predict", "--scenario", "c"], "scenario must be one of a, b"),
     (["predict", "--momentum", "1"], "momentum must be a finite number in [0, 1)"),

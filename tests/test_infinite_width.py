@@ -27,7 +27,7 @@ def test_a_wide_network_trained_from_the_same_weights_ends_where_the_limit_says(
     x, y, z, wide = problem
     descent = Descent(0.1, 8, loss, 0.5)
     predicted = limit(wide, x, y, z, SLOPE, descent)
-    params, weights, _ = train(frozen_readout(SLOPE), wide, x, y, descent)
+    params, weights, *_ = train(frozen_readout(SLOPE), wide, x, y, descent)
     tolerance = 0.1
     assert np.max(np.abs(outputs(params, z, SLOPE) - predicted.outputs)) < tolerance
     assert np.max(np.abs(predicted.signal)) > 5 * tolerance  # training did something

@@ -116,7 +116,7 @@ def test_steps_without_a_switch_are_taken_at_once():
     descent = Descent(1e-9, 10**9, momentum=0.9)
     # Velocities cancel up to the points' own size, 1e-9, and T is 10: no bias gets to 0.
     assert float(jnp.min(jnp.abs(h))) > 1e-3
-    c, weights = coefficients_by_flips(network, h, params.a, x, y, descent)
+    c, weights, _ = coefficients_by_flips(network, h, params.a, x, y, descent)
     np.testing.assert_allclose(c, descent.time * jnp.where(h >= 0, 1.0, 0.2), rtol=1e-9)
     np.testing.assert_allclose(weights, descent.time, rtol=1e-12)
 
@@ -235,8 +235,8 @@ def test_cheapest_space(monkeypatch):
         (all_trained(), Descent(0.1, 3), None, "flips", "space must be weights for this network"),
         (
             frozen_readout(), Descent(0.1, 3, "logistic"), None, "flips",
-            "space must be weights or pre-activations for this network, loss and observation, "
-            "got 'flips'",
+            "space must be weights or pre-activations for this network, loss, schedule and "
+            "observation, got 'flips'",
         ),
         (
             frozen_readout(activation="erf"), Descent(0.1, 3), None, "flips",

@@ -79,7 +79,7 @@ def sum_over_blocks(
       key: random key of the initial weights.
       m: width; if it is traced, one program serves all widths.
       x, y: (n, d) training points, (n,) labels ±1.
-      descent: optimizer with the identity loss.
+      descent: optimizer with the identity loss and a constant rate.
       observe: (`Params`, `Params`, …) of a block, before and after training → a pytree of sums over
         its neurons, as `outputs` and `input_gradients` return. Pass the same function object again
         to reuse the compiled code.
@@ -91,7 +91,8 @@ def sum_over_blocks(
       The sum; `initial_block` says which weights a seed means.
 
     Raises:
-      ValueError: if data or sizes are malformed, the loss is another, or the readout is trained.
+      ValueError: if data or sizes are malformed, loss or schedule is another, or the readout is
+        trained.
     """
     if not is_traced(m):
         check_integer("m", m)
@@ -100,6 +101,10 @@ def sum_over_blocks(
     if descent.loss != "identity":
         raise ValueError(
             f"loss must be identity for blocks to be independent, got {descent.loss!r}"
+        )
+    if descent.schedule != "constant":
+        raise ValueError(
+            f"schedule must be constant for blocks to be independent, got {descent.schedule!r}"
         )
     if "a" in network.trained:
         raise ValueError(f"network must have a frozen readout, got {network}")

@@ -136,8 +136,8 @@ def checked_claims(id: str, claim: Any) -> tuple[Claim, ...]:
     claims = claim if isinstance(claim, tuple) else (claim,)
     if not claims or not all(isinstance(one, Claim) for one in claims):
         inside = ", ".join(type(one).__name__ for one in claim) if isinstance(claim, tuple) else ""
-        got = type(claim).__name__ + (f" of {inside}" if inside else "")
-        raise ValueError(f"claim of {id} must be a Claim or a tuple of claims, got {got}")
+        got = f"tuple of {inside}" if inside else "()" if claim == () else type(claim).__name__
+        raise ValueError(f"claim of {id} must be a Claim or a tuple of at least one, got {got}")
     return claims
 
 

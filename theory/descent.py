@@ -36,6 +36,58 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+SCHEDULES = ("constant", "plateau")
+FACTOR, PATIENCE, THRESHOLD, LEAST = 0.1, 10, 1e-4, 1e-8  # the frameworks' defaults
+
+
+class PlateauState(NamedTuple):
+    """What the schedule "plateau" remembers: least loss, steps without a better one, rate."""
+
+    best: Array
+    bad: Array
+    rate: Array
+
+
+def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
+    """Updates times −η, η a tenth after more than ten steps without a lower loss.
+
+    What the frameworks call ReduceLROnPlateau, with their defaults, stepped by the loss before each
+    step: a loss is lower if L < best·(1 − 10⁻⁴); after 11 steps in a row without one, η ← η/10 for
+    the steps that follow, unless that changes it by 10⁻⁸ or less, and counting begins anew.
+    For a negative best that asks for less than best, so that a negative loss that keeps falling
+    never reduces anything.
+
+    Args:
+      rate: η at the start.
+
+    Returns:
+      A transformation whose `update` takes the loss as `value`.
+    """
+
+    def init(params: Any) -> PlateauState:
+        like = jax.tree.leaves(params)[0]
+        return PlateauState(
+            jnp.full((), jnp.inf, like.dtype), jnp.zeros((), int), jnp.asarray(rate, like.dtype)
+        )
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, value: Any, **_: Any
+    ) -> tuple[Any, Any]:
+        del params
+        lower = value < state.best * (1 - THRESHOLD)
+        bad = jnp.where(lower, 0, state.bad + 1)
+        over = bad > PATIENCE
+        less = state.rate * FACTOR
+        after = jnp.where(over & (state.rate - less > LEAST), less, state.rate)
+        best = jnp.where(lower, value, state.best)
+        scaled = jax.tree.map(lambda u: -state.rate * u, updates)
+        return scaled, PlateauState(best, jnp.where(over, 0, bad), after)
+
+    # Its type knows no argument that has to be given, as `value` has.
+    step: Any = update
+    return optax.GradientTransformationExtraArgs(init, step)
+
+
 @dataclasses.dataclass(frozen=True)
 class Descent:
     """Full-batch gradient descent on L = (1/n) Σ_k ℓ(−y_k f(x_k)).
@@ -54,6 +106,8 @@ class Descent:
       nesterov: whether momentum is Nesterov's.
       log_loss: descend log L instead of L, the same path at steps ∝ 1/L, which goes to infinite
         time at a linear rate; "logistic" and "exponential" only.
+      schedule: "constant", or "plateau": the learning rate is a tenth after eleven steps without a
+        lower loss (`scaled_until_plateau`), so that T is known only after training.
 
     Raises:
       ValueError: for values outside these ranges.
@@ -65,11 +119,14 @@ class Descent:
     momentum: Any = 0.0
     nesterov: bool = False
     log_loss: bool = False
+    schedule: str = "constant"
 
     def __post_init__(self) -> None:
         if not is_traced(self.steps):
             check_integer("steps", self.steps)
         check_choice("loss", self.loss, LOSSES)
+        if check_choice("schedule", self.schedule, SCHEDULES) == "plateau" and self.log_loss:
+            raise ValueError("schedule must be constant with log_loss, got 'plateau'")
         if isinstance(self.learning_rate, int | float):
             check_real("learning_rate", self.learning_rate, low=0, open_low=True)
         if isinstance(self.momentum, int | float):
@@ -81,12 +138,26 @@ class Descent:
 
     @property
     def time(self) -> Any:
-        """Training time T, the factor that K equal gradients ∇L are multiplied with in all."""
+        """Training time T, the factor that K equal gradients ∇L are multiplied with in all.
+
+        Raises:
+          ValueError: with the schedule "plateau", whose T depends on the losses on the way;
+            what trains returns it.
+        """
+        if self.schedule == "plateau":
+            raise ValueError("schedule must be constant for T to be known beforehand, got plateau")
         return training_time(self.learning_rate, self.steps, self.momentum, self.nesterov)
 
-    def transformation(self) -> optax.GradientTransformation:
-        """The same rule as an optax transformation."""
-        return optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The same rule as an optax transformation; `update` takes the loss as `value`."""
+        if self.schedule == "constant":
+            return optax.with_extra_args_support(
+                optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
+            )
+        return optax.chain(
+            optax.trace(decay=self.momentum, nesterov=self.nesterov),
+            scaled_until_plateau(self.learning_rate),
+        )
 
 
 register_dataclass(
@@ -155,3 +226,8 @@ def loss_weights(descent: Descent, s: Float[Array, " n"]) -> Float[Array, " n"]:
     assert loss.log_derivative is not None
     log_mean = jax.nn.logsumexp(loss.log_value(s)) - jnp.log(float(len(s)))
     return jnp.exp(loss.log_derivative(s) - log_mean)
+
+
+def mean_loss(descent: Descent, s: Float[Array, " n"]) -> Float[Array, ""]:
+    """L = (1/n) Σ_k ℓ(s_k), which the schedule "plateau" follows."""
+    return jnp.mean(LOSSES[descent.loss].value(s))

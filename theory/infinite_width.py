@@ -22,13 +22,14 @@ WIDE = 2048  # width of the network whose initial outputs and gradients stand fo
 class Limit(NamedTuple):
     """A network of infinite width after training: f(z; T) = f(z; 0) + k_α(z).
 
-    initial: (q,) f(z; 0).  signal: (q,) k_α(z).  weights: (n,) α.
+    initial: (q,) f(z; 0).  signal: (q,) k_α(z).  weights: (n,) α.  time: T.
     learned: (n, d) v_k = (1/n) Σ_j y_jα_jΦ(x_j, x_k)x_j, what training adds to ∇f(x_k; 0).
     """
 
     initial: Float[Array, " q"]
     signal: Float[Array, " q"]
     weights: Float[Array, " n"]
+    time: Float[Array, ""]
     learned: Float[Array, "n d"]
 
     @property
@@ -49,8 +50,9 @@ def limit(
 ) -> Limit:
     """The infinitely wide network whose initial outputs are those of a wide one.
 
-    Under the identity loss α = T. Under others the weights depend on the initial outputs at the
-    training points: α follows gradient descent in function space from there.
+    Under the identity loss at a constant rate α = T. Otherwise the weights, and T
+    where the rate follows a schedule, depend on the initial outputs at the training points: α
+    follows gradient descent in function space from there.
 
     Args:
       wide: initial weights of a wide network.
@@ -70,14 +72,15 @@ def limit(
     at = jnp.concatenate([x, z])
     phi = derivative_kernel(x, at, slope, d=d)
     theta = phi * inner_products(x, at)
-    if descent.loss == "identity":
-        weights = jnp.full(n, descent.time, x.dtype)
+    if descent.loss == "identity" and descent.schedule == "constant":
+        time = jnp.asarray(descent.time, x.dtype)
+        weights = jnp.full(n, time)
     else:
         initial = outputs(wide, x, slope)
-        weights = limits.function_space_weights(theta[:, :n], y, descent, initial)
+        weights, time = limits.function_space_weights(theta[:, :n], y, descent, initial)
     pull = y * weights / n
     learned = phi[:, :n].T @ (pull[:, None] * x)
-    return Limit(outputs(wide, z, slope), pull @ theta[:, n:], weights, learned)
+    return Limit(outputs(wide, z, slope), pull @ theta[:, n:], weights, time, learned)
 
 
 @takes_arrays

@@ -34,9 +34,9 @@ def check_key(key: Any) -> None:
     remedy = "use theory.keys.make_key(seed)"
     if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
         what = f"an array of {key.dtype}" if hasattr(key, "dtype") else repr(key)
-        raise ValueError(f"key must be a random key, got {what}; {remedy}")
+        raise ValueError(f"key must be a random key as of jax.random.key, got {what}; {remedy}")
     if key.shape != ():
-        raise ValueError(f"key must be one random key, got an array of shape {key.shape}")
+        raise ValueError(f"key must be a single random key, got an array of shape {key.shape}")
     if (generator := str(jax.random.key_impl(key))) != GENERATOR:
         raise ValueError(f"key must be of the generator {GENERATOR}, got {generator}; {remedy}")
 

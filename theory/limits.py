@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from theory._scaling import row_norms
 from theory._validation import takes_arrays
-from theory.descent import Descent, loss_weights, repeated
+from theory.descent import Descent, loss_weights, mean_loss, repeated
 from theory.kernels import (
     angle,
     derivative_kernel,
@@ -141,18 +141,22 @@ def initial_excess_kurtosis(m: int, slope: Any) -> float:
 
 
 @takes_arrays
-def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
+def cosine_law(
+    learned: Float[Array, "n d"], slope: Any, d: int | None = None
+) -> Float[Array, " n"]:
     """c_k = ‖v_k‖/√(‖v_k‖² + (1 + γ²)/2): cosine of ∇f(x_k; T) with what training added to it.
 
     Args:
       learned: (n, d) v_k = T q_k (identity loss), or `mean_gradients` at the weights α.
       slope: γ.
+      d: dimension; the law does not depend on it, `absolute_cosine_law` does.
 
     Returns:
       (n,) predicted cosine between a perturbation and its training-sample sum. Over
       initializations the spread is about (1 − c²)√(1 − c²/2)/√d; the law fails for small d, tiny T
       and T ≳ √m.
     """
+    del d
     norm = row_norms(learned)
     return norm / _trained_length(norm, slope)
 
@@ -160,6 +164,23 @@ def cosine_law(learned: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
 def _trained_length(norm: Array, slope: Any) -> Array:
     """√(‖v‖² + (1 + γ²)/2) for any size of ‖v‖."""
     return jnp.hypot(norm, jnp.full_like(norm, initial_gradient_variance(slope) ** 0.5))
+
+
+@takes_arrays
+def absolute_cosine_law(
+    learned: Float[Array, "n d"], slope: Any, d: int | None = None
+) -> Float[Array, " n"]:
+    """E|cos| where `cosine_law` is E cos: s√(2/π) e^{−c²/2s²} + c erf(c/(s√2)).
+
+    The mean of the folded normal law of mean c and the spread s = (1 − c²)√(1 − c²/2)/√d over
+    initializations. Where nothing is learned, c = 0, it is √(2/(πd)): chance is not 0.
+
+    Arguments and result as in `cosine_law`; d is the number of columns if None.
+    """
+    c = cosine_law(learned, slope)
+    s = (1 - c**2) * jnp.sqrt((1 - c**2 / 2) / (learned.shape[1] if d is None else d))
+    ratio = c / jnp.maximum(s, jnp.finfo(c.dtype).tiny) / 2**0.5
+    return s * (2 / jnp.pi) ** 0.5 * jnp.exp(-(ratio**2)) + c * jax.scipy.special.erf(ratio)
 
 
 @takes_arrays
@@ -240,7 +261,7 @@ def function_space_descent(
             fx_test_0 + k_test_train @ (y * state[0]) / len(y),
         )
 
-    (weights, _), (train, test) = jax.lax.scan(seen, start, length=descent.steps)
+    (weights, *_), (train, test) = jax.lax.scan(seen, start, length=descent.steps)
     return FunctionSpacePath(weights, train, test)
 
 
@@ -250,29 +271,31 @@ def function_space_weights(
     y: Float[Array, " n"],
     descent: Descent,
     fx_train_0: Float[Array, " n"] | float = 0.0,
-) -> Float[Array, " n"]:
-    """The weights α after the last step of `function_space_descent`, without the path.
+) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+    """α after the last step of `function_space_descent`, and T, without the path.
 
     Arguments as there; the number of steps may be traced.
     """
     step, start = _function_space(k_train_train, y, descent, fx_train_0)
-    return repeated(step, start, descent)[0]
+    weights, time, _ = repeated(step, start, descent)
+    return weights, time
 
 
 def _function_space(
     kernel: Array, y: Array, descent: Descent, initial: Any
 ) -> tuple[Callable[[Any], Any], Any]:
-    """A step of the weights α and the optimizer's memory, and their start."""
+    """A step of the weights α, of T and the optimizer's memory, and their start."""
     optimizer = descent.transformation()
 
     def step(state: Any) -> Any:
-        weights, memory = state
-        derivative = loss_weights(descent, -y * (initial + kernel @ (y * weights) / len(y)))
-        updates, memory = optimizer.update(-derivative, memory)
-        return weights + updates, memory
+        weights, time, memory = state
+        s = -y * (initial + kernel @ (y * weights) / len(y))
+        gradient = -loss_weights(descent, s), -jnp.ones_like(time)
+        updates, memory = optimizer.update(gradient, memory, value=mean_loss(descent, s))
+        return *jax.tree.map(jnp.add, (weights, time), updates), memory
 
-    weights = jnp.zeros(len(y), kernel.dtype)
-    return step, (weights, optimizer.init(weights))
+    start = jnp.zeros(len(y), kernel.dtype), jnp.zeros((), kernel.dtype)
+    return step, (*start, optimizer.init(start))
 
 
 @takes_arrays

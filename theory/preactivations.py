@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._validation import takes_arrays
-from theory.descent import Descent, loss_weights, repeated, training_time
+from theory.descent import Descent, loss_weights, mean_loss, repeated, training_time
 from theory.kernels import inner_products
 from theory.networks import ACTIVATIONS, Network, Params
 from theory.subspace import gram_rows
@@ -37,10 +37,12 @@ class Coefficients(NamedTuple):
 
     c: (m, n) C, w_i(K) = w_i(0) + (a_i/n) Σ_k y_k C_ik x_k.
     weights: (n,) α_k, C_ik where φ' = 1 throughout; every α_k is T under the identity loss.
+    time: T = Σ_j c_j.
     """
 
     c: Float[Array, "m n"]
     weights: Float[Array, " n"]
+    time: Float[Array, ""]
 
 
 @takes_arrays
@@ -115,12 +117,13 @@ def coefficients(
     def step(state: Any) -> Any:
         trained, memory = state
         now = h + (a / n)[:, None] * ((trained.c * y[None, :]) @ gram)
-        pull = loss_weights(descent, -y * (a @ value(now, network.slope)))
-        gradient = Coefficients(-pull[None, :] * derivative(now, network.slope), -pull)
-        updates, memory = optimizer.update(gradient, memory)
+        s = -y * (a @ value(now, network.slope))
+        pull, one = loss_weights(descent, s), jnp.ones_like(trained.time)
+        gradient = Coefficients(-pull[None, :] * derivative(now, network.slope), -pull, -one)
+        updates, memory = optimizer.update(gradient, memory, value=mean_loss(descent, s))
         return jax.tree.map(jnp.add, trained, updates), memory
 
-    start = Coefficients(jnp.zeros_like(h), jnp.zeros(n, h.dtype))
+    start = Coefficients(jnp.zeros_like(h), jnp.zeros(n, h.dtype), jnp.zeros((), h.dtype))
     return repeated(step, (start, optimizer.init(start)), descent)[0]
 
 
@@ -160,7 +163,8 @@ def coefficients_by_flips(
         lambda block: _block_by_flips(network, block[0], block[1], x, y, gram, descent),
         (h.reshape(blocks, neurons, n), a.reshape(blocks, neurons)),
     )
-    return Coefficients(c.reshape(-1, n)[:m], jnp.full(n, descent.time, h.dtype))
+    time = jnp.asarray(descent.time, h.dtype)
+    return Coefficients(c.reshape(-1, n)[:m], jnp.full(n, time), time)
 
 
 class _Block(NamedTuple):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from theory import preactivations
 from theory._validation import check_choice, check_labels, check_points, is_traced, takes_arrays
-from theory.descent import Descent, loss_weights, repeated
+from theory.descent import Descent, loss_weights, mean_loss, repeated
 from theory.networks import Network, Params, apply, pre_activations
 
 SPACES = ("weights", "pre-activations", "flips")
@@ -23,11 +23,13 @@ class Training(NamedTuple):
     weights: (n,) α_k = Σ_j c_j ℓ'(−y_k f(x_k)) over the steps j, c_j the factor with which the
       gradient of step j enters the final weights, so w(K) = w(0) + (1/n) Σ_k y_k Σ_j c_j ℓ'_k ∇f_k;
       every α_k is T under the identity loss.
+    time: T = Σ_j c_j, of the learning rates that were taken.
     trace: whatever `observe` returned, stacked over steps 1…K; None without it.
     """
 
     params: Params
     weights: Float[Array, " n"]
+    time: Float[Array, ""]
     trace: Any
 
 
@@ -60,7 +62,8 @@ def train(
       readout_scale: learning rate of the readout, where it is trained, over that of the hidden
         weights. At 1 the tangent kernel grows with the width m; at 1/m it has a limit.
       space: "weights"; "pre-activations", where the readout is frozen and nothing is observed;
-        "flips", where in addition the activation is the leaky ReLU and the loss the identity.
+        "flips", where in addition the activation is the leaky ReLU, the loss the identity and the
+        learning rate constant.
 
     Returns:
       A `Training`.
@@ -74,7 +77,8 @@ def train(
     possible = _spaces(network, descent, observe)
     if check_choice("space", space, SPACES) not in possible:
         raise ValueError(
-            f"space must be {' or '.join(possible)} for this network, loss and observation, "
+            f"space must be {' or '.join(possible)} for this network, loss, schedule and "
+            f"observation, "
             f"got {space!r}"
         )
     if space == "weights":
@@ -84,13 +88,16 @@ def train(
         "flips": preactivations.coefficients_by_flips,
     }
     trained = by[space](network, pre_activations(params, x).T, params.a, x, y, descent)
-    return Training(preactivations.moved(network, params, trained, x, y), trained.weights, None)
+    params = preactivations.moved(network, params, trained, x, y)
+    return Training(params, trained.weights, trained.time, None)
 
 
 def _spaces(network: Network, descent: Descent, observe: Any = None) -> tuple[str, ...]:
     if "a" in network.trained or "w" not in network.trained or observe is not None:
         return SPACES[:1]
     switches = network.activation == "leaky relu" and descent.loss == "identity"
+    # Flips train neurons one block after the other, and the schedule sees the loss of them all.
+    switches = switches and descent.schedule == "constant"
     return SPACES if switches else SPACES[:2]
 
 
@@ -136,27 +143,28 @@ def _train(
         return params._replace(**trained)
 
     def step(state: Any) -> Any:
-        trained, weights, memory = state
+        trained, weights, time, memory = state
         f, pull_back = jax.vjp(lambda t: apply(network, full(t), x), trained)
         derivative = loss_weights(descent, -y * f)
         (gradient,) = pull_back(-y * derivative / n)
         if "a" in gradient:
             gradient["a"] = readout_scale * gradient["a"]
-        # −ℓ' rides along as the gradient of the weights α, so both see the same optimizer.
-        updates, memory = optimizer.update((gradient, -derivative), memory)
-        trained, weights = jax.tree.map(jnp.add, (trained, weights), updates)
-        return trained, weights, memory
+        # −ℓ' rides along as the gradient of the weights α, and −1 as that of T, so that all see
+        # the same optimizer.
+        gradients = gradient, -derivative, -jnp.ones_like(time)
+        updates, memory = optimizer.update(gradients, memory, value=mean_loss(descent, -y * f))
+        return *jax.tree.map(jnp.add, (trained, weights, time), updates), memory
 
     trained = {name: getattr(params, name) for name in network.trained}
-    weights = jnp.zeros(n, x.dtype)
-    start = trained, weights, optimizer.init((trained, weights))
+    start = trained, jnp.zeros(n, x.dtype), jnp.zeros((), x.dtype)
+    start = *start, optimizer.init(start)
     if observe is None:
-        trained, weights, _ = repeated(step, start, descent)
-        return Training(full(trained), weights, None)
+        trained, weights, time, _ = repeated(step, start, descent)
+        return Training(full(trained), weights, time, None)
 
     def observed(state: Any, _: None) -> Any:
         state = step(state)
         return state, observe(full(state[0]))
 
-    (trained, weights, _), trace = jax.lax.scan(observed, start, length=descent.steps)
-    return Training(full(trained), weights, trace)
+    (trained, weights, time, _), trace = jax.lax.scan(observed, start, length=descent.steps)
+    return Training(full(trained), weights, time, trace)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import inspect
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -46,6 +47,8 @@ class Hypothesis:
 
     def __post_init__(self) -> None:
         check_choice("tier", self.tier, TIERS)
+        if not callable(self.check):
+            raise ValueError(f"check must be a function of the instance, got {_named(self.check)}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,11 +149,11 @@ class Statement:
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         _check_config(self.config)
         for role in ("hypotheses", "measured"):
-            conditions = {
-                name: c if isinstance(c, Hypothesis) else Hypothesis(c)
-                for name, c in getattr(self, role).items()
-            }
-            object.__setattr__(self, role, conditions)
+            object.__setattr__(self, role, _conditions(role, getattr(self, role)))
+        check_integer("batch", self.batch)
+        for preset, count in self.draws.items():
+            check_integer(f"draws[{preset!r}]", count)
+        _check_signature("sample", self.sample, "(key, config)", 2)
         for name in self.cases:
             self.configured(name)
 
@@ -170,6 +173,38 @@ class Statement:
 
 def _named(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"
+
+
+def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{role} must be a mapping from names to conditions, got {_named(given)}")
+    found = {}
+    for name, condition in given.items():
+        if not isinstance(condition, Hypothesis) and not callable(condition):
+            raise ValueError(
+                f"{role}[{name!r}] must be a function of the instance, got {_named(condition)}"
+            )
+        found[name] = condition if isinstance(condition, Hypothesis) else Hypothesis(condition)
+    return found
+
+
+def _check_signature(role: str, function: Any, arguments: str, count: int) -> None:
+    """ValueError unless the function can be called with so many arguments, where that is known."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of a built-in function nothing is known
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        raise ValueError(f"{role} must take {arguments}, got {signature}: {error}") from None
+
+
+def _check_statement(statement: Any) -> None:
+    if not isinstance(statement, Statement):
+        raise ValueError(
+            f"statement must be a Statement, such as REGISTRY[id], got {_named(statement)}"
+        )
 
 
 def _check_config(config: Any) -> None:
@@ -237,6 +272,7 @@ def evaluate(
       MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
     """
     canary.check()
+    _check_statement(statement)
     config = statement.config if config is None else config
     _check_config(config)
     batch = statement.batch if batch is None else check_integer("batch", batch)
@@ -630,8 +666,8 @@ def _real(role: str, value: Any) -> jax.Array:
     kinds = (jnp.floating, jnp.signedinteger, jnp.bool_)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise ValueError(
-            f"{role} must return floating or signed integer numbers, got {array.dtype}; convert "
-            "with .astype(float) before any arithmetic"
+            f"{role} must return real numbers, floating or signed integers, got {array.dtype}; "
+            "convert with .astype(float) before any arithmetic"
         )
     return as_float(array)
 
@@ -687,6 +723,7 @@ def verify(
       >>> verify(REGISTRY["lazy.movement"], key=jax.random.key(0), draws=20).verdict
       'consistent'
     """
+    _check_statement(statement)
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
@@ -727,6 +764,7 @@ def verify_until(
     Raises:
       ValueError: as `verify` does, and for quantities without bounds.
     """
+    _check_statement(statement)
     draws, stage = check_integer("draws", draws), check_integer("stage", stage)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config

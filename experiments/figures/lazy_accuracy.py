@@ -9,6 +9,7 @@ import pandas as pd
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.figures.lazy_axes import (
     LOSSES,
+    PUBLISHED,
     TIMES,
     VARIED,
     Base,
@@ -57,7 +58,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
         [
             place | point
             for cell, arrays in results
-            for point in points(arrays)
+            for point in points(arrays, best=settings.best)
             for place in places(settings, cell, AXES)
         ]
     )
@@ -74,7 +75,7 @@ FIGURE = Figure(
         ms="32,256", slopes="0.3,0.8", ns="16,64", gaussian_ns="16,64",
         T_fs="0.1,1,8", T_gs="0.5,4,32",
     ),
-    paper=Settings(),
+    paper=Settings(**PUBLISHED),
     cells=cells,
     compute=compute,
     table=table,

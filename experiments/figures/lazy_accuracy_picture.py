@@ -6,11 +6,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.figures import style
-from experiments.figures.figure import numbers
 from experiments.figures.lazy_accuracy import AXES, Settings
 from experiments.figures.lazy_axes import LOSSES
 from experiments.figures.lazy_learning import LAWS, LAZY
-from experiments.figures.lazy_words import LABELS, NAMES, compared, data_words, legend, ticks
+from experiments.figures.lazy_words import (
+    LABELS,
+    NAMES,
+    compared,
+    data_words,
+    legend,
+    rates_words,
+    ticks,
+)
 
 SHOWN = {  # (quantity, scenario) → its looks and name
     ("standard", ""): (style.SERIES[5], "standard: f"),
@@ -62,14 +69,13 @@ def _panel(ax: Any, here: pd.DataFrame) -> None:
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is predicted and measured."""
-    rates = numbers("rates", settings.rates, float)
     return (
         "Learning from perturbations. A network f is trained on n labelled points, each point is "
         "perturbed by ε along ±∇f towards a label drawn at random, and a network g of its own "
         "initialization is trained on (a) the perturbations alone or (b) the perturbed points, "
-        "with the random labels. Measured: the share of test points that f and g classify "
-        "correctly, and on which they agree. "
-        f"{data_words(settings.queries, table['law'])} "
+        "with the random labels. Measured: the share of points that f and g classify correctly, "
+        "and on which they agree. "
+        f"{data_words(settings, table['law'])} "
         f"Each parameter is varied around d = {settings.d}, n = {settings.n} (unshifted Gaussian: "
         f"d = {settings.gaussian_d}, n = {settings.gaussian_n}), m = {settings.m}, "
         f"γ = {settings.slope:g}, ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum "
@@ -82,11 +88,6 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         f"over points and over draws, is at most {LAZY:g}: for both networks, for f alone where "
         "only f is concerned. Hollow: the networks have left the regime in which the limit is "
         f"claimed. {compared(table)} "
-        f"Learning rates: {' and '.join(f'{rate:g}' for rate in rates)}; at each point each "
-        "network has the one with the better mean accuracy over the draws on the test points (g "
-        "learns of that f), and the prediction is made for the same rate. Choosing between two on "
-        "the test points themselves adds at most half the standard error of their difference to a "
-        f"mean: {table['optimism'].max():.3f} at most, {table['optimism'].median():.3f} in the "
-        "median. On the axes T_f and T_g that network has one rate, which makes its training time "
-        "what the axis says."
+        f"{rates_words(settings, table['optimism'])} On the axes T_f and T_g that network has one "
+        "rate, which makes its training time what the axis says."
     )

@@ -10,7 +10,7 @@ import jax
 from experiments.figures.figure import Cell, numbers
 from experiments.figures.lazy_learning import LAWS, LONG, Run
 from theory._validation import check_choice
-from theory.descent import training_time
+from theory.descent import SCHEDULES, training_time
 from theory.parameters import Parameters, parameter
 
 LOSSES = ("identity", "logistic")
@@ -18,8 +18,19 @@ VARIED = ("d", "epsilon", "m", "slope", "n")
 TIMES = ("T_f", "T_g")  # axes on which the base setting is no point
 
 
+PUBLISHED: dict[str, Any] = {
+    "best": "metric",
+    "schedule": "plateau",
+    "measure_on": "training",
+    "cosine": "absolute",
+}
+
+
 class Base(Parameters):
-    """The setting around which parameters are varied; the defaults are the paper's."""
+    """The setting around which parameters are varied.
+
+    Sizes are the paper's; `PUBLISHED` is what it measures.
+    """
 
     d: int = parameter(100, "dimension", low=1)
     n: int = parameter(1000, "training points", low=1)
@@ -27,8 +38,18 @@ class Base(Parameters):
     gaussian_n: int = parameter(10_000, "training points of the unshifted Gaussian", low=1)
     m: int = parameter(100, "width of both networks", low=1)
     slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(0.001, "size ε of a perturbation over √d", low=0, open_low=True)
-    rates: str = parameter("0.1,1", "learning rates, of which each network has the better")
+    epsilon: float = parameter(0.001, "size ε of a perturbation over √d", low=0)
+    rates: str = parameter("0.1,1", "learning rates, of which the best is shown")
+    best: str = parameter(
+        "network", "network: each network has the rate of its better accuracy, metric: each "
+        "quantity the best pair of rates", choices=("network", "metric"),
+    )  # fmt: skip
+    schedule: str = parameter("constant", "learning rates over the steps", choices=SCHEDULES)
+    measure_on: str = parameter(
+        "fresh", "accuracies on fresh test points or on f's training points",
+        choices=("fresh", "training"),
+    )  # fmt: skip
+    cosine: str = parameter("signed", "mean of cos or of |cos|", choices=("signed", "absolute"))
     steps: int = parameter(1000, "gradient steps of each network", low=1)
     momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
     queries: int = parameter(1000, "test points", low=1)
@@ -55,7 +76,7 @@ def axis_values(settings: Base, law: str, axis: str) -> tuple[Any, ...]:
     own = law == "gaussian" and axis in ("d", "n")
     name = f"gaussian_{axis}s" if own else f"{axis}s"
     kind = int if axis in ("d", "m", "n") else float
-    limits = {"low": 0, "high": 1} if axis == "slope" else {}
+    limits = {"slope": {"low": 0, "high": 1}, "epsilon": {"low": 0}}.get(axis, {})
     values = numbers(name, getattr(settings, name), kind, **limits)
     if axis in TIMES:
         return values
@@ -92,13 +113,15 @@ def setting(settings: Base, cell: Cell) -> Run:
     width = values["m"]
     if settings.steps < LONG:  # compiling costs more than computing: one width for all
         width = max((*numbers("ms", getattr(settings, "ms", str(width))), width))
-    own = law == "gaussian"
+    own, fresh = law == "gaussian", settings.measure_on == "fresh"
     return Run(
         law=law, n=values["n"], d=values["d"], m=values["m"], width=width, slope=values["slope"],
         loss=cell["loss"], epsilon=values["epsilon"] * values["d"] ** 0.5,
         rates_f=fixed if axis == "T_f" else rates, rates_g=fixed if axis == "T_g" else rates,
         steps=settings.steps, momentum=settings.momentum,
-        queries=min(settings.queries, values["n"]) if own else settings.queries,
+        queries=min(settings.queries, values["n"]) if own and fresh else settings.queries,
+        schedule=settings.schedule, measure_on=settings.measure_on, cosine=settings.cosine,
+        best=settings.best,
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, mean_and_error
-from experiments.figures.lazy_axes import Base, cells_of, own_key, places, setting
-from experiments.figures.lazy_learning import LAZY, cost, learn, points
+from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.lazy_axes import PUBLISHED, Base, cells_of, own_key, places, setting
+from experiments.figures.lazy_learning import cost, learn, points
 
 AXES = ("d", "T_f")
 SCENARIO = ("a",)
@@ -39,22 +39,14 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
 
     Rows of the quantity "cosine" have the law's mean as predicted, and its tolerance.
     """
-    rows = []
-    for cell, arrays in results:
-        measured, law = arrays["cosine"], arrays["predicted_cosine"]
-        mean, error = mean_and_error(measured)
-        difference, difference_error = mean_and_error(measured - law)
-        switching = float(arrays["switching_f"].mean())
-        cosine = {
-            "quantity": "cosine", "scenario": "", "mean": float(mean),
-            "standard_error": float(error), "predicted": float(law.mean()),
-            "difference": float(difference), "difference_error": float(difference_error),
-            "draws": len(measured), "switching": switching, "held": switching <= LAZY,
-            "optimism": 0.0, "tolerance": float(arrays["cosine_tolerance"].mean()),
-        }  # fmt: skip
-        found = [cosine, *({**point, "tolerance": 0.0} for point in points(arrays, SCENARIO))]
-        rows += [place | point for point in found for place in places(settings, cell, AXES)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            place | point
+            for cell, arrays in results
+            for point in points(arrays, SCENARIO, settings.best)
+            for place in places(settings, cell, AXES)
+        ]
+    )
 
 
 FIGURE = Figure(
@@ -66,7 +58,7 @@ FIGURE = Figure(
         queries=64, draws=16, ds="4,8,16,64,128", gaussian_ds="4,8,16,64,128",
         T_fs="0.03,0.1,0.3,1,3,10,30",
     ),
-    paper=Settings(),
+    paper=Settings(**PUBLISHED),
     cells=cells,
     compute=compute,
     table=table,

@@ -6,10 +6,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.figures import style
-from experiments.figures.figure import numbers
 from experiments.figures.lazy_cosine import AXES, Settings
 from experiments.figures.lazy_learning import LAWS, LAZY
-from experiments.figures.lazy_words import LABELS, NAMES, compared, data_words, legend, ticks
+from experiments.figures.lazy_words import (
+    LABELS,
+    NAMES,
+    compared,
+    data_words,
+    legend,
+    rates_words,
+    ticks,
+)
 
 SHOWN = {
     "cosine": (style.SERIES[0], "cosine"),
@@ -42,8 +49,8 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
         grid[1, column].axhline(0.5, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)))
         grid[1, column].set_xlabel(LABELS[axis])
         grid[0, column].set_title(NAMES[law])
-    grid[0, 0].set_ylabel("mean cosine")
-    grid[1, 0].set_ylabel("share of test points")
+    grid[0, 0].set_ylabel("mean |cos|" if settings.cosine == "absolute" else "mean cosine")
+    grid[1, 0].set_ylabel("share of points")
     legend(figure, SHOWN.values(), columns=4)
     style.letters(grid)
     return figure
@@ -51,32 +58,39 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is predicted and measured."""
-    rates = numbers("rates", settings.rates, float)
+    absolute = settings.cosine == "absolute"
+    kind, law = "cosine", ""
+    if absolute:
+        kind = (
+            "absolute value of the cosine, as published, whose floor where nothing is learned is "
+            "√(2/(πd)),"
+        )
+        law = (
+            "the mean E|cos| of the folded normal law about c with the spread over "
+            "initializations (limits.absolute_cosine_law), where c is "
+        )
     cosines: Any = table[table["quantity"] == "cosine"]
     shares: Any = table[table["quantity"] != "cosine"]
     cosines = cosines.drop_duplicates(["law", "mean", "predicted"])
     beyond = cosines["difference"].abs() - cosines["tolerance"] > 2 * cosines["difference_error"]
     held = cosines["held"]
     return (
-        "Above: cosine between the perturbation of x_k, which is along ∇f(x_k; T_f), and its "
+        f"Above: {kind} between the perturbation of x_k, which is along ∇f(x_k; T_f), and its "
         "training-sample sum q_k = (1/n) Σ_j y_jΦ(x_j, x_k)x_j, mean over the training points. "
-        "Line: the law c = T‖q‖/√(T²‖q‖² + (1 + γ²)/2) of lazy.perturbation; band: the law's own "
-        "tolerance to leading order (finite d, finite m, gradient of the limit; "
+        f"Line: {law}the law c = T‖q‖/√(T²‖q‖² + (1 + γ²)/2) of lazy.perturbation; band: the law's "
+        "own tolerance to leading order (finite d, finite m, gradient of the limit; "
         "limits.cosine_law_tolerance), around a law that is exact as m, d → ∞ only. "
         f"{int((~beyond[held]).sum())} of {int(held.sum())} filled cosines are within the band and "
         f"2 standard errors, {int((~beyond[~held]).sum())} of {int((~held).sum())} hollow ones. "
-        "Below: share of test points that f classifies correctly (standard), that g, trained on "
+        "Below: share of points that f classifies correctly (standard), that g, trained on "
         "the perturbations alone with random labels, does (perturbation), and on which f and g "
         "agree, with the same of networks of infinite width on the same data as lines. "
-        f"{compared(shares)} {data_words(settings.queries, table['law'])} "
+        f"{compared(shares)} {data_words(settings, table['law'])} "
         f"Around d = {settings.d}, n = {settings.n} (Gaussian: d = {settings.gaussian_d}, "
         f"n = {settings.gaussian_n}), m = {settings.m}, γ = {settings.slope:g}, "
         f"ε = {settings.epsilon:g}√d, {settings.steps} steps of momentum {settings.momentum:g}, "
-        "identity loss; learning rates "
-        f"{' and '.join(f'{rate:g}' for rate in rates)}, each network at the one with the better "
-        "mean accuracy on the test points (which adds at most half the standard error of the "
-        f"difference to it, here {table['optimism'].max():.3f} at most) and the prediction at the "
-        "same; on the axis T_f the rate of f is what makes its training time T_f. Markers: means "
+        f"identity loss. {rates_words(settings, table['optimism'])} On the axis T_f the rate of f "
+        "is what makes its training time T_f. Markers: means "
         f"over {settings.draws} draws of data and networks, bars ±2 standard errors. Filled where "
         "the bound of lazy.activation-stability on the share of neurons that change their "
         f"activation, averaged over points and draws, is at most {LAZY:g}, for f, and where g is "

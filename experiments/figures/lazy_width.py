@@ -48,7 +48,7 @@ class Settings(Parameters):
     )  # fmt: skip
     d: int = parameter(100, "dimension of the published setting", low=1)
     n: int = parameter(1000, "its training points", low=1)
-    epsilon: float = parameter(0.001, "its ε over √d", low=0, open_low=True)
+    epsilon: float = parameter(0.001, "its ε over √d", low=0)
     rate: float = parameter(0.1, "its learning rate", low=0, open_low=True)
     steps: int = parameter(1000, "its gradient steps", low=1)
     momentum: float = parameter(0.9, "its momentum μ", low=0, high=1, open_high=True)
@@ -110,9 +110,11 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
         )
     ]
     (margin_f, sign_f), (margin_g, sign_g) = parts
-    f = limit_networks(drawn.key_f_limit, drawn.x, drawn.y, drawn.z, run, run.rates_f)
+    f = limit_networks(drawn.key_f_limit, drawn.x, drawn.y, drawn.z, drawn.x, run, run.rates_f)
     predicted = perturbed(jnp.zeros_like(drawn.x), f.gradients[:, 0], drawn.target, run.epsilon)
-    g = limit_networks(drawn.key_g_limit, predicted, drawn.target, drawn.z, run, run.rates_g)
+    g = limit_networks(
+        drawn.key_g_limit, predicted, drawn.target, drawn.z, drawn.x, run, run.rates_g
+    )
     return {
         "agreement": np.mean(np.asarray(signs_f) == np.asarray(signs_g), axis=-1),
         "predicted_agreement": share_of(g.positive, np.asarray(f.outputs[:, 0]) >= 0)[0],

@@ -11,6 +11,8 @@ from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from experiments.figures import style
+from experiments.figures.figure import numbers
+from experiments.figures.lazy_axes import Base
 
 LABELS = {
     "d": "dimension d",
@@ -24,8 +26,18 @@ LABELS = {
 NAMES = {"shifted-gaussian": "shifted Gaussian", "gaussian": "Gaussian"}
 
 
-def data_words(queries: int, laws: Iterable[str]) -> str:
-    """The laws of points and test points, those that are shown."""
+def data_words(settings: Base, laws: Iterable[str]) -> str:
+    """The laws of points and test points, those that are shown, and what is measured at which."""
+    queries = settings.queries
+    if settings.measure_on == "training":
+        words = {
+            "shifted-gaussian": "Shifted Gaussian: x ~ N(±0.3·1, I) for labels ±1.",
+            "gaussian": "Gaussian: x ~ N(0, I) with labels independent of x.",
+        }
+        return (
+            "Accuracies, of f and of g, are those on f's own training points and labels, as "
+            f"published; agreement is that on {queries} fresh points of the same law. "
+        ) + " ".join(words[law] for law in NAMES if law in set(laws))
     words = {
         "shifted-gaussian": "Shifted Gaussian: x ~ N(±0.3·1, I) for labels ±1, "
         f"{queries} test points of the same law.",
@@ -34,6 +46,34 @@ def data_words(queries: int, laws: Iterable[str]) -> str:
         "are fewer), as for K24a.",
     }
     return " ".join(words[law] for law in NAMES if law in set(laws))
+
+
+def rates_words(settings: Base, optimism: Any) -> str:
+    """Which learning rates are shown, how they change, and what choosing them adds."""
+    rates = " and ".join(f"{rate:g}" for rate in numbers("rates", settings.rates, float))
+    if settings.best == "metric":
+        chosen = (
+            f"Learning rates of f and of g: {rates}; at each point each quantity is shown at the "
+            "pair of rates that is best for it, as published, which may be another for each "
+            "quantity; the prediction is made for the same pair. "
+        )
+    else:
+        chosen = (
+            f"Learning rates: {rates}; at each point each network has the one with the better mean "
+            "accuracy over the draws (g learns of that f), and the prediction is made for the same "
+            "rate. "
+        )
+    chosen += (
+        "Choosing on the values shown adds at most half the standard error of the differences to a "
+        f"mean: {optimism.max():.3f} at most, {optimism.median():.3f} in the median."
+    )
+    if settings.schedule == "plateau":
+        chosen += (
+            " The rate is a tenth after eleven steps without a loss lower by a factor 1 − 10⁻⁴, "
+            "so that T is what the rates that were taken add up to: the axes T_f and T_g name that "
+            "of the initial rate. The limit follows the schedule by its own loss."
+        )
+    return chosen
 
 
 def compared(table: pd.DataFrame) -> str:
@@ -57,8 +97,14 @@ def compared(table: pd.DataFrame) -> str:
 
 
 def ticks(ax: Axes, values: Sequence[float]) -> None:
-    """Names the values on a logarithmic axis where they are few, as two decades need it."""
-    ax.set_xscale("log")
+    """Names the values on a logarithmic axis where they are few, as two decades need it.
+
+    A value of 0 stands left of all others, on an axis that is linear up to the least of them.
+    """
+    if min(values) > 0:
+        ax.set_xscale("log")
+    else:
+        ax.set_xscale("symlog", linthresh=min((v for v in values if v > 0), default=1.0))
     if len(values) <= 4:
         ax.set_xticks(values, [f"{value:g}" for value in values])
         ax.xaxis.set_minor_locator(NullLocator())
