@@ -67,11 +67,23 @@ def _normals(key):
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (0, "key must be a random key, got 0; use theory.keys.make_key(seed)"),
-        (None, "key must be a random key, got None; use theory.keys.make_key(seed)"),
-        (np.array([0, 0], np.uint32), "key must be a random key, got an array of uint32; use"),
-        (jnp.zeros(2, "uint32"), "key must be a random key, got an array of uint32; use"),
-        (jax.random.split(keys.make_key(0)), "key must be one random key, got an array of shape"),
+        (0, "key must be a random key as of jax.random.key, got 0; use theory.keys.make_key(seed)"),
+        (
+            None,
+            "key must be a random key as of jax.random.key, got None; use theory.keys.make_key(seed)",
+        ),
+        (
+            np.array([0, 0], np.uint32),
+            "key must be a random key as of jax.random.key, got an array of uint32; use",
+        ),
+        (
+            jnp.zeros(2, "uint32"),
+            "key must be a random key as of jax.random.key, got an array of uint32; use",
+        ),
+        (
+            jax.random.split(keys.make_key(0)),
+            "key must be a single random key, got an array of shape",
+        ),
         (jax.random.key(0, impl="rbg"), "key must be of the generator threefry2x32, got rbg; use"),
     ],
 )

@@ -295,7 +295,7 @@ def growing_support(
     return jax.lax.fori_loop(0, steps, step, start)[0]
 
 
-def _inside(x: Array, box: tuple[float, float] | None) -> Callable[[Array], Array]:
+def _inside(x: Any, box: tuple[float, float] | None) -> Callable[[Array], Array]:
     """r → the perturbation that keeps x + r in the box; ValueError unless x is in it."""
     if box is None:
         return lambda r: r

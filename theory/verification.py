@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from theory import canary, sharding, values
 from theory._validation import check_choice, check_integer, check_real
-from theory.claims import Claim
+from theory.claims import Claim, checked_claims
 from theory.distinct import fingerprint, fingerprint_on_host
 from theory.evidence import Margin, Measured, Outcome, as_float, outcome, premise
 from theory.judgement import judge
@@ -180,11 +180,15 @@ def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
         raise ValueError(f"{role} must be a mapping from names to conditions, got {_named(given)}")
     found = {}
     for name, condition in given.items():
-        if not isinstance(condition, Hypothesis) and not callable(condition):
+        if isinstance(condition, Hypothesis):
+            found[name] = condition
+        elif callable(condition):
+            function: Any = condition
+            found[name] = Hypothesis(function)
+        else:
             raise ValueError(
                 f"{role}[{name!r}] must be a function of the instance, got {_named(condition)}"
             )
-        found[name] = condition if isinstance(condition, Hypothesis) else Hypothesis(condition)
     return found
 
 
