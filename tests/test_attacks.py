@@ -356,10 +356,10 @@ def test_integers_are_attacked_as_floats(dtype, key):
             return jnp.asarray(y, float)[:, None] * attacks.input_gradients(params, z, SLOPE)
 
         return (
-            plain(attacks.projected_gradient)(towards, x, 3.0, "linf", steps=4),
-            plain(attacks.growing_support)(towards, x, steps=3),
-            plain(attacks.gradient_noise)(params, x, y, SLOPE),
-            plain(attacks.gradient_perturbations)(params, x, y, 3.0, SLOPE),
+            attacks.projected_gradient(towards, x, 3.0, "linf", steps=4),
+            attacks.growing_support(towards, x, steps=3),
+            attacks.gradient_noise(params, x, y, SLOPE),
+            attacks.gradient_perturbations(params, x, y, 3.0, SLOPE),
         )
 
     as_floats = both(jnp.asarray(pixels, float), Y)

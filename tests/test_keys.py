@@ -70,7 +70,7 @@ def _normals(key):
         (0, "key must be a random key as of jax.random.key, got 0; use theory.keys.make_key(seed)"),
         (
             None,
-            "key must be a random key as of jax.random.key, got None; use theory.keys.make_key(seed)",
+            "key must be a random key as of jax.random.key, got None; use theory.keys.make_key(",
         ),
         (
             np.array([0, 0], np.uint32),

@@ -148,8 +148,7 @@ def margin(
     value = as_float(value)
     bound = 0.0 if exact else jnp.finfo(value.dtype).eps * jnp.abs(value)
     bound = _stated(bound if error is None else error, value)
-    if not infinite:
-        bound = jnp.where(jnp.isfinite(value), bound, jnp.inf)
+    bound = _of_infinite(value, bound, infinite)
     return Margin(value, bound, jnp.full_like(value, jnp.nan), unit, strict, error is not None)
 
 
@@ -186,13 +185,18 @@ def exceeds(
     left, right = (jnp.broadcast_to(as_float(side), difference.shape) for side in sides)
     bound = 0.0 if exact else 4 * jnp.finfo(left.dtype).eps * (jnp.abs(left) + jnp.abs(right))
     bound = _stated(bound if error is None else error, difference)
-    if infinite:
-        bound = jnp.where(jnp.isinf(difference) & jnp.isinf(bound), 0.0, bound)
-    else:
-        bound = jnp.where(jnp.isfinite(left) & jnp.isfinite(right), bound, jnp.inf)
+    sides = jnp.where(jnp.isfinite(left) & jnp.isfinite(right), difference, jnp.inf)
+    bound = _of_infinite(difference if infinite else sides, bound, infinite)
     positive = right > 0
     ratio = jnp.where(positive, left / jnp.where(positive, right, 1), jnp.nan)
     return Margin(difference, bound, ratio, unit, strict, error is not None)
+
+
+def _of_infinite(value: Array, bound: Array, meant: bool) -> Array:
+    """The error where the value is not finite: none if ±∞ is meant, else nothing is known."""
+    if meant:
+        return jnp.where(jnp.isinf(value), 0.0, bound)
+    return jnp.where(jnp.isfinite(value), bound, jnp.inf)
 
 
 def at_least(

@@ -229,7 +229,8 @@ class _Arithmetic:
             return jax.lax.reduce_precision(value, info.nexp, info.nmant // 2)
         self.places += 1
         noise = _noise(value, self.seed, self.places)
-        return value + noise * jnp.asarray(AMPLITUDE * info.eps, value.dtype) * size
+        moved = value + noise * jnp.asarray(AMPLITUDE * info.eps, value.dtype) * size
+        return jnp.where(jnp.isinf(value), value, moved)  # ∞ − ∞ is no number
 
     def wrapped(self, equation: Any, inputs: list[Any], outputs: list[Any]) -> Any:
         """Whether the result of integer arithmetic lies outside its type's range."""

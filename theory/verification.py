@@ -211,6 +211,12 @@ def _check_statement(statement: Any) -> None:
         )
 
 
+def _check_claims(statement: Statement, config: Any) -> None:
+    """ValueError for claims that are none, before any draw is made."""
+    if statement.claim is not None:
+        checked_claims(statement.id, statement.claim(config))
+
+
 def _check_config(config: Any) -> None:
     try:
         hash(config)
@@ -731,6 +737,7 @@ def verify(
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
+    _check_claims(statement, config)
     evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh, precision=precision)
     verdict = assess(statement, evidence, config=config, level=level)
     if statement.kind == "deterministic" and verdict.verdict == "refuted":
@@ -753,8 +760,8 @@ def verify_until(
 
     After every stage of draws all so far are judged by confidence sequences and e-values
     (`theory.statistics.sequences`). Extending a run of `verify` until it refutes would refute true
-    statements more often than its level says; this does not. The draws are those of `verify`. A
-    deterministic statement is drawn until a counterexample is found.
+    statements more often than its level says; this does not. The draws are those of `verify`. They
+    end when the statement is refuted, or when the interval of a mean has reached its resolution.
 
     Args:
       statement: a deterministic or probabilistic one, or one about a mean with declared bounds.
@@ -772,7 +779,9 @@ def verify_until(
     draws, stage = check_integer("draws", draws), check_integer("stage", stage)
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
-    final = ("refuted",) if statement.kind == "deterministic" else ("refuted", "consistent")
+    _check_claims(statement, config)
+    outcomes = statement.kind in ("deterministic", "probabilistic")
+    final = ("refuted",) if outcomes else ("refuted", "consistent")
     parts: list[Evidence] = []
     while True:
         start = len(parts) * stage

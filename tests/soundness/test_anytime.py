@@ -35,7 +35,7 @@ EVENT = Statement(
     kind="moment",
     sample=uniform,
     quantity=lambda u: jnp.where(u < 0.5, 1.0, 0.0),
-    claim=const(Claim(0.5, 0.2)),
+    claim=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
     batch=5000,
 )
 
@@ -56,7 +56,7 @@ def test_true_statements_are_not_refuted(statement):
     [
         FALSE,
         dataclasses.replace(BOUNDED, claim=const(Claim(0.8, 0.2, bounds=(0.0, 1.0)))),
-        dataclasses.replace(EVENT, claim=const(Claim(0.2, 0.2))),
+        dataclasses.replace(EVENT, claim=const(Claim(0.2, 0.2, bounds=(0.0, 1.0)))),
     ],
     ids=lambda s: s.id,
 )
