@@ -78,7 +78,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="ID|FAMILY",
         help=f"statements, or one of the families {FAMILIES} (all)",
     )
-    sub.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    number = sub.add_mutually_exclusive_group()
+    number.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    number.add_argument(
+        "--until", type=int, metavar="K",
+        help="draw until the statement is decided, K draws at most, at a level that holds whenever "
+        "that is; for failure rates and bounded means",
+    )  # fmt: skip
     settings(sub)
     sub.add_argument("--preset", choices=PRESETS, default="quick", help="number of draws (quick)")
     sub.add_argument(
@@ -229,7 +235,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         preset=arguments.preset,
         data_name=arguments.data,
         settings=_settings(arguments.settings),
-        draws=arguments.draws,
+        draws=arguments.draws if arguments.until is None else arguments.until,
+        until=arguments.until is not None,
     )
     for title, why in left_out.items():
         print(

@@ -13,7 +13,7 @@ import jax
 from jax.sharding import Mesh
 
 from experiments import data, environment
-from theory import REGISTRY, Dataset, Statement, Verdict, select, verify
+from theory import REGISTRY, Dataset, Statement, Verdict, select, verify, verify_until
 from theory.keys import make_key
 from theory.memory import largest_batch
 
@@ -54,12 +54,16 @@ QUICK_ON_DIGITS = (
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One statement with its configuration, number of draws, and the case it is, if any."""
+    """One statement with its configuration, number of draws, and the case it is, if any.
+
+    `until`: draws go on until it is decided, `draws` of them at most (`theory.verify_until`).
+    """
 
     statement: Statement
     config: Any
     draws: int
     case: str = ""
+    until: bool = False
 
 
 class Plan(NamedTuple):
@@ -92,6 +96,7 @@ def plan(
     data_name: str | None = None,
     settings: Mapping[str, str] | None = None,
     draws: int | None = None,
+    until: bool = False,
 ) -> Plan:
     """The runs that a command asks for.
 
@@ -104,6 +109,7 @@ def plan(
       settings: NAME → VALUE in text; a statement takes those it has. Without any, statements run in
         their cases as well, if they are named or the preset is "full".
       draws: number of draws.
+      until: whether draws go on until a statement is decided, that many at most.
 
     Returns:
       The `Plan`.
@@ -131,7 +137,7 @@ def plan(
     ) -> Run:
         config = configured(statement.configured(case), source, settings)
         count = statement.draws[preset] if draws is None else draws
-        return Run(statement, config, count, case)
+        return Run(statement, config, count, case, until)
 
     runs: list[Run] = []
     left_out: dict[str, str] = {}
@@ -230,7 +236,9 @@ def execute(
         jobs, multiprocessing.get_context("spawn"), environment.configure, (precision,)
     ) as pool:
         tasks = [
-            pool.submit(_execute_by_id, r.statement.id, r.config, r.draws, seed, level, jobs)
+            pool.submit(
+                _execute_by_id, r.statement.id, r.config, r.draws, r.until, seed, level, jobs
+            )
             for r in runs
         ]
         try:
@@ -248,10 +256,10 @@ def default_jobs() -> int:
 
 
 def _execute_by_id(
-    id: str, config: Any, draws: int, seed: int, level: float, jobs: int
+    id: str, config: Any, draws: int, until: bool, seed: int, level: float, jobs: int
 ) -> tuple[Verdict, float]:
     """What a worker process does: statements hold functions, which cannot be sent to it."""
-    result = _execute(Run(REGISTRY[id], config, draws), seed, level, jobs=jobs)
+    result = _execute(Run(REGISTRY[id], config, draws, until=until), seed, level, jobs=jobs)
     return result.verdict, result.seconds
 
 
@@ -260,16 +268,19 @@ def _execute(
 ) -> Result:
     start = time.perf_counter()
     key = run_key(run.statement, seed)
-    verdict = verify(
-        run.statement,
-        key=key,
-        draws=run.draws,
-        config=run.config,
-        level=level,
-        batch=_fitting_batch(run, key, jobs) if mesh is None else None,
-        mesh=mesh,
-        precision=environment.precision(),
-    )
+    common = {
+        "key": key,
+        "draws": run.draws,
+        "config": run.config,
+        "level": level,
+        "mesh": mesh,
+        "precision": environment.precision(),
+    }
+    if run.until:
+        verdict = verify_until(run.statement, **common)
+    else:
+        batch = _fitting_batch(run, key, jobs) if mesh is None else None
+        verdict = verify(run.statement, batch=batch, **common)
     seconds = time.perf_counter() - start
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
 

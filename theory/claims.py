@@ -239,7 +239,10 @@ def _at_any_time(
 ) -> _Found:
     """As `_estimated`, by a confidence sequence, which exists for bounded means only."""
     if kind in SCALED or claim.bounds is None:
-        raise ValueError("bounds must be declared to judge a mean at any time, and rates cannot be")
+        raise ValueError(
+            "bounds must be declared to judge a mean at any time, and rates cannot be; use a fixed "
+            "number of draws"
+        )
     interval = mean_sequence(values, claim.bounds, confidence).last
     error = float(errors.mean())
     interval = Interval(interval.low - error, interval.high + error)
