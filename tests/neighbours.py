@@ -1,7 +1,8 @@
 """False neighbours of a statement, derived from its kind, and whether its evidence refutes them.
 
-- A mean, exponent or decay: the claimed value shifted by three resolutions beyond its tolerance. A
-  one-sided claim is reversed there, and made stronger until that far beyond what was observed.
+- A mean, exponent or decay: the claimed value shifted by three resolutions beyond its tolerance, an
+  exponent by ½ at most: 1/m is not 1/√m, however coarse the resolution. A one-sided claim is
+  reversed there, and made stronger until that far beyond what was observed.
 - A conclusion: its negation. Where it is a bound, the bound shrunk by slightly more than the draws
   allow: so many fail then as it takes to refute. Where draws failed, a δ too small for them.
 
@@ -16,12 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory.claims import Claim, checked_claims
+from theory.claims import SCALED, Claim, checked_claims
 from theory.evidence import Margin, premise
 from theory.judgement import judge
 from theory.verdict import Estimate, Evidence, Verdict
 
 SHIFT = 3  # resolutions
+OTHER_LAW = 0.5  # by which exponents of different laws differ
 SLIGHTLY = 0.99  # of the factor that the draws allow
 
 
@@ -71,8 +73,7 @@ def _of_claims(how: Judged, evidence: Evidence, claim: Any) -> Iterator[Neighbou
     if not estimates:
         yield Neighbour("any other value", False, how.verdict(evidence, claim).reason)
         return
-    scaled = how.scales is not None
-    false = [list(false_claims(c, e, scaled)) for c, e in zip(claims, estimates, strict=True)]
+    false = [list(false_claims(c, e, how.kind)) for c, e in zip(claims, estimates, strict=True)]
     for one, its, found in zip(claims, false, estimates, strict=True):
         if not its:
             numbers = f"{SHIFT} resolutions of {found.resolution:.2g} around {one}: {one.bounds}"
@@ -93,21 +94,22 @@ def _shifted(claim: Claim, false: Claim, found: Estimate) -> Neighbour:
     return Neighbour(f"{claim.name} {false} for {claim}", found.verdict == "refuted", numbers)
 
 
-def false_claims(claim: Claim, measured: Estimate, scaled: bool) -> Iterator[Claim]:
+def false_claims(claim: Claim, measured: Estimate, kind: str) -> Iterator[Claim]:
     """The one or two claims beside a true one that lie inside its bounds, as finely resolved.
 
     Args:
       claim: the true one.
       measured: what the draws say about it.
-      scaled: whether its resolution is absolute whatever its value, as for rates and decays.
+      kind: of the statement; the resolution of a mean is relative to its value.
     """
     off = SHIFT * measured.resolution + claim.tolerance
+    off = min(off, OTHER_LAW) if kind == "rate" else off
     least, most = claim.bounds or (-np.inf, np.inf)
     top = max(claim.value, measured.observed) if claim.side == "at least" else claim.value
     bottom = min(claim.value, measured.observed) if claim.side == "at most" else claim.value
     sides = ("equal", "equal") if claim.side == "equal" else ("at least", "at most")
     for side, value in zip(sides, (top + off, bottom - off), strict=True):
-        unit = 1.0 if scaled else abs(value) or 1.0
+        unit = 1.0 if kind in SCALED else abs(value) or 1.0
         if least <= value <= most:
             resolution = measured.resolution / unit
             yield dataclasses.replace(claim, value=value, side=side, resolution=resolution)

@@ -93,6 +93,19 @@ def test_one_claim_of_several_cannot_hide_behind_another():
     assert [n.refuted for n in found] == [True, False, True, False]
 
 
+def test_a_coarse_exponent_is_told_from_other_laws():
+    """±0.4 by 600 draws whose interval is ±0.09 finds 1/√m; by fewer draws it would not."""
+    scales = np.array([16.0, 32, 64, 128, 256])
+    noise = np.random.default_rng(1).lognormal(sigma=0.5, size=(600, 5))
+    how = Judged("rate", LEVEL, scales=scales)
+    claim = Claim(-1.0, 0.4, tolerance=0.05)
+    found = neighbours(how, evidence(noise / scales), claim)
+    assert [n.refuted for n in found] == [True, True]
+    assert "-0.5 ± 0.05" in found[0].says
+    found = neighbours(how, evidence((3 * noise / scales)[:60]), Claim(-1.0, 0.6, tolerance=0.4))
+    assert [n.refuted for n in found] == [False, False], found
+
+
 def test_neighbours_of_a_bound():
     """|x| < 4 for 40 normal x, of which none comes near 4; and with a certain rate of failures."""
     left, right = np.full(40, 4.0), np.abs(NORMAL[:40])
