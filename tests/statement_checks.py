@@ -39,7 +39,7 @@ def draws_of_files() -> dict[str, dict[str, int]]:
     """File of a family's tests → identifier of each statement tested in it → number of draws."""
     families = {id.split(".")[0] for id in REGISTRY}
     files = sorted(path for family in families for path in FILES.glob(f"test_{family}*.py"))
-    return {path.stem: runpy.run_path(str(path))["DRAWS"] for path in files}
+    return {path.stem: runpy.run_path(str(path)).get("DRAWS", {}) for path in files}
 
 
 @functools.cache
