@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import pathlib
+import re
 
 # What compiles fastest, as in `theory.verification`; children of the tests inherit it too. A flag
 # that XLA does not know ends the process, and the second is gone from later releases.
@@ -43,6 +44,27 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "callspec" in dir(item) and item.callspec.params.get("id") in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
+def pytest_xdist_make_scheduler(config, log):
+    """Files stay in one process, and with them what test_neighbours.py says of their evidence.
+
+    A test of it is named `test_neighbours.py::test_…[FILE-ID]`.
+    """
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByEvidence(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            path, _, test = nodeid.partition("::")
+            family = re.search(r"\[(test_\w+)-", test)
+            if family and path.endswith("test_neighbours.py"):
+                path = path.replace("test_neighbours", family[1])
+            return path
+
+    return ByEvidence(config, log)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ with seeds fixed once and for all.
 """
 
 import functools
+import pathlib
+import runpy
 
 import jax
 import numpy as np
@@ -27,6 +29,17 @@ SLOW = (
     "separability.generalization-two-layer",
     "separability.ntk-term-rates",
 )
+
+
+FILES = pathlib.Path(__file__).parent / "statements"
+
+
+@functools.cache
+def draws_of_files() -> dict[str, dict[str, int]]:
+    """File of a family's tests → identifier of each statement tested in it → number of draws."""
+    families = {id.split(".")[0] for id in REGISTRY}
+    files = sorted(path for family in families for path in FILES.glob(f"test_{family}*.py"))
+    return {path.stem: runpy.run_path(str(path)).get("DRAWS", {}) for path in files}
 
 
 @functools.cache

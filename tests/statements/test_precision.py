@@ -1,17 +1,12 @@
 """float32 and float64 lead to the same verdicts, wherever neither is undecided."""
 
-import pathlib
-import runpy
-
 import jax
 import pytest
+from statement_checks import draws_of_files
 
 from theory import REGISTRY, verify
 
-DRAWS: dict[str, int] = {}
-for path in pathlib.Path(__file__).parent.glob("test_*.py"):
-    if path.name not in ("test_registry.py", "test_precision.py"):
-        DRAWS |= runpy.run_path(str(path))["DRAWS"]
+DRAWS = {id: draws for tested in draws_of_files().values() for id, draws in tested.items()}
 
 
 @pytest.mark.slow
