@@ -55,7 +55,14 @@ def verdict_of(id: str, evidence: Evidence, claim=None) -> Verdict:
         claim = statement.claim(statement.config)
     scales = np.asarray(statement.scales(statement.config), float) if statement.scales else None
     return judge(
-        id, statement.kind, evidence, tiers=statement.tiers, claim=claim, scales=scales, level=LEVEL
+        id,
+        statement.kind,
+        evidence,
+        tiers=statement.tiers,
+        claim=claim,
+        scales=scales,
+        level=LEVEL,
+        random=statement.random,
     )
 
 

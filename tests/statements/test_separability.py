@@ -34,13 +34,15 @@ DRAWS = {
     "separability.tails-as-printed": 50,
     "separability.adversarial-examples": 1000,
     "separability.large-step": 200,
-    "separability.large-step-separator": 60,
-    "separability.large-step-ratio": 100,
+    "separability.rate-limits": 1,
+    "separability.large-step-separator": 80,
+    "separability.large-step-ratio": 128,
 }
 
 BROKEN = {  # broken by a test of their own below
     "separability.tails",
     "separability.large-step-separator",
+    "separability.rate-limits",
 }
 
 
@@ -70,13 +72,14 @@ FALSE_CLAIMS = {
     "separability.mean": Claim(0.55, 0.05),
     "separability.variance": Claim(5 / 32 + 3 / 16, 0.05),  # without the term 9/(4md)
     "separability.exact-law": tuple(  # width and dimension swapped
-        Claim(laws.alignment_failure(16 // j, 16 // i), 0.2) for i in (1, 2, 4) for j in (1, 2, 4)
+        Claim(laws.alignment_failure(16 // j, 16 // i), 0.25, bounds=(0, 1))
+        for i in (1, 2, 4)
+        for j in (1, 2, 4)
     ),
-    "separability.rate-in-dimension": Claim(np.log(2), 0.05, tolerance=0.01),  # without the ½
-    "separability.rate-in-width": Claim(np.log(2) / 2, 0.05, tolerance=0.03),  # with a ½
-    # the slower one of the two other rates, as if width and dimension failed separately
-    "separability.rate-on-a-ray": Claim(np.log(2) / 2, 0.03, tolerance=0.04),
-    "separability.large-step-ratio": Claim(0.0, 0.05, tolerance=0.03),  # O(1), no growth
+    "separability.rate-in-dimension": Claim(np.log(2), 0.04),  # without the ½
+    "separability.rate-in-width": Claim(np.log(2), 0.02),  # the limit, which is not reached here
+    "separability.rate-on-a-ray": Claim(laws.alignment_decay(1), 0.025),  # the limit, as well
+    "separability.large-step-ratio": Claim(0.0, 0.02, tolerance=0.005),  # O(1), no growth
 }
 
 
@@ -121,7 +124,7 @@ def test_few_draws_of_a_heavy_tail_refute_nothing():
         config = dataclasses.replace(statement.config, m=1, d=1)
         verdict = verify(statement, key=jax.random.key(0), draws=100, config=config)
         assert verdict.verdict == "inconclusive"
-        assert verdict.draws_needed > 1000
+        assert verdict.draws_needed > 300
 
 
 def consistent_count(count, trials, p, level=LEVEL):
@@ -138,6 +141,8 @@ def test_failures_drawn_without_weights_follow_the_exact_law_and_real_networks()
     keys = jax.random.split(jax.random.key(3), draws)
     widths, dimensions = np.array([1.0, m, 3.0, 16.0]), np.array([5.0, d, 200.0, 8.0])
     drawn = jax.jit(jax.vmap(lambda key: rates.alignment_failures(key, widths, dimensions)))(keys)
+    assert np.asarray(drawn.in_doubt).sum() == 0
+    drawn = drawn.failed
     counts = np.asarray(drawn).sum(axis=0).astype(int)
     for count, width, dimension in zip(counts, widths, dimensions, strict=True):
         exact = laws.alignment_failure(int(width), int(dimension))
@@ -159,26 +164,57 @@ def test_networks_of_the_exact_law_are_those_of_the_theorem():
     for seed in range(20):
         key = jax.random.key(seed)
         normal = np.asarray(jax.random.normal(key, (9, 9)))
-        failures = np.asarray(rates._sample_networks(key, config))
+        failures = np.asarray(rates._sample_networks(key, config).failed)
         for (m, d), failed in zip(rates._cells(config), failures, strict=True):
             w, x, a = normal[:m, :d] / d**0.5, normal[-1, :d], normal[:m, -1] / m**0.5
             active = np.diag((w @ x >= 0).astype(float))
             assert failed == (a @ w @ w.T @ active @ a <= 0)
 
 
-def test_the_tolerance_of_a_rate_shrinks_towards_the_limit():
-    """It is the distance of the exact law's own fit from the limit, so it goes like 1/m or d/m."""
+@pytest.mark.parametrize("name", ["dimension", "width", "ray"])
+def test_each_rate_tends_to_its_limit_and_the_remainder_is_not_too_wide(name):
+    """The bounds hold at every size and fall, so that a limit off by a fifth is refuted."""
+    gaps, limit = {
+        "dimension": ([rates.dimension_gap(10**6, d) for d in (2, 4, 8, 16)], np.log(2) / 2),
+        "width": ([rates.width_gap(m, d) for m in (3, 12) for d in (10**3, 10**6)], np.log(2)),
+        "ray": ([rates.ray_gap(m, k) for k in (1, 3) for m in (64, 256, 1024)], 0.18),
+    }[name]
+    for value, low, high, error in gaps:
+        assert low - error <= value <= high + error
+        assert error < (high - low) / 100
+    value, low, high, error = gaps[-1]
+    assert high - low < limit / 5
+    for off in (-limit / 5, limit / 5):
+        assert not low - error <= value + off <= high + error
 
-    def tolerance(id, **changes):
+
+def test_a_limit_that_is_wrong_is_refuted():
+    """Every gap by itself, shifted by a fifth of the smallest of the three limits."""
+    statement = REGISTRY["separability.rate-limits"]
+    for off in (-0.04, 0.04):
+
+        def sample(key, config, off=off):
+            gaps = rates._gaps(key, config)
+            return gaps._replace(value=gaps.value + off)
+
+        false = dataclasses.replace(statement, sample=sample)
+        assert verify(false, key=jax.random.key(0), draws=1).verdict == "refuted"
+
+
+def test_the_claimed_rate_is_that_of_the_exact_law_and_tends_to_the_limit():
+    """No allowance, and no number of the claim's own: fitted to the exact law."""
+
+    def claim(id, **changes):
         statement = REGISTRY[id]
-        return statement.claim(dataclasses.replace(statement.config, **changes)).tolerance
+        found = statement.claim(dataclasses.replace(statement.config, **changes))
+        assert found.tolerance == 0
+        return found.value
 
     id = "separability.rate-in-width"
-    assert tolerance(id, d=16_384) < 0.3 * tolerance(id)
+    assert abs(claim(id, d=16_384) - np.log(2)) < 0.3 * abs(claim(id) - np.log(2))
     id = "separability.rate-on-a-ray"
-    assert tolerance(id, first=80, step=40) < 0.15 * tolerance(id)
-    id = "separability.rate-in-dimension"
-    assert tolerance(id, m=4000, first=24, step=4) < 0.5 * tolerance(id, m=4000)
+    limit = laws.alignment_decay(1)
+    assert abs(claim(id, first=80, step=40) - limit) < 0.15 * abs(claim(id) - limit)
 
 
 # --- events of the proof --------------------------------------------------------------------------
@@ -303,19 +339,39 @@ def examples_of(config, data, key):
     )
 
 
-def test_ratios_and_sizes_of_the_large_step_are_those_of_its_examples():
+def test_sizes_of_the_large_step_are_those_of_its_examples():
     config = large_step.StepSetting(n=9, d=16, m=12)
     key = jax.random.key(5)
-    params, x, y, noise = examples_of(config, "sphere", key)
-    v = -np.asarray(params.a @ params.w)
-    ratios = large_step._ratios(large_step.Network(params, jax.numpy.asarray(x), y))
-    assert ratios == pytest.approx(np.abs(2 * noise @ v) / np.abs(x @ v), rel=1e-10)
+    _, x, _, noise = examples_of(config, "sphere", key)
     sizes = large_step._relative_noise(key, config)
     relative = np.linalg.norm(2 * noise, axis=1) / np.linalg.norm(x, axis=1)
     assert sizes.value == pytest.approx(relative, rel=1e-12)
     assert (sizes.error < 1e-11).all()
     drawn = large_step._sample_examples(key, large_step.SymmetricSetting(n=9, d=16, m=12))
     assert np.asarray(drawn.z) == pytest.approx(x + 2 * noise, rel=1e-12)
+
+
+def test_ratios_drawn_without_weights_have_the_law_of_real_networks():
+    """At (m, d) = (64, 8): the ratio of real examples, and u, f and S by themselves."""
+    from theory import attacks, networks
+
+    m, d, draws = 64, 8, 4000
+    x = jax.numpy.sqrt(1.0 * d) * jax.numpy.eye(1, d)
+
+    def real(key):
+        params = networks.init(initialization.NETWORK, key, m, d)
+        noise = attacks.gradient_noise(params, x, jax.numpy.ones(1), 0.0)[0]
+        v = params.a @ params.w
+        gradient = networks.input_gradients(params, x, 0.0)[0]
+        return jax.numpy.stack([v @ x[0], gradient @ x[0], v @ gradient, d**0.25 * (noise @ v)])
+
+    found = jax.vmap(real)(jax.random.split(jax.random.key(8), draws))
+    u, f, s, step = np.asarray(found).T
+    drawn = large_step.projections(jax.random.key(9), draws, m, d)
+    for ours, theirs in zip(drawn[:3], (u, f, s), strict=True):
+        assert stats.ks_2samp(np.asarray(ours), theirs).pvalue > LEVEL
+    ratios = np.asarray(large_step.step_ratios(drawn, d))
+    assert stats.ks_2samp(ratios, np.abs(step / u)).pvalue > LEVEL
 
 
 def test_a_step_of_another_power_is_refuted():

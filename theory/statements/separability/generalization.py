@@ -10,16 +10,15 @@ from theory.attacks import unit_rows
 from theory.claims import Claim
 from theory.classifiers import (
     Attack,
+    LinearProbe,
     fit_probe,
     init_classifier,
     logits,
     noises,
-    probe_accuracy,
-    probe_classes,
     train_classifier,
 )
 from theory.data import MIXTURE, Dataset, draw_classes, to_sphere
-from theory.evidence import margin
+from theory.evidence import Measured, margin, measured, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.trained import SOURCE
 from theory.verification import Hypothesis, Statement
@@ -60,27 +59,70 @@ class ProbeSetting(Parameters):
 
     data: Any = parameter(MIXTURE, "law of the images", choices=(MIXTURE,), accepts=(Dataset,))
     n: int = parameter(128, "training images", low=2)
-    queries: int = parameter(128, "test images", low=1)
+    queries: int = parameter(96, "test images", low=1)
     d: int = parameter(20, "dimension", low=1)
-    m: int = parameter(64, "width", low=1)
+    m: int = parameter(32, "width", low=1)
     classes: int = parameter(4, "number of classes", low=2)
     separation: float = parameter(
         1.5, "norm of the class means of a mixture", unit="standard deviations", low=0
     )
     learning_rate: float = parameter(1.0, "learning rate times width", low=0, open_low=True)
     large_rate: float = parameter(20.0, "the large one times width", low=0, open_low=True)
-    steps: int = parameter(150, "steps of training, momentum 0.9", low=1)
+    steps: int = parameter(100, "steps of training, momentum 0.9", low=1)
     epsilon: float = parameter(
         0.1, "size of PGD noises in ℓ∞; in ℓ₂, and in training, times √d", low=0, open_low=True
     )
     least_accuracy: float = parameter(0.8, "accuracy that noise probes must reach", low=0, high=1)
+    least_share: float = parameter(
+        0.5, "share of the networks whose noise probes must do so", low=0, open_low=True, high=1
+    )
+
+
+class Probes(NamedTuple):
+    """found: accuracies, and shares in doubt, of the image probe and then of every noise probe.
+
+    least_accuracy: what the latter must reach.
+    """
+
+    found: "Decisions"
+    least_accuracy: Any
+
+
+# Roundings that a classifier is trusted to forget: training it takes hundreds of steps, at rates
+# near the edge of stability, where errors grow before they decay.
+TRUSTED = 10**6
+
+
+class Decisions(NamedTuple):
+    """right: 1 where a point is put into its class, else 0.  in_doubt: 1 where rounding may decide.
+
+    A point is in doubt where its two largest values differ by no more than a relative 10⁶ roundings
+    of the largest one in absolute value.
+    """
+
+    right: Float[Array, " n"]
+    in_doubt: Float[Array, " n"]
+
+
+def decisions(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Decisions:
+    """What a classifier that puts every point where its value is largest gets right."""
+    ordered = jnp.sort(values, axis=1)
+    size = jnp.max(jnp.abs(values), axis=1)
+    close = ordered[:, -1] - ordered[:, -2] <= rounding_error(TRUSTED, size)
+    right = jnp.argmax(values, axis=1) == labels
+    return Decisions(jnp.where(right, 1.0, 0.0), jnp.where(close, 1.0, 0.0))
+
+
+def probe_values(probe: LinearProbe, z: Float[Array, "q d"]) -> Float[Array, "q C"]:
+    """The values of which `LinearProbe` takes the largest."""
+    return z / probe.scale @ probe.weights[:-1] + probe.weights[-1][None, :]
 
 
 def _probes(regimes: tuple[Regime, ...]) -> Any:
-    """The sampler of (regimes + 1,) accuracies: of the image probe, and of one per regime."""
+    """The sampler of `Probes` of these regimes."""
     kinds = sorted({NETWORKS.index((r.fast, r.robust)) for r in regimes})
 
-    def sample(key: Array, config: ProbeSetting) -> Float[Array, " probes"]:
+    def sample(key: Array, config: ProbeSetting) -> Probes:
         key_data, key_init = jax.random.split(key)
         data = draw_classes(
             key_data,
@@ -108,12 +150,13 @@ def _probes(regimes: tuple[Regime, ...]) -> Any:
         sizes = [radius if NETWORKS[i][1] else 0.0 for i in kinds]
         networks = jax.lax.map(trained, (jnp.array(rates) / config.m, jnp.array(sizes)))
 
-        def probe(of: tuple[Array, Array, Attack]) -> Array:
+        def probe(of: tuple[Array, Array, Attack]) -> Decisions:
             images, index, attack = of
             network = jax.tree.map(lambda part: part[index], networks)
             r = jnp.where(images, points, noises(network, points, labels, attack))
             fitted, seen = r[: config.n], r[config.n :]
-            return probe_accuracy(fitted, data.labels, seen, data.z_labels, classes=config.classes)
+            classifier = fit_probe(fitted, data.labels, classes=config.classes)
+            return jax.tree.map(jnp.mean, decisions(probe_values(classifier, seen), data.z_labels))
 
         everything = (Regime("images", steps=1), *regimes)  # noises that nobody looks at
         attacks = Attack(
@@ -125,22 +168,30 @@ def _probes(regimes: tuple[Regime, ...]) -> Any:
         )
         index = [0, *(kinds.index(NETWORKS.index((r.fast, r.robust))) for r in regimes)]
         images = jnp.arange(len(everything)) == 0
-        return jax.lax.map(probe, (images, jnp.array(index), attacks))
+        found = jax.lax.map(probe, (images, jnp.array(index), attacks))
+        return Probes(found, config.least_accuracy)
 
     return sample
 
 
-def _accuracies_and_gains(accuracy: Float[Array, " probes"]) -> Float[Array, " claims"]:
-    """Accuracy of every noise probe, then what it has over the image probe."""
-    return jnp.concatenate([accuracy[1:], accuracy[1:] - accuracy[0]])
+def _successes(probes: Probes) -> Measured:
+    """1 where a noise probe is accurate enough and better than the image probe, else 0.
+
+    In doubt where a single test point of the two is.
+    """
+    accuracy, in_doubt = probes.found
+    better = (accuracy[1:] >= probes.least_accuracy) & (accuracy[1:] > accuracy[0])
+    open_ = in_doubt[1:] + in_doubt[0] > 0
+    return measured(jnp.where(better, 1.0, 0.0), jnp.where(open_, 1.0, 0.0))
 
 
 def _claims(regimes: tuple[Regime, ...]) -> Any:
     def claims(config: ProbeSetting) -> tuple[Claim, ...]:
-        least = config.least_accuracy
-        return (
-            *(Claim(least, 0.2, side="at least", name=f"{r.name}: noises") for r in regimes),
-            *(Claim(0.0, 0.2, side="at least", name=f"{r.name}: noises − images") for r in regimes),
+        return tuple(
+            Claim(
+                config.least_share, 0.4, side="at least", name=f"{r.name}: networks", bounds=(0, 1)
+            )
+            for r in regimes
         )
 
     return claims
@@ -150,7 +201,7 @@ class FitSetting(Parameters):
     """A small two-layer network and a linear classifier fitted to noises of a trained network."""
 
     data: Any = parameter(MIXTURE, "law of the images", choices=(MIXTURE,), accepts=(Dataset,))
-    n: int = parameter(256, "images, whose noises are fitted", low=2)
+    n: int = parameter(160, "images, whose noises are fitted", low=2)
     d: int = parameter(10, "dimension", low=1)
     m: int = parameter(64, "width of the network that is attacked", low=1)
     classes: int = parameter(4, "number of classes", low=2)
@@ -158,15 +209,19 @@ class FitSetting(Parameters):
         1.5, "norm of the class means of a mixture", unit="standard deviations", low=0
     )
     large_rate: float = parameter(100.0, "its learning rate times m", low=0, open_low=True)
-    steps: int = parameter(150, "steps of its training, momentum 0.9", low=1)
-    small: int = parameter(20, "width of the network that is fitted to the noises", low=1)
+    steps: int = parameter(120, "steps of its training, momentum 0.9", low=1)
+    small: int = parameter(14, "width of the network that is fitted to the noises", low=1)
     fit_rate: float = parameter(10.0, "its learning rate times its width", low=0, open_low=True)
-    fit_steps: int = parameter(300, "steps of its training, momentum 0.9", low=1)
+    fit_steps: int = parameter(200, "steps of its training, momentum 0.9", low=1)
     high_temperature: float = parameter(
         10.0, "the higher softmax temperature at which noises are made", low=0, open_low=True
     )
     least_share: float = parameter(
-        0.8, "share of the networks all of whose noises must be fitted", low=0, high=1
+        0.6,
+        "share of the networks all of whose noises must be fitted",
+        low=0,
+        open_low=True,
+        high=1,
     )
     most_permuted: float = parameter(
         0.9, "accuracy that may be reached on permuted labels", low=0, high=1
@@ -176,15 +231,27 @@ class FitSetting(Parameters):
 class Fits(NamedTuple):
     """What classifiers fitted to the noises of one network get right, at two temperatures.
 
-    mistaken: how many of its images the network itself gets wrong.
-    missed: how many noises the linear classifier gets wrong.  perfect: 1 where the small network
-    gets all of them right, else 0.  permuted: its accuracy after a fit to permuted labels.
+    own: on how many of its images the network itself errs.  linear: on how many noises the linear
+    classifier does.  small: on how many of them the small network does.  permuted: the share on
+    which it does after a fit to permuted labels. Each with the number, or share, in doubt.
     """
 
-    mistaken: Int[Array, ""]
-    missed: Int[Array, " temperatures"]
-    perfect: Float[Array, " temperatures"]
-    permuted: Float[Array, " temperatures"]
+    own: "Errors"
+    linear: "Errors"
+    small: "Errors"
+    permuted: "Errors"
+
+
+class Errors(NamedTuple):
+    """wrong: points put into another class.  in_doubt: those of which rounding may decide."""
+
+    wrong: Float[Array, "*temperatures"]
+    in_doubt: Float[Array, "*temperatures"]
+
+
+def _errors(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Errors:
+    found = decisions(values, labels)
+    return Errors(jnp.sum(1 - found.right), jnp.sum(found.in_doubt))
 
 
 def _fits(key: Array, config: FitSetting) -> Fits:
@@ -211,32 +278,40 @@ def _fits(key: Array, config: FitSetting) -> Fits:
     both = jnp.stack([labels, jax.random.permutation(key_labels, labels)])
     rate = config.fit_rate / config.small
 
-    mistaken = jnp.sum(jnp.argmax(logits(network, x), axis=1) != labels)
-
-    def at(temperature: Array) -> tuple[Array, Array, Array]:
+    def at(temperature: Array) -> tuple[Errors, Errors, Errors]:
         r = noises(network, x, labels, Attack(jnp.array(0), 1.0, 0, 0, temperature))
         # Their sizes differ by orders of magnitude, which alone would defeat a linear classifier.
         r = d**0.5 * unit_rows(r)
         probe = fit_probe(r, labels, classes=config.classes)
 
-        def right(classes: Array) -> Array:
+        def errors(classes: Array) -> Errors:
             small = train_classifier(start, r, classes, learning_rate=rate, steps=config.fit_steps)
-            return jnp.argmax(logits(small, r), axis=1) == classes
+            return _errors(logits(small, r), classes)
 
-        true, permuted = jax.lax.map(right, both)
-        return (
-            jnp.sum(probe_classes(probe, r) != labels),
-            jnp.where(true.all(), 1.0, 0.0),
-            jnp.mean(jnp.where(permuted, 1.0, 0.0)),
-        )
+        found = jax.lax.map(errors, both)
+        true, permuted = (jax.tree.map(lambda part, i=i: part[i], found) for i in (0, 1))
+        shares = jax.tree.map(lambda count: count / config.n, permuted)
+        return _errors(probe_values(probe, r), labels), true, shares
 
-    return Fits(mistaken, *jax.lax.map(at, jnp.array([1.0, config.high_temperature])))
+    temperatures = jnp.array([1.0, config.high_temperature])
+    return Fits(_errors(logits(network, x), labels), *jax.lax.map(at, temperatures))
+
+
+def _perfect_and_permuted(fits: Fits) -> Measured:
+    """1 where all noises are fitted, else 0; then the accuracy on permuted labels."""
+    wrong, in_doubt = fits.small
+    perfect = jnp.where(wrong == 0, 1.0, 0.0)
+    # It is in doubt if those in doubt could be all that are wrong, or some that are not.
+    open_ = jnp.where((in_doubt > 0) & (wrong <= in_doubt), 1.0, 0.0)
+    permuted = 1 - fits.permuted.wrong
+    error = fits.permuted.in_doubt + rounding_error(2, permuted)
+    return measured(jnp.concatenate([perfect, permuted]), jnp.concatenate([open_, error]))
 
 
 def _fit_claims(config: FitSetting) -> tuple[Claim, ...]:
     temperatures = (1.0, config.high_temperature)
     return tuple(
-        Claim(value, 0.2, side=side, name=f"temperature {temperature:g}: {name}")
+        Claim(value, 0.4, side=side, name=f"temperature {temperature:g}: {name}", bounds=(0, 1))
         for name, side, value in (
             ("networks all of whose noises are fitted", "at least", config.least_share),
             ("accuracy on permuted labels", "at most", config.most_permuted),
@@ -252,13 +327,14 @@ STATEMENTS = (
         title="a linear classifier of one-step noises classifies those of new images",
         says="A linear classifier (50 L-BFGS steps) fitted to the one-step noises of the training "
         "images classifies those of test images with an accuracy of at least least_accuracy, and "
-        "better than one fitted to the images classifies images. Two classes, small learning rate.",
+        "better than one fitted to the images classifies images, for a share of at least "
+        "least_share of the networks. Two classes, small learning rate.",
         source=f"{SOURCE}, section 4.2",
         sample=_probes(THEORY),
-        quantity=_accuracies_and_gains,
+        quantity=_successes,
         claim=_claims(THEORY),
         config=ProbeSetting(classes=2),
-        draws={"quick": 16, "full": 400},
+        draws={"quick": 48, "full": 400},
         data=True,
         batch=4,
     ),
@@ -271,10 +347,10 @@ STATEMENTS = (
         "at a large rate, and of one trained adversarially (those four 10 steps in ℓ∞).",
         source=f"{SOURCE}, sections 4.2, 4.3 and appendix 7",
         sample=_probes(BEYOND),
-        quantity=_accuracies_and_gains,
+        quantity=_successes,
         claim=_claims(BEYOND),
         config=ProbeSetting(),
-        draws={"quick": 20, "full": 200},
+        draws={"quick": 48, "full": 200},
         data=True,
         batch=4,
     ),
@@ -290,23 +366,25 @@ STATEMENTS = (
         "most_permuted.",
         source=f"{SOURCE}, section 4.3",
         sample=_fits,
-        # Twice the exact counts, less 1: a count of 0 is a decided answer, not an undecided one.
+        # Twice the counts, less 1: a count of 0 is a decided answer, not an undecided one.
         hypotheses={
             "trained": Hypothesis(
-                lambda fits: margin(1 - 2 * fits.mistaken),
+                lambda fits: margin(1 - 2 * fits.own.wrong, 2 * fits.own.in_doubt),
                 "the network gets all its training images right",
                 tier="certificate",
             ),
             "linear misfit": Hypothesis(
-                lambda fits: margin(2 * jnp.min(fits.missed) - 1),
+                lambda fits: margin(
+                    2 * jnp.min(fits.linear.wrong) - 1, 2 * jnp.max(fits.linear.in_doubt)
+                ),
                 "a linear classifier gets a noise wrong at both temperatures",
                 tier="certificate",
             ),
         },
-        quantity=lambda fits: jnp.concatenate([fits.perfect, fits.permuted]),
+        quantity=_perfect_and_permuted,
         claim=_fit_claims,
         config=FitSetting(),
-        draws={"quick": 64, "full": 400},
+        draws={"quick": 112, "full": 400},
         data=True,
         batch=16,
     ),

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from theory import laws
 from theory.claims import Claim
 from theory.data import data_parameter, draw, to_sphere
-from theory.evidence import Margin, exceeds, rounding_error
+from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks import (
     Params,
     all_trained,
@@ -22,6 +22,9 @@ from theory.verification import Statement
 
 SOURCE = "Zhang et al. 2023"
 NETWORK = all_trained(slope=0.0)
+# Roundings in a normal number that is drawn: the inverse error function is a polynomial of degree
+# up to 22, of a logarithm.
+DRAWN = 64
 
 
 class NoiseSetting(Parameters):
@@ -118,20 +121,33 @@ class MomentSetting(Parameters):
     m: int = parameter(8, "width", low=1)
 
 
-def _sample_pair(key: Array, config: MomentSetting) -> Float[Array, "2"]:
-    """S of two independent networks at independent points."""
+class Pair(NamedTuple):
+    """value, error: (2,) S of two independent networks at independent points, and its rounding."""
 
-    def one(key: Array) -> Array:
-        return _sample_noises(
-            key, NoiseSetting(data=config.data, n=1, d=config.d, m=config.m)
-        ).value[0]
-
-    return jnp.stack([one(k) for k in jax.random.split(key)])
+    value: Float[Array, "2"]
+    error: Float[Array, "2"]
 
 
-def _half_squared_difference(pair: Float[Array, "2"]) -> Float[Array, ""]:
+def _sample_pair(key: Array, config: MomentSetting) -> Pair:
+    setting = NoiseSetting(data=config.data, n=1, d=config.d, m=config.m)
+    both = jax.vmap(lambda key: _sample_noises(key, setting)[:2])(jax.random.split(key))
+    value, error = (part[:, 0] for part in both)
+    # Of degree 4 in the drawn numbers, and bounded by the error's own magnitude.
+    return Pair(value, 4 * DRAWN * error)
+
+
+def _mean(pair: Pair) -> Measured:
+    """(S + S')/2."""
+    value = jnp.mean(pair.value)
+    return measured(value, jnp.mean(pair.error) + rounding_error(2, value))
+
+
+def _half_squared_difference(pair: Pair) -> Measured:
     """½(S − S')², whose mean is the variance of S."""
-    return (pair[0] - pair[1]) ** 2 / 2
+    difference, error = pair.value[0] - pair.value[1], jnp.sum(pair.error)
+    value = difference**2 / 2
+    error = (jnp.abs(difference) + error / 2) * error
+    return measured(value, error + rounding_error(4, value))
 
 
 MOMENT_DRAWS = {"quick": 100_000, "full": 1_000_000}
@@ -177,7 +193,7 @@ STATEMENTS = (
         says="E[aᵀWWᵀD_x a] = 1/2 at every width and dimension, for the true D_x.",
         source=f"{SOURCE}, eq. 8",
         sample=_sample_pair,
-        quantity=jnp.mean,
+        quantity=_mean,
         claim=lambda config: Claim(laws.MEAN, RESOLUTION, name="E S"),
         config=MomentSetting(),
         draws=MOMENT_DRAWS,

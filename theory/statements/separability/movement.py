@@ -12,12 +12,14 @@ from jaxtyping import Array, Float
 from theory import kernels, movement
 from theory.claims import Claim
 from theory.data import data_parameter
-from theory.evidence import Margin, exceeds
+from theory.evidence import Margin, exceeds, measured, rounding_error
 from theory.parameters import parameter
+from theory.statements.separability.initialization import DRAWN
 from theory.statements.separability.trained import (
     NETWORK,
     SOURCE,
     TRAINED,
+    TrainedNetwork,
     TrainedSetting,
     fit,
     sample_initial,
@@ -43,13 +45,16 @@ class Moved(NamedTuple):
     """Distances that training moved the weights, and the limits set to them.
 
     readout: ‖a* − a‖.  hidden: ‖W* − W‖₂.  predicted: means of ‖a* − a‖² and ‖W* − W‖²_F.
-    ratio: m/(nd).  The rest are sizes and thresholds.
+    errors: bounds on the rounding errors of the first two.  loss, loss_error: the training loss
+    and its rounding.  ratio: m/(nd).  The rest are sizes and thresholds.
     """
 
     readout: Float[Array, ""]
     hidden: Float[Array, ""]
+    errors: movement.Movement
     predicted: movement.Movement
     loss: Float[Array, ""]
+    loss_error: Float[Array, ""]
     n: Any
     m: int
     ratio: Any
@@ -59,6 +64,17 @@ class Moved(NamedTuple):
     def loss_below(self) -> Any:
         """Training loss that must be reached."""
         return self.config[0]
+
+
+def _rounding_of_movement(network: TrainedNetwork) -> movement.Movement:
+    """Bounds on the errors of ‖a* − a‖ and ‖W* − W‖, in ℓ₂ and Frobenius, hence in any, norm."""
+
+    def bound(before: Array, after: Array) -> Array:
+        size = jnp.sqrt(jnp.sum(before**2)) + jnp.sqrt(jnp.sum(after**2))
+        return rounding_error(network.operations, size)
+
+    initial, trained = network.initial, network.trained
+    return movement.Movement(bound(initial.a, trained.a), bound(initial.w, trained.w))
 
 
 def _sample_moved(key: Array, config: MovementSetting) -> Moved:
@@ -75,8 +91,10 @@ def _sample_moved(key: Array, config: MovementSetting) -> Moved:
     return Moved(
         readout=jnp.linalg.norm(network.trained.a - initial.a),
         hidden=jnp.linalg.norm(network.trained.w - initial.w, 2),
+        errors=_rounding_of_movement(network),
         predicted=movement.predicted_movement(x, y, m),
         loss=jnp.maximum(loss, 0),
+        loss_error=network.loss_error * len(y) / n,
         n=n,
         m=m,
         ratio=m / (n * d),
@@ -86,12 +104,13 @@ def _sample_moved(key: Array, config: MovementSetting) -> Moved:
 
 def _moved_little(instance: Moved) -> Margin:
     limit = jnp.sqrt(instance.config[2] * instance.n / instance.m)
-    readout, hidden = exceeds(limit, instance.readout), _hidden_moved_little(instance)
+    error = instance.errors.readout + rounding_error(4, limit)
+    readout, hidden = exceeds(limit, instance.readout, error), _hidden_moved_little(instance)
     return jax.tree.map(lambda *parts: jnp.stack(parts), readout, hidden).all()
 
 
 def _hidden_moved_little(instance: Moved) -> Margin:
-    return exceeds(instance.m**-0.5, instance.hidden)
+    return exceeds(instance.m**-0.5, instance.hidden, instance.errors.hidden)
 
 
 def _by_markov(instance: Moved) -> Any:
@@ -102,7 +121,9 @@ def _by_markov(instance: Moved) -> Any:
 
 
 WIDE = Hypothesis(
-    lambda instance: exceeds(instance.ratio, instance.config[1]), "m > C·n·d, C = width_constant"
+    lambda instance: exceeds(instance.ratio, instance.config[1], rounding_error(4, instance.ratio)),
+    "m > C·n·d, C = width_constant",
+    tier="data",
 )
 
 
@@ -119,19 +140,23 @@ class SizeSetting(TrainedSetting):
     m: int = parameter(512, "width", low=1)
     loss_below: float = parameter(1e-6, "training loss that must be reached", low=0, open_low=True)
     conditioning_constant: float = parameter(
-        4.0, "C of the hypothesis m > C·n·cond(Σ)", low=0, open_low=True
+        12.0, "C of the hypothesis m > C·n·cond(Σ)", low=0, open_low=True
     )
 
 
 class Sizes(NamedTuple):
     """ratios: ‖a* − a‖² and ‖W* − W‖²_F over their predicted means.
 
-    loss: the training loss.  spread: n·cond(Σ)/m.  The rest are thresholds.
+    errors: bounds on their rounding errors.  loss, loss_error: the training loss and its rounding.
+    spread, spread_error: n·cond(Σ)/m and its rounding.  The rest are thresholds.
     """
 
     ratios: Float[Array, "2"]
+    errors: Float[Array, "2"]
     loss: Float[Array, ""]
+    loss_error: Float[Array, ""]
     spread: Float[Array, ""]
+    spread_error: Float[Array, ""]
     loss_below: Any
     conditioning_constant: Any
 
@@ -141,21 +166,41 @@ def _sample_sizes(key: Array, config: SizeSetting) -> Sizes:
     network = fit(initial, x, y, steps=config.steps)
     predicted = movement.predicted_movement(x, y, config.m)
     eigenvalues = jnp.linalg.eigvalsh(kernels.nngp(x, x, NETWORK.slope, bias=False))
-    ratios = [
-        jnp.sum((network.trained.a - initial.a) ** 2) / predicted.readout,
-        jnp.sum((network.trained.w - initial.w) ** 2) / predicted.hidden,
-    ]
+    ends = zip(network.trained[::2], initial[::2], strict=True)  # W and a
+    hidden, readout = (jnp.sum((after - before) ** 2) for after, before in ends)
+    ratios = jnp.stack([readout / predicted.readout, hidden / predicted.hidden])
     # Rounding leaves of a singular Σ a smallest eigenvalue near 0, of either sign.
     smallest = jnp.maximum(eigenvalues[0], jnp.finfo(x.dtype).eps * eigenvalues[-1])
     spread = len(y) * eigenvalues[-1] / smallest / config.m
+    # A symmetric eigenvalue is off by some n roundings of the largest one, and so is an inverse,
+    # relative to it, by the condition number.
+    lost = eigenvalues[-1] / smallest
+    moved = _rounding_of_movement(network)
+    error = jnp.stack(
+        [
+            (2 * jnp.sqrt(readout) + moved.readout) * moved.readout / predicted.readout,
+            (2 * jnp.sqrt(hidden) + moved.hidden) * moved.hidden / predicted.hidden,
+        ]
+    )
+    roundings = DRAWN + 8 * len(y)
     return Sizes(
-        jnp.stack(ratios), network.loss, spread, config.loss_below, config.conditioning_constant
+        ratios,
+        error + rounding_error(roundings, lost * ratios),
+        network.loss,
+        network.loss_error,
+        spread,
+        rounding_error(roundings, lost * spread),
+        config.loss_below,
+        config.conditioning_constant,
     )
 
 
 WELL_CONDITIONED = Hypothesis(
-    lambda instance: exceeds(1 / instance.conditioning_constant, instance.spread),
+    lambda instance: exceeds(
+        1 / instance.conditioning_constant, instance.spread, instance.spread_error
+    ),
     "m > C·n·cond(Σ), C = conditioning_constant",
+    tier="data",
 )
 
 
@@ -182,7 +227,9 @@ STATEMENTS = (
         source=f"ours, {SOURCE}, Lemma 3.5 for the squared loss, corrected",
         sample=_sample_moved,
         hypotheses={"width": WIDE, "trained": TRAINED},
-        measured={"‖W* − W‖₂ < 1/√m": _hidden_moved_little},
+        measured={
+            "‖W* − W‖₂ < 1/√m": Hypothesis(_hidden_moved_little, tier="certificate"),
+        },
         conclusion=_moved_little,
         failure_probability=_by_markov,
         constant=_largest_width_constant,
@@ -204,10 +251,10 @@ STATEMENTS = (
         source=f"ours, on {SOURCE}, Lemma 3.5",
         sample=_sample_sizes,
         hypotheses={"trained": TRAINED, "conditioning": WELL_CONDITIONED},
-        quantity=lambda instance: instance.ratios,
+        quantity=lambda instance: measured(instance.ratios, instance.errors),
         claim=_size_claims,
         config=SizeSetting(),
-        draws={"quick": 512, "full": 4000},
+        draws={"quick": 900, "full": 4000},
         data=True,
         batch=16,
     ),

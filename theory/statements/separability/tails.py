@@ -104,7 +104,8 @@ def _entry(index: int) -> Any:
 
 def _lines(events: dict[str, str]) -> dict[str, Hypothesis]:
     return {
-        name: Hypothesis(_entry(index), says) for index, (name, says) in enumerate(events.items())
+        name: Hypothesis(_entry(index), says, tier="data")
+        for index, (name, says) in enumerate(events.items())
     }
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from theory.evidence import exceeds, rounding_error
 from theory.parameters import Parameters, parameter
-from theory.statements.separability.initialization import SOURCE
+from theory.statements.separability.initialization import DRAWN, SOURCE
 from theory.verification import Hypothesis, Statement
 
 
@@ -25,12 +25,13 @@ class LimitSetting(Parameters):
 class Untrained(NamedTuple):
     """S and the logistic loss at the one point.
 
-    error: bound on the rounding error of S.  loss_below: ϵ.
+    error, loss_error: bounds on their rounding errors.  loss_below: ϵ.
     """
 
     alignment: Float[Array, ""]
     loss: Float[Array, ""]
     error: Float[Array, ""]
+    loss_error: Float[Array, ""]
     loss_below: Any
 
 
@@ -46,9 +47,14 @@ def _sample(key: Array, config: LimitSetting) -> Untrained:
     label = jax.random.rademacher(key_label, (), gradient.dtype)
     output = jnp.sqrt(1.0 * d) * gradient[0]  # x = √d e₁
     direction = gradient + rest
-    error = rounding_error(d + 8, jnp.abs(direction) @ jnp.abs(gradient))
+    magnitude = (jnp.abs(gradient) + jnp.abs(rest)) @ jnp.abs(gradient)
+    loss = jax.nn.softplus(-label * output)  # its slope is at most 1
     return Untrained(
-        direction @ gradient, jax.nn.softplus(-label * output), error, config.loss_below
+        direction @ gradient,
+        loss,
+        rounding_error(d + 2 * DRAWN, magnitude),
+        rounding_error(DRAWN, jnp.abs(output) + loss),
+        config.loss_below,
     )
 
 
@@ -67,7 +73,7 @@ STATEMENTS = (
         sample=_sample,
         hypotheses={
             "Lemma 3.5": Hypothesis(
-                lambda i: exceeds(i.loss_below, i.loss),
+                lambda i: exceeds(i.loss_below, i.loss, i.loss_error),
                 "the untrained loss L(0) is below ϵ = loss_below, and no weight has moved",
                 tier="init",
             )
