@@ -250,7 +250,7 @@ class _Arithmetic:
         return jnp.any((shadow > float(info.max)) | (shadow < float(info.min)))
 
     def scan(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
-        constants, carry = params["num_consts"], params["num_carry"]
+        constants, carry = _counts(params, inputs)
         fixed, start = inputs[:constants], inputs[constants : constants + carry]
 
         def body(state: Any, x: Any) -> Any:
@@ -301,8 +301,17 @@ def _opened(jaxpr: Any) -> tuple[Any, Any]:
     return (jaxpr.jaxpr, jaxpr.consts) if hasattr(jaxpr, "consts") else (jaxpr, ())
 
 
+def _counts(params: Any, inputs: list[Any]) -> tuple[int, int]:
+    """How many inputs of a scan are constants, and how many are carried."""
+    if "num_consts" in params:  # before JAX 0.11
+        return params["num_consts"], params["num_carry"]
+    constants, carry, _ = params["ft_in"].update(inputs).unpack()
+    return len(list(constants)), len(list(carry))
+
+
 def _bound(equation: Any, inputs: list[Any]) -> list[Any]:
-    result = equation.primitive.bind(*inputs, **equation.params)
+    with equation.ctx.manager:  # of the random generator, among others
+        result = equation.primitive.bind(*inputs, **equation.params)
     return _as_list(equation.primitive, result)
 
 
