@@ -169,7 +169,9 @@ STATEMENTS = (
         sample=_logistic,
         hypotheses={
             "step size": Hypothesis(
-                lambda i: margin(i.spare, rounding_error(64, 8 + jnp.abs(i.spare))), "ηλ < 8"
+                lambda i: margin(i.spare, rounding_error(64, 8 + jnp.abs(i.spare))),
+                "ηλ < 8",
+                tier="data",
             )
         },
         conclusion=_conclusion,
