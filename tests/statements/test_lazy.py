@@ -78,8 +78,8 @@ FALSE_CLAIMS = {
     # Training adds q to the gradient: −1 in units of ∇k − q. And three resolutions from ∇k.
     "lazy.trained-gradient": [
         (Claim(-1.0, 0.15, side="at most"), Claim(-1.0, 0.15, side="at least")),
-        (Claim(-0.45, 0.15, side="at most"), Claim(0.0, 0.15, side="at least")),
-        (Claim(0.0, 0.15, side="at most"), Claim(0.45, 0.15, side="at least")),
+        (Claim(-0.45, 0.15 / 0.45, side="at most"), Claim(0.0, 0.15, side="at least")),
+        (Claim(0.0, 0.15, side="at most"), Claim(0.45, 0.15 / 0.45, side="at least")),
     ],
     "lazy.activation-rate": [
         Claim(-1.0, 0.1, tolerance=0.02),

@@ -172,7 +172,7 @@ def _changed_shares(key: Array, config: ActivationSetting) -> Measured:
         changed = jnp.mean((late >= 0) != (early >= 0), dtype=x.dtype)
         error = pre_activation_rounding(after, x, z, config.T, config.steps)
         doubt = jnp.minimum(jnp.abs(late), jnp.abs(early)) <= error
-        return changed, jnp.mean(doubt, dtype=x.dtype) + rounding_error(2, changed)
+        return changed, jnp.mean(doubt, dtype=x.dtype) + rounding_error(16, changed)
 
     return measured(*jax.lax.map(share, jnp.asarray(config.scales, x.dtype)))
 

@@ -115,7 +115,7 @@ def _share_of_right(f: Array, y: Array, error: Array) -> Measured:
     """The share of outputs with the sign of their label; those within their error are in doubt."""
     share = jnp.mean(y * f > 0, dtype=f.dtype)
     doubt = jnp.mean(jnp.abs(f) <= error, dtype=f.dtype)
-    return measured(share, doubt + rounding_error(2, share))
+    return measured(share, doubt + rounding_error(16, share))
 
 
 def _sample_early(key: Array, config: EarlySetting) -> Measured:
@@ -191,8 +191,8 @@ def _accuracies(config: NoiseSetting) -> tuple[Claim, ...]:
 def _early_accuracies(config: EarlySetting) -> tuple[Claim, ...]:
     """The law at the time of training, for each number of noise samples.
 
-    The tolerance is for finite n and d, for the square of μ(n + n_adv)/d, and for the samples that
-    are out of the cone: 0.002, 0.003 and 0.005 at the defaults (docs/statements/orthogonal.md).
+    The tolerance is 0.005 for finite n and d and 0.002 for the square of the load, both measured,
+    and 0.003 for samples out of the cone, which is assumed (docs/statements/orthogonal.md).
     """
     return tuple(
         Claim(
