@@ -33,7 +33,7 @@ DRAWS = {
     "ntk.linearization": 400,
     "ntk.parameter-movement": 128,
     "ntk.mean-correction": 200,
-    "ntk.mean-correction-smooth": 200,
+    "ntk.mean-correction-smooth": 400,
 }
 
 
