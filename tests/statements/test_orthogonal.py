@@ -227,9 +227,9 @@ def test_where_the_mislabelled_effect_wins_the_networks_disagree():
 def test_more_noise_samples_than_clean_ones():
     statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
     config = learning.LearningSetting(data="uniform", n=6, n_adv=9, d=600, steps=1000, tie=0.05)
-    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "consistent", str(verdict)
-    assert verdict.outcomes["confirmed"] == 8
+    assert verdict.outcomes["confirmed"] == 16
 
 
 @pytest.mark.slow
@@ -237,5 +237,5 @@ def test_more_noise_samples_than_clean_ones():
 def test_every_case_of_learning(case):
     statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
     config = statement.configured(case)
-    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "consistent", str(verdict)
