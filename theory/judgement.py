@@ -121,7 +121,7 @@ def _about_draws(one: bool, draws: int, fresh: np.ndarray, kind: str) -> Iterato
         )
         return
     seen = int(fresh.sum())
-    if seen < draws / 2:
+    if seen < draws / 2 and seen == int(fresh[: draws // 2].sum()):  # no new ones came
         yield (
             f"only {seen} of {draws} draws are distinct instances, as it should be only if there "
             "are so few"

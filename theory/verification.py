@@ -38,12 +38,14 @@ class Hypothesis:
       check: instance → `Margin` (scalar), positive exactly when the condition holds.
       says: the condition in words and symbols.
       tier: what it looks at: "data" (data and hyper-parameters alone), "init" (also the drawn
-        initialization) or "certificate" (also the solution).
+        initialization) or "certificate" (also the solution; the default). Only if all hypotheses
+        of a statement are "data" are failures counted among the draws that satisfy them, so that
+        forgetting to say so costs power and refutes nothing that is true.
     """
 
     check: Callable[[Any], Margin]
     says: str = ""
-    tier: str = "data"
+    tier: str = "certificate"
 
     def __post_init__(self) -> None:
         check_choice("tier", self.tier, TIERS)
@@ -71,7 +73,7 @@ class Statement:
       sample: (key, config) → instance, any pytree; a pure function that jit and vmap accept. The
         instance should hold everything that the checks need, so that they stay deterministic.
       hypotheses: name → `Hypothesis`, or a bare function instance → `Margin`, which stands for a
-        hypothesis of the tier "data".
+        hypothesis that looks at everything.
       measured: the same, for conditions that are reported but not required.
       conclusion: instance → `Margin` (scalar).
       failure_probability: instance → δ, the failure probability allowed.

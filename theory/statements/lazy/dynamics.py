@@ -181,7 +181,9 @@ STATEMENTS = (
         caveat=CAVEAT,
         sample=_logistic,
         hypotheses={
-            "step size": Hypothesis(lambda i: margin(i.spare, i.spare_error), "ηλ < 8"),
+            "step size": Hypothesis(
+                lambda i: margin(i.spare, i.spare_error), "ηλ < 8", tier="data"
+            ),
         },
         conclusion=_conclusion,
         failure_probability=lambda i: i.delta,

@@ -228,7 +228,9 @@ STATEMENTS = (
         says="T_f|k_f(z)| > B_f(z) implies sgn f(z; T_f) = sgn k_f(z) with probability ≥ 1 − δ, "
         "k = f̂ + β, identity loss, one fixed z; B of lazy.dynamics.",
         sample=_sampler("data", "f"),
-        hypotheses={"margin of f": Hypothesis(_exceeds_bound("f"), "T_f|k_f(z)| > B_f(z)")},
+        hypotheses={
+            "margin of f": Hypothesis(_exceeds_bound("f"), "T_f|k_f(z)| > B_f(z)", tier="data")
+        },
         measured=_parts("f"),
         conclusion=_own_sign("f"),
         **_COMMON,
@@ -240,7 +242,9 @@ STATEMENTS = (
         "k_g = f̂ + β of g's own training set: f's perturbations (scenario a) or perturbed samples "
         "(b). That set is data to g, whose initialization is independent of it.",
         sample=_sampler("data", "g"),
-        hypotheses={"margin of g": Hypothesis(_exceeds_bound("g"), "T_g|k_g(z)| > B_g(z)")},
+        hypotheses={  # of the training set of g, which knows nothing of g's initialization
+            "margin of g": Hypothesis(_exceeds_bound("g"), "T_g|k_g(z)| > B_g(z)", tier="data")
+        },
         measured=_parts("g"),
         conclusion=_own_sign("g"),
         cases=_SCENARIO_B,

@@ -12,7 +12,7 @@ from theory import bounds, limits
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
-from theory.evidence import Margin, exceeds, rounding_error
+from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
 from theory.kernels import standard_deviation
 from theory.networks import frozen_readout, init, pre_activations
 from theory.parameters import Parameters, parameter
@@ -156,8 +156,8 @@ class ActivationSetting(Parameters):
         return self.m_first * 4.0 ** np.arange(self.sizes)
 
 
-def _changed_shares(key: Array, config: ActivationSetting) -> Float[Array, " scales"]:
-    """Share of (neuron, query) pairs whose sign differs after training, at every width.
+def _changed_shares(key: Array, config: ActivationSetting) -> Measured:
+    """(scales,) share of (neuron, query) pairs whose sign differs after training, at every width.
 
     Under the identity loss no neuron feels another, so some of the m neurons stand for all; only
     their readout a_i ~ N(0, 1/m) knows the width.
@@ -175,13 +175,16 @@ def _changed_shares(key: Array, config: ActivationSetting) -> Float[Array, " sca
     start = init(network, key_init, config.neurons, x.shape[1])
     descent = descent_for_time(config.T, config.steps)
 
-    def share(width: Array) -> Array:
+    def share(width: Array) -> tuple[Array, Array]:
         params = start._replace(a=start.a * jnp.sqrt(config.neurons / width))
         after = train(network, params, x, y, descent).params
-        changed = (pre_activations(after, z) >= 0) != (pre_activations(start, z) >= 0)
-        return jnp.mean(changed, dtype=x.dtype)
+        late, early = pre_activations(after, z), pre_activations(start, z)
+        changed = jnp.mean((late >= 0) != (early >= 0), dtype=x.dtype)
+        error = pre_activation_rounding(after, x, z, config.T, config.steps)
+        doubt = jnp.minimum(jnp.abs(late), jnp.abs(early)) <= error
+        return changed, jnp.mean(doubt, dtype=x.dtype) + rounding_error(16, changed)
 
-    return jax.lax.map(share, jnp.asarray(config.scales, x.dtype))
+    return measured(*jax.lax.map(share, jnp.asarray(config.scales, x.dtype)))
 
 
 STATEMENTS = (

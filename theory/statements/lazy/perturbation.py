@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from theory import limits
 from theory._validation import check_integer
@@ -12,8 +12,9 @@ from theory.attacks import unit_rows
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import Descent, descent_for_time
+from theory.evidence import Measured, measured, rounding_error
 from theory.kernels import derivative_kernel, standard_deviation
-from theory.networks import frozen_readout, init, input_gradients
+from theory.networks import Params, frozen_readout, init, input_gradients
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.training import train
@@ -29,8 +30,13 @@ class GradientSetting(Parameters):
     slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
 
 
-def _initial_gradient(key: Array, config: GradientSetting) -> Float[Array, "3"]:
-    """d⟨u, ξ⟩², d⟨v, ξ⟩² and d⟨u, ξ⟩⟨v, ξ⟩ with u along x and v across, ξ = ∇f(x; 0).
+def _gradient_size(params: Params) -> Array:
+    """‖Σ_i |a_i||w_i|‖, of which the rounding of every ∇f is a multiple."""
+    return jnp.linalg.norm(jnp.abs(params.a) @ jnp.abs(params.w))
+
+
+def _initial_gradient(key: Array, config: GradientSetting) -> Measured:
+    """(3,) d⟨u, ξ⟩², d⟨v, ξ⟩² and d⟨u, ξ⟩⟨v, ξ⟩ with u along x and v across, ξ = ∇f(x; 0).
 
     v is the part across x of the coordinate axis on which x is smallest, which is never parallel
     to x in d ≥ 2; any direction chosen from the data alone will do.
@@ -44,7 +50,9 @@ def _initial_gradient(key: Array, config: GradientSetting) -> Float[Array, "3"]:
     axis = jnp.zeros_like(u).at[jnp.argmin(jnp.abs(u))].set(1.0)
     v = unit_rows((axis - (axis @ u) * u)[None, :])[0]
     along, across = gradient @ u, gradient @ v
-    return d * jnp.stack([along**2, across**2, along * across])
+    # u and v are unit vectors: no component is longer than the gradient.
+    error = rounding_error(2 * (config.m + 5 * d + 32), d * _gradient_size(params) ** 2)
+    return measured(d * jnp.stack([along**2, across**2, along * across]), error)
 
 
 def _initial_gradient_claims(config: GradientSetting) -> tuple[Claim, ...]:
@@ -57,39 +65,51 @@ def _initial_gradient_claims(config: GradientSetting) -> tuple[Claim, ...]:
 
 
 class TrainedGradientSetting(Parameters):
-    """A wide network of K24b trained under the identity loss, seen at query points."""
+    """Neurons of a wide network of K24b, trained under the identity loss, seen at query points."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
     n: int = parameter(8, "training points", low=1)
     d: int = parameter(2, "dimension", low=2)
-    m: int = parameter(2000, "width", low=1)
+    m: int = parameter(16_000, "width", low=1)
+    neurons: int = parameter(4000, "neurons looked at, which stand for all m", low=1)
     slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
     T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
     steps: int = parameter(4, "gradient steps", low=1)
     queries: int = parameter(8, "query points", low=1)
 
 
-def _trained_gradient(key: Array, config: TrainedGradientSetting) -> Float[Array, "2"]:
-    """e − τ and e + τ, e the excess of (∇f(z; T) − ∇f(z; 0))/T over ∇k along ∇k − q, τ its order.
+def _trained_gradient(key: Array, config: TrainedGradientSetting) -> Measured:
+    """(2,) e − τ and e + τ, e the excess of (∇f(z; T) − ∇f(z; 0))/T over ∇k along ∇k − q.
 
     e = Σ_z ⟨(∇f(z; T) − ∇f(z; 0))/T − ∇k(z), ∇k(z) − q(z)⟩/Σ_z ‖∇k(z) − q(z)‖² is 0 for the limit
     ∇k and −1 for the limit q = (1/n) Σ y_kΦ(x_k, z)x_k. With the relative order r = Tκ/(σ√m) of the
-    next correction to ∇k, τ = Σ_z r(z)‖∇k(z)‖‖∇k(z) − q(z)‖/Σ_z ‖∇k(z) − q(z)‖².
+    next correction to ∇k, τ = Σ_z r(z)‖∇k(z)‖‖∇k(z) − q(z)‖/Σ_z ‖∇k(z) − q(z)‖². Under the
+    identity loss no neuron feels another, so that some of them stand for all m.
     """
     key_data, key_init = jax.random.split(key)
     x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
     slope, network = config.slope, frozen_readout(config.slope)
-    start = init(network, key_init, config.m, x.shape[1])
+    start = init(network, key_init, config.neurons, x.shape[1])
+    start = start._replace(a=start.a * (config.neurons / config.m) ** 0.5)
     end = train(network, start, x, y, descent_for_time(config.T, config.steps)).params
+    all_of_them = config.m / config.neurons / config.T
     before, after = (input_gradients(params, z, slope) for params in (start, end))
     limit = limits.signal_gradients(x, y, z, slope)
-    missing = limit - derivative_kernel(x, z, slope).T @ (y[:, None] * x) / config.n
+    first_term = derivative_kernel(x, z, slope).T @ (y[:, None] * x) / config.n
+    missing = limit - first_term
     size = jnp.sum(missing**2)
-    excess = jnp.sum(((after - before) / config.T - limit) * missing) / size
+    excess = jnp.sum(((after - before) * all_of_them - limit) * missing) / size
     relative = config.T * limits.kappa(x, z) / (standard_deviation(z) * config.m**0.5)
     norms = jnp.linalg.norm(limit, axis=1) * jnp.linalg.norm(missing, axis=1)
     order = jnp.sum(relative * norms) / size
-    return jnp.stack([excess - order, excess + order])
+    # Both gradients are sums over the neurons, whose weights every step rounds; the limit sums over
+    # samples, and both factors of e and its denominator carry the error of what they are made of.
+    n, d = x.shape
+    chain = config.neurons + (config.steps + 1) * (2 * n + 4 * d + 32)
+    terms = (_gradient_size(start) + _gradient_size(end)) * all_of_them
+    terms = terms + jnp.linalg.norm(limit, axis=1) + jnp.linalg.norm(first_term, axis=1)
+    error = rounding_error(chain, jnp.sum(terms**2) / size * (1 + jnp.abs(excess) + order))
+    return measured(jnp.stack([excess - order, excess + order]), 2 * error)
 
 
 class PerturbationSetting(Parameters):
@@ -111,8 +131,8 @@ class PerturbationSetting(Parameters):
         return tuple(self.T / 2**j for j in range(self.halvings, -1, -1))
 
 
-def _cosine_excess(key: Array, config: PerturbationSetting) -> Float[Array, " times"]:
-    """Mean over samples of cos(∇f(x_k; T), q_k) minus the law, over its tolerance, at each time."""
+def _cosine_excess(key: Array, config: PerturbationSetting) -> Measured:
+    """(times,) mean over samples of cos(∇f(x_k; T), q_k) minus the law, over its tolerance."""
     key_data, key_init = jax.random.split(key)
     x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
     slope, network = config.slope, frozen_readout(config.slope)
@@ -120,13 +140,16 @@ def _cosine_excess(key: Array, config: PerturbationSetting) -> Float[Array, " ti
     mean_gradients = limits.mean_gradients(x, y, slope)
     direction = unit_rows(mean_gradients)
 
-    def cosine(params: Any) -> Array:
-        gradients = unit_rows(input_gradients(params, x, slope))
-        return jnp.mean(jnp.sum(gradients * direction, axis=1))
+    def cosine(params: Any) -> tuple[Array, Array]:
+        """The mean cosine, and Σ_i|a_i||w_i| over the shortest gradient."""
+        gradients = input_gradients(params, x, slope)
+        shortest = jnp.min(jnp.linalg.norm(gradients, axis=1))
+        cosines = jnp.sum(unit_rows(gradients) * direction, axis=1)
+        return jnp.mean(cosines), _gradient_size(params) / shortest
 
     steps = 2**config.halvings
-    path = train(network, start, x, y, Descent(config.T / steps, steps), cosine).trace
-    measured = path[jnp.array([2**j - 1 for j in range(config.halvings + 1)])]
+    path, sizes = train(network, start, x, y, Descent(config.T / steps, steps), cosine).trace
+    seen = path[jnp.array([2**j - 1 for j in range(config.halvings + 1)])]
     times = jnp.asarray(config.times, x.dtype)
 
     def law(time: Array) -> tuple[Array, Array]:
@@ -135,7 +158,14 @@ def _cosine_excess(key: Array, config: PerturbationSetting) -> Float[Array, " ti
         return jnp.mean(cosines), jnp.mean(tolerances)
 
     predicted, tolerance = jax.vmap(law)(times)
-    return (measured - predicted) / tolerance
+    value = (seen - predicted) / tolerance
+    # Directions q_k, sums over samples, as gradients over neurons, are known to within their
+    # absolute terms over their length.
+    n, d = x.shape
+    terms = jnp.mean(jnp.abs(x)) * d / jnp.min(jnp.linalg.norm(mean_gradients, axis=1))
+    chain = config.m + (steps + 1) * (2 * n + 4 * d + 64)
+    error = rounding_error(chain, jnp.max(sizes) + terms + 1) * (1 / tolerance + jnp.abs(value))
+    return measured(value, error)
 
 
 def _cosine_claims(config: PerturbationSetting) -> tuple[Claim, ...]:
@@ -175,11 +205,11 @@ STATEMENTS = (
         sample=_trained_gradient,
         quantity=lambda values: values,
         claim=lambda config: (
-            Claim(0.0, 0.3, side="at most", name="excess over ∇k, less its order"),
-            Claim(0.0, 0.3, side="at least", name="excess over ∇k, plus its order"),
+            Claim(0.0, 0.15, side="at most", name="excess over ∇k, less its order"),
+            Claim(0.0, 0.15, side="at least", name="excess over ∇k, plus its order"),
         ),
         config=TrainedGradientSetting(),
-        draws={"quick": 100, "full": 5000},
+        draws={"quick": 300, "full": 5000},
         data=True,
         batch=20,
     ),
@@ -197,7 +227,7 @@ STATEMENTS = (
         quantity=lambda values: values,
         claim=_cosine_claims,
         config=PerturbationSetting(),
-        draws={"quick": 200, "full": 5000},
+        draws={"quick": 100, "full": 5000},
         data=True,
         batch=20,
     ),

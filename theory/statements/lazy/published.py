@@ -13,7 +13,7 @@ from theory.attacks import gradient_perturbations
 from theory.claims import Claim
 from theory.data import data_parameter, draw
 from theory.descent import descent_for_time
-from theory.evidence import Margin, exceeds, rounding_error
+from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
 from theory.kernels import derivative_kernel
 from theory.networks import Params, frozen_readout, init, input_gradients, outputs
 from theory.parameters import Parameters, parameter
@@ -135,19 +135,19 @@ class ScalingSetting(Parameters):
 
     data: Any = data_parameter("shifted-gaussian", "law of x and z")
     grows: str = parameter("T", "what grows: T_f = T_g, or the dimension", choices=("T", "d"))
-    n: int = parameter(16, "training points", low=1)
+    n: int = parameter(8, "training points", low=1)
     d: int = parameter(4, "smallest dimension", low=1)
     T: float = parameter(
         0.5, "shortest training time of f and g", unit="learning rate × steps", low=0, open_low=True
     )
-    width: float = parameter(1.0, "c = m/(d²(T_f + T_g)²)", low=0, open_low=True)
+    width: float = parameter(0.5, "c = m/(d²(T_f + T_g)²)", low=0, open_low=True)
     slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
     epsilon: float = parameter(1.0, "size ε, per √d", unit="of x", low=0, open_low=True)
     scenario: str = parameter(
         "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
     )
-    steps: int = parameter(8, "gradient steps of each network", low=1)
-    queries: int = parameter(4, "query points", low=1)
+    steps: int = parameter(4, "gradient steps of each network", low=1)
+    queries: int = parameter(8, "query points", low=1)
     sizes: int = parameter(5, "number of scales, each twice the one before", low=5)
 
     @property
@@ -156,8 +156,8 @@ class ScalingSetting(Parameters):
         return 2.0 ** np.arange(self.sizes)
 
 
-def _constants(key: Array, config: ScalingSetting) -> Float[Array, "2 scales"]:
-    """|f/T_f − f̂| and |g·ν/(T_gT_fε) − ĝ| over their thresholds, at every scale; mean over z.
+def _constants(key: Array, config: ScalingSetting) -> Measured:
+    """(2, scales) |f/T_f − f̂| and |g·ν/(T_gT_fε) − ĝ| over their thresholds, mean over z.
 
     The smallest constants with which the published margins fix the signs of f and g at a draw. ν is
     the mean of ‖∇f(x_k; T_f)‖, by which the perturbations were divided. All scales share the shapes
@@ -173,7 +173,7 @@ def _constants(key: Array, config: ScalingSetting) -> Float[Array, "2 scales"]:
     both = init(network, key_init, 2 * m, d)
     initial_f, initial_g = (Params(*(part[i * m : (i + 1) * m] for part in both)) for i in (0, 1))
 
-    def at(scale: Array) -> Array:
+    def at(scale: Array) -> tuple[Array, Array]:
         dimension = config.d * (scale if config.grows == "d" else jnp.ones_like(scale))
         time = config.T * (scale if config.grows == "T" else jnp.ones_like(scale))
         m_here = jnp.ceil(config.width * (dimension * 2 * time) ** 2)
@@ -207,9 +207,25 @@ def _constants(key: Array, config: ScalingSetting) -> Float[Array, "2 scales"]:
         scaled_g = outputs(g, z, slope) * jnp.mean(norms) / (time**2 * epsilon)
         off_f = jnp.mean(jnp.abs(outputs(f, z, slope) / time - hat_f)) / f_threshold
         off_g = jnp.mean(jnp.abs(scaled_g - hat_g)) / g_threshold
-        return jnp.stack([off_f, off_g])
 
-    return jax.lax.map(at, jnp.asarray(config.scales, x_all.dtype)).T
+        def terms(params: Params, points: Array) -> Array:
+            """The largest sum of absolute values behind an output, and behind its limit."""
+            size = jnp.abs(points) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
+            return jnp.max(size @ jnp.abs(params.a))
+
+        # Every step sums over neurons, samples and coordinates; perturbations are gradients over
+        # their length, and so carry their error relative to it.
+        chain = (config.steps + 1) * (m + 2 * config.n + 4 * d + 64)
+        steep = jnp.linalg.norm(jnp.abs(f.a) @ jnp.abs(f.w)) / jnp.min(norms)
+        products = jnp.max(jnp.mean(jnp.abs(x) @ jnp.abs(z).T, axis=0))
+        size_f = terms(f, z) / time + products
+        gained = jnp.mean(norms) / (time**2 * epsilon) * (terms(g, z) + time)
+        size_g = gained + (1 + steep) * jnp.max(jnp.abs(scaled_g) + jnp.abs(hat_g) + products)
+        sizes = jnp.stack([size_f / f_threshold, size_g / g_threshold])
+        return jnp.stack([off_f, off_g]), rounding_error(chain, sizes)
+
+    values, errors = jax.lax.map(at, jnp.asarray(config.scales, x_all.dtype))
+    return measured(values.T, errors.T)
 
 
 STATEMENTS = (
@@ -229,6 +245,7 @@ STATEMENTS = (
             "margin of f": Hypothesis(
                 lambda i: exceeds(jnp.abs(i.f_hat), i.C * i.f_threshold, i.limit_error),
                 "|f̂(z)| > C(1 + 1/T_f)",
+                tier="data",
             ),
             "margin of g": Hypothesis(
                 lambda i: exceeds(jnp.abs(i.g_hat), i.C * i.g_threshold, i.limit_error),
@@ -240,7 +257,11 @@ STATEMENTS = (
                 "sgn f̂(z) = sgn ĝ(z)",
                 "init",
             ),
-            "width": Hypothesis(lambda i: exceeds(i.m, i.C * i.width), "m > C d²(T_f + T_g)²"),
+            "width": Hypothesis(
+                lambda i: exceeds(i.m, i.C * i.width, rounding_error(8, i.C * i.width)),
+                "m > C d²(T_f + T_g)²",
+                tier="data",
+            ),
         },
         conclusion=_signs,
         failure_probability=lambda i: i.delta,
@@ -270,7 +291,7 @@ STATEMENTS = (
         scales=lambda config: config.scales,
         config=ScalingSetting(),
         cases={"dimension": {"grows": "d", "d": 2, "width": 4.0}},
-        draws={"quick": 60, "full": 250},
+        draws={"quick": 300, "full": 1000},
         data=True,
         batch=20,
     ),

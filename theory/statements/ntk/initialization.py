@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from theory import kernels, limits
 from theory.claims import Claim
 from theory.data import data_parameter, draw
+from theory.evidence import Measured, measured, rounding_error
 from theory.networks import (
     Network,
     Params,
@@ -40,11 +41,14 @@ class InitialOutputs(NamedTuple):
 
     f: (networks, 2) outputs over √K(x, x) and √K(z, z).  v: (networks,) variance of the output at
     x given the hidden weights, (1/m) Σ_i φ(h_i(x))², over K(x, x).
+    f_size, v_size: the same sums with every term replaced by its absolute value.
     correlation: K(x, z)/√(K(x, x)K(z, z)).
     """
 
     f: Float[Array, "networks 2"]
     v: Float[Array, " networks"]
+    f_size: Float[Array, "networks 2"]
+    v_size: Float[Array, " networks"]
     correlation: Float[Array, ""]
 
 
@@ -60,15 +64,19 @@ def _initial_outputs(key: Array, config: InitialSetting) -> dict[tuple[str, int]
         kernel = kernels.nngp(x, x, network.slope, network.bias)
         scale = jnp.sqrt(jnp.diagonal(kernel))
         neurons = _neurons(network, params, x) / scale[None, :]
+        sizes = _sizes(params, x) / scale[None, :]
         start = 0
         for m in WIDTHS:
             part = slice(start, start + m * config.networks)
             start = part.stop
             phi = neurons[part].reshape(config.networks, m, 2)
             a = readout[part].reshape(config.networks, m, 1) / m**0.5
+            size = sizes[part].reshape(config.networks, m, 2)
             found[name, m] = InitialOutputs(
                 jnp.sum(a * phi, axis=1),
                 jnp.mean(phi[:, :, 0] ** 2, axis=1),
+                jnp.sum(jnp.abs(a) * size, axis=1),
+                jnp.mean(size[:, :, 0] ** 2, axis=1),
                 kernel[0, 1] / (scale[0] * scale[1]),
             )
     return found
@@ -78,14 +86,26 @@ def _neurons(network: Network, params: Params, x: Array) -> Float[Array, "count 
     return leaky_relu(pre_activations(for_network(network, params), x), network.slope).T
 
 
-def _moments(key: Array, config: InitialSetting) -> Float[Array, " claims"]:
-    """Mean, variance and covariance for each network and width."""
-    moments = []
+def _sizes(params: Params, x: Array) -> Float[Array, "count 2"]:
+    """Σ_j|w_ij||x_j| + |b_i|, of which the rounding of every pre-activation is a multiple."""
+    return jnp.abs(params.w) @ jnp.abs(x).T + jnp.abs(params.b)[:, None]
+
+
+def _roundings(config: InitialSetting) -> int:
+    """The longest chain: d + 1 products, the kernel's d + 32, a sum over m, one over networks."""
+    return 2 * (2 * config.d + 64) + max(WIDTHS) + config.networks
+
+
+def _moments(key: Array, config: InitialSetting) -> Measured:
+    """(claims,) mean, variance and covariance for each network and width."""
+    moments, sizes = [], []
     for outputs in _initial_outputs(key, config).values():
         f = outputs.f
         covariance = jnp.mean(f[:, 0] * f[:, 1]) - outputs.correlation
         moments += [jnp.mean(f[:, 0]), jnp.mean(f[:, 0] ** 2), covariance]
-    return jnp.stack(moments)
+        # Terms of the three, as |f| ≤ 1 + f² and |f(x)f(z)| ≤ f(x)² + f(z)².
+        sizes += 3 * [1 + jnp.mean(jnp.sum(outputs.f_size**2, axis=1))]
+    return measured(jnp.stack(moments), rounding_error(_roundings(config), jnp.stack(sizes)))
 
 
 def _moment_claims(config: InitialSetting) -> tuple[Claim, ...]:
@@ -98,10 +118,13 @@ def _moment_claims(config: InitialSetting) -> tuple[Claim, ...]:
     )
 
 
-def _kurtosis(key: Array, config: InitialSetting) -> Float[Array, " claims"]:
-    """3m(v/K − 1)² for each network and width."""
-    found = _initial_outputs(key, config)
-    return jnp.stack([3 * m * jnp.mean((o.v - 1) ** 2) for (_, m), o in found.items()])
+def _kurtosis(key: Array, config: InitialSetting) -> Measured:
+    """(claims,) 3m(v/K − 1)² for each network and width."""
+    found = _initial_outputs(key, config).items()
+    values = [3 * m * jnp.mean((o.v - 1) ** 2) for (_, m), o in found]
+    sizes = [3 * m * jnp.mean((o.v_size + 1) ** 2) for (_, m), o in found]
+    error = rounding_error(2 * _roundings(config), jnp.stack(sizes))
+    return measured(jnp.stack(values), error)
 
 
 def _kurtosis_claims(config: InitialSetting) -> tuple[Claim, ...]:

@@ -11,7 +11,7 @@ from theory import bounds, kernels, limits
 from theory._scaling import maximum
 from theory.claims import Claim
 from theory.data import data_parameter, draw
-from theory.evidence import Margin, exceeds, rounding_error
+from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks import Params, frozen_readout, init
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import (
@@ -24,9 +24,13 @@ from theory.statements.ntk.widths import (
 )
 from theory.verification import Statement
 
+SQUARINGS = 30
+
 
 def operator_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
     """‖M‖ = lim ‖M^p‖_F^{1/p} of a symmetric matrix, p = 2^30 by squaring: to a factor n^{1/(2p)}.
+
+    `_norm_error` bounds its error.
 
     Without LAPACK: several of its batched decompositions in one program have been seen to block
     each other for good on JAX's CPU thread pool.
@@ -40,25 +44,51 @@ def operator_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
 
     size = jnp.linalg.norm(matrix)
     scaled = matrix / jnp.where(size > 0, size, 1)
-    _, log_norm = jax.lax.fori_loop(0, 30, square, (scaled, jnp.zeros((), matrix.dtype)))
+    _, log_norm = jax.lax.fori_loop(0, SQUARINGS, square, (scaled, jnp.zeros((), matrix.dtype)))
     return jnp.where(size > 0, size * jnp.exp(log_norm), 0)
 
 
 NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
 
-def _kernel_errors(key: Array, config: WidthSetting) -> Float[Array, "claims scales"]:
-    """‖Θ_m − Θ‖/‖Θ‖ on the same points at every width: for each network, in each norm."""
+def _norm_error(norm: Array, trace: Array, terms: int, n: int) -> Array:
+    """Bound on the error of a norm of an (n, n) matrix, as computed.
+
+    Each entry is a sum whose longest chain has `terms` roundings, and the absolute values of its
+    terms are at most √(D_jD_k), D their diagonal; so the norm is off by γ·Σ_jD_j = γ·trace. The
+    operator norm is off by the factor n^{1/2^31} besides, and by 2n roundings in the k-th squaring,
+    of which the root 2^{−k} remains.
+    """
+    squared = rounding_error(4 * n + SQUARINGS + 8, norm)
+    return rounding_error(terms, trace) + squared + norm * math.log(n) / 2**SQUARINGS
+
+
+def _absolute_trace(params: Params, x: Array, scale: Array) -> Array:
+    """Σ_k Θ_m(x_k, x_k) with every term replaced by its absolute value, φ' by 1."""
+    size = jnp.abs(x) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
+    hidden = jnp.sum(params.a**2) * jnp.sum(jnp.sum(x**2, axis=1) + 1)
+    return hidden + scale * jnp.sum(size**2)
+
+
+def _kernel_errors(key: Array, config: WidthSetting) -> Measured:
+    """(claims, scales) ‖Θ_m − Θ‖/‖Θ‖ on the same points at every width: each network, each norm."""
     key_data, key_init = jax.random.split(key)
     x = draw(key_data, config.data, config.n, config.d, queries=0).x
-    params = initial_networks(key_init, config, x.shape[1])
-    errors = []
+    n, d = x.shape
+    params, scales = initial_networks(key_init, config, d), readout_scales(config)
+    traces = jax.vmap(_absolute_trace, (0, None, 0))(params, x, scales)
+    values, errors = [], []
     for network in names(config.slope).values():
         limit = kernels.network_ntk(network, x, x)
         finite = jax.vmap(lambda p, s, network=network: kernels.finite_ntk(network, p, x, x, s))
-        difference = finite(for_network(network, params), readout_scales(config)) - limit[None]
-        errors += [jax.vmap(norm)(difference) / norm(limit) for norm in NORMS.values()]
-    return jnp.stack(errors)
+        difference = finite(for_network(network, params), scales) - limit[None]
+        trace = traces + jnp.trace(limit)
+        for norm in NORMS.values():
+            apart, size = jax.vmap(norm)(difference), norm(limit)
+            error = _norm_error(apart, trace, params.a.shape[1] + 3 * d + 64, n)
+            values.append(apart / size)
+            errors.append((error + apart * _norm_error(size, trace, 3 * d + 64, n) / size) / size)
+    return measured(jnp.stack(values), jnp.stack(errors))
 
 
 class BoundSetting(Parameters):

@@ -1,17 +1,22 @@
 """Family D, L19: wide networks train as their linearization does, and hardly move."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from theory import kernels, limits
 from theory._scaling import maximum
 from theory.claims import Claim
+from theory.evidence import Measured, rounding_error
 from theory.networks import apply
 from theory.statements.ntk.widths import (
     TOLERANCE,
+    Seen,
     TrainedNetwork,
     TrainingSetting,
     Variant,
+    every_claim,
+    path_rounding,
+    roundings,
     train_at_every_width,
     variants,
 )
@@ -20,7 +25,7 @@ from theory.verification import Statement
 SOURCE = "Lee et al. 2019, Theorem 2.1"
 
 
-def _linearization_error(trained: TrainedNetwork) -> Array:
+def _linearization_error(trained: TrainedNetwork) -> Seen:
     """max over steps and test points of |f_m − f_lin|.
 
     Under gradient descent on its parameters the linearized network follows gradient descent in
@@ -35,11 +40,13 @@ def _linearization_error(trained: TrainedNetwork) -> Array:
         apply(network, start, trained.x),
         apply(network, start, trained.z),
     )
-    return maximum(jnp.abs(trained.path - linearized.test))
+    apart = maximum(jnp.abs(trained.path - linearized.test))
+    return Seen(apart[None], path_rounding(trained)[None])
 
 
-def _linearization_errors(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:
-    return jnp.stack(train_at_every_width(key, config, _linearization_error))
+def _linearization_errors(key: Array, config: TrainingSetting) -> Measured:
+    """(claims, scales)."""
+    return every_claim(train_at_every_width(key, config, _linearization_error))
 
 
 def _layers(variant: Variant) -> dict[str, tuple[str, ...]]:
@@ -48,22 +55,26 @@ def _layers(variant: Variant) -> dict[str, tuple[str, ...]]:
     return {"hidden layer": ("w", "b")} | readout
 
 
-def _movement(trained: TrainedNetwork) -> Array:
+def _movement(trained: TrainedNetwork) -> Seen:
     """(layers,) ‖θ(T) − θ(0)‖/‖θ(0)‖ of each layer that is trained."""
     start, end = trained.start._asdict(), trained.end._asdict()
 
-    def relative(names: tuple[str, ...]) -> Array:
-        moved = [jnp.sum((end[name] - start[name]) ** 2) for name in names]
-        size = [jnp.sum(start[name] ** 2) for name in names]
-        return jnp.sqrt(sum(moved) / sum(size))
+    def relative(names: tuple[str, ...]) -> tuple[Array, Array]:
+        moved = sum(jnp.sum((end[name] - start[name]) ** 2) for name in names)
+        before = sum(jnp.sum(start[name] ** 2) for name in names)
+        after = sum(jnp.sum(end[name] ** 2) for name in names)
+        share = jnp.sqrt(moved / before)
+        # Every step rounds each weight, and the sums behind what it adds.
+        size = 1 + jnp.sqrt(after / before) + share
+        return share, rounding_error(roundings(trained), size)
 
-    return jnp.stack([relative(names) for names in _layers(trained.variant).values()])
+    shares, errors = zip(*map(relative, _layers(trained.variant).values()), strict=True)
+    return Seen(jnp.stack(shares), jnp.stack(errors))
 
 
-def _movements(key: Array, config: TrainingSetting) -> Float[Array, "claims scales"]:
-    return jnp.concatenate(
-        [movement.T for movement in train_at_every_width(key, config, _movement)]
-    )
+def _movements(key: Array, config: TrainingSetting) -> Measured:
+    """(claims, scales)."""
+    return every_claim(train_at_every_width(key, config, _movement))
 
 
 STATEMENTS = (
@@ -80,12 +91,12 @@ STATEMENTS = (
         sample=_linearization_errors,
         quantity=lambda errors: errors,
         claim=lambda config: tuple(
-            Claim(-0.5, 0.2, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
+            Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
             for v in variants(config)
         ),
         scales=lambda config: config.scales,
-        config=TrainingSetting(),
-        draws={"quick": 120, "full": 1500},
+        config=TrainingSetting(data="sphere"),
+        draws={"quick": 400, "full": 4000},
         data=True,
     ),
     Statement(
@@ -104,8 +115,8 @@ STATEMENTS = (
             for layer in _layers(v)
         ),
         scales=lambda config: config.scales,
-        config=TrainingSetting(),
-        draws={"quick": 50, "full": 1000},
+        config=TrainingSetting(data="sphere"),
+        draws={"quick": 128, "full": 1000},
         data=True,
     ),
 )

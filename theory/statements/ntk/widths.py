@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from theory._validation import is_traced
 from theory.data import data_parameter, draw
 from theory.descent import Descent, descent_for_time
+from theory.evidence import Measured, measured, rounding_error
 from theory.networks import (
     Network,
     Params,
@@ -86,7 +87,7 @@ class TrainingSetting(WidthSetting):
     n: int = parameter(4, "training points", low=1)
     d: int = parameter(5, "dimension", low=1)
     T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(10, "gradient steps", low=1)
+    steps: int = parameter(5, "gradient steps", low=1)
     queries: int = parameter(3, "test points", low=1)
     loss: str = parameter("squared", "loss of the network with frozen readout", choices=LOSSES)
     loss_all: str = parameter("logistic", "loss of the one with all trained", choices=LOSSES)
@@ -127,19 +128,26 @@ class TrainedNetwork(NamedTuple):
     readout_scale: Float[Array, ""]
 
 
+class Seen(NamedTuple):
+    """What is measured of a trained network, one number a claim, and bounds on their errors."""
+
+    value: Float[Array, " rows"]
+    error: Float[Array, " rows"]
+
+
 def train_at_every_width(
-    key: Array, config: TrainingSetting, measure: Callable[[TrainedNetwork], Array]
-) -> list[Array]:
+    key: Array, config: TrainingSetting, measure: Callable[[TrainedNetwork], Any]
+) -> list[Any]:
     """`measure` of a trained network, (scales, …) for each variant, on points drawn once."""
     key_data, key_init = jax.random.split(key)
     x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
     params = initial_networks(key_init, config, x.shape[1])
 
-    def at_every_width(variant: Variant) -> Array:
+    def at_every_width(variant: Variant) -> Any:
         network = variant.network
         descent = descent_for_time(config.T, config.steps, loss=variant.loss)
 
-        def at_width(start: Params, readout_scale: Array) -> Array:
+        def at_width(start: Params, readout_scale: Array) -> Any:
             result = train(
                 network, start, x, y, descent, lambda p: apply(network, p, z), readout_scale
             )
@@ -152,3 +160,35 @@ def train_at_every_width(
         return jax.vmap(at_width)(for_network(network, params), readout_scales(config))
 
     return [at_every_width(variant) for variant in variants(config)]
+
+
+def every_claim(seen: list[Seen]) -> Measured:
+    """(claims, scales), the rows of all variants, from (scales, rows) of each."""
+    return measured(
+        jnp.concatenate([s.value.T for s in seen]), jnp.concatenate([s.error.T for s in seen])
+    )
+
+
+def roundings(trained: TrainedNetwork) -> int:
+    """The longest chain of a training: every step sums over neurons, samples and coordinates."""
+    steps, (n, d), m = len(trained.path), trained.x.shape, len(trained.start.a)
+    return (steps + 1) * (m + 2 * n + 4 * d + 64)
+
+
+def path_rounding(trained: TrainedNetwork) -> Array:
+    """Bound on the rounding error of the outputs at the test points along a path of training.
+
+    To first order, of the network and of a limit that starts from the same outputs: the terms of
+    an output are |a_i|(Σ_j|w_ij||z_j| + |b_i|), those of what a step adds are below Σ_i a_i² κ(z),
+    Σ_i s h_i² times the weights that the loss gives to samples, of the size of the outputs; in a
+    stable training no step enlarges errors.
+    """
+
+    def terms(params: Params, points: Array) -> Array:
+        size = jnp.abs(params.w) @ jnp.abs(points).T + jnp.abs(params.b)[:, None]
+        return jnp.abs(params.a) @ size
+
+    both = jnp.concatenate([trained.x, trained.z])
+    outputs = jnp.max(terms(trained.start, both)) + jnp.max(terms(trained.end, both))
+    kernel = 2 + jnp.max(jnp.sum(both**2, axis=1))
+    return rounding_error(roundings(trained), outputs * (1 + kernel))

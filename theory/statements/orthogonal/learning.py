@@ -150,7 +150,8 @@ def _same_sign(instance: Learned) -> Margin:
     f_missing, g_missing = jnp.where(known, f.missing, 0), jnp.where(known, g.missing, 0)
     error = jnp.abs(f.v) * g_missing + jnp.abs(g.v) * f_missing + f_missing * g_missing
     value = jnp.where(concerned, f.v * g.v, jnp.inf)
-    return margin(value, jnp.where(concerned & ~known, jnp.inf, error)).all()
+    error = jnp.where(concerned & ~known, jnp.inf, error)
+    return margin(value, error, infinite=True).all()
 
 
 def _clean(instance: Learned) -> Any:
@@ -162,11 +163,11 @@ def _moved(instance: Learned) -> Any:
 
 
 SUFFICIENT = "|ε(Σλ')⟨v, z⟩| > |Σ_k λ'_k y'_k⟨x_k, z⟩| and sgn⟨v, z⟩ = sgn⟨q, z⟩"
-SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least")
+SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least", tier="data")
 MEASURED = {
-    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT),
+    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT, tier="data"),
     "exact, first query": Hypothesis(
-        _at_first(_exact), "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0"
+        _at_first(_exact), "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0", tier="data"
     ),
 }
 SAYS = (

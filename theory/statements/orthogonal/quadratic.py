@@ -78,7 +78,7 @@ STATEMENTS: tuple[Statement, ...] = (
             "cone reached": hypothesis("cone reached", _trained),
         },
         conclusion=lambda instance: agreement(_trained(instance)),
-        config=TrainedSetting(data="shifted-gaussian", n=16, d=100, steps=4000, tie=0.05),
+        config=TrainedSetting(data="shifted-gaussian", n=16, d=100, steps=4000, tie=0.25),
         draws={"quick": 20, "full": 200},
         data=True,
     ),

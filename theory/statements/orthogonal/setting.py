@@ -171,9 +171,9 @@ def agreement(trained: Trained) -> Margin:
     """sgn f(z; t → ∞) = sgn⟨q, z⟩ at every query that is no tie."""
     normal = trained.solved.limit.normal
     signed = jnp.sign(trained.z @ normal) * trained.v
-    return margin(
-        jnp.where(ties(normal, trained.z, trained.tie), jnp.inf, signed), trained.missing
-    ).all()
+    tied = ties(normal, trained.z, trained.tie)
+    value, error = jnp.where(tied, jnp.inf, signed), jnp.where(tied, 0, trained.missing)
+    return margin(value, error, infinite=True).all()
 
 
 def root_mean_square(x: Array) -> Array:
