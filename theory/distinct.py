@@ -8,24 +8,49 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt32
 
-_ODD = (0x9E3779B1, 0x85EBCA6B)  # multipliers of the two halves
-
 
 def fingerprint(instance: Any) -> UInt32[Array, "2"]:
-    """64 bits that agree for equal instances, and for others with probability about 2^{−64}.
+    """64 bits that agree for equal instances, and hardly ever for others.
+
+    Σ_i (w_i ⊕ ⌊w_i/2^{b/2}⌋)·(ci + c')³ over the b-bit words w_i of each array, modulo 2^b: few
+    operations, as every array of an instance takes part and compiling them takes time.
 
     Args:
       instance: any pytree of arrays and random keys.
 
     Returns:
-      Two words: sums over all 32-bit words of the instance, each mixed with its position.
+      The two halves of the sum (of 32 bits, and 0, without 64-bit integers).
     """
-    total = jnp.zeros(2, jnp.uint32)
-    for place, leaf in enumerate(jax.tree.leaves(instance)):
-        words = _words(leaf)
-        position = jnp.arange(words.size, dtype=jnp.uint32) + np.uint32((place * 40503) % 2**32)
-        total = total + jnp.stack([_mixed(words, position, np.uint32(odd)) for odd in _ODD])
-    return total
+    wide = jnp.zeros((), jnp.uint64).dtype == jnp.uint64
+    kind: Any = jnp.uint64 if wide else jnp.uint32
+    total = jnp.zeros((), kind)
+    for leaf in jax.tree.leaves(instance):
+        total = total * kind(0x85EBCA6B) + _hash(_words(leaf, kind), kind)
+    high = (total >> kind(32)).astype(jnp.uint32) if wide else jnp.zeros((), jnp.uint32)
+    return jnp.stack([high, total.astype(jnp.uint32)])
+
+
+def _hash(words: Array, kind: Any) -> Array:
+    words = words.reshape(-1)
+    bits = 8 * words.dtype.itemsize
+    mixed = words ^ (words >> kind(bits // 2))  # signs and exponents are at the top
+    place = jax.lax.iota(words.dtype, words.size)
+    factor = (place * kind(0x9E3779B1) + kind(0x7FEB352D)) ** 3  # no sum of two is that of others
+    return jnp.sum(mixed * factor, dtype=kind)
+
+
+def _words(leaf: Any, kind: Any) -> Array:
+    """The bits of an array, each entry one word, or several along a last axis."""
+    leaf = jnp.asarray(leaf)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    if jnp.iscomplexobj(leaf):
+        leaf = jnp.stack([leaf.real, leaf.imag])
+    if jnp.issubdtype(leaf.dtype, jnp.floating):
+        if leaf.dtype.itemsize < 4:
+            leaf = leaf.astype(jnp.float32)
+        leaf = jax.lax.bitcast_convert_type(leaf, jnp.dtype(f"uint{8 * leaf.dtype.itemsize}"))
+    return leaf.astype(kind)
 
 
 def fingerprint_on_host(instance: Any) -> UInt32[np.ndarray, "2"]:
@@ -34,24 +59,6 @@ def fingerprint_on_host(instance: Any) -> UInt32[np.ndarray, "2"]:
     for leaf in jax.tree.leaves(instance):
         digest.update(np.asarray(leaf).tobytes())
     return np.frombuffer(digest.digest(), np.uint32)
-
-
-def _mixed(words: Array, position: Array, odd: np.uint32) -> Array:
-    hashed = (words ^ (position * odd)) * odd
-    hashed = (hashed ^ (hashed >> np.uint32(15))) * np.uint32(0xC2B2AE35)
-    return jnp.sum(hashed ^ (hashed >> np.uint32(13)), dtype=jnp.uint32)
-
-
-def _words(leaf: Any) -> Array:
-    """The bits of an array as 32-bit words."""
-    leaf = jnp.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)
-    if jnp.iscomplexobj(leaf):
-        leaf = jnp.stack([leaf.real, leaf.imag])
-    if leaf.dtype == jnp.bool_ or leaf.dtype.itemsize < 4:
-        leaf = leaf.astype(jnp.float32 if jnp.issubdtype(leaf.dtype, jnp.floating) else jnp.int32)
-    return jax.lax.bitcast_convert_type(leaf, jnp.uint32).reshape(-1)
 
 
 def distinct(fingerprints: np.ndarray) -> np.ndarray:
