@@ -290,22 +290,26 @@ class Premise(NamedTuple):
 
 def premise(hypotheses: Iterable[Margin]) -> Premise:
     """Combines hypotheses: all must hold; one that certainly fails decides. None: always holds."""
-    holds, fails = jnp.asarray(True), jnp.asarray(False)
+    # numpy's, which needs no compiling where the margins are numpy's, too
+    holds, fails = np.array(True), np.array(False)
     for hypothesis in hypotheses:
-        holds, fails = holds & hypothesis.holds, fails | hypothesis.fails
+        holds = holds & hypothesis.holds
+        fails = fails | hypothesis.fails
     return Premise(holds, fails)
 
 
 def outcome(hypotheses: Iterable[Margin], conclusion: Margin) -> Int[AnyArray, "..."]:
     """The `Outcome` of one draw (elementwise over arrays of draws), as an integer array."""
     holds, fails = premise(hypotheses)
-    return jnp.select(
-        [
-            holds & conclusion.holds,
-            holds & conclusion.fails,
-            fails & conclusion.holds,
-            fails & conclusion.fails,
-        ],
-        [Outcome.CONFIRMED, Outcome.MISS, Outcome.BEYOND, Outcome.VACUOUS],
-        Outcome.UNDECIDED,
+    cases = [
+        holds & conclusion.holds,
+        holds & conclusion.fails,
+        fails & conclusion.holds,
+        fails & conclusion.fails,
+    ]
+    kinds = [Outcome.CONFIRMED, Outcome.MISS, Outcome.BEYOND, Outcome.VACUOUS]
+    if any(isinstance(case, jax.Array) for case in cases):
+        return jnp.select(cases, kinds, Outcome.UNDECIDED)
+    return np.select(
+        np.broadcast_arrays(*cases), [np.array(int(k)) for k in kinds], int(Outcome.UNDECIDED)
     )

@@ -126,10 +126,11 @@ def _stages(
 ) -> Iterator[int]:
     """Bytes that each compiled stage of an evaluation needs, in order; see `_bytes`."""
     if statement.solve is None:
-        run = _compiled(_evaluate, (0, 1, 4, 5))
+        run = _compiled(_evaluate, (0, 1, 4, 5), draws=draws)
         yield _bytes(run, statement, *config, key, draws, batch, limit=limit)
         return
-    sample, check = _compiled(_sample, (0, 1, 5)), _compiled(_check, (0, 2))
+    sample = _compiled(_sample, (0, 1, 5), draws=draws)
+    check = _compiled(_check, (0, 2), draws=draws)
     _, batch = _batches(draws, batch)
     yield _bytes(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))

@@ -28,6 +28,7 @@ TIERS = ("data", "init", "certificate")
 PRECISIONS = ("float64", "float32")
 # Draws on which the rounding of a quantity is estimated: of its mean only the size matters.
 LOOKED_AT = 16
+FEW = 100  # draws for which the compiler does not optimize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,8 +255,8 @@ def evaluate(
 ) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
-    Draw i uses the key fold_in(key, i), so it is the same whatever the number of draws and on
-    whatever device. Where a condition does not state its numerical error, the error is estimated by
+    Draw i uses the key fold_in(key, i), so it is the same, to rounding, whatever the number of draws
+    and on whatever device. Where a condition does not state its numerical error, the error is estimated by
     `theory.rounding`, from the random key on: sampler and condition together.
 
     Args:
@@ -294,7 +295,7 @@ def evaluate(
             jax.eval_shape(functools.partial(_before_solving, statement, config), key)
         static = values.split(config, traced)
         if statement.solve is None:
-            run = _compiled(_evaluate, (0, 1, 4, 5), mesh)
+            run = _compiled(_evaluate, (0, 1, 4, 5), mesh, draws)
             first = (start,) if start else ()
             evidence = sharding.gathered(run(statement, *static, key, draws, batch, *first))
         else:
@@ -362,7 +363,8 @@ def _evaluate_solved(
     first: int,
 ) -> Evidence:
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
-    sample, check = _compiled(_sample, (0, 1, 5), mesh), _compiled(_check, (0, 2), mesh)
+    sample = _compiled(_sample, (0, 1, 5), mesh, draws)
+    check = _compiled(_check, (0, 2), mesh, draws)
 
     def solve(instance: Any) -> tuple[Any, np.ndarray]:
         assert statement.solve is not None
@@ -380,29 +382,38 @@ def _evaluate_solved(
 
 
 def _compiled(
-    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None = None
+    function: Callable[..., Any],
+    static: tuple[int, ...],
+    mesh: Mesh | None = None,
+    draws: int = 0,
 ) -> Callable[..., Any]:
-    return _jitted(function, static, mesh, jax.default_backend())
+    level = 0 if draws <= FEW else 1
+    return _jitted(function, static, mesh, jax.default_backend(), level)
 
 
 @functools.cache
 def _jitted(
-    function: Callable[..., Any], static: tuple[int, ...], mesh: Mesh | None, backend: str
+    function: Callable[..., Any],
+    static: tuple[int, ...],
+    mesh: Mesh | None,
+    backend: str,
+    level: int,
 ) -> Any:
-    options = quick_to_compile() if backend == "cpu" else None
+    options = quick_to_compile(level) if backend == "cpu" else None
     function = functools.partial(function, mesh=mesh)
     return jax.jit(function, static_argnums=static, compiler_options=options)
 
 
 @functools.cache
-def quick_to_compile() -> dict[str, Any]:
+def quick_to_compile(level: int) -> dict[str, Any]:
     """Options of XLA for CPUs, those that the installed one knows.
 
-    Most statements run for less time than they take to compile. With the lowest optimizing level
-    they compile 3 to 4 times faster and run as fast; without the emitters of fused kernels they
-    take a quarter less processor time in all.
+    Most statements run for less time than they take to compile. At optimizing level 1 they compile
+    3 to 4 times faster than by default and run as fast; at level 0 in a third less time again, but
+    run slower, which pays for few draws. Without the emitters of fused kernels they take a quarter
+    less processor time in all.
     """
-    options = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+    options = {"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}
     return {name: value for name, value in options.items() if _known_to_xla(name, value)}
 
 
