@@ -45,10 +45,8 @@ ON_DIGITS: dict[str, dict[str, Any]] = {
 }
 QUICK_ON_DIGITS = (
     "separability.initialization",
-    "orthogonal.decision-boundary",
     "lazy.movement",
     "lazy.prediction-matching",
-    "ntk.kernel-convergence",
 )
 
 

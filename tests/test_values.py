@@ -12,6 +12,7 @@ from theory import REGISTRY, Parameters, Statement, margin, parameter, values
 from theory.memory import largest_batch, memory_needed
 from theory.verification import (
     _compiled,
+    _level,
     _evaluate,
     _sample,
     assess,
@@ -142,7 +143,8 @@ def test_statements_are_compiled_once_for_all_values(id, changes):
     """
     statement, key, names = REGISTRY[id], jax.random.key(5), tuple(changes)
     assert traceable_parameters(statement, statement.config, names) == names
-    compiled = _compiled(*(_sample, (0, 1, 5)) if statement.solve else (_evaluate, (0, 1, 4, 5)))
+    program = (_sample, (0, 1, 5)) if statement.solve else (_evaluate, (0, 1, 4, 5))
+    compiled = _compiled(*program, level=_level(statement, 4))
     before, seen = compiled._cache_size(), []
     for chosen in zip(*changes.values(), strict=True):
         config = dataclasses.replace(statement.config, **dict(zip(names, chosen, strict=True)))

@@ -18,6 +18,7 @@ from theory.verification import (
     _check,
     _compiled,
     _evaluate,
+    _level,
     _sample,
     arithmetic,
 )
@@ -125,12 +126,13 @@ def _stages(
     limit: float = math.inf,
 ) -> Iterator[int]:
     """Bytes that each compiled stage of an evaluation needs, in order; see `_bytes`."""
+    level = _level(statement, draws)
     if statement.solve is None:
-        run = _compiled(_evaluate, (0, 1, 4, 5), draws=draws)
+        run = _compiled(_evaluate, (0, 1, 4, 5), level=level)
         yield _bytes(run, statement, *config, key, draws, batch, limit=limit)
         return
-    sample = _compiled(_sample, (0, 1, 5), draws=draws)
-    check = _compiled(_check, (0, 2), draws=draws)
+    sample = _compiled(_sample, (0, 1, 5), level=level)
+    check = _compiled(_check, (0, 2), level=level)
     _, batch = _batches(draws, batch)
     yield _bytes(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))

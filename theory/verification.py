@@ -28,7 +28,7 @@ TIERS = ("data", "init", "certificate")
 PRECISIONS = ("float64", "float32")
 # Draws on which the rounding of a quantity is estimated: of its mean only the size matters.
 LOOKED_AT = 16
-FEW = 100  # draws for which the compiler does not optimize
+FEW = 100  # draws of a condition for which the compiler need not optimize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,9 +255,9 @@ def evaluate(
 ) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
-    Draw i uses the key fold_in(key, i), so it is the same, to rounding, whatever the number of draws
-    and on whatever device. Where a condition does not state its numerical error, the error is estimated by
-    `theory.rounding`, from the random key on: sampler and condition together.
+    Draw i uses the key fold_in(key, i), so it is the same, to rounding, whatever the number of
+    draws and on whatever device. Where a condition does not state its numerical error, the error
+    is estimated by `theory.rounding`, from the random key on: sampler and condition together.
 
     Args:
       statement: what to check.
@@ -295,7 +295,7 @@ def evaluate(
             jax.eval_shape(functools.partial(_before_solving, statement, config), key)
         static = values.split(config, traced)
         if statement.solve is None:
-            run = _compiled(_evaluate, (0, 1, 4, 5), mesh, draws)
+            run = _compiled(_evaluate, (0, 1, 4, 5), mesh, _level(statement, draws))
             first = (start,) if start else ()
             evidence = sharding.gathered(run(statement, *static, key, draws, batch, *first))
         else:
@@ -320,7 +320,7 @@ def _rounding_of_quantity(
     counted = np.flatnonzero(~np.broadcast_to(fails, len(quantity)))[:LOOKED_AT]
     if not len(counted):
         return np.zeros(quantity.shape)
-    run = _compiled(_quantity_rounding, (0, 1))
+    run = _compiled(_quantity_rounding, (0, 1), level=1)
     indices = start + np.resize(counted, LOOKED_AT)  # of one shape: compiled once
     errors = jax.device_get(run(statement, *static, key, indices))
     return np.broadcast_to(errors.mean(axis=0), quantity.shape)
@@ -363,8 +363,9 @@ def _evaluate_solved(
     first: int,
 ) -> Evidence:
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
-    sample = _compiled(_sample, (0, 1, 5), mesh, draws)
-    check = _compiled(_check, (0, 2), mesh, draws)
+    level = _level(statement, draws)
+    sample = _compiled(_sample, (0, 1, 5), mesh, level)
+    check = _compiled(_check, (0, 2), mesh, level)
 
     def solve(instance: Any) -> tuple[Any, np.ndarray]:
         assert statement.solve is not None
@@ -385,10 +386,15 @@ def _compiled(
     function: Callable[..., Any],
     static: tuple[int, ...],
     mesh: Mesh | None = None,
-    draws: int = 0,
+    level: int = 0,
 ) -> Callable[..., Any]:
-    level = 0 if draws <= FEW else 1
     return _jitted(function, static, mesh, jax.default_backend(), level)
+
+
+def _level(statement: Statement, draws: int) -> int:
+    """How much the compiler shall optimize, see `quick_to_compile`."""
+    conditions = statement.kind in ("deterministic", "probabilistic")
+    return 0 if conditions and draws <= FEW else 1
 
 
 @functools.cache

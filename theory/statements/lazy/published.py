@@ -291,7 +291,7 @@ STATEMENTS = (
         scales=lambda config: config.scales,
         config=ScalingSetting(),
         cases={"dimension": {"grows": "d", "d": 2, "width": 4.0}},
-        draws={"quick": 300, "full": 1000},
+        draws={"quick": 480, "full": 1500},
         data=True,
         batch=20,
     ),

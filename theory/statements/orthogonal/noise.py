@@ -199,7 +199,7 @@ def _early_accuracies(config: EarlySetting) -> tuple[Claim, ...]:
             perturbed.noise_accuracy(
                 config.n, k, config.d, config.epsilon, 1.0, config.slope, adapted=adapted
             ),
-            0.02,
+            0.03,
             name=f"accuracy at n_adv = {k}",
             tolerance=0.01,
             bounds=(0, 1),
