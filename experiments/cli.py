@@ -9,6 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
+# Before anything loads LAPACK: its threads wait for one another in a loop, and the many small
+# decompositions of a batch took six times as long with them as without.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 T = TypeVar("T")
 FAMILIES = "separability, orthogonal, lazy, ntk"
 INTERRUPTED = 130  # exit status, as shells have it

@@ -12,8 +12,8 @@ from theory import REGISTRY, Parameters, Statement, margin, parameter, values
 from theory.memory import largest_batch, memory_needed
 from theory.verification import (
     _compiled,
-    _level,
     _evaluate,
+    _level,
     _sample,
     assess,
     evaluate,
