@@ -113,5 +113,5 @@ def test_a_false_statement_about_configurations_says_how_to_draw_the_instance():
         MOVEMENT, conclusion=lambda i: exceeds(0.1, jnp.max(i.change / i.limit))
     )
     configs = strategies.configurations(config, "T")
-    with pytest.raises(AssertionError, match=r"drawn with jax\.random\.key\(\d+\) from"):
+    with pytest.raises(AssertionError, match=r"drawn with theory\.keys\.make_key\(\d+\) from"):
         assert_statement(false, configs=configs, settings=FOUND)

@@ -145,7 +145,7 @@ def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
     assert result.failure_rate.high == pytest.approx(interval, rel=1e-9)
 
 
-def test_hypotheses_have_tiers_and_bare_functions_are_of_the_data(key):
+def test_hypotheses_have_tiers_and_bare_functions_look_at_everything(key):
     statement = toy(
         hypotheses={
             "bare": lambda x: margin(x[0]),
@@ -153,7 +153,7 @@ def test_hypotheses_have_tiers_and_bare_functions_are_of_the_data(key):
         },
         measured={"beside": Hypothesis(lambda x: margin(x[2]), tier="init")},
     )
-    assert statement.tiers == {"bare": "data", "seen": "certificate", "beside": "init"}
+    assert statement.tiers == {"bare": "certificate", "seen": "certificate", "beside": "init"}
     result = verify(statement, key=key, draws=50)
     assert {name: c.tier for name, c in result.hypotheses.items()} == {
         "bare": "data",
