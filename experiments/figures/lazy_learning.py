@@ -312,7 +312,7 @@ def _second_half(
 @functools.cache
 def _jitted(function: Any, static: tuple[int, ...], quick: bool) -> Any:
     return jax.jit(
-        function, static_argnums=static, compiler_options=quick_to_compile() if quick else None
+        function, static_argnums=static, compiler_options=quick_to_compile(1) if quick else None
     )
 
 

@@ -79,7 +79,7 @@ PLANTED = (
         "failures-only-where-the-premise-holds",
         "half of the draws with u < .1 fail: .05 of all draws, but .5 of those that count",
         **PAIR,
-        hypotheses={"small": lambda u: sharp(0.1 - u[0])},
+        hypotheses=tier("data", lambda u: sharp(0.1 - u[0])),
         conclusion=lambda u: sharp(jnp.maximum(u[0] - 0.1, u[1] - 0.5)),
         failure_probability=const(0.1),
         draws=2000,

@@ -74,7 +74,7 @@ def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) ->
         of_draw = jax.random.fold_in(key, index)
         return _with_estimates(values, of_draw, estimate)
 
-    run = jax.jit(functools.partial(jax.lax.map, one), compiler_options=quick_to_compile())
+    run = jax.jit(functools.partial(jax.lax.map, one), compiler_options=quick_to_compile(1))
     return jax.device_get(run(jnp.arange(LOOKED_AT)))
 
 
@@ -84,7 +84,7 @@ def _errors_of_solved(statement: Statement, key: jax.Array, estimate: bool) -> d
 
     run = jax.jit(
         lambda instance: _with_estimates(values, instance, estimate),
-        compiler_options=quick_to_compile(),
+        compiler_options=quick_to_compile(1),
     )
     draws = []
     for index in range(LOOKED_AT):

@@ -188,6 +188,8 @@ STATEMENTS = (
         conclusion=_conclusion,
         failure_probability=lambda i: i.delta,
         config=LogisticSetting(),
+        loose="what errors at the training points do to the weights is bounded by all of them at "
+        "their bounds and of the worst sign at once (Cauchy–Schwarz)",
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
