@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from experiments import data, environment
 from theory import REGISTRY, Dataset, Statement, Verdict, select, verify, verify_until
+from theory._validation import check_integer
 from theory.keys import make_key
 from theory.memory import largest_batch
 
@@ -118,6 +119,8 @@ def plan(
         asked for, cannot run.
     """
     settings = dict(settings or {})
+    if draws is not None:
+        check_integer("draws", draws)
     statements = select(names)
     source = None if data_name is None else data.load(data_name)
     for name in settings:

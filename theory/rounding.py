@@ -63,9 +63,17 @@ _SERIES = _names(  # sums of series, less accurate than the elementary functions
     """lgamma digamma polygamma zeta igamma igammac igamma_grad_a random_gamma_grad erf_inv
     regularized_incomplete_beta bessel_i0e bessel_i1e"""
 )
-_UNDERFLOWING = _names("mul div exp exp2 pow integer_pow square logistic erfc")
+_UNDERFLOWING = _names(
+    """mul div exp exp2 pow integer_pow square logistic erfc reduce_prod cumprod dot_general atan2
+    igamma igammac regularized_incomplete_beta"""
+)
+_OVERFLOWING = _names(
+    """add sub mul exp exp2 square integer_pow sinh cosh dot_general reduce_sum reduce_prod cumsum
+    cumprod add_any"""
+)
 _WRAPPING = _names(
-    "add sub mul neg abs integer_pow pow reduce_sum cumsum reduce_prod cumprod dot_general"
+    """add sub mul neg abs square integer_pow pow shift_left reduce_sum cumsum reduce_prod cumprod
+    dot_general"""
 )
 
 
@@ -77,7 +85,10 @@ class Rounding(NamedTuple):
 
 
 def estimated_rounding(
-    function: Callable[..., Sequence[Array]], *arguments: Any, unsigned: bool = True
+    function: Callable[..., Sequence[Array]],
+    *arguments: Any,
+    unsigned: bool = True,
+    lanes: int = LANES,
 ) -> Rounding:
     """Estimates the rounding errors of a function's values.
 
@@ -93,6 +104,8 @@ def estimated_rounding(
       *arguments: any pytrees; what they hold is taken as exact.
       unsigned: whether unsigned integers that wrap around count as overflow (hashes wrap on
         purpose).
+      lanes: perturbed evaluations. A branch that one rounding decides shows in all but a share
+        2^{1 − lanes} of the cases.
 
     Returns:
       The `Rounding`; its error is infinite where a disturbance makes a finite value NaN.
@@ -101,14 +114,14 @@ def estimated_rounding(
     flat = jax.tree.leaves(arguments)
     values = [jnp.asarray(v) for v in jax.tree.leaves(function(*arguments))]
     assert len(jax.tree.leaves(shapes)) == len(values)
-    seeds = jnp.arange(1, LANES + 1, dtype=jnp.uint32)
+    seeds = jnp.arange(1, lanes + 1, dtype=jnp.uint32)
 
     def perturbed(seed: Array) -> tuple[list[Any], Array]:
         return _Arithmetic(seed, unsigned).run(closed.jaxpr, closed.consts, flat)
 
-    lanes, overflow = jax.vmap(perturbed)(seeds)
+    moved, overflow = jax.vmap(perturbed)(seeds)
     coarse, _ = _Arithmetic(None, unsigned).run(closed.jaxpr, closed.consts, flat)
-    errors = [_error(*parts) for parts in zip(values, lanes, coarse, strict=True)]
+    errors = [_error(*parts) for parts in zip(values, moved, coarse, strict=True)]
     return Rounding(errors, jnp.any(overflow))
 
 
@@ -202,7 +215,8 @@ class _Arithmetic:
             return output
         name = equation.primitive.name
         if name == "convert_element_type" and not _is_float(inputs[0]):
-            return output
+            large = jnp.abs(output) >= 2.0 ** jnp.finfo(output.dtype).nmant
+            return jnp.where(large, self.rounded(output, jnp.abs(output)), output)
         size = jnp.abs(output)
         if name in _SUMS:
             size = size + _terms(equation, inputs, output)
@@ -233,8 +247,11 @@ class _Arithmetic:
         return jnp.where(jnp.isinf(value), value, moved)  # ∞ − ∞ is no number
 
     def wrapped(self, equation: Any, inputs: list[Any], outputs: list[Any]) -> Any:
-        """Whether the result of integer arithmetic lies outside its type's range."""
+        """Whether a result is outside its type: an integer that wraps, ∞ of finite numbers."""
         name = equation.primitive.name
+        if name in _OVERFLOWING and _is_float(outputs[0]):
+            finite = [jnp.all(jnp.isfinite(x)) for x in inputs if _is_float(x)]
+            return jnp.any(jnp.isinf(outputs[0])) & jnp.all(jnp.stack(finite))
         if self.unsigned and name == "convert_element_type" and _is_integer(outputs[0], True):
             info = jnp.iinfo(outputs[0].dtype)
             given = inputs[0].astype(float)
@@ -243,6 +260,9 @@ class _Arithmetic:
             return False
         info = jnp.iinfo(outputs[0].dtype)
         floats = [x.astype(float) if _is_integer(x, True) else x for x in inputs]
+        if name == "shift_left":
+            shadow = floats[0] * jnp.exp2(floats[1])
+            return jnp.any((shadow > float(info.max)) | (shadow < float(info.min)))
         params = dict(equation.params)
         if "preferred_element_type" in params:
             params["preferred_element_type"] = None
@@ -359,10 +379,14 @@ def _whole(name: str, inputs: list[Any], output: Array) -> Array:
 
 
 def _nonzero(name: str, inputs: list[Any]) -> Any:
-    """Where a product, quotient or power is of numbers other than 0, so that it is not 0."""
-    if name in ("exp", "exp2", "logistic", "erfc"):
+    """Where a result is of numbers other than 0, so that it is 0 only by underflow."""
+    if name in ("exp", "exp2", "logistic", "erfc", "igammac"):
         return True
-    return (inputs[0] != 0) & (inputs[1] != 0) if name == "mul" else inputs[0] != 0
+    if name == "mul":
+        return (inputs[0] != 0) & (inputs[1] != 0)
+    if name in _SUMS or name in ("reduce_prod", "cumprod"):  # as a whole: some of the terms
+        return jnp.all(jnp.stack([jnp.any(x != 0) for x in inputs]))
+    return inputs[0] != 0
 
 
 def _noise(value: Array, seed: Array, place: int) -> Array:

@@ -20,7 +20,7 @@ from theory.distinct import fingerprint, fingerprint_on_host
 from theory.evidence import Margin, Measured, Outcome, as_float, outcome, premise
 from theory.judgement import judge
 from theory.keys import with_generator
-from theory.rounding import Rounding, estimated_rounding
+from theory.rounding import LANES, Rounding, estimated_rounding
 from theory.verdict import Evidence, Verdict
 
 KINDS = ("deterministic", "probabilistic", "moment", "empirical", "rate", "decay")
@@ -28,6 +28,7 @@ TIERS = ("data", "init", "certificate")
 PRECISIONS = ("float64", "float32")
 # Draws on which the rounding of a quantity is estimated: of its mean only the size matters.
 LOOKED_AT = 16
+MANY_LANES = 24  # perturbed evaluations of a second look
 FEW = 100  # draws of a condition for which the compiler need not optimize
 
 
@@ -600,7 +601,8 @@ def _with_estimates(
         known = _margins(again)
         return [known[place].value for place in wanted] + ([again.quantity] if count else [])
 
-    found = estimated_rounding(computed, argument, unsigned=False)
+    lanes = MANY_LANES if all_estimated else LANES
+    found = estimated_rounding(computed, argument, unsigned=False, lanes=lanes)
     for place, error in zip(wanted, found.error, strict=False):
         margins[place] = _estimated(margins[place], error, found)
     if count:
