@@ -164,7 +164,7 @@ def test_a_folder_of_images(capsys, tmp_path):
     images, labels = image_writers.random_images(0, 80, 3, 2)
     image_writers.write_idx(tmp_path, images, labels, gz=True)
     name = f"mnist:{tmp_path}#1,2"
-    size = ("--set", "n=4", "--set", "m=8", "--draws", "8")
+    size = ("--set", "n=4", "--set", "m=8", "--draws", "16")
     status, result = as_json(capsys, "verify", "lazy.movement", "--data", name, *size)
     assert status == 0
     (entry,) = result["statements"]

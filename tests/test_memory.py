@@ -101,7 +101,7 @@ def test_memory_that_runs_out_is_no_refutation(capsys, monkeypatch, command, err
 
     monkeypatch.setattr(runs, "verify", fails)
     monkeypatch.setattr(runs, "_fitting_batch", lambda *_: None)
-    monkeypatch.setattr("theory.perturbation_learning.measure", fails)
+    monkeypatch.setattr("experiments.learning.steps", fails)
     status = cli.main(list(command))
     printed, said = capsys.readouterr()
     assert status == 2

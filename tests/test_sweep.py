@@ -303,9 +303,9 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
 def test_memory_bounds_the_batch_and_changes_nothing_else(capsys, tmp_path, monkeypatch):
     batches = []
 
-    def seen(*arguments, batch, mesh, traced):
+    def seen(*arguments, batch, **named):
         batches.append(batch)
-        return evaluate(*arguments, batch=batch, mesh=mesh, traced=traced)
+        return evaluate(*arguments, batch=batch, **named)
 
     monkeypatch.setattr(sweep, "evaluate", seen)
     grid = ("toy.tail", "--grid", "m=4000", "--draws", "48")
@@ -333,7 +333,9 @@ def test_a_cell_too_large_for_memory_fails_with_the_numbers(capsys, tmp_path):
     assert status == 2
     (failed,) = result["failed"]
     assert failed["cell"] == {"m": 100000}
-    assert re.search(r"at least the \S+ GiB that toy.tail needs .* got 0.0005 GiB", failed["error"])
+    assert re.search(
+        r"toy.tail needs at least \S+ GiB .* and 0.0005 GiB may be used", failed["error"]
+    )
     assert [entry["cell"] for entry in result["cells"]] == [{"m": 8}]
 
 

@@ -156,7 +156,7 @@ def test_hypotheses_have_tiers_and_bare_functions_look_at_everything(key):
     assert statement.tiers == {"bare": "certificate", "seen": "certificate", "beside": "init"}
     result = verify(statement, key=key, draws=50)
     assert {name: c.tier for name, c in result.hypotheses.items()} == {
-        "bare": "data",
+        "bare": "certificate",
         "seen": "certificate",
     }
     assert list(result.measured) == ["beside"]

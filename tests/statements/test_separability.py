@@ -35,7 +35,7 @@ DRAWS = {
     "separability.adversarial-examples": 1000,
     "separability.large-step": 200,
     "separability.rate-limits": 1,
-    "separability.large-step-separator": 80,
+    "separability.large-step-separator": 100,
     "separability.large-step-ratio": 128,
 }
 

@@ -189,7 +189,7 @@ def _claims(regimes: tuple[Regime, ...]) -> Any:
     def claims(config: ProbeSetting) -> tuple[Claim, ...]:
         return tuple(
             Claim(
-                config.least_share, 0.4, side="at least", name=f"{r.name}: networks", bounds=(0, 1)
+                config.least_share, 0.33, side="at least", name=f"{r.name}: networks", bounds=(0, 1)
             )
             for r in regimes
         )
@@ -311,7 +311,7 @@ def _perfect_and_permuted(fits: Fits) -> Measured:
 def _fit_claims(config: FitSetting) -> tuple[Claim, ...]:
     temperatures = (1.0, config.high_temperature)
     return tuple(
-        Claim(value, 0.4, side=side, name=f"temperature {temperature:g}: {name}", bounds=(0, 1))
+        Claim(value, 0.33, side=side, name=f"temperature {temperature:g}: {name}", bounds=(0, 1))
         for name, side, value in (
             ("networks all of whose noises are fitted", "at least", config.least_share),
             ("accuracy on permuted labels", "at most", config.most_permuted),

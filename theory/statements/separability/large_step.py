@@ -235,7 +235,9 @@ STATEMENTS = (
         solve=_decide,
         # Certified or not: a decision, which is not rounded.
         quantity=lambda examples: measured(examples.separable, 0.0),
-        claim=lambda config: Claim(0.5, 0.3, side="at least", name="separable sets", bounds=(0, 1)),
+        claim=lambda config: Claim(
+            0.5, 0.33, side="at least", name="separable sets", bounds=(0, 1)
+        ),
         config=SymmetricSetting(),
         draws={"quick": 100, "full": 1000},
         batch=50,
