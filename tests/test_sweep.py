@@ -273,10 +273,10 @@ def test_a_failing_cell_is_recorded_the_others_go_on_and_it_is_tried_again(
     grid = ("toy.tail", "--grid", "k=9,2,1", "--set", "m=8", "--out", str(tmp_path))
     fit = sweep.largest_batch
 
-    def short_of_memory(statement, key, draws, config, limit, traced):
+    def short_of_memory(statement, key, draws, config, **named):
         if config.k == 2:
             raise MemoryError("for now")
-        return fit(statement, key, draws, config, limit=limit, traced=traced)
+        return fit(statement, key, draws, config, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(sweep, "largest_batch", short_of_memory)
