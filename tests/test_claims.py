@@ -254,11 +254,13 @@ def test_quantities_of_another_form_get_one_line_that_names_them(quantity, claim
         ([EQUAL, EQUAL], "list"),
         (2.0, "float"),
         ((EQUAL, 2.0), "tuple of Claim, float"),
-        ((), "tuple"),
+        ((), r"\(\)"),
     ],
 )
 def test_what_is_no_claim_is_named(claim, got):
-    with pytest.raises(ValueError, match=f"a.b must be a Claim or a tuple of claims, got {got}$"):
+    with pytest.raises(
+        ValueError, match=f"a.b must be a Claim or a tuple of at least one, got {got}$"
+    ):
         checked_claims("a.b", claim)
 
 

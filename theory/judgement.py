@@ -109,7 +109,7 @@ def _fresh(evidence: Evidence) -> np.ndarray:
     if evidence.identity is not None:
         return distinct(np.asarray(evidence.identity))
     known = evidence.quantity if evidence.conclusion is None else evidence.conclusion.value
-    return np.ones(np.shape(known)[0], bool)
+    return np.ones((*np.shape(known), 1)[0], bool)  # without either, the judges say what lacks
 
 
 def _about_draws(one: bool, draws: int, fresh: np.ndarray, kind: str) -> Iterator[str]:
