@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import pytest
 
 from theory import Margin, Statement, Verdict, margin, verify
 
@@ -127,6 +128,20 @@ def check(planted: Planted) -> None:
     if planted.says:
         notes = " ".join((found.reason, *(found.verdict.notes if found.verdict else ())))
         assert planted.says in notes, f"no word of {planted.says!r} in {notes!r}\n{told}"
+
+
+def planted_in(*themes: Any) -> Any:
+    """Parametrizes a test over the planted statements of themes.
+
+    Each of them is compiled for itself, so by default every third is judged, which leaves more than
+    60 true ones and 60 false ones; the others are marked slow.
+    """
+    cases = [
+        pytest.param(planted, id=planted.name, marks=[pytest.mark.slow] if i % 3 else [])
+        for theme in themes
+        for i, planted in enumerate(theme.PLANTED)
+    ]
+    return pytest.mark.parametrize("planted", cases)
 
 
 @contextlib.contextmanager

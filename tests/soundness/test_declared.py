@@ -1,22 +1,19 @@
 """Planted statements that declare bounds, errors, infinities, strictness or no randomness."""
 
-import operator
-
-import pytest
 from soundness import bounded, exact, fixed
-from soundness.planted import check
+from soundness.planted import check, planted_in
 
 
-@pytest.mark.parametrize("planted", exact.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(exact)
 def test_exact(planted):
     check(planted)
 
 
-@pytest.mark.parametrize("planted", bounded.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(bounded)
 def test_bounded(planted):
     check(planted)
 
 
-@pytest.mark.parametrize("planted", fixed.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(fixed)
 def test_fixed(planted):
     check(planted)

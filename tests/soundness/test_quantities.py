@@ -1,22 +1,19 @@
 """Planted statements about means, rates and decays are judged as was stated beforehand."""
 
-import operator
-
-import pytest
 from soundness import decays, means, rates
-from soundness.planted import check
+from soundness.planted import check, planted_in
 
 
-@pytest.mark.parametrize("planted", means.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(means)
 def test_means(planted):
     check(planted)
 
 
-@pytest.mark.parametrize("planted", rates.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(rates)
 def test_rates(planted):
     check(planted)
 
 
-@pytest.mark.parametrize("planted", decays.PLANTED, ids=operator.attrgetter("name"))
+@planted_in(decays)
 def test_decays(planted):
     check(planted)
