@@ -25,7 +25,7 @@ def test_repeated_draws(planted):
 
 
 def test_programs_of_several_decompositions_end():
-    """Three batches of LU in one program stood still in about every other run, their threads idle."""
+    """Three batches of LU in one program stood still in about every other run."""
     (planted,) = (p for p in numerics.PLANTED if p.name == "hilbert-determinant-positive")
     for _ in range(20):
         check(planted)
