@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import os
-import pathlib
 import re
 
 # What compiles fastest, as in `theory.verification`; children of the tests inherit it too. A flag
@@ -23,10 +22,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update(
-    "jax_compilation_cache_dir", str(pathlib.Path(__file__).parent.parent / ".jax_cache")
-)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+# No compilation cache on disk: processes that share one read what others have written in part, and
+# storing a program has crashed the process. Who repeats a test sets JAX_COMPILATION_CACHE_DIR.
 
 # Every array annotation in theory/ is checked at every call, from here on.
 hook = install_import_hook("theory", "typechecking.checked")
