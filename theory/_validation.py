@@ -59,7 +59,10 @@ def check_real(
     number = np.nan
     scalar = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0
     if (isinstance(value, numbers.Real) or scalar) and not isinstance(value, bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of Python beyond the largest float
+            number = np.inf
     inside = np.isfinite(number)
     inside = inside and (number > low if open_low else number >= low)
     inside = inside and (number < high if open_high else number <= high)
