@@ -6,6 +6,7 @@ The expectations are computed by NumPy in float64 from the same numbers.
 import importlib
 import inspect
 import pkgutil
+import re
 
 import jax
 import jax.numpy as jnp
@@ -182,6 +183,36 @@ def test_what_is_no_array_of_numbers_is_refused_in_one_line(value, message):
     for function in (limits.kappa, lambda x, z: as_reals("x", x)):
         with pytest.raises(ValueError, match=f"^{message}$"):
             function(value, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("entry", ["1e200", "-1e39", "1e-80", "-1e-310"])
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
+def test_numbers_that_float32_has_not_are_refused_where_jax_has_nothing_else(entry, kind):
+    value = kind(np.array([[1.0, float(entry)]]))
+    remedy = r'; use jax\.config\.update\("jax_enable_x64", True\)'
+    message = f"^z must hold numbers that float32 has, got {re.escape(str(float(entry)))}{remedy}$"
+    ordinary = np.array([[0.0, 1 / 3, 3e38, 1e-37, np.nan, np.inf]])
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match=message):
+            limits.kappa(np.ones((1, 2)), z=value)
+        with pytest.raises(
+            ValueError, match=r"^labels must hold numbers that int32 has, got 4294967297"
+        ):
+            as_integers("labels", np.array([1, 2**32 + 1]))
+        np.testing.assert_array_equal(as_reals("x", ordinary), ordinary.astype(np.float32))
+        assert as_integers("labels", np.array([5, -7])).dtype == np.int32
+    assert limits.kappa(np.ones((1, 2)), z=value).dtype == np.float64
+
+
+def test_numbers_that_float64_has_not_are_refused():
+    if np.finfo(np.longdouble).maxexp <= 1024:
+        pytest.skip("longdouble is float64 on this machine")
+    with pytest.raises(ValueError, match=r"^x must hold numbers that float64 has, got 1e\+4000$"):
+        as_reals("x", np.array([np.longdouble(10) ** 4000]))
+    with pytest.raises(
+        ValueError, match=f"^labels must hold numbers that int64 has, got {2**64 - 1}$"
+    ):
+        as_integers("labels", np.array([2**64 - 1], np.uint64))
 
 
 def test_data_sets_refuse_masked_points_and_take_any_byte_order(key):

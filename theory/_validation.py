@@ -139,13 +139,15 @@ def as_reals(name: str, value: Any) -> jax.Array:
     compiled functions without looking at the byte order, so that is made native here, too.
 
     Raises:
-      ValueError: for anything but real numbers, ragged lists, and arrays with masked entries.
+      ValueError: for anything but real numbers, ragged lists, arrays with masked entries, and
+        entries of NumPy that the type has not: 1e200 without 64-bit floats in JAX.
     """
     return _converted(name, value, "real numbers", (jnp.floating, jnp.integer, jnp.bool_), float)
 
 
 def as_integers(name: str, value: Any) -> jax.Array:
-    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers.
+    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers
+    that this type has.
 
     Booleans count as 0 and 1.
     """
@@ -186,7 +188,30 @@ def _converted(name: str, value: Any, what: str, kinds: tuple[Any, ...], default
     if isinstance(value, jax.Array):
         return value if dtype == target else value.astype(target)
     # A copy: JAX may compute later, after the caller has changed his array.
-    return jnp.array(value.astype(target, copy=False))
+    return jnp.array(_narrowed(name, value, target))
+
+
+def _narrowed(name: str, value: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
+    """`value` in the type that JAX has here; ValueError where an entry would be another number.
+
+    Digits may be lost, but no finite number becomes ∞, none other than 0 becomes 0, and no integer
+    wraps around.
+    """
+    floats = value.dtype.kind == "f"
+    if np.can_cast(value.dtype, target) or (target.kind == "f" and not floats):
+        return value.astype(target, copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        new = value.astype(target)
+    if floats:
+        lost = (np.isinf(new) != np.isinf(value)) | ((new == 0) != (value == 0))
+    else:
+        lost = new != value
+    if lost.any():
+        remedy = "" if target.itemsize == 8 else '; use jax.config.update("jax_enable_x64", True)'
+        raise ValueError(
+            f"{name} must hold numbers that {target} has, got {value[lost][0]!s}{remedy}"
+        )
+    return new
 
 
 def as_host_reals(name: str, value: Any) -> np.ndarray:
