@@ -233,6 +233,84 @@ def test_classes_and_masks_are_converted_as_well():
         as_booleans("active", [1, 0])
 
 
+# --- shapes ---------------------------------------------------------------------------------------
+
+X, Z, Y = np.ones((4, 3)), np.ones((2, 3)), np.array([1, -1, 1, -1])
+WEIGHTS = Params(np.ones((5, 3)), np.ones(5), np.ones(5))
+PAIRS = {
+    "angle": kernels.angle,
+    "derivative_kernel": lambda x, z: kernels.derivative_kernel(x, z, 0.2),
+    "hidden_ntk": lambda x, z: kernels.hidden_ntk(x, z, 0.2),
+    "ntk": lambda x, z: kernels.ntk(x, z, 0.2),
+    "nngp": lambda x, z: kernels.nngp(x, z, 0.2),
+    "erf_nngp": kernels.erf_nngp,
+    "network_ntk": lambda x, z: kernels.network_ntk(networks.frozen_readout(), x, z),
+    "finite_ntk": lambda x, z: kernels.finite_ntk(networks.all_trained(), WEIGHTS, x, z),
+    "kappa": limits.kappa,
+    "f_hat": lambda x, z: limits.f_hat(x, Y, z, 0.2),
+    "beta": lambda x, z: limits.beta(x, Y, z, 0.2),
+    "signal": lambda x, z: limits.signal(x, Y, z, 0.2),
+    "reach": lambda x, z: bounds.reach(x, Y, z, 1.0),
+}
+MATRIX = r"must be a matrix \(points, dimensions\) ≥ 1 × 1, got shape"
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("name", PAIRS)
+def test_points_of_another_shape_are_named_in_one_line(name, traced):
+    function = jax.jit(PAIRS[name]) if traced else PAIRS[name]
+    for x, z, message in [
+        (X[0], Z, rf"^x {MATRIX} \(3,\)"),
+        (X, Z[0], rf"^z {MATRIX} \(3,\)"),
+        (X, Z[None], rf"^z {MATRIX} \(1, 2, 3\)"),
+        (X, 1.0, rf"^z {MATRIX} \(\)"),
+        (X, Z[:, :2], r"^z must have 3 columns, got shape \(2, 2\)"),
+    ]:
+        with pytest.raises(ValueError, match=message) as raised:
+            function(x, z)
+        assert "\n" not in str(raised.value)  # JAX appends a note of its own under jit
+    assert np.shape(function(X, Z))[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        # Each of these would broadcast, and be a number.
+        (lambda: limits.f_hat(X, Y[:1], Z, 0.2), r"y must have shape \(4,\), .*, got \(1,\)"),
+        (lambda: limits.f_hat(X, Y[:, None], Z, 0.2), r"y must have shape \(4,\), .*\(4, 1\)"),
+        (
+            lambda: limits.signal(X, Y, Z, 0.2, np.ones(1)),
+            r"weights must have shape \(4,\) or \(\), got \(1,\)",
+        ),
+        (
+            lambda: networks.outputs(WEIGHTS._replace(b=np.ones(1)), X, 0.2),
+            r"params.b must have shape \(5,\), got \(1,\)",
+        ),
+        (lambda: networks.outputs(WEIGHTS, X[:, :2], 0.2), r"x must have 3 columns, got .*"),
+        (
+            lambda: limits.gradient_flow_mse(np.eye(4), np.ones((2, 3)), Y, 1.0, Y, np.zeros(2)),
+            r"k_test_train must have shape \(q, 4\), got \(2, 3\)",
+        ),
+        (
+            lambda: limits.gradient_flow_mse(np.ones((4, 3)), np.ones((2, 4)), Y, 1.0, Y, Y[:2]),
+            r"k_train_train must have shape \(n, n\), got \(4, 3\)",
+        ),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_not_broadcast(call, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        call()
+
+
+def test_numbers_in_place_of_arrays_and_rows_under_vmap_have_their_shapes():
+    for one in (2.0, np.float32(2), jnp.array(2.0)):
+        np.testing.assert_allclose(
+            limits.signal(X, Y, Z, 0.2, one), 2 * limits.signal(X, Y, Z, 0.2)
+        )
+    rows = jax.vmap(lambda row: limits.kappa(row[None], Z))(jnp.array(X))
+    np.testing.assert_allclose(jnp.mean(rows, axis=0), limits.kappa(X, Z))
+
+
 # --- no public function is left out ---------------------------------------------------------------
 
 

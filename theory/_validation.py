@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int
 
+from theory._shapes import allowed_shapes, check_shapes
+
 P = typing.ParamSpec("P")
 R = typing.TypeVar("R")
 
@@ -250,15 +252,20 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     `as_number`. Every public function of `theory` that takes arrays is wrapped so, outside of
     `jax.jit`: an annotation says what the body sees, and callers may hand in any array of numbers.
     Arrays of floats and tracers of them pass through untouched.
+
+    Shapes are compared with the annotations, where equal names are equal sizes: a ValueError of
+    one line, before two arrays that do not belong together are broadcast.
     """
     parameters = inspect.signature(function).parameters.values()
     doors = {p.name: _door(p.annotation) for p in parameters}
     in_order = tuple(doors.items())
+    shapes = {p.name: allowed_shapes(p.annotation) for p in parameters}
 
     @functools.wraps(function)
     def converted(*args: P.args, **kwargs: P.kwargs) -> R:
         given = [door(name, value) for (name, door), value in zip(in_order, args, strict=False)]
         named = {k: doors[k](k, v) if k in doors else v for k, v in kwargs.items()}
+        check_shapes(shapes, dict(zip(shapes, given, strict=False)) | named)
         # Too many arguments get Python's own message.
         return function(*given, *args[len(given) :], **named)  # pyright: ignore[reportCallIssue]
 
