@@ -31,7 +31,7 @@ def _of_union(members: tuple[Any, ...]) -> Shapes:
     if len(found) == 1 and isinstance(found[0], dict):
         return found[0]
     numbers_too = any(s is None and m is not types.NoneType for m, s in known.items())
-    arrays = [axes for shapes in found for axes in shapes]
+    arrays = [axes for shapes in found if isinstance(shapes, tuple) for axes in shapes]
     return (*arrays, ()) if arrays and numbers_too else tuple(arrays) or None
 
 

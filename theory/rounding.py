@@ -224,7 +224,7 @@ class _Arithmetic:
             if name in _COMPARISONS:
                 (answer,) = _bound(equation, inputs)
                 tied, _ = _tied(inputs[0] - inputs[1])
-                return [jnp.where(tied, self.seed % 2 == 0, answer)], False
+                return [jnp.where(tied, self.upwards, answer)], False
             if name in _JUMPS and not (name == "convert_element_type" and _to_float(equation)):
                 inputs = [self.beside_jump(inputs[0], _JUMPS[name])]
         outputs = _bound(equation, inputs)
@@ -257,12 +257,18 @@ class _Arithmetic:
             result = jnp.where(lost, jnp.asarray(info.tiny, output.dtype), result)
         return result
 
+    @property
+    def upwards(self) -> Bool[Array, ""]:
+        """How a tie is answered: in one way by half of the perturbed evaluations."""
+        assert self.seed is not None
+        return self.seed % 2 == 0
+
     def beside_jump(self, x: Array, nearest: Callable[[Array], Array]) -> Array:
         """x, on one side of a jump or the other where it is at one up to rounding."""
         jump = nearest(jax.lax.pmax(x, _LANE))
         tied, spread = _tied(x - jump)
         step = jnp.maximum(spread, 4 * jnp.finfo(x.dtype).eps * jnp.abs(jump))
-        return jnp.where(tied, jnp.where(self.seed % 2 == 0, jump + step, jump - step), x)
+        return jnp.where(tied, jnp.where(self.upwards, jump + step, jump - step), x)
 
     def moved(self, value: Any, size: Array) -> Any:
         return self.rounded(value, size) if _is_float(value) else value

@@ -111,13 +111,13 @@ def fit_rate(
     weights = centred / (centred**2).sum()
     # Each scale in a unit of its own: a power law of 10^−200 has no variance in float64.
     power = exponent(values, axis=0)
-    values, error = shifted(values, -power), shifted(error, -power)
+    values, errors = shifted(values, -power), shifted(error, -power)
     units = power[0]
     means, draws = values.mean(axis=0), len(values)
     fitted = FittedRate(_slope(means, units, weights), EVERYTHING, shifted(means, units))
     if draws < 2:
         return fitted._replace(doubt="one draw has no spread")
-    off = mean_rounding(values) + error.mean(axis=0)
+    off = mean_rounding(values) + errors.mean(axis=0)
     noise = values.std(axis=0, ddof=1) / math.sqrt(draws)
     if not (means > off + (SURELY_POSITIVE * noise if signed else 0)).all():
         return fitted._replace(doubt="the mean is not surely positive at every scale")
@@ -126,7 +126,7 @@ def fit_rate(
     low, high = _limits(values / means, weights, confidence)
     slope = fitted.exponent
     interval = Interval(slope + min(low, 0) - width, slope + max(high, 0) + width)
-    doubt, needed = _doubt(values, weights, error)
+    doubt, needed = _doubt(values, weights, errors)
     return fitted._replace(interval=interval, doubt=doubt, needed=needed)
 
 
