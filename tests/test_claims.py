@@ -206,6 +206,30 @@ def test_draws_needed_for_quantities_suffice():
     assert quantified(np.tile(values, (times, 1)), RATE, SCALES).verdict == "consistent"
 
 
+@pytest.mark.parametrize("size", [1e-310, 1e-300, 1e-200, 1e200, 1e300, 1e307])
+@pytest.mark.parametrize("bounded", [False, True])
+def test_verdicts_do_not_depend_on_the_unit_of_the_quantity(size, bounded):
+    values = (1 + np.random.default_rng(7).random(400)) * size  # half-width 0.04 of it at most
+    bounds = (0.0, 2 * size) if bounded else None
+    for claimed, verdict in ((1.5, "consistent"), (1.7, "refuted"), (1.3, "refuted")):
+        found = quantified(values, Claim(claimed * size, 0.1, bounds=bounds))
+        assert found.verdict == verdict
+    assert quantified(values, Claim(1.5 * size, 1e-3)).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("anytime", [False, True])
+@pytest.mark.parametrize("end", [1e160, 1e300, 8e307])
+def test_bounds_of_any_size_are_judged(end, anytime):
+    """An interval of 10^160 and more is no number of draws away from a resolution of 0.1."""
+    evidence = Evidence({}, {}, None, None, plus_minus(0.0, 1.0, 200))
+    found = judge("toy.quantity", "moment", evidence, tiers={}, anytime=anytime,
+                  claim=Claim(0.0, 0.1, bounds=(-end, end)))  # fmt: skip
+    assert (found.verdict, found.draws_needed) == ("inconclusive", None)
+    far = judge("toy.quantity", "moment", evidence, tiers={}, anytime=anytime,
+                claim=Claim(0.9 * end, 0.1, bounds=(-end, end)))  # fmt: skip
+    assert far.verdict == "refuted"
+
+
 # --- claims that make no sense --------------------------------------------------------------------
 
 
@@ -224,6 +248,8 @@ def test_draws_needed_for_quantities_suffice():
         ({"bounds": (0.0, 0.0)}, "with low < high"),
         ({"bounds": (0.0, math.inf)}, "bounds of the claim 'v' must be a finite number"),
         ({"bounds": (0.0, math.nan)}, "bounds of the claim 'v' must be a finite number"),
+        ({"bounds": (-1.7e308, 1.7e308)}, "bounds of the claim 'v' must have a finite difference"),
+        ({"value": 10**400}, "value of the claim 'v' must be a finite number"),
     ],
 )
 def test_claims_are_checked_when_made(fields, message):

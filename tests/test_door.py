@@ -6,6 +6,7 @@ The expectations are computed by NumPy in float64 from the same numbers.
 import importlib
 import inspect
 import pkgutil
+import re
 
 import jax
 import jax.numpy as jnp
@@ -184,6 +185,36 @@ def test_what_is_no_array_of_numbers_is_refused_in_one_line(value, message):
             function(value, np.ones((2, 3)))
 
 
+@pytest.mark.parametrize("entry", ["1e200", "-1e39", "1e-80", "-1e-310"])
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
+def test_numbers_that_float32_has_not_are_refused_where_jax_has_nothing_else(entry, kind):
+    value = kind(np.array([[1.0, float(entry)]]))
+    remedy = r'; use jax\.config\.update\("jax_enable_x64", True\)'
+    message = f"^z must hold numbers that float32 has, got {re.escape(str(float(entry)))}{remedy}$"
+    ordinary = np.array([[0.0, 1 / 3, 3e38, 1e-37, np.nan, np.inf]])
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match=message):
+            limits.kappa(np.ones((1, 2)), z=value)
+        with pytest.raises(
+            ValueError, match=r"^labels must hold numbers that int32 has, got 4294967297"
+        ):
+            as_integers("labels", np.array([1, 2**32 + 1]))
+        np.testing.assert_array_equal(as_reals("x", ordinary), ordinary.astype(np.float32))
+        assert as_integers("labels", np.array([5, -7])).dtype == np.int32
+    assert limits.kappa(np.ones((1, 2)), z=value).dtype == np.float64
+
+
+def test_numbers_that_float64_has_not_are_refused():
+    if np.finfo(np.longdouble).maxexp <= 1024:
+        pytest.skip("longdouble is float64 on this machine")
+    with pytest.raises(ValueError, match=r"^x must hold numbers that float64 has, got 1e\+4000$"):
+        as_reals("x", np.array([np.longdouble(10) ** 4000]))
+    with pytest.raises(
+        ValueError, match=f"^labels must hold numbers that int64 has, got {2**64 - 1}$"
+    ):
+        as_integers("labels", np.array([2**64 - 1], np.uint64))
+
+
 def test_data_sets_refuse_masked_points_and_take_any_byte_order(key):
     x = np.arange(8.0).reshape(4, 2)
     with pytest.raises(ValueError, match=r"^x must have no masked entries, got 8 of 8; .*$"):
@@ -200,6 +231,84 @@ def test_classes_and_masks_are_converted_as_well():
         as_integers("labels", [0.5])
     with pytest.raises(ValueError, match=r"^active must hold booleans, got dtype int64$"):
         as_booleans("active", [1, 0])
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+X, Z, Y = np.ones((4, 3)), np.ones((2, 3)), np.array([1, -1, 1, -1])
+WEIGHTS = Params(np.ones((5, 3)), np.ones(5), np.ones(5))
+PAIRS = {
+    "angle": kernels.angle,
+    "derivative_kernel": lambda x, z: kernels.derivative_kernel(x, z, 0.2),
+    "hidden_ntk": lambda x, z: kernels.hidden_ntk(x, z, 0.2),
+    "ntk": lambda x, z: kernels.ntk(x, z, 0.2),
+    "nngp": lambda x, z: kernels.nngp(x, z, 0.2),
+    "erf_nngp": kernels.erf_nngp,
+    "network_ntk": lambda x, z: kernels.network_ntk(networks.frozen_readout(), x, z),
+    "finite_ntk": lambda x, z: kernels.finite_ntk(networks.all_trained(), WEIGHTS, x, z),
+    "kappa": limits.kappa,
+    "f_hat": lambda x, z: limits.f_hat(x, Y, z, 0.2),
+    "beta": lambda x, z: limits.beta(x, Y, z, 0.2),
+    "signal": lambda x, z: limits.signal(x, Y, z, 0.2),
+    "reach": lambda x, z: bounds.reach(x, Y, z, 1.0),
+}
+MATRIX = r"must be a matrix \(points, dimensions\) ≥ 1 × 1, got shape"
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("name", PAIRS)
+def test_points_of_another_shape_are_named_in_one_line(name, traced):
+    function = jax.jit(PAIRS[name]) if traced else PAIRS[name]
+    for x, z, message in [
+        (X[0], Z, rf"^x {MATRIX} \(3,\)"),
+        (X, Z[0], rf"^z {MATRIX} \(3,\)"),
+        (X, Z[None], rf"^z {MATRIX} \(1, 2, 3\)"),
+        (X, 1.0, rf"^z {MATRIX} \(\)"),
+        (X, Z[:, :2], r"^z must have 3 columns, got shape \(2, 2\)"),
+    ]:
+        with pytest.raises(ValueError, match=message) as raised:
+            function(x, z)
+        assert "\n" not in str(raised.value)  # JAX appends a note of its own under jit
+    assert np.shape(function(X, Z))[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        # Each of these would broadcast, and be a number.
+        (lambda: limits.f_hat(X, Y[:1], Z, 0.2), r"y must have shape \(4,\), .*, got \(1,\)"),
+        (lambda: limits.f_hat(X, Y[:, None], Z, 0.2), r"y must have shape \(4,\), .*\(4, 1\)"),
+        (
+            lambda: limits.signal(X, Y, Z, 0.2, np.ones(1)),
+            r"weights must have shape \(4,\) or \(\), got \(1,\)",
+        ),
+        (
+            lambda: networks.outputs(WEIGHTS._replace(b=np.ones(1)), X, 0.2),
+            r"params.b must have shape \(5,\), got \(1,\)",
+        ),
+        (lambda: networks.outputs(WEIGHTS, X[:, :2], 0.2), r"x must have 3 columns, got .*"),
+        (
+            lambda: limits.gradient_flow_mse(np.eye(4), np.ones((2, 3)), Y, 1.0, Y, np.zeros(2)),
+            r"k_test_train must have shape \(q, 4\), got \(2, 3\)",
+        ),
+        (
+            lambda: limits.gradient_flow_mse(np.ones((4, 3)), np.ones((2, 4)), Y, 1.0, Y, Y[:2]),
+            r"k_train_train must have shape \(n, n\), got \(4, 3\)",
+        ),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_not_broadcast(call, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        call()
+
+
+def test_numbers_in_place_of_arrays_and_rows_under_vmap_have_their_shapes():
+    for one in (2.0, np.float32(2), jnp.array(2.0)):
+        np.testing.assert_allclose(
+            limits.signal(X, Y, Z, 0.2, one), 2 * limits.signal(X, Y, Z, 0.2)
+        )
+    rows = jax.vmap(lambda row: limits.kappa(row[None], Z))(jnp.array(X))
+    np.testing.assert_allclose(jnp.mean(rows, axis=0), limits.kappa(X, Z))
 
 
 # --- no public function is left out ---------------------------------------------------------------

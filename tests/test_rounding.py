@@ -130,6 +130,66 @@ def test_integers_that_wrap_around_are_seen(function, wraps):
     assert bool(overflow) == wraps
 
 
+def thirds(x):
+    """Two numbers that are equal, and differ by a rounding as computed for these x."""
+    return x * 0.1 * 3.0, x * 0.3
+
+
+TIES = [0.3, 0.7, 1.1, 2.3, 5.9]
+JUMPS = {
+    "==": lambda a, b: jnp.where(a == b, 1.0, -1.0),
+    "!=": lambda a, b: jnp.where(a != b, 1.0, -1.0),
+    "<=": lambda a, b: jnp.where(a <= b, 1.0, -1.0),
+    ">": lambda a, b: jnp.where(a > b, 1.0, -1.0),
+    "sign": lambda a, b: jnp.sign(a - b),
+    "floor": lambda a, b: jnp.floor(7.0 + (a - b)),
+    "ceil": lambda a, b: jnp.ceil(7.0 + 1e8 * (a - b)),
+    "round": lambda a, b: jnp.round(7.5 + (a - b)),
+    "as an integer": lambda a, b: (7.0 * a / b).astype(int).astype(float),
+    "cond": lambda a, b: jax.lax.cond(a < b, lambda: 1.0, lambda: -1.0),
+    "in a scan": lambda a, b: jax.lax.scan(
+        lambda c, _: (c + jnp.where(a < b, 1.0, 0.0), None), 0.0, length=3
+    )[0],
+    "all of them": lambda a, b: jnp.where(jnp.all(a == b), 1.0, -1.0),
+}
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_jump_that_rounding_decides_is_no_certain_value(name):
+    """Both answers of a tie are seen, always; 2 % of ties may be missed by an accident of noise."""
+    for x in TIES:
+        _, error, _ = estimate(lambda x: JUMPS[name](*thirds(x)), x)
+        assert error >= 1
+
+
+KINKS = {
+    "leaky relu": (lambda a, b: jnp.where(a >= b, a - b, 0.2 * (a - b)), 0.0),
+    "relu and abs": (lambda a, b: jnp.maximum(a - b, 0.0) + jnp.abs(a - b), 0.0),
+    "times its sign": (lambda a, b: (a - b) * jnp.sign(a - b), 0.0),
+    "either": (lambda a, b: jnp.where(a == b, b, a), 0.3),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_a_kink_that_rounding_decides_matters_no_more_than_rounding(name):
+    kink, times = KINKS[name]
+    for x in TIES:
+        value, error, _ = estimate(lambda x: kink(*thirds(x)), x)
+        assert abs(value - times * x) <= error < 1e-12
+
+
+def beside(jump, apart):
+    return lambda x: jump(thirds(x)[0] * (1 + apart), thirds(x)[1])
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_jump_next_to_no_tie_is_certain(name):
+    for apart in (1e-9, -1e-9, 1e-11, -1e-11):
+        value, error, _ = estimate(beside(JUMPS[name], apart), 0.7)
+        assert error <= 1e-5  # a half of the digits may see a tie
+        assert value == beside(JUMPS[name], apart)(jnp.asarray(0.7))
+
+
 def test_samplers_are_disturbed_too():
     """From the key on, so that digits lost in the sampler are lost digits."""
 

@@ -12,7 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import bounds, data, kernels, limits, maps, max_margin
+from theory import (
+    bounds,
+    classifiers,
+    crossings,
+    data,
+    discretization,
+    kernels,
+    limits,
+    maps,
+    max_margin,
+    movement,
+    networks,
+    projections,
+)
 from theory._scaling import maximum, minimum
 from theory.linear_solve import inner_products
 
@@ -255,6 +268,134 @@ def test_maps_at_any_size(power):
     check(found, exact, 20 * np.mean(sizes(long, z, False), axis=0))
     axes = maps.class_means_axes(x, Y)
     np.testing.assert_allclose(norm(np.stack([axes.u, axes.v])), 1, rtol=1e-14)
+
+
+# --- what is of a known degree in the points or the weights ---------------------------------------
+
+TWO = [-960, -600, -300, 300, 600, 960]  # powers of two, 10^−289 to 10^289
+LABELS = jnp.array([1.0, -1.0, -1.0, 1.0])
+NETWORK = networks.init(networks.all_trained(), jax.random.key(4), 6, D)
+MOVED = networks.init(networks.all_trained(), jax.random.key(5), 6, D)
+
+
+def scaled_like(found, at_one, power, **kwargs):
+    """found = 2^power·at_one to rounding; ±∞ beyond the largest number, 0 below the smallest."""
+    with np.errstate(over="ignore"):
+        expected = np.ldexp(np.asarray(at_one), power)
+    np.testing.assert_allclose(np.asarray(found), expected, **{"rtol": 1e-12} | kwargs)
+
+
+@pytest.mark.parametrize("power", TWO)
+def test_the_movement_of_training_at_any_size_of_the_points(power):
+    """‖Δ‖² has degree −2 in the points where labels outweigh the outputs; η −2, E S* 0."""
+    x = jnp.asarray(DIRECTIONS[:N])
+    small, far = jnp.ldexp(x, -300), jnp.ldexp(x, power)
+    if power < 0:
+        at_small, found = (movement.predicted_movement(p, Y, 50) for p in (small, far))
+        for part in (0, 1):
+            scaled_like(found[part], at_small[part], -2 * (power + 300))
+    at_one = movement.fastest_descent(x, 50, 7)
+    descent = movement.fastest_descent(far, 50, 7)
+    scaled_like(descent.learning_rate, at_one.learning_rate, -2 * power)
+    scaled_like(descent.momentum, at_one.momentum, 0)
+    scaled_like(movement.predicted_alignment(far, 50), movement.predicted_alignment(x, 50), 0)
+
+
+@pytest.mark.parametrize("of_w", [-500, -100, 0, 100, 500])
+@pytest.mark.parametrize("of_a", [-500, -100, 0, 100, 500])
+def test_alignment_terms_at_any_size_of_the_weights(of_a, of_w):
+    """Of degree 2 in a and in w; the error is one at every size, and never 0."""
+    x = jnp.asarray(DIRECTIONS[:N])
+
+    def sized(params):
+        return params._replace(w=jnp.ldexp(params.w, of_w), a=jnp.ldexp(params.a, of_a))
+
+    at_one = movement.alignment_terms(NETWORK, MOVED, x)
+    found = movement.alignment_terms(sized(NETWORK), sized(MOVED), x)
+    for name in set(found._fields) - {"error"}:
+        scaled_like(getattr(found, name), getattr(at_one, name), 2 * (of_a + of_w))
+    with np.errstate(over="ignore"):
+        least = np.ldexp(np.asarray(at_one.error), 2 * (of_a + of_w))
+    assert (np.asarray(found.error) >= least * (1 - 1e-12)).all()
+    assert (np.asarray(found.error) > 0).all()
+
+
+@pytest.mark.parametrize("power", [-100, 100])
+def test_finite_kernels_at_any_size_of_the_readout(power):
+    """Σ_i a_i²…⟨x, z⟩ where a² = 2^±1200 is no number, but its product with ⟨x, z⟩ is one."""
+    x = jnp.asarray(DIRECTIONS[:N])
+    network = networks.Network(0.2, bias=False, readout="gaussian", trained=("w",))
+    params = NETWORK._replace(a=jnp.ldexp(NETWORK.a, 6 * power))
+    far = jnp.ldexp(x, -5 * power)
+    at_one = kernels.finite_ntk(network, NETWORK, x, x)
+    scaled_like(kernels.finite_ntk(network, params, far, far), at_one, 2 * power)
+    at_one = kernels.finite_hidden_ntk(NETWORK, x, x, 0.2, bias=False)
+    scaled_like(kernels.finite_hidden_ntk(params, far, far, 0.2, bias=False), at_one, 2 * power)
+
+
+@pytest.mark.parametrize("power", TWO)
+def test_projections_at_any_size_enclose_the_truth(power):
+    """The error scales with the vector, whatever the points' size, and is never below the truth."""
+    x, u = jnp.asarray(DIRECTIONS[:3]), jnp.asarray(DIRECTIONS[5])
+    at_one = projections.project_out(u, x)
+    long = np.asarray(x, LONG)
+    coefficients = np.linalg.solve(np.asarray(x @ x.T), np.asarray(x @ u)).astype(LONG)
+    for _ in range(3):  # refined in longdouble
+        rest = np.asarray(u, LONG) - coefficients @ long
+        step = np.linalg.solve(np.asarray(x @ x.T), (long @ rest).astype(float))
+        coefficients = coefficients + step
+    exact = np.asarray(u, LONG) - coefficients @ long
+    for vector, points, by in ((u, jnp.ldexp(x, power), 0), (jnp.ldexp(u, power), x, power)):
+        found = projections.project_out(vector, points)
+        off = np.sqrt(np.sum((np.ldexp(np.asarray(found.value, LONG), -by) - exact) ** 2))
+        error = np.ldexp(LONG(float(found.error)), -by)
+        assert 0 < off <= error < 100 * float(at_one.error)
+
+
+@pytest.mark.parametrize("power", TWO)
+def test_linear_probes_at_any_size_of_the_points(power):
+    """Points over their root mean square are the same points."""
+    x = jnp.asarray(np.concatenate([DIRECTIONS, -DIRECTIONS]))
+    labels = jnp.repeat(jnp.array([0, 1]), len(DIRECTIONS))
+    at_one = classifiers.fit_probe(x, labels, classes=2)
+    found = classifiers.fit_probe(jnp.ldexp(x, power), labels, classes=2)
+    scaled_like(found.scale, at_one.scale, power)
+    np.testing.assert_allclose(found.weights, at_one.weights, rtol=1e-9, atol=1e-12)
+
+
+def test_the_distance_from_flow_at_any_unit_of_time():
+    """ηΛ is a pure number: with K over 2^k and η times 2^k the bound has degree −½ − ½."""
+    kernel = jnp.eye(3) + 0.2
+    args = jnp.ones(2), jnp.ones(3), jnp.zeros(3)
+    at_one = discretization.descent_from_flow_logistic(kernel, *args, 0.1, 5)
+    for power in (-900, -600, 600, 900):
+        small = jnp.ldexp(kernel, -power)
+        found = discretization.descent_from_flow_logistic(small, *args, 0.1 * 2.0**power, 5)
+        scaled_like(found, at_one, power // 2)
+
+
+def test_shares_of_points_whose_products_are_no_numbers_are_none():
+    x = jnp.asarray(DIRECTIONS[:N])
+    far = x * 1e160
+    for slope in (0.0, 0.2):
+        found = crossings.changed_share(jax.random.key(0), far, LABELS, far[:2], 10.0, slope, 1.0)
+        assert np.isnan(np.stack(found)).all()
+    near = crossings.changed_share(jax.random.key(0), x * 1e100, LABELS, x[:2], 1e210, 0.2, 1.0)
+    assert np.isfinite(np.stack(near)).all()
+
+
+@pytest.mark.parametrize("power", [-300, -200, 200, 300])
+def test_outputs_and_gradients_of_networks_at_any_size(power):
+    """f has degree 1 in the points and in a, ∇f degree 0 and 1."""
+    x = jnp.asarray(DIRECTIONS[:N])
+    f, g = networks.outputs(NETWORK, x, 0.2), networks.input_gradients(NETWORK, x, 0.2)
+    far = jnp.ldexp(x, power)
+    scaled_like(networks.outputs(NETWORK, far, 0.2), f, power)
+    scaled_like(networks.apply(networks.all_trained(0.2), NETWORK, far), f, power)
+    scaled_like(networks.input_gradients(NETWORK, far, 0.2), g, 0)
+    params = NETWORK._replace(a=jnp.ldexp(NETWORK.a, 2 * power))
+    scaled_like(networks.outputs(params, jnp.ldexp(x, -power), 0.2), f, power)
+    scaled_like(networks.input_gradients(params, x, 0.2), g, 2 * power)
 
 
 def test_a_reduction_of_many_entries_does_not_forget_nan():

@@ -250,6 +250,48 @@ def test_values_outside_their_bounds_are_refused_but_not_their_errors():
     assert found.interval.high > mean_interval(np.minimum(values, 1), bounds=(0, 1)).interval.high
 
 
+POWERS = [-1050, -1000, -600, 600, 1000, 1021]  # of two; 10^−316 to 10^307
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_means_do_not_depend_on_their_unit(power):
+    """Scaled by a power of two: the same interval, scaled, to what subnormal numbers can say."""
+    values, scale = 1 + np.random.default_rng(4).random(200), np.ldexp(1.0, power)
+    least = float(np.finfo(float).smallest_subnormal)
+    for bounds in (None, (-0.5, 2.5)):
+        at_one = mean_interval(values, bounds=bounds)
+        far = bounds and tuple(end * scale for end in bounds)
+        found = mean_interval(values * scale, bounds=far, error=0.0)
+        assert (found.method, found.doubt) == (at_one.method, "")
+        # Subnormal values are rounded before they come here, each by half a unit.
+        expected = np.ldexp([at_one.mean, *at_one.interval], power)
+        np.testing.assert_allclose(
+            [found.mean, *found.interval], expected, rtol=1e-13, atol=4 * least
+        )
+    wide = mean_interval(values * scale, error=scale)
+    plain = mean_interval(values * scale)
+    assert wide.interval.high - plain.interval.high == pytest.approx(scale, rel=1e-7)
+    low, high = hall_limits(np.stack([values, values * scale]), 0.99)
+    np.testing.assert_allclose(low[1], np.ldexp(low[0], power), rtol=1e-13, atol=4 * least)
+    np.testing.assert_allclose(high[1], np.ldexp(high[0], power), rtol=1e-13, atol=4 * least)
+
+
+def test_sequences_of_means_do_not_depend_on_their_unit():
+    values = np.random.default_rng(4).random(60)
+    at_one = mean_sequence(values, (0.0, 1.0)).last
+    for power in (-1000, 1000):
+        found = mean_sequence(np.ldexp(values, power), (0.0, float(np.ldexp(1.0, power)))).last
+        np.testing.assert_allclose(found, np.ldexp(at_one, power), rtol=1e-13)
+
+
+@pytest.mark.parametrize("bounds", [(1.0, 1.0), (0.0, math.inf), (-1.7e308, 1.7e308)])
+def test_bounds_that_are_none_are_refused(bounds):
+    for judged in (lambda: mean_interval(np.ones(9), bounds=bounds),
+                   lambda: mean_sequence(np.ones(9), bounds)):  # fmt: skip
+        with pytest.raises(ValueError, match="bounds must"):
+            judged()
+
+
 # --- rates ----------------------------------------------------------------------------------------
 
 
@@ -271,6 +313,23 @@ def test_fit_rate_takes_the_mean_over_draws_before_the_logarithm():
     spread = np.linspace(0, 0.9, len(SCALES))
     values = SCALES**-0.5 * np.stack([1 - spread, 1 + spread])
     assert fit_rate(SCALES, values).exponent == pytest.approx(-0.5, abs=1e-13)
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_exponents_do_not_depend_on_the_unit_of_the_values(power):
+    rng = np.random.default_rng(5)
+    values = SCALES**-0.5 * (1 + 0.5 * rng.random((200, len(SCALES))))
+    at_one, found = fit_rate(SCALES, values), fit_rate(SCALES, np.ldexp(values, power))
+    assert found.doubt == at_one.doubt == ""
+    # Subnormal values have few digits left, 7 at 2^−1050.
+    rel = 1e-11 if power > -1020 else 1e-6
+    np.testing.assert_allclose([found.exponent, *found.interval],
+                               [at_one.exponent, *at_one.interval], rtol=rel)  # fmt: skip
+    np.testing.assert_allclose(found.means, np.ldexp(at_one.means, power), rtol=rel)
+    scaled = np.ldexp(1.0, power) / 8  # an error that is as large at every unit
+    errors = [fit_rate(SCALES, v, error=e).interval for v, e in
+              ((values, 1 / 8), (np.ldexp(values, power), scaled))]  # fmt: skip
+    np.testing.assert_allclose(*errors, rtol=rel)
 
 
 def test_fit_rate_of_one_draw_has_no_interval():
@@ -418,6 +477,18 @@ def test_fit_decay_covers_the_rate_with_one_uniform_for_all_scales(shared):
         fit = fit_decay(STEPS, x, confidence=0.9)
         misses += not fit.interval.low <= 0.7 <= fit.interval.high
     assert misses <= misses_allowed(200, 0.1)
+
+
+@pytest.mark.parametrize("power", [-1000, -600, -30, 30, 600, 1000])
+def test_decays_do_not_depend_on_the_unit_of_the_scales(power):
+    scales, rng = np.arange(6.0), np.random.default_rng(6)
+    failures = rng.random((300, 6)) < np.exp(-0.5 - 0.3 * scales)
+    at_one, found = fit_decay(scales, failures), fit_decay(np.ldexp(scales, power), failures)
+    assert found.doubt == at_one.doubt == ""
+    ends = np.array([found.rate, *found.interval])
+    np.testing.assert_allclose(np.ldexp(ends, power), [at_one.rate, *at_one.interval], rtol=1e-6)
+    again = decay_rate(np.ldexp(scales, power), failures.sum(axis=0), 300)
+    assert again == pytest.approx(found.rate, rel=1e-6)
 
 
 def test_fit_decay_doubts_what_rests_on_few_failures():

@@ -28,6 +28,11 @@ def row_norms(v: Float[Array, "n d"]) -> Float[Array, " n"]:
     return jnp.linalg.norm(scaled, axis=1) * power[:, 0]
 
 
+def whole_norm(v: Float[Array, "..."]) -> Float[Array, ""]:
+    """‖v‖ over all entries (Frobenius), wherever it is a number of this precision."""
+    return row_norms(v.reshape(1, -1))[0]
+
+
 def maximum(v: Float[Array, "..."]) -> Float[Array, ""]:
     """The largest entry; NaN if any is, which XLA's own reduction of many entries may forget."""
     return jnp.where(jnp.any(jnp.isnan(v)), jnp.nan, jnp.max(v))

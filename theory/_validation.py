@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int
 
+from theory._shapes import allowed_shapes, check_shapes
+
 P = typing.ParamSpec("P")
 R = typing.TypeVar("R")
 
@@ -59,7 +61,10 @@ def check_real(
     number = np.nan
     scalar = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0
     if (isinstance(value, numbers.Real) or scalar) and not isinstance(value, bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of Python beyond the largest float
+            number = np.inf
     inside = np.isfinite(number)
     inside = inside and (number > low if open_low else number >= low)
     inside = inside and (number < high if open_high else number <= high)
@@ -136,13 +141,15 @@ def as_reals(name: str, value: Any) -> jax.Array:
     compiled functions without looking at the byte order, so that is made native here, too.
 
     Raises:
-      ValueError: for anything but real numbers, ragged lists, and arrays with masked entries.
+      ValueError: for anything but real numbers, ragged lists, arrays with masked entries, and
+        entries of NumPy that the type has not: 1e200 without 64-bit floats in JAX.
     """
     return _converted(name, value, "real numbers", (jnp.floating, jnp.integer, jnp.bool_), float)
 
 
 def as_integers(name: str, value: Any) -> jax.Array:
-    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers.
+    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers
+    that this type has.
 
     Booleans count as 0 and 1.
     """
@@ -183,7 +190,30 @@ def _converted(name: str, value: Any, what: str, kinds: tuple[Any, ...], default
     if isinstance(value, jax.Array):
         return value if dtype == target else value.astype(target)
     # A copy: JAX may compute later, after the caller has changed his array.
-    return jnp.array(value.astype(target, copy=False))
+    return jnp.array(_narrowed(name, value, target))
+
+
+def _narrowed(name: str, value: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
+    """`value` in the type that JAX has here; ValueError where an entry would be another number.
+
+    Digits may be lost, but no finite number becomes ∞, none other than 0 becomes 0, and no integer
+    wraps around.
+    """
+    floats = value.dtype.kind == "f"
+    if np.can_cast(value.dtype, target) or (target.kind == "f" and not floats):
+        return value.astype(target, copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        new = value.astype(target)
+    if floats:
+        lost = (np.isinf(new) != np.isinf(value)) | ((new == 0) != (value == 0))
+    else:
+        lost = new != value
+    if lost.any():
+        remedy = "" if target.itemsize == 8 else '; use jax.config.update("jax_enable_x64", True)'
+        raise ValueError(
+            f"{name} must hold numbers that {target} has, got {value[lost][0]!s}{remedy}"
+        )
+    return new
 
 
 def as_host_reals(name: str, value: Any) -> np.ndarray:
@@ -222,15 +252,20 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     `as_number`. Every public function of `theory` that takes arrays is wrapped so, outside of
     `jax.jit`: an annotation says what the body sees, and callers may hand in any array of numbers.
     Arrays of floats and tracers of them pass through untouched.
+
+    Shapes are compared with the annotations, where equal names are equal sizes: a ValueError of
+    one line, before two arrays that do not belong together are broadcast.
     """
     parameters = inspect.signature(function).parameters.values()
     doors = {p.name: _door(p.annotation) for p in parameters}
     in_order = tuple(doors.items())
+    shapes = {p.name: allowed_shapes(p.annotation) for p in parameters}
 
     @functools.wraps(function)
     def converted(*args: P.args, **kwargs: P.kwargs) -> R:
         given = [door(name, value) for (name, door), value in zip(in_order, args, strict=False)]
         named = {k: doors[k](k, v) if k in doors else v for k, v in kwargs.items()}
+        check_shapes(shapes, dict(zip(shapes, given, strict=False)) | named)
         # Too many arguments get Python's own message.
         return function(*given, *args[len(given) :], **named)  # pyright: ignore[reportCallIssue]
 

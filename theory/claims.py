@@ -9,6 +9,7 @@ import numpy as np
 from theory._validation import check_choice, check_real
 from theory.evidence import Outcome, premise
 from theory.statistics import Interval, fit_decay, fit_rate, mean_interval, mean_sequence
+from theory.statistics.probabilities import check_bounds, mean_of
 from theory.verdict import Estimate, Evidence, Verdict, why_vacuous, with_needed
 
 SIDES = ("equal", "at most", "at least")
@@ -35,7 +36,7 @@ class Claim:
 
     Raises:
       ValueError: for a number that is not finite or out of its range, an unknown side, bounds that
-        are no increasing pair or exclude the claimed mean, or a name that is no text.
+        are no increasing pair of finite difference, or a name that is no text.
     """
 
     value: float
@@ -57,15 +58,7 @@ class Claim:
         if not isinstance(self.signed, bool | np.bool_):
             raise ValueError(f"signed {of} must be True or False, got {self.signed!r}")
         if self.bounds is not None:
-            self._check_bounds(of)
-
-    def _check_bounds(self, of: str) -> None:
-        bounds = self.bounds
-        if not (isinstance(bounds, tuple) and len(bounds) == 2):
-            raise ValueError(f"bounds {of} must be a pair (low, high), got {bounds!r}")
-        low, high = (check_real(f"bounds {of}", end) for end in bounds)
-        if not low < high:
-            raise ValueError(f"bounds {of} must be (low, high) with low < high, got {bounds!r}")
+            check_bounds(f"bounds {of}", self.bounds)
 
     def __str__(self) -> str:
         side = "" if self.side == "equal" else f"{self.side} "
@@ -248,7 +241,7 @@ def _at_any_time(
     interval = Interval(interval.low - error, interval.high + error)
     doubt = f"the hypotheses are undecided in {int(undecided.sum())} draws"
     return _Found(
-        float(values.mean()),
+        mean_of(values),
         interval,
         "betting, at any time",
         True,
@@ -261,7 +254,7 @@ def _at_any_time(
 def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
     """The verdict on one claim; a comparison with NaN ends "inconclusive"."""
     low, high = found.interval
-    half = (high - low) / 2
+    half = high / 2 - low / 2
     shown = f"{claim.name} {found.observed:.4g} in [{low:.4g}, {high:.4g}]"
     ends = claim.value - claim.tolerance, claim.value + claim.tolerance
     above, below = low > ends[1], high < ends[0]
@@ -283,15 +276,14 @@ def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
     elif not half <= found.resolution:
         verdict = "inconclusive"
         reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
-        if math.isfinite(half):
-            needed = math.ceil(draws * (half / found.resolution) ** 2)
+        needed = _times(draws, half, found.resolution)
     elif against:
         verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
     elif not seen:
         verdict, reason = "inconclusive", f"{shown} reaches across the claimed {claim}"
         distance = abs(found.observed - claim.value) + claim.tolerance
-        if distance > 0:
-            needed = math.ceil(draws * max(1.1, (half / distance) ** 2))
+        more = _times(draws, half, distance)
+        needed = None if more is None else max(math.ceil(1.1 * draws), more)
     else:
         inside = claim.side == "equal" or not (above or below)
         relation = "contains" if inside and not claim.tolerance else "meets"
@@ -302,6 +294,13 @@ def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
         found.resolution, found.method,
     )  # fmt: skip
     return _Judged(estimate, reason, needed)
+
+
+def _times(draws: int, half: float, wanted: float) -> int | None:
+    """Draws that narrow an interval to the wanted half-width; None if nobody can make so many."""
+    ratio = half / wanted if wanted > 0 else math.inf
+    more = draws * ratio * ratio  # ∞ where it overflows, unlike a power
+    return math.ceil(more) if more < 1e15 else None
 
 
 def _combined(common: dict[str, Any], judged: list[_Judged], drawn_per_counted: float) -> Verdict:

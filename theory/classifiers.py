@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from theory._scaling import maximum, power_of_two
 from theory._validation import check_integer, check_points, is_traced, takes_arrays
 from theory.attacks import Ball, ball, projected_gradient
 
@@ -291,8 +292,9 @@ def fit_probe(
     check_points("x", x)
     check_integer("classes", classes)
     check_integer("steps", steps)
-    scale = jnp.sqrt(jnp.mean(x**2))
-    scale = jnp.where(scale > 0, scale, 1)
+    power = power_of_two(maximum(jnp.abs(x)))  # squares would overflow or underflow
+    root_mean_square = jnp.sqrt(jnp.mean((x / power) ** 2))
+    scale = jnp.where(root_mean_square > 0, root_mean_square, 1) * power
     inputs = _with_intercept(x / scale)
 
     def loss(weights: Array) -> Array:

@@ -69,4 +69,4 @@ def descent_from_flow_logistic(
     largest = jnp.linalg.eigvalsh(k_train_train)[-1]
     pull = y * jax.nn.sigmoid(-y * fx_train_0)
     speed = jnp.sqrt(jnp.maximum(pull @ k_train_train @ pull, 0))
-    return jnp.sqrt(k_test) * (steps * step**2 * largest / 8 * speed)
+    return jnp.sqrt(k_test) * (steps * step * (step * largest) / 8 * speed)

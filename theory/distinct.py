@@ -42,7 +42,7 @@ def _hash(words: Array, kind: Any) -> Array:
 def _words(leaf: Any, kind: Any) -> Array:
     """The bits of an array, each entry one word, or several along a last axis."""
     leaf = jnp.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if _is_key(leaf):
         leaf = jax.random.key_data(leaf)
     if jnp.iscomplexobj(leaf):
         leaf = jnp.stack([leaf.real, leaf.imag])
@@ -53,11 +53,23 @@ def _words(leaf: Any, kind: Any) -> Array:
     return leaf.astype(kind)
 
 
+def beside_keys(instance: Any) -> list[Any] | None:
+    """The leaves of an instance that are no random keys; None if none is one."""
+    leaves = jax.tree.leaves(instance)
+    others = [leaf for leaf in leaves if not _is_key(leaf)]
+    return others if len(others) < len(leaves) else None
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+
+
 def fingerprint_on_host(instance: Any) -> UInt32[np.ndarray, "2"]:
     """The same for an instance of numpy arrays, with other words."""
     digest = hashlib.blake2b(digest_size=8)
     for leaf in jax.tree.leaves(instance):
-        digest.update(np.asarray(leaf).tobytes())
+        words = jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        digest.update(np.asarray(words).tobytes())
     return np.frombuffer(digest.digest(), np.uint32)
 
 

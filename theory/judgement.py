@@ -73,6 +73,7 @@ def judge(
     fresh = _fresh(evidence)
     draws = len(fresh)
     one = random and draws > 1 and int(fresh.sum()) == 1
+    keys = one and evidence.identity is not None and np.ptp(evidence.identity, axis=0).any()
     if one:
         evidence = jax.tree.map(lambda part: part[:1], evidence)
         fresh = fresh[:1]
@@ -98,7 +99,7 @@ def judge(
         verdict,
         draws=draws,
         distinct=int(fresh.sum()),
-        notes=(*_about_draws(one, draws, fresh, kind), *_tautologies(evidence)),
+        notes=(*_about_draws(one, draws, fresh, keys), *_tautologies(evidence)),
         estimated=tuple(_estimated(evidence)),
         anytime=anytime,
     )
@@ -107,13 +108,28 @@ def judge(
 def _fresh(evidence: Evidence) -> np.ndarray:
     """(draws,) where each distinct instance is seen first; all, if instances are not known."""
     if evidence.identity is not None:
-        return distinct(np.asarray(evidence.identity))
+        fresh = distinct(np.asarray(evidence.identity))
+        return np.arange(len(fresh)) == 0 if _differ_in_keys_alone(evidence) else fresh
     known = evidence.quantity if evidence.conclusion is None else evidence.conclusion.value
     return np.ones((*np.shape(known), 1)[0], bool)  # without either, the judges say what lacks
 
 
-def _about_draws(one: bool, draws: int, fresh: np.ndarray, kind: str) -> Iterator[str]:
+def _differ_in_keys_alone(evidence: Evidence) -> bool:
+    """Whether instances hold random keys, and nothing else in them or computed of them differs."""
+    if evidence.beside_keys is None:
+        return False
+    parts = map(np.asarray, jax.tree.leaves(evidence._replace(identity=None)))
+    return all(np.array_equal(p, np.broadcast_to(p[:1], p.shape), equal_nan=True) for p in parts)
+
+
+def _about_draws(one: bool, draws: int, fresh: np.ndarray, keys: Any) -> Iterator[str]:
     """What must be said if draws repeat one another."""
+    if one and keys:
+        yield (
+            f"all {draws} draws agree in everything but random keys, of which nothing is computed, "
+            "and count as one"
+        )
+        return
     if one:
         yield (
             f"all {draws} draws are the same instance and count as one: the sampler ignores its "

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import _neural_tangents
-from theory._scaling import row_norms, scaled_rows
+from theory._scaling import maximum, power_of_two, row_norms, scaled_rows
 from theory._validation import check_slope, takes_arrays
 from theory.angles import acute_angle
 from theory.networks import (
@@ -224,7 +224,14 @@ def finite_hidden_ntk(
     """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
     at_z = leaky_relu_derivative(pre_activations(params, z), slope)
-    return (at_x * params.a[None, :] ** 2) @ at_z.T * inner_products(x, z, bias)
+    return _weighted(params.a, at_x, at_z, inner_products(x, z, bias))
+
+
+def _weighted(a: Array, at_x: Array, at_z: Array, products: Array) -> Array:
+    """Σ_i a_i² u_i(x) v_i(z) times the products, of readouts whose squares are no numbers too."""
+    power = power_of_two(maximum(jnp.abs(a)))
+    kernel = (at_x * (a / power)[None, :] ** 2) @ at_z.T
+    return kernel * (products * power) * power
 
 
 @takes_arrays
@@ -318,8 +325,8 @@ def finite_ntk(
     """
     value, derivative = ACTIVATIONS[network.activation]
     h_x, h_z = pre_activations(params, x), pre_activations(params, z)
-    moved = derivative(h_x, network.slope) * params.a[None, :] ** 2
-    kernel = moved @ derivative(h_z, network.slope).T * inner_products(x, z, network.bias)
+    at_x, at_z = derivative(h_x, network.slope), derivative(h_z, network.slope)
+    kernel = _weighted(params.a, at_x, at_z, inner_products(x, z, network.bias))
     if "a" not in network.trained:
         return kernel
     scale = 1 / len(params.a) if readout_scale is None else readout_scale

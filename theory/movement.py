@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import kernels
+from theory._scaling import maximum, power_of_two
 from theory._validation import check_integer, check_labels, check_points, takes_arrays
 from theory.descent import Descent
 from theory.evidence import rounding_error
@@ -53,14 +54,27 @@ def predicted_movement(x: Float[Array, "n d"], y: Float[Array, " n"], m: Any) ->
     """
     check_points("x", x)
     check_labels("y", y, len(x))
+    x, power = _scaled(x)  # Σ and Θ are of second degree in x
     covariance, hidden = _kernel_parts(x)
-    here = jnp.diagonal(covariance) > 0
+    here = jnp.any(x != 0, axis=1)
     kernel = m * covariance + hidden + jnp.diag(jnp.where(here, 0.0, 1.0))
     labels = jnp.where(here, y, 0)
-    spread = jnp.outer(labels, labels) + covariance
     inverse = jnp.linalg.inv(kernel)
-    middle = inverse @ spread @ inverse
-    return Movement(m * jnp.sum(covariance * middle), jnp.sum(hidden * middle))
+
+    def moved(part: Array) -> Array:
+        by_labels, by_outputs = (
+            jnp.sum(part * (inverse @ spread @ inverse))
+            for spread in (jnp.outer(labels, labels), covariance)
+        )
+        return by_labels / power / power + by_outputs
+
+    return Movement(m * moved(covariance), moved(hidden))
+
+
+def _scaled(x: Array) -> tuple[Array, Array]:
+    """x over a power of two near its largest entry, and that power."""
+    power = power_of_two(maximum(jnp.abs(x)))
+    return x / power, power
 
 
 def _kernel_parts(x: Array) -> tuple[Array, Array]:
@@ -93,6 +107,7 @@ def predicted_alignment(x: Float[Array, "n d"], m: Any) -> Float[Array, " n"]:
     """
     check_points("x", x)
     d = x.shape[1]
+    x, _ = _scaled(x)
     covariance, hidden = _kernel_parts(x)
     solved = jnp.linalg.solve(m * covariance + hidden, x @ x.T / d)
     phi = kernels.derivative_kernel(x, x, SLOPE, bias=False)
@@ -123,14 +138,15 @@ def fastest_descent(
     """
     check_points("x", x)
     check_integer("steps", steps)
+    x, power = _scaled(x)
     covariance, hidden = _kernel_parts(x)
-    here = jnp.diagonal(covariance) > 0
+    here = jnp.any(x != 0, axis=1)
     eigenvalues = jnp.linalg.eigvalsh(m * covariance + hidden)
     high = jnp.sqrt(1.5 * eigenvalues[-1])
     # Rows of zeros bring eigenvalues 0, which come first.
     low = jnp.sqrt(jnp.maximum(eigenvalues[jnp.sum(1 - here.astype(int))], 0) / 2)
     return Descent(
-        learning_rate=4 * len(x) / (high + low) ** 2 / curvature,
+        learning_rate=4 * len(x) / (high + low) ** 2 / curvature / power / power,
         steps=steps,
         loss=loss,
         momentum=((high - low) / (high + low)) ** 2,
@@ -187,6 +203,12 @@ def alignment_terms(initial: Params, trained: Params, x: Float[Array, "n d"]) ->
     """
     check_points("x", x, d=initial.w.shape[1])
     m, d = initial.w.shape
+    # All terms are of second degree in a and in w.
+    of_w, of_a = (
+        power_of_two(maximum(jnp.abs(jnp.concatenate(both))))
+        for both in ((initial.w, trained.w), (initial.a, trained.a))
+    )
+    initial, trained = (Params(p.w / of_w, p.b / of_w, p.a / of_a) for p in (initial, trained))
     direction = initial.a @ initial.w
     delta_w, delta_a = trained.w - initial.w, trained.a - initial.a
 
@@ -210,4 +232,7 @@ def alignment_terms(initial: Params, trained: Params, x: Float[Array, "n d"]) ->
     in_doubt = jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ jnp.abs(trained.w).T)
     doubt = in_doubt.astype(x.dtype) @ jnp.abs(trained.a * (trained.w @ direction))
     error = rounding_error(2 * m + d + 16, magnitude) + doubt
-    return Terms(s, a, w, flipped[:, 0], wa, flipped[:, 1], flipped[:, 2], flipped[:, 3], error)
+    found = Terms(s, a, w, flipped[:, 0], wa, flipped[:, 1], flipped[:, 2], flipped[:, 3], error)
+    unit = of_a * of_w
+    terms = Terms(*(part * unit * unit for part in found))
+    return terms._replace(error=terms.error + 8 * jnp.finfo(x.dtype).tiny)  # below it all is lost

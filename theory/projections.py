@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._scaling import whole_norm
 from theory._validation import takes_arrays
 from theory.evidence import rounding_error
 
@@ -60,10 +61,10 @@ def project_out(u: Float[Array, " d"], x: Float[Array, "n d"]) -> Residual:
     defect = jnp.abs(inverse @ x.T - identity) + rounding_error(
         d + 2, jnp.abs(inverse) @ jnp.abs(x).T + identity
     )
-    defect = jnp.linalg.norm(defect)
+    defect = whole_norm(defect)
     independent = defect < 0.5
-    inverse_norm = jnp.linalg.norm(inverse) / jnp.where(independent, 1 - defect, 1.0)
-    error = jnp.linalg.norm(overlap) * inverse_norm + jnp.linalg.norm(rest)
+    inverse_norm = whole_norm(inverse) / jnp.where(independent, 1 - defect, 1.0)
+    error = whole_norm(overlap) * inverse_norm + whole_norm(rest)
     error = error + rounding_error(n * d + 8, error)  # of the norms and of this line
     known = independent & jnp.isfinite(error)
     return Residual(jnp.where(known, v, 0.0), jnp.where(known, error, jnp.inf))

@@ -8,8 +8,12 @@ A computation is traced, and its primitives are evaluated again in two other ari
 - *coarse*: every rounded result keeps half of its digits. Errors that are systematic show, as of a
   loop that adds the same number again and again; they shrink in proportion to the last digit.
 
-What is exact stays: integers in floats, comparisons, selections, moves. This is an estimate, not a
-bound; a bound that is stated is used in its place.
+What is exact stays: integers in floats, selections, moves. A comparison of numbers that agree to
+their own rounding is answered both ways, in half of the perturbed evaluations each, and so are
+jumps of floor, ceil, round, sign and of conversions to integers: x == y may be false for all
+perturbed x and y, though it holds. Whatever hangs on the answer then moves, and what does not, as
+at a kink, stays. (Inside while loops evaluations may have gone different ways: there the answer is
+that of each.) This is an estimate, not a bound; a bound that is stated is used in its place.
 
 Source:
   J. Vignes, Mathematics and Computers in Simulation 35 (1993), on random perturbation of roundings.
@@ -31,6 +35,11 @@ LANES = 4  # perturbed evaluations: one alone may by chance move as little as no
 AMPLITUDE = 8
 SAFETY = 2  # on the largest movement of the perturbed evaluations
 SYSTEMATIC = 16  # on what the coarse one says of systematic errors
+# Numbers agree to rounding if they differ by less than this many times by how much their difference
+# moves: four perturbed evaluations on the same side of a jump spread less in 2 % of the cases.
+TIED = 8
+
+_LANE = "perturbed evaluations"
 
 _CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
@@ -67,6 +76,14 @@ _UNDERFLOWING = _names(
     """mul div exp exp2 pow integer_pow square logistic erfc reduce_prod cumprod dot_general atan2
     igamma igammac regularized_incomplete_beta"""
 )
+_COMPARISONS = _names("eq ne lt le gt ge")
+_JUMPS: dict[str, Callable[[Array], Array]] = {  # the jump that is nearest
+    "floor": jnp.round,
+    "ceil": jnp.round,
+    "convert_element_type": jnp.round,
+    "round": lambda x: jnp.floor(x) + jnp.asarray(0.5, x.dtype),
+    "sign": jnp.zeros_like,
+}
 _OVERFLOWING = _names(
     """add sub mul exp exp2 square integer_pow sinh cosh dot_general reduce_sum reduce_prod cumsum
     cumprod add_any"""
@@ -104,8 +121,7 @@ def estimated_rounding(
       *arguments: any pytrees; what they hold is taken as exact.
       unsigned: whether unsigned integers that wrap around count as overflow (hashes wrap on
         purpose).
-      lanes: perturbed evaluations. A branch that one rounding decides shows in all but a share
-        2^{1 − lanes} of the cases.
+      lanes: perturbed evaluations, two or more.
 
     Returns:
       The `Rounding`; its error is infinite where a disturbance makes a finite value NaN.
@@ -119,7 +135,7 @@ def estimated_rounding(
     def perturbed(seed: Array) -> tuple[list[Any], Array]:
         return _Arithmetic(seed, unsigned).run(closed.jaxpr, closed.consts, flat)
 
-    moved, overflow = jax.vmap(perturbed)(seeds)
+    moved, overflow = jax.vmap(perturbed, axis_name=_LANE)(seeds)
     coarse, _ = _Arithmetic(None, unsigned).run(closed.jaxpr, closed.consts, flat)
     errors = [_error(*parts) for parts in zip(values, moved, coarse, strict=True)]
     return Rounding(errors, jnp.any(overflow))
@@ -151,6 +167,7 @@ class _Arithmetic:
         self.seed = seed  # None: coarse
         self.unsigned = unsigned
         self.places = 0
+        self.looping = False  # in a while loop
 
     def run(
         self, jaxpr: Any, consts: Iterable[Any], arguments: Iterable[Any]
@@ -203,6 +220,13 @@ class _Arithmetic:
             return special[name](params, inputs)
         if name in _DECOMPOSITIONS:
             inputs = [self.moved(x, jnp.max(jnp.abs(x), initial=0)) for x in inputs]
+        if self.seed is not None and not self.looping and _is_float(inputs[0] if inputs else 0):
+            if name in _COMPARISONS:
+                (answer,) = _bound(equation, inputs)
+                tied, _ = _tied(inputs[0] - inputs[1])
+                return [jnp.where(tied, self.upwards, answer)], False
+            if name in _JUMPS and not (name == "convert_element_type" and _to_float(equation)):
+                inputs = [self.beside_jump(inputs[0], _JUMPS[name])]
         outputs = _bound(equation, inputs)
         wrapped = self.wrapped(equation, inputs, outputs)
         if name in _EXACT:
@@ -232,6 +256,19 @@ class _Arithmetic:
             lost = (output == 0) & _nonzero(name, inputs)
             result = jnp.where(lost, jnp.asarray(info.tiny, output.dtype), result)
         return result
+
+    @property
+    def upwards(self) -> Bool[Array, ""]:
+        """How a tie is answered: in one way by half of the perturbed evaluations."""
+        assert self.seed is not None
+        return self.seed % 2 == 0
+
+    def beside_jump(self, x: Array, nearest: Callable[[Array], Array]) -> Array:
+        """x, on one side of a jump or the other where it is at one up to rounding."""
+        jump = nearest(jax.lax.pmax(x, _LANE))
+        tied, spread = _tied(x - jump)
+        step = jnp.maximum(spread, 4 * jnp.finfo(x.dtype).eps * jnp.abs(jump))
+        return jnp.where(tied, jnp.where(self.upwards, jump + step, jump - step), x)
 
     def moved(self, value: Any, size: Array) -> Any:
         return self.rounded(value, size) if _is_float(value) else value
@@ -289,6 +326,8 @@ class _Arithmetic:
         in_cond, in_body = params["cond_nconsts"], params["body_nconsts"]
         for_cond, for_body = inputs[:in_cond], inputs[in_cond : in_cond + in_body]
 
+        looping, self.looping = self.looping, True
+
         def going_on(state: Any) -> Any:
             (answer,), _ = self.run(*_opened(params["cond_jaxpr"]), [*for_cond, *state[1]])
             return answer
@@ -299,6 +338,7 @@ class _Arithmetic:
 
         start = (jnp.zeros((), bool), list(inputs[in_cond + in_body :]))
         overflow, values = jax.lax.while_loop(going_on, body, start)
+        self.looping = looping
         return values, overflow
 
     def cond(self, params: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
@@ -315,6 +355,16 @@ class _Arithmetic:
         constants = inputs[start : start + lengths.solve]
         right = inputs[sum(lengths) :]
         return self.run(*_opened(params["jaxprs"].solve), [*constants, *right])
+
+
+def _tied(gap: Array) -> tuple[Array, Array]:
+    """Where a gap is one of rounding in all perturbed evaluations, and by how much it moves."""
+    spread = jax.lax.pmax(gap, _LANE) - jax.lax.pmin(gap, _LANE)
+    return (spread > 0) & (jax.lax.pmin(jnp.abs(gap), _LANE) <= TIED * spread), spread
+
+
+def _to_float(equation: Any) -> bool:
+    return jnp.issubdtype(equation.params["new_dtype"], jnp.floating)
 
 
 def _opened(jaxpr: Any) -> tuple[Any, Any]:

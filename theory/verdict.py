@@ -24,6 +24,8 @@ class Evidence(NamedTuple):
       quantity_error: bound on the numerical error of the quantity, of its shape; None where it is
         not known.
       identity: (draws, 2) fingerprints of the instances, None where they are not known.
+      beside_keys: (draws, 2) the same without the random keys that the instances hold, None where
+        they hold none.
     """
 
     hypotheses: Mapping[str, Margin]
@@ -34,6 +36,7 @@ class Evidence(NamedTuple):
     constant: Any = None
     quantity_error: Any = None
     identity: Any = None
+    beside_keys: Any = None
 
 
 class ConditionSummary(NamedTuple):

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from theory import canary, sharding, values
 from theory._validation import check_choice, check_integer, check_real
 from theory.claims import Claim, checked_claims
-from theory.distinct import fingerprint, fingerprint_on_host
+from theory.distinct import beside_keys, fingerprint, fingerprint_on_host
 from theory.evidence import Margin, Measured, Outcome, as_float, outcome, premise
 from theory.judgement import judge
 from theory.keys import with_generator
@@ -368,18 +368,19 @@ def _evaluate_solved(
     sample = _compiled(_sample, (0, 1, 5), mesh, level)
     check = _compiled(_check, (0, 2), mesh, level)
 
-    def solve(instance: Any) -> tuple[Any, np.ndarray]:
+    def solve(instance: Any) -> tuple[Any, tuple[Any, Any]]:
         assert statement.solve is not None
-        return statement.solve(instance), fingerprint_on_host(instance)
+        known = fingerprint_on_host(instance), _without_keys(fingerprint_on_host, instance)
+        return statement.solve(instance), known
 
     batches, batch = _batches(draws, largest, mesh)
     parts = []
     for start in range(0, batches * batch, batch):
         sampled = sample(statement, *config, key, first + start, batch)
-        solved, identity = sharding.map_on_host(mesh, solve, sampled, draws - start)
-        identity = identity if mesh is None else sharding.gathered(identity)
+        solved, known = sharding.map_on_host(mesh, solve, sampled, draws - start)
+        identity, others = known if mesh is None else sharding.gathered(known)
         evidence = sharding.gathered(check(statement, solved))
-        parts.append(evidence._replace(identity=identity))
+        parts.append(evidence._replace(identity=identity, beside_keys=others))
     return jax.tree.map(lambda *values: np.concatenate(values), *parts)
 
 
@@ -549,12 +550,20 @@ def _drawn(
         return _evidence(statement, statement.sample(key, config))
 
     instance = statement.sample(key, config)
-    evidence = _evidence(statement, instance)._replace(identity=fingerprint(instance))
+    evidence = _evidence(statement, instance)._replace(
+        identity=fingerprint(instance), beside_keys=_without_keys(fingerprint, instance)
+    )
     evidence = _with_estimates(evidence, evidence_of, key, all_estimated=all_estimated)
     if _unstated(evidence) and _has_unsigned(instance):
         conditions = estimated_rounding(lambda i: _values(_evidence(statement, i)), instance)
         evidence = _in_doubt(evidence, conditions.overflow)
     return evidence
+
+
+def _without_keys(of: Callable[[Any], Any], instance: Any) -> Any:
+    """The fingerprint of what an instance holds beside random keys; None if it holds none."""
+    others = beside_keys(instance)
+    return None if others is None else of(others)
 
 
 def _has_unsigned(instance: Any) -> bool:

@@ -54,6 +54,31 @@ def hilbert(size, x):
 
 PLANTED = (
     true(
+        "equality-of-thirds",
+        "0.1·3·u = 0.3·u; computed, they differ in most draws and in all disturbed arithmetics",
+        sample=uniform,
+        conclusion=lambda u: margin(jnp.where(u * 0.1 * 3 == u * 0.3, 1.0, -1.0)),
+        allowed=INCONCLUSIVE,
+    ),
+    true(
+        "order-of-thirds-probabilistic",
+        "0.1·3·u ≤ 0.3·u always; one in twenty computed failures was missed by four disturbances",
+        kind="probabilistic",
+        sample=uniform,
+        conclusion=lambda u: margin(jnp.where(u * 0.1 * 3 <= u * 0.3, 1.0, -1.0)),
+        failure_probability=lambda u: 0.01,
+        draws=400,
+        allowed=INCONCLUSIVE,
+    ),
+    true(
+        "kink-at-thirds",
+        "a kink is no jump: max(0.1·3·u − 0.3·u, 0) ≤ 10⁻⁹",
+        sample=uniform,
+        conclusion=lambda u: margin(
+            1e-9 - jnp.where(u * 0.1 * 3 > u * 0.3, u * 0.1 * 3 - u * 0.3, 0.0)
+        ),
+    ),
+    true(
         "outer-product-psd",
         "λ_min(x xᵀ) = 0 > −10⁻¹⁵; computed, it is −10⁻¹⁵ in half of the draws",
         sample=normals(8),

@@ -103,6 +103,27 @@ def test_repeated_draws_are_counted_as_one_and_named(sample):
     assert any("same instance" in note and "key" in note for note in verdict.notes)
 
 
+@pytest.mark.parametrize("solve", [None, lambda instance: {"x": instance["x"]}])
+def test_draws_that_differ_in_unused_keys_alone_are_one(solve):
+    parts = {"sample": lambda key, config: {"key": key, "x": jnp.ones(3)}, "solve": solve}
+    verdict = judged(conclusion=lambda i: sharp(jnp.sum(i["x"])), **parts)
+    assert (verdict.distinct, verdict.draws, verdict.verdict) == (1, 100, "inconclusive")
+    assert any("but random keys" in note for note in verdict.notes)
+    fixed = lambda key, config: {"key": jax.random.key(3), "x": jnp.ones(3)}  # noqa: E731
+    verdict = judged(conclusion=lambda i: sharp(jnp.sum(i["x"])), **parts | {"sample": fixed})
+    assert any("same instance" in note for note in verdict.notes)
+
+
+def test_one_probability_that_differs_makes_draws_of_one_another():
+    verdict = judged(
+        kind="probabilistic",
+        sample=lambda key, config: {"key": key, "x": jnp.ones(3)},
+        conclusion=lambda i: sharp(jnp.sum(i["x"])),
+        failure_probability=lambda i: 0.1 * jax.random.uniform(i["key"]),
+    )
+    assert verdict.distinct == 100
+
+
 def test_draws_are_distinct_and_not_named():
     verdict = judged(conclusion=lambda x: sharp(1 + x**2))
     assert verdict.distinct == verdict.draws == 100

@@ -15,7 +15,7 @@ from statement_checks import (
     with_left_side,
 )
 
-from theory import REGISTRY, Claim, Dataset, limits, verify
+from theory import REGISTRY, Claim, Dataset, bounds, limits, verify
 from theory.attacks import gradient_perturbations
 from theory.data import Sample, draw
 from theory.descent import descent_for_time
@@ -219,6 +219,35 @@ def test_equality_on_parallel_data_is_undecided_and_no_counterexample(monkeypatc
     assert verdict.outcomes["miss"] == 0
     assert verdict.outcomes["undecided"] == 16
     assert verdict.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.2, 0.99])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_the_bound_on_crossings_is_within_its_rounding_error(size, floor):
+    """Against longdouble, where ⟨x, z⟩ cancels to the last digits of |x|·|z| = size·d."""
+    if np.finfo(np.longdouble).eps > 1e-18:
+        pytest.skip("longdouble has no more digits on this machine")
+    rng, (n, d, m, time) = np.random.default_rng(8), (40, 30, 1000, 4.0)
+    z, normal = rng.normal(size=(6, d)), rng.normal(size=(n, d))
+    x = size * (normal - normal @ np.linalg.pinv(z) @ z)
+    y = rng.choice([-1.0, 1.0], n)
+    reach = bounds.reach(x, y, z, time, floor)
+    found = jnp.mean(bounds.crossing_probability(bounds.crossing_ratio(reach, z, m)), axis=0)
+
+    long_x, long_z, one = x.astype(np.longdouble), z.astype(np.longdouble), np.longdouble(1)
+    pull = y[:, None] * (time * (long_x @ long_z.T + 1) / n)
+    up, down = np.maximum(pull, 0).sum(axis=0), np.maximum(-pull, 0).sum(axis=0)
+    sides = np.maximum([up - floor * down, down - floor * up], 0)
+    spread = np.sqrt((long_z**2).sum(axis=1) / d + 1) * np.sqrt(one * m)
+    exact = np.arctan(sides / spread).sum(axis=0) / (4 * np.arctan(one))
+
+    off = np.abs(np.asarray(found) - exact)
+    stated = np.asarray(movement._crossing_rounding(jnp.array(x), jnp.array(z), m, time))
+    relative = 8 * np.finfo(float).eps * np.asarray(found)
+    assert (off <= stated + relative).all()
+    assert stated.max() <= 1e-9  # still a small share of the neurons
+    if size > 1 and floor == 0:  # what is lost is more than roundings of the result
+        assert off.max() > 10 * relative.max()
 
 
 def test_statements_accept_given_data():

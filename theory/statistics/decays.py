@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from scipy import special
 
 from theory.statistics.means import skewness, trusted_draws
-from theory.statistics.probabilities import EVERYTHING, Interval, check_confidence
+from theory.statistics.probabilities import EVERYTHING, Interval, check_confidence, shifted
 from theory.statistics.rates import check_scales
 
 DOUBLINGS = 60  # of a step in search of a limit, before the limit is called infinite
@@ -100,7 +100,18 @@ def decay_rate(scales: Float[np.ndarray, " scales"], counts: Any, trials: float)
         raise ValueError(f"failures must be between 0 and trials = {trials:g}, got {counts}")
     if np.count_nonzero(counts) < 2:
         return math.nan
-    return _Likelihood(scales, counts, trials).best_rate()
+    scales, power = _in_a_near_unit(scales)
+    return _per_unit(_Likelihood(scales, counts, trials).best_rate(), power)
+
+
+def _in_a_near_unit(scales: np.ndarray) -> tuple[np.ndarray, int]:
+    """scales/2^k of a span between 1 and 2, and k: no step or square depends on their unit."""
+    _, power = math.frexp(float(scales[-1]) / 2 - float(scales[0]) / 2)
+    return shifted(scales, -power), power
+
+
+def _per_unit(rate: float, power: int) -> float:
+    return float(shifted(rate, -power))
 
 
 def fit_decay(
@@ -147,13 +158,16 @@ def fit_decay(
     if np.count_nonzero(counts) < 2:
         doubt = "fewer than two scales have failures"
         return FittedDecay(math.nan, EVERYTHING, frequencies, doubt)
+    scales, power = _in_a_near_unit(scales)
     likelihood = _Likelihood(scales, counts, draws)
     rate = likelihood.best_rate()
     if not math.isfinite(rate):
         return FittedDecay(rate, EVERYTHING, frequencies, "the likelihood has no maximum")
     influence, inflation = _influence(likelihood, x, rate)
     drop = max(1.0, inflation) * float(special.gammaincinv(0.5, confidence))  # half of χ²₁
-    interval = Interval(*(_profile_end(likelihood, rate, drop, side) for side in (-1, 1)))
+    ends = (_profile_end(likelihood, rate, drop, side) for side in (-1, 1))
+    interval = Interval(*(_per_unit(end, power) for end in ends))
+    rate = _per_unit(rate, power)
     skew = float(skewness(influence))
     needed = trusted_draws(skew)
     if draws >= needed:

@@ -11,9 +11,14 @@ from theory.statistics.betting import betting_interval
 from theory.statistics.probabilities import (
     EPS,
     EVERYTHING,
+    SMALLEST,
     Interval,
+    check_bounds,
     check_confidence,
     clopper_pearson,
+    exponent,
+    mean_of,
+    shifted,
 )
 
 # A skewness-corrected interval is believed from this many draws on, see `trusted_draws`.
@@ -107,10 +112,12 @@ def studentized_limits(confidence: float, draws: int, bend: Any, shift: Any) -> 
 def hall_limits(values: Float[np.ndarray, "*rest draws"], confidence: float) -> tuple[Any, Any]:
     """Hall's skewness-corrected limits of the mean, over the last axis; no gate, no rounding."""
     values = np.asarray(values, float)
-    skew, draws = skewness(values), values.shape[-1]
+    power = exponent(values, axis=-1)
+    unit, back = shifted(values, -power), power[..., 0]
+    skew, draws = skewness(unit), unit.shape[-1]
     low, high = studentized_limits(confidence, draws, skew / 3, skew / 6)
-    error = values.std(axis=-1, ddof=1) / math.sqrt(draws)
-    return values.mean(axis=-1) - high * error, values.mean(axis=-1) - low * error
+    mean, error = unit.mean(axis=-1), unit.std(axis=-1, ddof=1) / math.sqrt(draws)
+    return shifted(mean - high * error, back), shifted(mean - low * error, back)
 
 
 def mean_interval(
@@ -143,7 +150,7 @@ def mean_interval(
       The `MeanEstimate`.
 
     Raises:
-      ValueError: for values that are not finite or outside the bounds.
+      ValueError: for values that are not finite or outside the bounds, or bounds that are none.
     """
     values = np.asarray(values, float)
     confidence = check_confidence(confidence)
@@ -154,14 +161,23 @@ def mean_interval(
         raise ValueError(f"values must be finite, got {bad} NaN or infinite")
     if bounds is not None:
         return _bounded(values, confidence, bounds, error, maybe)
-    mean = float(values[~maybe].mean()) if not maybe.all() else math.nan
+    mean = mean_of(values[~maybe]) if not maybe.all() else math.nan
     if maybe.any():
         doubt = f"the hypotheses are undecided in {int(maybe.sum())} draws"
         return MeanEstimate(mean, EVERYTHING, "Hall", doubt=doubt)
-    return _unbounded(values, confidence, error)
+    power = exponent(values)
+    unit = _unbounded(shifted(values, -power), confidence, shifted(error, -power))
+    low, high = (float(shifted(end, power)) for end in unit.interval)
+    if power < -900:  # what scaling back rounds off below the smallest normal number
+        low, high = low - SMALLEST, high + SMALLEST
+    doubt = unit.doubt
+    if doubt and len(values) > 1 and np.isin(values, (0, 1)).all():
+        doubt += "; declare bounds=(0, 1) for an exact interval"
+    return unit._replace(mean=mean, interval=Interval(low, high), doubt=doubt)
 
 
 def _unbounded(values: np.ndarray, confidence: float, error: np.ndarray) -> MeanEstimate:
+    """Hall's interval of values that are 0 or of order 1."""
     mean, draws = float(values.mean()), len(values)
     if draws < 2:
         return MeanEstimate(mean, EVERYTHING, "Hall", doubt="one draw has no spread")
@@ -172,15 +188,11 @@ def _unbounded(values: np.ndarray, confidence: float, error: np.ndarray) -> Mean
     if same_up_to_rounding(values, float(error.max())):
         doubt = f"the quantity is the same in all {draws} draws, which excludes no rare value"
         doubt += " (up to its numerical error)" if error.any() else ""
-        if np.isin(values, (0, 1)).all():
-            doubt += "; declare bounds=(0, 1) for an exact interval"
         return estimate._replace(doubt=doubt)
     skew = float(skewness(values))
     needed = trusted_draws(skew)
     if not draws >= needed:
         doubt = f"{draws} draws of skewness {skew:.2g} are too few to trust a mean"
-        if np.isin(values, (0, 1)).all():
-            doubt += "; declare bounds=(0, 1) for an exact interval"
         return estimate._replace(doubt=doubt, needed=needed)
     return estimate
 
@@ -192,7 +204,7 @@ def _bounded(
     error: np.ndarray,
     maybe: np.ndarray,
 ) -> MeanEstimate:
-    low, high = bounds
+    low, high = check_bounds("bounds", bounds)
     outside = (values < low - error) | (values > high + error)
     if outside.any():
         raise ValueError(
@@ -200,7 +212,7 @@ def _bounded(
             f"got {values[outside][0]:.6g} in {int(outside.sum())} draws"
         )
     certain = values[~maybe]
-    mean = float(certain.mean()) if len(certain) else math.nan
+    mean = mean_of(certain) if len(certain) else math.nan
     if (low, high) == (0, 1) and np.isin(values, (0, 1)).all() and not error.any():
         share = 1 - BINARY_SHARE * (1 - confidence)
         ones = int(certain.sum())
@@ -212,7 +224,8 @@ def _bounded(
     if (low, high) == (0, 1):
         confidence = 1 - (1 - BINARY_SHARE) * (1 - confidence)
     found = betting_interval(unit, confidence, maybe)
-    width = float(error.mean()) + 4 * EPS * max(abs(low), abs(high))
+    width = mean_of(error) if np.isfinite(error).all() else math.inf
+    width += 4 * EPS * max(abs(low), abs(high)) + SMALLEST
     lower, upper = (low + (high - low) * end for end in found)
     lower, upper = max(low, min(lower, mean) - width), min(high, max(upper, mean) + width)
     if math.isnan(mean):

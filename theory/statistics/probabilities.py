@@ -1,6 +1,6 @@
 """Limits of one failure probability, and the tail of a count whose trials differ."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -9,7 +9,7 @@ from theory._validation import check_integer, check_real
 
 BLOCK = 64  # trials multiplied out side by side before blocks are convolved
 NEGLIGIBLE = 1e-30  # mass dropped at each end of a partial count; added to the tail at the end
-EPS = float(np.finfo(float).eps)
+EPS, SMALLEST = float(np.finfo(float).eps), float(np.finfo(float).smallest_subnormal)
 
 
 class Interval(NamedTuple):
@@ -22,12 +22,44 @@ class Interval(NamedTuple):
 EVERYTHING = Interval(-np.inf, np.inf)
 
 
+def exponent(values: Any, axis: int | None = None) -> Any:
+    """k with 2^{k−1} ≤ max |values| < 2^k, the axis kept; 0 where all are 0.
+
+    Statistics are computed of values·2^{−k}, whose squares and sums neither overflow nor vanish.
+    """
+    return np.frexp(np.max(np.abs(values), axis=axis, keepdims=axis is not None, initial=0))[1]
+
+
+def shifted(values: Any, power: Any) -> Any:
+    """values·2^power, exact wherever that is a normal number; ±∞ beyond the largest."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(values, power)
+
+
+def mean_of(values: Any) -> float:
+    """The mean of finite values, whose sum may be beyond the largest number."""
+    power = exponent(values)
+    return float(shifted(np.mean(shifted(values, -power)), power))
+
+
 def check_confidence(confidence: float) -> float:
     """`confidence` as a float; ValueError unless it lies in (0, 1].
 
     1 is what 1 − level rounds to for a level below 10⁻¹⁶; such intervals know nothing.
     """
     return float(check_real("confidence", confidence, low=0.0, high=1.0, open_low=True))
+
+
+def check_bounds(name: str, bounds: Any) -> tuple[float, float]:
+    """(low, high) as floats; ValueError unless high − low is positive and finite."""
+    if not (isinstance(bounds, tuple) and len(bounds) == 2):
+        raise ValueError(f"{name} must be a pair (low, high), got {bounds!r}")
+    low, high = (float(check_real(name, end)) for end in bounds)
+    if not low < high:
+        raise ValueError(f"{name} must be (low, high) with low < high, got {bounds!r}")
+    if high - low == np.inf:
+        raise ValueError(f"{name} must have a finite difference high − low, got {bounds!r}")
+    return low, high
 
 
 def clopper_pearson(failures: int, trials: int, confidence: float = 0.99) -> Interval:

@@ -13,7 +13,14 @@ from theory.statistics.means import (
     studentized_limits,
     trusted_draws,
 )
-from theory.statistics.probabilities import EPS, EVERYTHING, Interval, check_confidence
+from theory.statistics.probabilities import (
+    EPS,
+    EVERYTHING,
+    Interval,
+    check_confidence,
+    exponent,
+    shifted,
+)
 
 SURELY_POSITIVE = 4.0  # standard errors between a mean and 0, for its logarithm to be nearly linear
 
@@ -40,7 +47,8 @@ def check_scales(scales: Float[np.ndarray, " scales"], *, positive: bool = True)
     if scales.ndim != 1 or len(scales) < 5:
         number = len(scales) if scales.ndim == 1 else f"shape {scales.shape}"
         raise ValueError(f"scales must be at least five to fit a rate, got {number}")
-    steps = np.diff(scales)
+    with np.errstate(over="ignore"):
+        steps = np.diff(scales)
     good = np.isfinite(scales).all() and (steps > 1e-6 * np.abs(scales[1:])).all()
     if not (good and (not positive or scales[0] > 0)):
         kind = "positive, finite" if positive else "finite"
@@ -101,21 +109,32 @@ def fit_rate(
     error = np.broadcast_to(np.asarray(error, float), values.shape)
     centred = np.log(scales) - np.log(scales).mean()
     weights = centred / (centred**2).sum()
+    # Each scale in a unit of its own: a power law of 10^−200 has no variance in float64.
+    power = exponent(values, axis=0)
+    values, errors = shifted(values, -power), shifted(error, -power)
+    units = power[0]
     means, draws = values.mean(axis=0), len(values)
+    fitted = FittedRate(_slope(means, units, weights), EVERYTHING, shifted(means, units))
     if draws < 2:
-        exponent = float(np.log(means) @ weights) if (means > 0).all() else math.nan
-        return FittedRate(exponent, EVERYTHING, means, "one draw has no spread")
-    off = mean_rounding(values) + error.mean(axis=0)
+        return fitted._replace(doubt="one draw has no spread")
+    off = mean_rounding(values) + errors.mean(axis=0)
     noise = values.std(axis=0, ddof=1) / math.sqrt(draws)
     if not (means > off + (SURELY_POSITIVE * noise if signed else 0)).all():
-        exponent = float(np.log(means) @ weights) if (means > 0).all() else math.nan
-        doubt = "the mean is not surely positive at every scale"
-        return FittedRate(exponent, EVERYTHING, means, doubt)
-    exponent = float(np.log(means) @ weights)
-    width = float(np.abs(weights) @ (-np.log1p(-off / means) + 8 * EPS * (1 + abs(np.log(means)))))
+        return fitted._replace(doubt="the mean is not surely positive at every scale")
+    logs = abs(np.log(means)) + abs(units)
+    width = float(np.abs(weights) @ (-np.log1p(-off / means) + 8 * EPS * (1 + logs)))
     low, high = _limits(values / means, weights, confidence)
-    interval = Interval(exponent + min(low, 0) - width, exponent + max(high, 0) + width)
-    return FittedRate(exponent, interval, means, *_doubt(values, weights, error))
+    slope = fitted.exponent
+    interval = Interval(slope + min(low, 0) - width, slope + max(high, 0) + width)
+    doubt, needed = _doubt(values, weights, errors)
+    return fitted._replace(interval=interval, doubt=doubt, needed=needed)
+
+
+def _slope(means: np.ndarray, powers: np.ndarray, weights: np.ndarray) -> float:
+    """Σ_j w_j log(means_j·2^powers_j); NaN where a mean has no logarithm."""
+    if not (means > 0).all():
+        return math.nan
+    return float((np.log(means) + powers * math.log(2)) @ weights)
 
 
 def bend_and_shift(ratios: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

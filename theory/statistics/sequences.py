@@ -16,7 +16,7 @@ from jaxtyping import Float, Shaped
 from scipy import special
 
 from theory.statistics.betting import bets, last_rejected, log_capital
-from theory.statistics.probabilities import Interval, check_confidence
+from theory.statistics.probabilities import SMALLEST, Interval, check_bounds, check_confidence
 
 # Odds of failing, over the allowed odds, that the evidence is mixed over: 1 + 2^j.
 ODDS = 1.0 + 2.0 ** np.arange(-8, 41)
@@ -134,14 +134,14 @@ def mean_sequence(
       confidence: 1 − α, of all intervals at once.
 
     Raises:
-      ValueError: for values outside the bounds or NaN.
+      ValueError: for values outside the bounds or NaN, or bounds that are none.
 
     Source:
       I. Waudby-Smith, A. Ramdas, "Estimating means of bounded random variables by betting",
       J. R. Statist. Soc. B 86 (2024), hedged capital confidence sequence.
     """
     values = np.asarray(values, float)
-    low, high = bounds
+    low, high = check_bounds("bounds", bounds)
     if not ((values >= low) & (values <= high)).all():
         raise ValueError(f"values must lie in the declared bounds [{low:g}, {high:g}]")
     confidence = check_confidence(confidence)
@@ -149,7 +149,7 @@ def mean_sequence(
     if confidence == 1:
         return Sequence(np.full(len(values), low), np.full(len(values), high))
     lower, upper = _rejections(unit, confidence), _rejections(1 - unit, confidence)
-    slack = 1e-12 * max(abs(low), abs(high), high - low)
+    slack = 1e-12 * max(abs(low), abs(high), high - low) + SMALLEST
     return Sequence(low + (high - low) * lower - slack, high - (high - low) * upper + slack)
 
 

@@ -24,12 +24,13 @@ def pre_activation_rounding(
 
     Every update rounds each weight once, in either sense, and h sums d + 1 products. What the
     gradients add went through sums over n samples and d coordinates, of terms that come to at most
-    T|a_i| times `limits.product_sizes`.
+    T|a_i| times `limits.product_sizes`; by so much |z|·|w_i| + |b_i| can be larger between the
+    first and the last step than at `params`, which may be those of either.
     """
     n, d = x.shape
     size = jnp.abs(z) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
     moved = time * jnp.abs(params.a)[None, :] * limits.product_sizes(x, z)[:, None]
-    return rounding_error(d + 4 + 2 * steps, size) + rounding_error(n + d + 8, moved)
+    return rounding_error(d + 4 + 2 * steps, size + moved) + rounding_error(n + d + 8, moved)
 
 
 def output_rounding(
