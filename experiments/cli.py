@@ -17,6 +17,7 @@ T = TypeVar("T")
 FAMILIES = "separability, orthogonal, lazy, ntk"
 INTERRUPTED = 130  # exit status, as shells have it
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
+MAX_DRAWS = 2**32  # as many keys are folded from one
 
 
 class Parser(argparse.ArgumentParser):
@@ -430,14 +431,13 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
-    from experiments import environment, learning, report
+    from experiments import environment, learning, learning_cost, report
     from theory import canary
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
-    canary.check()
     check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
-    draws = check_integer("draws", arguments.draws)
+    draws = check_integer("draws", arguments.draws, high=MAX_DRAWS)
     settings = learning.settings_of(
         {
             name.removeprefix("setting_"): value
@@ -445,6 +445,8 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
             if name.startswith("setting_") and value is not None
         }
     )
+    learning_cost.check(settings, draws, train=train)
+    canary.check()
     names = [f"draw {i + 1}" for i in range(draws)]
     drawn = list(_progress(learning.steps(settings, arguments.seed, draws, train), names))
     summary = learning.summarize(drawn)

@@ -78,6 +78,11 @@ def settings_of(given: Mapping[str, str]) -> list[PerturbationSetting]:
         n = setting.n if "n" in given else rows // 2
         queries = setting.queries if "queries" in given else max(1, min(500, rows - n))
         setting = dataclasses.replace(setting, n=n, queries=queries)
+    tried = math.prod(1 if values is None else len(values) for values in rates)
+    if tried > grid.MAX_CELLS:
+        raise ValueError(
+            f"lr_f and lr_g must have at most {grid.MAX_CELLS:,} pairs of values, got {tried:,}"
+        )
     pairs = itertools.product(
         *(
             (getattr(setting, name),) if values is None else values
@@ -102,16 +107,28 @@ def _rates(name: str, text: str) -> tuple[float, ...]:
 def steps(
     settings: list[PerturbationSetting], seed: int, draws: int, train: bool
 ) -> Iterator[list[Drawn]]:
-    """Each draw at every pair of learning rates: the same data, labels y' and initial weights."""
+    """Each draw at every pair of learning rates: the same data, labels y' and initial weights.
+
+    Raises:
+      ValueError: if a prediction or a training overflows.
+    """
     for index in range(draws):
         key = jax.random.fold_in(make_key(seed), index)
-        yield [
-            Drawn(
-                jax.device_get(predict_in_full(key, setting)),
-                jax.device_get(measure(key, setting)) if train else None,
-            )
-            for setting in settings
-        ]
+        yield [_drawn(key, setting, train) for setting in settings]
+
+
+def _drawn(key: jax.Array, setting: PerturbationSetting, train: bool) -> Drawn:
+    drawn = Drawn(
+        jax.device_get(predict_in_full(key, setting)),
+        jax.device_get(measure(key, setting)) if train else None,
+    )
+    for what, values in (("prediction", drawn.predicted.quantities), ("training", drawn.trained)):
+        if values is not None and not np.isfinite(values).all():
+            names = ("lr_f", "lr_g", "steps_f", "steps_g", "epsilon")
+            given = ", ".join(f"{name} = {getattr(setting, name):g}" for name in names)
+            precision = environment.precision()
+            raise ValueError(f"the {what} overflows in {precision} with {given}; take smaller ones")
+    return drawn
 
 
 def summarize(drawn: list[list[Drawn]]) -> Summary:

@@ -197,7 +197,11 @@ def configured(config: Any, source: str | Dataset | None, settings: Mapping[str,
 
 
 def read(field: dataclasses.Field[Any], value: Any) -> Any:
-    """A parameter's value from text. ValueError if the text is no value of its type."""
+    """A parameter's value from text.
+
+    Raises:
+      ValueError: if the text is no value of its type, or an integer that arrays do not hold.
+    """
     kind = field.metadata["type"]
     if not isinstance(value, str) or kind is str:
         return value
@@ -205,9 +209,13 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False}[value.lower()]
-        return kind(value)
+        number = kind(value)
     except (ValueError, KeyError):
         raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
+    if kind is int and abs(number) > (most := environment.largest_integer()):
+        precision = environment.precision()
+        raise ValueError(f"{field.name} must be at most {most} in {precision}, got {value}")
+    return number
 
 
 def execute(
