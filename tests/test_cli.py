@@ -1,5 +1,6 @@
 """The command, run in this process: output, exit status, and one clear line for bad input."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -9,8 +10,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import cli, runs
+from experiments import cli, data, runs
 from theory import REGISTRY
+from theory.data import DISTRIBUTIONS
 
 STABLE = {
     "id", "source", "kind", "verdict", "draws", "outcomes", "hypotheses", "failure_rate",
@@ -59,6 +61,21 @@ def test_show_has_everything(capsys, id):
     assert all(name in words for name in statement.cases)
     for name in statement.config.__dataclass_fields__:
         assert re.search(rf"^ {name} ", out, re.M), name
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_show_lists_the_data_that_the_statement_takes(capsys, id):
+    """Those, and no others, configure it: the digits stand for all that comes from files."""
+    _, out, _ = run(capsys, "show", id)
+    listed = set(re.findall(r"^  ([\w:-]+)", out.partition("Data (--data NAME)\n")[2], re.M))
+    works = set()
+    for name in (*DISTRIBUTIONS, "digits"):
+        with contextlib.suppress(ValueError):
+            runs.configured(REGISTRY[id].config, data.load(name), {})
+            works.add(name)
+    assert listed & {*DISTRIBUTIONS, "digits"} == works
+    assert ("digits" in works) == ("npz:FILE" in listed)
+    assert ("Data (--data NAME)" in out) == bool(works)
 
 
 def test_verify_json_is_stable_and_repeatable(capsys, tmp_path):
