@@ -250,7 +250,7 @@ def test_several_learning_rates_and_the_published_measurements(capsys):
     assert both["setting"]["lr_f"] == [0.01, 0.3]
     status, out, _ = run(capsys, "train", *small, "--lr-f", "0.01,0.3")
     assert status == 0
-    for words in ("at lr_f, lr_g", "biased upwards", "f's training points", "absolute cosine"):
+    for words in ("at lr_f,", "biased upwards", "f's training points", "absolute cosine"):
         assert words in out
 
 
@@ -262,12 +262,58 @@ def test_a_prediction_outside_its_range_says_so(capsys):
     assert status == 0
     assert not any(part["claimed"] for part in result["range"].values())
     assert all(part["switching_f"] > 0.1 for part in result["range"].values())
-    status, out, _ = run(capsys, "predict", *SMALL, *long)
-    assert "NO: outside the range of the infinite-width limit" in out
+    assert all("bound here is" in part["reason"] for part in result["range"].values())
+    assert set(result["predicted"].values()) == set(result["spread_of_one_draw"].values()) == {None}
+    status, trained = as_json(capsys, "train", *SMALL, *long)
+    assert set(trained["predicted"].values()) == {None}
+    assert all(part["mean"] is not None for part in trained["trained"].values())
+    for command, numbers in (("predict", 0), ("train", 1)):
+        status, out, _ = run(capsys, command, *SMALL, *long)
+        assert "NO: outside the range of the infinite-width limit" in out
+        rows = re.findall(r"^ (?:accuracy|agreement|cosine) .*$", out, re.M)
+        assert len(rows) == 4
+        for row in rows:
+            assert row.split()[-1] == "NO"
+            assert row.count("—") == 2 + numbers  # predicted, off by, and the difference
+            assert len(re.findall(r"\d\.\d{4}", row)) == numbers, row
     status, result = as_json(capsys, "predict", *SMALL, *short, "--draws", "1")
     assert all(part["claimed"] for part in result["range"].values())
+    assert None not in result["predicted"].values()
+    assert {part["reason"] for part in result["range"].values()} == {None}
     status, out, _ = run(capsys, "predict", *SMALL, *short, "--draws", "1")
     assert "outside the range" not in out
+
+
+def test_a_pair_of_rates_outside_the_range_is_not_the_best(capsys):
+    """At rate 1 accuracies of the formula are larger, and it does not hold there."""
+    rates = ["--lr-f", "0.001,1", "--lr-g", "0.001", "--draws", "1"]
+    sizes = ["--n", "30", "--d", "5", "--m", "2000", "--queries", "10", "--steps-f", "40",
+             "--steps-g", "2"]  # fmt: skip
+    status, result = as_json(capsys, "predict", *sizes, *rates)
+    assert status == 0
+    assert {entry["lr_f"] for entry in result["rates"].values()} == {0.001}
+    assert all(part["claimed"] for part in result["range"].values())
+    status, result = as_json(capsys, "predict", *sizes, "--lr-f", "1,2", "--draws", "1")
+    assert set(result["rates"].values()) == set(result["predicted"].values()) == {None}
+    status, out, _ = run(capsys, "predict", *sizes, "--lr-f", "1,2", "--draws", "1")
+    assert status == 0
+    assert "NO: outside" in out
+
+
+@pytest.mark.parametrize(
+    "options", [("--loss", "logistic"), ("--schedule", "plateau")], ids=lambda o: o[1]
+)
+def test_where_no_law_of_one_draw_is_known_it_says_so(capsys, options):
+    short = ["--lr-f", "0.001", "--lr-g", "0.001", "--draws", "1", *options]
+    status, result = as_json(capsys, "predict", *SMALL, *short)
+    assert status == 0
+    assert set(result["spread_of_one_draw"].values()) == {None}
+    assert None not in result["predicted"].values()
+    _, out, _ = run(capsys, "predict", *SMALL, *short)
+    rows = re.findall(r"^ (?:accuracy|agreement|cosine) .*$", out, re.M)
+    assert len(rows) == 4
+    assert all(re.search(r"\d\.\d{4} +— +yes *$", row) for row in rows), out
+    assert "no law of it is known" in out
 
 
 @pytest.mark.slow

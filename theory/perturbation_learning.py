@@ -178,7 +178,7 @@ class Prediction(NamedTuple):
     quantities: the prediction.
     spread: standard deviations over the initial outputs, f's for accuracy_f and g's for accuracy_g
       and agreement: how far a single trained pair is from the prediction even where that is exact.
-      0 for the cosine, and NaN where neurons do not evolve independently, since the initial outputs
+      0 for the cosine; NaN where neurons do not evolve independently, since the initial outputs
       are drawn there.
     time_f, time_g: T of both networks, of the learning rates that were taken.
     switching_f, switching_g: bound on the expected share of neurons that change their activation,
@@ -266,7 +266,7 @@ def predict_in_full(key: Array, setting: PerturbationSetting) -> Prediction:
     law = laws[setting.cosine](f.learned, slope, d)
     quantities = Quantities(jnp.mean(right[0]), jnp.mean(right[1]), jnp.mean(agree), jnp.mean(law))
     zero = jnp.zeros((), x.dtype)
-    spread = Quantities(zero + jnp.nan, zero + jnp.nan, zero + jnp.nan, zero)
+    spread = Quantities(*[zero + jnp.nan] * 4)
     if setting.independent:
         keys = jax.random.split(jax.random.fold_in(key_noise, 1), 3)
         own, plus = seen[at_label], label > 0
