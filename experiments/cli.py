@@ -233,7 +233,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     environment.configure(arguments.precision)
     mesh = devices.connect(arguments)
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    _check_level(arguments)
+    if arguments.until is not None:
+        check_integer("--until", arguments.until, high=MAX_DRAWS)
     planned, left_out = runs.plan(
         arguments.names,
         preset=arguments.preset,
@@ -293,7 +297,7 @@ def _figure(arguments: argparse.Namespace) -> int:
         raise ValueError("NAME must be a figure, or all; --list shows them")
     environment.configure(arguments.precision)
     canary.check()
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
     planned, left_out = making.plan(
         arguments.names,
         preset=arguments.preset,
@@ -355,6 +359,19 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_draws(arguments: argparse.Namespace) -> None:
+    from theory._validation import check_integer
+
+    if arguments.draws is not None:
+        check_integer("--draws", arguments.draws, high=MAX_DRAWS)
+
+
+def _check_level(arguments: argparse.Namespace) -> None:
+    from theory._validation import check_real
+
+    check_real("--level", arguments.level, low=0, high=1, open_low=True, open_high=True)
+
+
 def _settings(texts: Sequence[str]) -> dict[str, str]:
     """NAME → VALUE of --set."""
     settings = {}
@@ -385,10 +402,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
     canary.check()  # once, before every cell fails by it
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    _check_level(arguments)
     memory = arguments.memory
     if memory is not None:
-        memory = 2**30 * check_real("memory", memory, low=0, open_low=True)
+        memory = 2**30 * check_real("--memory", memory, low=0, open_low=True)
     if not arguments.out:
         raise ValueError("--out must be a directory that can be written, got ''")
     planned = sweep.plan(
@@ -447,16 +466,22 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
-    draws = check_integer("draws", arguments.draws, high=MAX_DRAWS)
-    settings = learning.settings_of(
-        {
-            name.removeprefix("setting_"): value
-            for name, value in vars(arguments).items()
-            if name.startswith("setting_") and value is not None
-        }
-    )
-    learning_cost.check(settings, draws, train=train)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    draws = arguments.draws
+    given = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting_") and value is not None
+    }
+    try:
+        settings = learning.settings_of(given)
+        learning_cost.check(settings, draws, train=train)
+    except ValueError as error:  # of a parameter, whose name may differ from its option's
+        name, _, says = str(error).partition(" ")
+        if name not in given:
+            raise
+        raise ValueError(f"--{name.replace('_', '-')} {says}") from error
     canary.check()
     names = [f"draw {i + 1}" for i in range(draws)]
     drawn = list(_progress(learning.steps(settings, arguments.seed, draws, train), names))

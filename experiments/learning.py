@@ -84,7 +84,7 @@ def settings_of(given: Mapping[str, str]) -> list[PerturbationSetting]:
     tried = math.prod(1 if values is None else len(values) for values in rates)
     if tried > grid.MAX_CELLS:
         raise ValueError(
-            f"lr_f and lr_g must have at most {grid.MAX_CELLS:,} pairs of values, got {tried:,}"
+            f"--lr-f and --lr-g must have at most {grid.MAX_CELLS:,} pairs of values, got {tried:,}"
         )
     pairs = itertools.product(
         *(

@@ -133,7 +133,7 @@ def plan(
             raise ValueError("data is chosen by --data NAME, not by --set data=…")
         if not any(name in _fields(s.config) for s in statements):
             known = sorted({f for s in statements for f in _fields(s.config)} - {"data"})
-            raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
+            raise ValueError(f"--set must name one of {', '.join(known)}; got {name!r}")
 
     def run(
         statement: Statement,
