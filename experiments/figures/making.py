@@ -111,7 +111,7 @@ def plan(
                 base, source = _with_data(base, data_name)
             except ValueError as error:
                 if len(chosen) == 1:
-                    raise ValueError(f"--data {data_name}: {figure.name}: {error}") from error
+                    raise ValueError(f"{figure.name} on --data {data_name}: {error}") from error
                 left_out[figure.name] = str(error)
                 continue
             changed = (*changed, "data")
