@@ -137,8 +137,14 @@ def test_a_failed_cell_leaves_its_figure_undrawn_and_the_others_go_on(capsys, tm
         (["toy-mean", "--set", "counts=2,x"], "counts must be numbers such as"),
         (["toy-mean", "--set", "counts=2,2"], "counts must name a value once"),
         (["toy-mean", "--set", "data=digits"], "data is chosen by --data NAME"),
-        (["toy-mean", "--data", "uniform"], "toy-mean on --data uniform: it draws points of its own"),
-        (["toy-data", "--data", "mnist:/nowhere"], "toy-data on --data mnist:/nowhere: data mnist:"),
+        (
+            ["toy-mean", "--data", "uniform"],
+            "toy-mean on --data uniform: it draws points of its own",
+        ),
+        (
+            ["toy-data", "--data", "mnist:/nowhere"],
+            "toy-data on --data mnist:/nowhere: data mnist:",
+        ),
         (["toy-mean", "--out", ""], "--out must be a directory"),
         (["toy-mean", "--seed", "-1"], "seed must be"),
     ],
