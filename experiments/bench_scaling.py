@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments import bench_rows, environment, timing
+from experiments import bench_rows, environment, interrupts, timing
 from experiments.bench_rows import Options, Row
 from theory.blocks import BLOCK, sum_over_blocks
 from theory.data import draw
@@ -148,7 +148,11 @@ def _sweep_seconds(cores: Sequence[int], cells: int, draws: int) -> float:
                         command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
                     )
                 )
-        errors = [child.communicate()[1] for child in children]
+        try:
+            errors = [child.communicate()[1] for child in children]
+        except BaseException:
+            interrupts.kill(children)
+            raise
         taken = time.perf_counter() - start
     for child, error in zip(children, errors, strict=True):
         if child.returncode not in (0, 1):  # 1: a statement was refuted, which is no failure here

@@ -15,8 +15,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 T = TypeVar("T")
 FAMILIES = "separability, orthogonal, lazy, ntk"
-INTERRUPTED = 130  # exit status, as shells have it
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
+MAX_DRAWS = 2**32  # as many keys are folded from one
 
 
 class Parser(argparse.ArgumentParser):
@@ -228,12 +228,16 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from experiments import devices, environment, report, runs
+    from experiments import devices, environment, interrupts, report, runs
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
     mesh = devices.connect(arguments)
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    _check_level(arguments)
+    if arguments.until is not None:
+        check_integer("--until", arguments.until, high=MAX_DRAWS)
     planned, left_out = runs.plan(
         arguments.names,
         preset=arguments.preset,
@@ -253,14 +257,23 @@ def _verify(arguments: argparse.Namespace) -> int:
     steps = runs.execute(planned, seed=arguments.seed, level=level, jobs=jobs, mesh=mesh)
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
     results = []
-    for result in _progress(steps, names):
-        results.append(result)
-        # After every statement: an interrupted run keeps what it has.
-        if out is not None and devices.leads():
-            _write(out / "verdicts.json", report.verify_json(results, left_out))
-    stored = report.verify_json(results, left_out)
+    stored: list[str] = []
+
+    def safe() -> str:
+        if out is None:
+            return f"interrupted after {len(results)} of {len(planned)}; --out would store them"
+        share = f"{len(stored)} of {len(planned)} verdicts are stored in {out / 'verdicts.json'}"
+        return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
+
+    with interrupts.telling(safe):
+        for result in _progress(steps, names):
+            results.append(result)
+            # After every statement: an interrupted run keeps what it has.
+            if out is not None and devices.leads():
+                _write(out / "verdicts.json", report.verify_json(results, left_out))
+                stored.append(result.run.title)
     if arguments.json:
-        _print_json(stored)
+        _print_json(report.verify_json(results, left_out))
     else:
         report.console().print(report.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
@@ -268,7 +281,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _figure(arguments: argparse.Namespace) -> int:
-    from experiments import environment, report
+    from experiments import environment, interrupts, report
     from experiments.figures import listing, making, registry
     from theory import canary
     from theory._validation import check_integer
@@ -284,7 +297,7 @@ def _figure(arguments: argparse.Namespace) -> int:
         raise ValueError("NAME must be a figure, or all; --list shows them")
     environment.configure(arguments.precision)
     canary.check()
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
     planned, left_out = making.plan(
         arguments.names,
         preset=arguments.preset,
@@ -302,16 +315,8 @@ def _figure(arguments: argparse.Namespace) -> int:
     places = [making.begin(figure, out, resume=arguments.resume) for figure in planned]
     made, failed = [], 0
     for figure, place in zip(planned, places, strict=True):
-        try:
+        with interrupts.telling(lambda f=figure, p=place: _safe(p, f" of {f.figure.name}")):
             content = making.make(figure, place, out)
-        except KeyboardInterrupt:
-            print(
-                f"widetheory: interrupted; the {len(place.finished())} finished cells of "
-                f"{sum(1 for _ in place.cells())} of {figure.figure.name} are safe in "
-                f"{place.directory}: go on with --resume",
-                file=sys.stderr,
-            )
-            return INTERRUPTED
         if content is None:
             failed += 1
             failures = place.failures()
@@ -354,6 +359,19 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_draws(arguments: argparse.Namespace) -> None:
+    from theory._validation import check_integer
+
+    if arguments.draws is not None:
+        check_integer("--draws", arguments.draws, high=MAX_DRAWS)
+
+
+def _check_level(arguments: argparse.Namespace) -> None:
+    from theory._validation import check_real
+
+    check_real("--level", arguments.level, low=0, high=1, open_low=True, open_high=True)
+
+
 def _settings(texts: Sequence[str]) -> dict[str, str]:
     """NAME → VALUE of --set."""
     settings = {}
@@ -368,17 +386,28 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from experiments import devices, environment, report, store, sweep, sweep_report, tables
+    from experiments import (
+        devices,
+        environment,
+        interrupts,
+        report,
+        store,
+        sweep,
+        sweep_report,
+        tables,
+    )
     from theory import canary
     from theory._validation import check_integer, check_real
 
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
     canary.check()  # once, before every cell fails by it
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    _check_level(arguments)
     memory = arguments.memory
     if memory is not None:
-        memory = 2**30 * check_real("memory", memory, low=0, open_low=True)
+        memory = 2**30 * check_real("--memory", memory, low=0, open_low=True)
     if not arguments.out:
         raise ValueError("--out must be a directory that can be written, got ''")
     planned = sweep.plan(
@@ -392,19 +421,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
     )
     place = store.begin(arguments.out, planned.manifest(), resume=arguments.resume)
     total = sum(1 for _ in place.cells())
-    try:
+    with interrupts.telling(lambda: _safe(place)):
         for _ in sweep_report.with_progress(
             sweep.run(planned, place, memory=memory, mesh=mesh), total
         ):
             pass
         tables.write(place)
-    except KeyboardInterrupt:
-        print(
-            f"widetheory: interrupted; the {len(place.finished())} finished cells of {total} are "
-            f"safe in {place.directory}: go on with --resume",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
     result = sweep_report.as_json(place)
     if arguments.json:
         _print_json(result)
@@ -421,6 +443,15 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
+def _safe(place: Any, of: str = "") -> str:
+    """What an interrupt says of a store."""
+    total = sum(1 for _ in place.cells())
+    return (
+        f"interrupted; the {len(place.finished())} finished cells of {total}{of} are safe in "
+        f"{place.directory}: go on with --resume"
+    )
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     return _learn(arguments, train=False)
 
@@ -430,21 +461,28 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
-    from experiments import environment, learning, report
+    from experiments import environment, learning, learning_cost, report
     from theory import canary
     from theory._validation import check_integer
 
     environment.configure(arguments.precision)
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+    _check_draws(arguments)
+    draws = arguments.draws
+    given = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting_") and value is not None
+    }
+    try:
+        settings = learning.settings_of(given)
+        learning_cost.check(settings, draws, train=train)
+    except ValueError as error:  # of a parameter, whose name may differ from its option's
+        name, _, says = str(error).partition(" ")
+        if name not in given:
+            raise
+        raise ValueError(f"--{name.replace('_', '-')} {says}") from error
     canary.check()
-    check_integer("seed", arguments.seed, low=0, high=MAX_SEED)
-    draws = check_integer("draws", arguments.draws)
-    settings = learning.settings_of(
-        {
-            name.removeprefix("setting_"): value
-            for name, value in vars(arguments).items()
-            if name.startswith("setting_") and value is not None
-        }
-    )
     names = [f"draw {i + 1}" for i in range(draws)]
     drawn = list(_progress(learning.steps(settings, arguments.seed, draws, train), names))
     summary = learning.summarize(drawn)
@@ -522,17 +560,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage,
-      bad input, not enough memory, or a compiler that computes wrong numbers.
+      bad input, not enough memory, or a compiler that computes wrong numbers; 130 or 143 after
+      Ctrl-C or SIGTERM.
     """
+    from experiments import interrupts
+
     try:
         arguments = parser().parse_args(argv)
         return arguments.run(arguments)
     except ValueError as error:
         print(f"widetheory: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("widetheory: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        return interrupts.tell(error)
     except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -563,12 +603,12 @@ def _memory_error(error: Exception) -> str | None:
 
 def entry() -> NoReturn:
     """The command as a process of its own."""
+    from experiments import interrupts
+
+    interrupts.watch()
     status = main()
-    if status == INTERRUPTED:
-        # Threads of XLA that still compile crash the interpreter while it shuts down.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    if status in interrupts.STATUS.values():
+        interrupts.end(status)
     sys.exit(status)
 
 

@@ -53,7 +53,7 @@ def load(name: str) -> str | Dataset:
     kind, colon, _ = name.partition(":")
     if colon and kind in IMAGE_SETS:
         return load_folder(name)
-    raise ValueError(f"data must be one of {', '.join(describe())}; got {name!r}")
+    raise ValueError(f"--data must be one of {', '.join(describe())}; got {name!r}")
 
 
 def load_digits() -> Dataset:
@@ -136,7 +136,7 @@ def load_images(name: str) -> tuple[Images, Images]:
     kind, _, folder = name.partition(":")
     if kind not in IMAGE_SETS or not folder:
         known = ", ".join([ALL_DIGITS, *(f"{kind}:DIR" for kind in IMAGE_SETS)])
-        raise ValueError(f"images must be one of {known}; got {name!r}")
+        raise ValueError(f"--data must be one of {known}; got {name!r}")
     try:
         train, test = (image_files.read(kind, folder, split) for split in image_files.SPLITS)
     except ValueError as error:

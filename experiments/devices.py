@@ -59,7 +59,7 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
         status 2 and one line.
     """
     timeout = check_real(
-        "connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True
+        "--connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True
     )
     where = _explicit(arguments.coordinator, arguments.processes, arguments.process)
     if where or arguments.distributed:
@@ -81,7 +81,7 @@ def local(count: int | None) -> Mesh | None:
     _enough_threads()
     found = jax.devices()
     if count is not None:
-        found = found[: check_integer("devices", count, high=len(found))]
+        found = found[: check_integer("--devices", count, high=len(found))]
     return make_mesh(devices=found) if len(found) > 1 else None
 
 
@@ -98,8 +98,8 @@ def jobs(asked: int | None, mesh: Mesh | None) -> int:
     """
     if asked is None:
         return runs.default_jobs() if mesh is None else 1
-    if check_integer("jobs", asked) > 1 and mesh is not None:
-        raise ValueError(f"jobs must be 1 with {mesh.size} devices, got {asked}; add --devices 1")
+    if check_integer("--jobs", asked) > 1 and mesh is not None:
+        raise ValueError(f"--jobs must be 1 with {mesh.size} devices, got {asked}; add --devices 1")
     return asked
 
 
@@ -116,8 +116,8 @@ def _explicit(coordinator: str | None, processes: int | None, process: int | Non
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(f"--coordinator must be HOST:PORT, got {coordinator!r}")
-    check_integer("processes", processes)
-    check_integer("process", process, low=0, high=processes - 1)
+    check_integer("--processes", processes)
+    check_integer("--process", process, low=0, high=processes - 1)
     try:
         socket.getaddrinfo(host.strip("[]"), int(port))
     except OSError:

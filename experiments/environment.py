@@ -37,6 +37,11 @@ def precision() -> str:
     return "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
 
 
+def largest_integer() -> int:
+    """The largest integer that arrays hold in that precision."""
+    return 2**63 - 1 if precision() == "float64" else 2**31 - 1
+
+
 def generator() -> str:
     """The random generator whose numbers keys of this process give."""
     name = jax.config.jax_default_prng_impl  # pyright: ignore

@@ -27,6 +27,7 @@ from theory.perturbation_learning import (
 )
 
 RATES = ("lr_f", "lr_g")
+NONE = "—"  # where there is no number
 LABELS = {
     "accuracy_f": "accuracy of f",
     "accuracy_g": "accuracy of g",
@@ -45,10 +46,12 @@ class Drawn(NamedTuple):
 class Summary(NamedTuple):
     """Means over draws at each of P pairs of learning rates.
 
-    predicted, spread: (P,) of each quantity, the spread as root mean square.  trained, error: mean
-    and standard error, None without training.  best: of each quantity, which pair is shown: the one
-    with the largest mean, trained if anything was and else predicted.  times: (P, 2) T_f and T_g.
-    switching: (P, 2) bounds on the share of neurons that change their activation.
+    predicted, spread: (P,) of each quantity, the spread as root mean square; NaN where the limit is
+    not claimed, and the spread also where no law of it is known.  trained, error: mean and standard
+    error, None without training.  best: of each quantity, which pair is shown: the one with the
+    largest mean, trained if anything was and else predicted; where nothing is predicted at any
+    pair, None.  times: (P, 2) T_f and T_g.  switching: (P, 2) bounds on the share of neurons that
+    change their activation.
     """
 
     predicted: Quantities
@@ -78,6 +81,11 @@ def settings_of(given: Mapping[str, str]) -> list[PerturbationSetting]:
         n = setting.n if "n" in given else rows // 2
         queries = setting.queries if "queries" in given else max(1, min(500, rows - n))
         setting = dataclasses.replace(setting, n=n, queries=queries)
+    tried = math.prod(1 if values is None else len(values) for values in rates)
+    if tried > grid.MAX_CELLS:
+        raise ValueError(
+            f"--lr-f and --lr-g must have at most {grid.MAX_CELLS:,} pairs of values, got {tried:,}"
+        )
     pairs = itertools.product(
         *(
             (getattr(setting, name),) if values is None else values
@@ -102,29 +110,51 @@ def _rates(name: str, text: str) -> tuple[float, ...]:
 def steps(
     settings: list[PerturbationSetting], seed: int, draws: int, train: bool
 ) -> Iterator[list[Drawn]]:
-    """Each draw at every pair of learning rates: the same data, labels y' and initial weights."""
+    """Each draw at every pair of learning rates: the same data, labels y' and initial weights.
+
+    Raises:
+      ValueError: if a prediction or a training overflows.
+    """
     for index in range(draws):
         key = jax.random.fold_in(make_key(seed), index)
-        yield [
-            Drawn(
-                jax.device_get(predict_in_full(key, setting)),
-                jax.device_get(measure(key, setting)) if train else None,
-            )
-            for setting in settings
-        ]
+        yield [_drawn(key, setting, train) for setting in settings]
+
+
+def _drawn(key: jax.Array, setting: PerturbationSetting, train: bool) -> Drawn:
+    drawn = Drawn(
+        jax.device_get(predict_in_full(key, setting)),
+        jax.device_get(measure(key, setting)) if train else None,
+    )
+    for what, values in (("prediction", drawn.predicted.quantities), ("training", drawn.trained)):
+        if values is not None and not np.isfinite(values).all():
+            names = ("lr_f", "lr_g", "steps_f", "steps_g", "epsilon")
+            given = ", ".join(f"{name} = {getattr(setting, name):g}" for name in names)
+            precision = environment.precision()
+            raise ValueError(f"the {what} overflows in {precision} with {given}; take smaller ones")
+    return drawn
 
 
 def summarize(drawn: list[list[Drawn]]) -> Summary:
-    """Means over draws, and the best pair of learning rates for each quantity."""
+    """Means over draws, and the best pair of learning rates for each quantity.
+
+    What the limit is not claimed for is left out here, so that it neither is shown nor chooses.
+    """
 
     def stacked(part: Any) -> np.ndarray:
         """(draws, pairs, …)."""
         return np.array([[part(one) for one in row] for row in drawn], float)
 
-    predicted = stacked(lambda one: one.predicted.quantities)
-    spread = stacked(lambda one: one.predicted.spread)
+    switching = stacked(lambda one: (one.predicted.switching_f, one.predicted.switching_g))
+    claimed = _claimed(switching.mean(axis=0))
+    predicted, spread = (
+        np.where(claimed, values, np.nan)
+        for values in (
+            stacked(lambda one: one.predicted.quantities).mean(axis=0),
+            np.sqrt((stacked(lambda one: one.predicted.spread) ** 2).mean(axis=0)),
+        )
+    )
     trained = error = None
-    shown = predicted.mean(axis=0)
+    shown = predicted
     if drawn[0][0].trained is not None:
         values, count = stacked(lambda one: one.trained), len(drawn)
         shown = values.mean(axis=0)
@@ -132,30 +162,67 @@ def summarize(drawn: list[list[Drawn]]) -> Summary:
         deviation = values.std(axis=0, ddof=1) if count > 1 else np.full(shown.shape, np.nan)
         error = Quantities(*(deviation / count**0.5).T)
     return Summary(
-        Quantities(*predicted.mean(axis=0).T),
-        Quantities(*np.sqrt((spread**2).mean(axis=0)).T),
+        Quantities(*predicted.T),
+        Quantities(*spread.T),
         trained,
         error,
-        Quantities(*(int(i) for i in np.argmax(shown, axis=0))),
+        Quantities(*(None if np.isnan(means).all() else int(np.nanargmax(means))
+                     for means in shown.T)),
         stacked(lambda one: (one.predicted.time_f, one.predicted.time_g)).mean(axis=0),
-        stacked(lambda one: (one.predicted.switching_f, one.predicted.switching_g)).mean(axis=0),
-    )
+        switching.mean(axis=0),
+    )  # fmt: skip
+
+
+def _claimed(switching: np.ndarray) -> np.ndarray:
+    """(P, 4) whether each quantity is predicted where the limit is claimed, from (P, 2) bounds."""
+    f, g = (switching <= LAZY).T
+    return np.stack(Quantities(f, f & g, f & g, f), axis=1)
+
+
+def _at_best(summary: Summary, part: Quantities | None, name: str) -> float | None:
+    """A number of a quantity at the pair that is shown; None where there is none."""
+    at = getattr(summary.best, name)
+    value = math.nan if part is None or at is None else float(getattr(part, name)[at])
+    return value if math.isfinite(value) else None
 
 
 def in_range(summary: Summary, name: str) -> bool:
-    """Whether the quantity is predicted where the limit is claimed, at the pair that is shown."""
-    f, g = summary.switching[getattr(summary.best, name)] <= LAZY
-    return bool(f and (g or name in ("accuracy_f", "cosine")))
+    """Whether the quantity is predicted at the pair that is shown."""
+    return _at_best(summary, summary.predicted, name) is not None
+
+
+def _bounds(summary: Summary, name: str) -> tuple[float, float]:
+    """Share of neurons of f and of g that may switch: at the pair shown, else the least of all."""
+    at = getattr(summary.best, name)
+    f, g = summary.switching.min(axis=0) if at is None else summary.switching[at]
+    return float(f), float(g)
+
+
+def _range_json(setting: PerturbationSetting, summary: Summary, name: str) -> dict[str, Any]:
+    f, g = _bounds(summary, name)
+    claimed = in_range(summary, name)
+    return {
+        "claimed": claimed,
+        "switching_f": f,
+        "switching_g": g,
+        "claimed_up_to": LAZY,
+        "reason": None if claimed else _outside(setting, f, g),
+    }
+
+
+def _outside(setting: PerturbationSetting, f: float, g: float) -> str:
+    return (
+        f"outside the range of the infinite-width limit, which is claimed where at most {LAZY:.0%} "
+        f"of the neurons can change their activation; the bound here is {f:.0%} for f and {g:.0%} "
+        f"for g (T ≪ √m = {setting.m**0.5:.3g} is needed)"
+    )
 
 
 def as_json(settings: list[PerturbationSetting], summary: Summary) -> dict[str, Any]:
     """What is printed with --json, for each quantity at the pair of rates that is best for it."""
 
     def shown(part: Quantities) -> dict[str, Any]:
-        return {
-            name: float(getattr(part, name)[getattr(summary.best, name)])
-            for name in Quantities._fields
-        }
+        return {name: _at_best(summary, part, name) for name in Quantities._fields}
 
     first = report.plain(settings[0])
     for name in RATES:
@@ -165,15 +232,7 @@ def as_json(settings: list[PerturbationSetting], summary: Summary) -> dict[str, 
     result: dict[str, Any] = {
         "predicted": shown(summary.predicted),
         "spread_of_one_draw": shown(summary.spread),
-        "range": {
-            name: {
-                "claimed": in_range(summary, name),
-                "switching_f": float(summary.switching[getattr(summary.best, name)][0]),
-                "switching_g": float(summary.switching[getattr(summary.best, name)][1]),
-                "claimed_up_to": LAZY,
-            }
-            for name in Quantities._fields
-        },
+        "range": {name: _range_json(settings[0], summary, name) for name in Quantities._fields},
     }
     if summary.trained is not None and summary.error is not None:
         mean, error = shown(summary.trained), shown(summary.error)
@@ -183,7 +242,7 @@ def as_json(settings: list[PerturbationSetting], summary: Summary) -> dict[str, 
     times = summary.times[0] if len(settings) == 1 else (None, None)
     if len(settings) > 1:
         result["rates"] = {
-            name: {
+            name: None if i is None else {
                 "lr_f": settings[i].lr_f, "lr_g": settings[i].lr_g,
                 "T_f": float(summary.times[i][0]), "T_g": float(summary.times[i][1]),
             }
@@ -198,26 +257,24 @@ def table(settings: list[PerturbationSetting], summary: Summary, draws: int, see
     setting, several = settings[0], len(settings) > 1
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("Quantity")
-    columns = ["Predicted", "One draw is off by"]
+    columns = ["Predicted", "One draw\nis off by"]
     columns += [] if summary.trained is None else ["Trained", "Difference"]
-    columns += ["at lr_f, lr_g"] if several else []
-    for column in (*columns, "In range"):
-        shown.add_column(column, justify="right")
+    columns += ["at lr_f,\nlr_g"] if several else []
+    for column in (*columns, "In\nrange"):  # words stay whole on 80 columns
+        shown.add_column(column, justify="right", min_width=max(map(len, column.split("\n"))))
     for name, label in LABELS.items():
         at = getattr(summary.best, name)
-        predicted, spread = (
-            float(getattr(part, name)[at]) for part in (summary.predicted, summary.spread)
-        )
-        row = [label, f"{predicted:.4f}", "" if name == "cosine" or math.isnan(spread) else
-               f"±{spread:.4f}"]  # fmt: skip
-        if summary.trained is not None and summary.error is not None:
-            mean, error = (
-                float(getattr(part, name)[at]) for part in (summary.trained, summary.error)
-            )
-            uncertain = f" ± {error:.4f}" if math.isfinite(error) else ""
-            row += [f"{mean:.4f}{uncertain}", f"{mean - predicted:+.4f}"]
+        predicted = _at_best(summary, summary.predicted, name)
+        spread = _at_best(summary, summary.spread, name)
+        row = [label, _text(predicted), _text(spread, "±{:.4f}")]
+        if summary.trained is not None:
+            mean = _at_best(summary, summary.trained, name)
+            error = _at_best(summary, summary.error, name)
+            difference = None if mean is None or predicted is None else mean - predicted
+            row.append(_text(mean) + ("" if error is None else f" ± {error:.4f}"))
+            row.append(_text(difference, "{:+.4f}"))
         if several:
-            row.append(f"{settings[at].lr_f:g}, {settings[at].lr_g:g}")
+            row.append(NONE if at is None else f"{settings[at].lr_f:g}, {settings[at].lr_g:g}")
         shown.add_row(*row, "yes" if in_range(summary, name) else "NO")
     return Group(
         Text("Learning from perturbations", style="bold"),
@@ -231,6 +288,10 @@ def table(settings: list[PerturbationSetting], summary: Summary, draws: int, see
         ),
         Text(environment.line(), style="dim"),
     )
+
+
+def _text(value: float | None, form: str = "{:.4f}") -> str:
+    return NONE if value is None else form.format(value)
 
 
 def _words(setting: PerturbationSetting, summary: Summary, several: bool) -> str:
@@ -253,17 +314,14 @@ def _notes(setting: PerturbationSetting, summary: Summary, several: bool) -> Ite
             "Each quantity at the pair of learning rates that is best for it, chosen on the values "
             "shown: the largest of several means is biased upwards."
         )
-    if not all(in_range(summary, name) for name in LABELS):
-        f, g = summary.switching.max(axis=0)
-        yield Text(
-            f"NO: outside the range of the infinite-width limit, which is claimed where at most "
-            f"{LAZY:.0%} of the neurons can change their activation; the bound here is {f:.0%} "
-            f"for f and {g:.0%} for g (T ≪ √m = {setting.m**0.5:.3g} is needed).",
-            style="yellow",
-        )
-    if setting.independent:
-        yield Text(
-            "One draw is off by: standard deviation over the networks' initial outputs, of which "
-            "the prediction is the mean.",
-            style="dim",
-        )
+    if outside := [name for name in LABELS if not in_range(summary, name)]:
+        f, g = np.max([_bounds(summary, name) for name in outside], axis=0)
+        yield Text(f"NO: {_outside(setting, f, g)}.", style="yellow")
+    yield Text(
+        "One draw is off by: standard deviation over the networks' initial outputs, of which the "
+        "prediction is the mean."
+        if setting.independent
+        else f"One draw is off by: {NONE}, as no law of it is known where what is trained depends "
+        "on the initial outputs: for the logistic loss and for rates reduced on a plateau.",
+        style="dim",
+    )

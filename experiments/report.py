@@ -16,6 +16,7 @@ from rich.text import Text
 from experiments import data, environment
 from experiments.runs import Result
 from theory import Dataset, Statement
+from theory.data import DISTRIBUTIONS
 from theory.verdict import ConditionSummary, Estimate, Verdict
 
 COLOURS = {"consistent": "green", "refuted": "red", "vacuous": "yellow", "inconclusive": "magenta"}
@@ -367,13 +368,21 @@ def show(statement: Statement) -> Group:
         parts.append(conditions)
     else:
         parts.append(Text("\nNo hypotheses beyond the parameters' ranges.\n"))
-    parts += [parameters, Text("Data (--data NAME)", style="bold"), *data_lines()]
+    parts.append(parameters)
+    if lines := data_lines(statement):
+        parts += [Text("Data (--data NAME)", style="bold"), *lines]
     return Group(*parts)
 
 
-def data_lines() -> list[Text]:
-    """The kinds of data, one a line."""
-    return [Text(f"  {name:20s} {law}") for name, law in data.describe().items()]
+def data_lines(statement: Statement) -> list[Text]:
+    """The kinds of data that --data puts in place of a statement's own, one a line; often none."""
+    rules = [f.metadata for f in dataclasses.fields(statement.config) if f.name == "data"]
+    return [
+        Text(f"  {name:20s} {law}")
+        for rule in rules
+        for name, law in data.describe().items()
+        if (name in rule["choices"] if name in DISTRIBUTIONS else Dataset in rule["accepts"])
+    ]
 
 
 def console(**options: Any) -> Console:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from experiments import data, environment
+from experiments import data, environment, interrupts
 from theory import REGISTRY, Dataset, Statement, Verdict, select, verify, verify_until
 from theory._validation import check_integer
 from theory.keys import make_key
@@ -63,6 +63,11 @@ class Run:
     draws: int
     case: str = ""
     until: bool = False
+
+    @property
+    def title(self) -> str:
+        """Identifier, and the case it is."""
+        return f"{self.statement.id} ({self.case})" if self.case else self.statement.id
 
 
 class Plan(NamedTuple):
@@ -128,7 +133,7 @@ def plan(
             raise ValueError("data is chosen by --data NAME, not by --set data=…")
         if not any(name in _fields(s.config) for s in statements):
             known = sorted({f for s in statements for f in _fields(s.config)} - {"data"})
-            raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
+            raise ValueError(f"--set must name one of {', '.join(known)}; got {name!r}")
 
     def run(
         statement: Statement,
@@ -147,7 +152,7 @@ def plan(
         for case in ("", *cases):
             planned = run(statement, None, settings, case)
             if source is not None:
-                title = f"{statement.id} ({case})" if case else statement.id
+                title = planned.title
                 try:
                     planned = run(statement, source, settings, case)
                     _check_fits(planned)
@@ -197,7 +202,11 @@ def configured(config: Any, source: str | Dataset | None, settings: Mapping[str,
 
 
 def read(field: dataclasses.Field[Any], value: Any) -> Any:
-    """A parameter's value from text. ValueError if the text is no value of its type."""
+    """A parameter's value from text.
+
+    Raises:
+      ValueError: if the text is no value of its type, or an integer that arrays do not hold.
+    """
     kind = field.metadata["type"]
     if not isinstance(value, str) or kind is str:
         return value
@@ -205,9 +214,13 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False}[value.lower()]
-        return kind(value)
+        number = kind(value)
     except (ValueError, KeyError):
         raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
+    if kind is int and abs(number) > (most := environment.largest_integer()):
+        precision = environment.precision()
+        raise ValueError(f"{field.name} must be at most {most} in {precision}, got {value}")
+    return number
 
 
 def execute(
@@ -232,28 +245,36 @@ def execute(
     if jobs == 1 or any(REGISTRY.get(r.statement.id) is not r.statement for r in runs):
         yield from (_execute(run, seed, level, mesh) for run in runs)
         return
-    precision = environment.precision()
-    with concurrent.futures.ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), environment.configure, (precision,)
-    ) as pool:
-        tasks = [
-            pool.submit(
-                _execute_by_id, r.statement.id, r.config, r.draws, r.until, seed, level, jobs
-            )
-            for r in runs
-        ]
-        try:
-            for run, task in zip(runs, tasks, strict=True):
-                verdict, seconds = task.result()
-                yield Result(run, verdict, seed, seconds)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    others = set(multiprocessing.active_children())
+    pool = concurrent.futures.ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), _begin_worker, (environment.precision(),)
+    )
+    try:
+        with interrupts.hidden_from_children():
+            tasks = [
+                pool.submit(
+                    _execute_by_id, r.statement.id, r.config, r.draws, r.until, seed, level, jobs
+                )
+                for r in runs
+            ]
+        for run, task in zip(runs, tasks, strict=True):
+            verdict, seconds = task.result()
+            yield Result(run, verdict, seed, seconds)
+        pool.shutdown()
+    except BaseException:  # nobody waits for what the workers still compute
+        interrupts.kill(set(multiprocessing.active_children()) - others)
+        pool.shutdown(cancel_futures=True)
+        raise
 
 
 def default_jobs() -> int:
     """Up to four processes on a CPU; an accelerator belongs to one."""
     return min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+
+
+def _begin_worker(precision: str) -> None:
+    interrupts.end_with_parent()
+    environment.configure(precision)
 
 
 def _execute_by_id(

@@ -106,7 +106,7 @@ def plan(
     for name in settings:
         if name == "data":
             raise ValueError("data is chosen by --data NAME, not by --set data=…")
-        check_choice("parameter", name, known)
+        check_choice("--set NAME", name, known)
     source = None if data_name is None else data.load(data_name)
     try:
         config = runs.configured(statement.config, source, settings)

@@ -1,5 +1,6 @@
 """The command, run in this process: output, exit status, and one clear line for bad input."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -9,8 +10,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import cli, runs
+from experiments import cli, data, runs
 from theory import REGISTRY
+from theory.data import DISTRIBUTIONS
 
 STABLE = {
     "id", "source", "kind", "verdict", "draws", "outcomes", "hypotheses", "failure_rate",
@@ -59,6 +61,21 @@ def test_show_has_everything(capsys, id):
     assert all(name in words for name in statement.cases)
     for name in statement.config.__dataclass_fields__:
         assert re.search(rf"^ {name} ", out, re.M), name
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_show_lists_the_data_that_the_statement_takes(capsys, id):
+    """Those, and no others, configure it: the digits stand for all that comes from files."""
+    _, out, _ = run(capsys, "show", id)
+    listed = set(re.findall(r"^  ([\w:-]+)", out.partition("Data (--data NAME)\n")[2], re.M))
+    works = set()
+    for name in (*DISTRIBUTIONS, "digits"):
+        with contextlib.suppress(ValueError):
+            runs.configured(REGISTRY[id].config, data.load(name), {})
+            works.add(name)
+    assert listed & {*DISTRIBUTIONS, "digits"} == works
+    assert ("digits" in works) == ("npz:FILE" in listed)
+    assert ("Data (--data NAME)" in out) == bool(works)
 
 
 def test_verify_json_is_stable_and_repeatable(capsys, tmp_path):
@@ -233,7 +250,7 @@ def test_several_learning_rates_and_the_published_measurements(capsys):
     assert both["setting"]["lr_f"] == [0.01, 0.3]
     status, out, _ = run(capsys, "train", *small, "--lr-f", "0.01,0.3")
     assert status == 0
-    for words in ("at lr_f, lr_g", "biased upwards", "f's training points", "absolute cosine"):
+    for words in ("at lr_f,", "biased upwards", "f's training points", "absolute cosine"):
         assert words in out
 
 
@@ -245,12 +262,58 @@ def test_a_prediction_outside_its_range_says_so(capsys):
     assert status == 0
     assert not any(part["claimed"] for part in result["range"].values())
     assert all(part["switching_f"] > 0.1 for part in result["range"].values())
-    status, out, _ = run(capsys, "predict", *SMALL, *long)
-    assert "NO: outside the range of the infinite-width limit" in out
+    assert all("bound here is" in part["reason"] for part in result["range"].values())
+    assert set(result["predicted"].values()) == set(result["spread_of_one_draw"].values()) == {None}
+    status, trained = as_json(capsys, "train", *SMALL, *long)
+    assert set(trained["predicted"].values()) == {None}
+    assert all(part["mean"] is not None for part in trained["trained"].values())
+    for command, numbers in (("predict", 0), ("train", 1)):
+        status, out, _ = run(capsys, command, *SMALL, *long)
+        assert "NO: outside the range of the infinite-width limit" in out
+        rows = re.findall(r"^ (?:accuracy|agreement|cosine) .*$", out, re.M)
+        assert len(rows) == 4
+        for row in rows:
+            assert row.split()[-1] == "NO"
+            assert row.count("—") == 2 + numbers  # predicted, off by, and the difference
+            assert len(re.findall(r"\d\.\d{4}", row)) == numbers, row
     status, result = as_json(capsys, "predict", *SMALL, *short, "--draws", "1")
     assert all(part["claimed"] for part in result["range"].values())
+    assert None not in result["predicted"].values()
+    assert {part["reason"] for part in result["range"].values()} == {None}
     status, out, _ = run(capsys, "predict", *SMALL, *short, "--draws", "1")
     assert "outside the range" not in out
+
+
+def test_a_pair_of_rates_outside_the_range_is_not_the_best(capsys):
+    """At rate 1 accuracies of the formula are larger, and it does not hold there."""
+    rates = ["--lr-f", "0.001,1", "--lr-g", "0.001", "--draws", "1"]
+    sizes = ["--n", "30", "--d", "5", "--m", "2000", "--queries", "10", "--steps-f", "40",
+             "--steps-g", "2"]  # fmt: skip
+    status, result = as_json(capsys, "predict", *sizes, *rates)
+    assert status == 0
+    assert {entry["lr_f"] for entry in result["rates"].values()} == {0.001}
+    assert all(part["claimed"] for part in result["range"].values())
+    status, result = as_json(capsys, "predict", *sizes, "--lr-f", "1,2", "--draws", "1")
+    assert set(result["rates"].values()) == set(result["predicted"].values()) == {None}
+    status, out, _ = run(capsys, "predict", *sizes, "--lr-f", "1,2", "--draws", "1")
+    assert status == 0
+    assert "NO: outside" in out
+
+
+@pytest.mark.parametrize(
+    "options", [("--loss", "logistic"), ("--schedule", "plateau")], ids=lambda o: o[1]
+)
+def test_where_no_law_of_one_draw_is_known_it_says_so(capsys, options):
+    short = ["--lr-f", "0.001", "--lr-g", "0.001", "--draws", "1", *options]
+    status, result = as_json(capsys, "predict", *SMALL, *short)
+    assert status == 0
+    assert set(result["spread_of_one_draw"].values()) == {None}
+    assert None not in result["predicted"].values()
+    _, out, _ = run(capsys, "predict", *SMALL, *short)
+    rows = re.findall(r"^ (?:accuracy|agreement|cosine) .*$", out, re.M)
+    assert len(rows) == 4
+    assert all(re.search(r"\d\.\d{4} +— +yes *$", row) for row in rows), out
+    assert "no law of it is known" in out
 
 
 @pytest.mark.slow
@@ -287,16 +350,29 @@ BAD = [
     (["predict", "--data", "cifar10:x#cat"], "after # must come"),
     (["verify", "lazy.movement", "--data", "digits", "--set", "d=10"], "d must be 64"),
     (["verify", "lazy.movement", "--data", "digits", "--set", "n=400"], "must be at most 359"),
-    (["verify", "lazy.movement", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),
-    (["verify", "lazy.movement", "--seed", "-1"], "seed must be an integer in [0, 4294967295]"),
-    (["train", "--seed", str(10**20)], "seed must be an integer in [0, 4294967295]"),
+    (
+        ["verify", "lazy.movement", "--draws", "0"],
+        "--draws must be an integer in [1, 4294967296], got 0",
+    ),
+    (
+        ["verify", "lazy.movement", "--until", "0"],
+        "--until must be an integer in [1, 4294967296], got",
+    ),
+    (["verify", "lazy.movement", "--seed", "-1"], "--seed must be an integer in [0, 4294967295]"),
+    (["train", "--seed", str(10**20)], "--seed must be an integer in [0, 4294967295]"),
     (["verify", "lazy.movement", "--draws", "ten"], "invalid int value: 'ten'"),
-    (["verify", "lazy.movement", "--level", "2"], "level must be a finite number in (0, 1)"),
+    (["verify", "lazy.movement", "--level", "2"], "--level must be a finite number in (0, 1)"),
     (["verify", "--preset", "slow"], "invalid choice: 'slow'"),
     (["verify", "lazy.movement", "--out", ""], "--out must be a directory"),
     (["verify", "lazy.movement", "--out", "/dev/null/x"], "--out must be a directory"),
-    (["verify", "lazy.movement", "--devices", "2"], "devices must be an integer in [1, 1], got 2"),
-    (["verify", "lazy.movement", "--devices", "0"], "devices must be an integer in [1, 1], got 0"),
+    (
+        ["verify", "lazy.movement", "--devices", "2"],
+        "--devices must be an integer in [1, 1], got 2",
+    ),
+    (
+        ["verify", "lazy.movement", "--devices", "0"],
+        "--devices must be an integer in [1, 1], got 0",
+    ),
     (["verify", "--coordinator", "x:1", "--process", "0"], "together, got no --processes"),
     (["verify", "--processes", "2", "--process", "0"], "together, got no --coordinator"),
     (["verify", *TWO, "--process", "2", "--coordinator", "localhost:4000"], "in [0, 1], got 2"),
@@ -307,27 +383,31 @@ BAD = [
         ["verify", *TWO, "--process", "0", "--coordinator", "localhost:4000", "--devices", "1"],
         "--devices must be left out",
     ),
-    (["verify", "--connect-timeout", "0"], "connect-timeout must be a finite number in (0, 86400]"),
+    (
+        ["verify", "--connect-timeout", "0"],
+        "--connect-timeout must be a finite number in (0, 86400]",
+    ),
     (["show", "lazy"], "ID must be one of"),
     (["train", "--n", "0"], "n must be an integer ≥ 1, got 0"),
     (["train", "--m", "x"], "m must be an integer, got 'x'"),
     (["predict", "--epsilon", "-1"], "epsilon must be a finite number in [0, inf)"),
     (["predict", "--epsilon", "nan"], "epsilon must be a finite number in [0, inf)"),
-    (["train", "--lr-f", ""], "lr_f must be a learning rate or a list of them, got ''"),
-    (["train", "--lr-f=-1"], "lr_f must be a finite number in (0, inf)"),
-    (["train", "--lr-g=0.1,-1"], "lr_g must be a finite number in (0, inf)"),
-    (["train", "--lr-g", "0.1,nan"], "lr_g"),
-    (["train", "--lr-g", "0.1,x"], "lr_g"),
-    (["train", "--lr-f", "x"], "lr_f must be a number, got 'x'"),
-    (["predict", "--measure-on", "test"], "measure_on must be one of fresh, training"),
+    (["train", "--lr-f", ""], "--lr-f must be a learning rate or a list of them, got ''"),
+    (["train", "--lr-f=-1"], "--lr-f must be a finite number in (0, inf)"),
+    (["train", "--lr-g=0.1,-1"], "--lr-g must be a finite number in (0, inf)"),
+    (["train", "--lr-g", "0.1,nan"], "--lr-g must be numbers"),
+    (["train", "--lr-g", "0.1,x"], "--lr-g must be numbers"),
+    (["train", "--lr-f", "x"], "--lr-f must be a number, got 'x'"),
+    (["predict", "--measure-on", "test"], "--measure-on must be one of fresh, training"),
     (["predict", "--cosine", "squared"], "cosine must be one of absolute, signed"),
     (["predict", "--schedule", "cosine"], "schedule must be one of constant, plateau"),
     (["predict", "--loss", "hinge"], "loss must be one of identity, logistic"),
     (["predict", "--scenario", "c"], "scenario must be one of a, b"),
     (["predict", "--momentum", "1"], "momentum must be a finite number in [0, 1)"),
-    (["predict", "--draws", "0"], "draws must be an integer ≥ 1, got 0"),
+    (["predict", "--draws", "0"], "--draws must be an integer in [1, 4294967296], got 0"),
     (["predict", "--data", "digits", "--n", "x"], "n must be an integer, got 'x'"),
     (["predict", "--data", "digits", "--n", "359"], "queries"),
+    (["predict", "--data", "digits", "--d", "5"], "--d must be 64, the dimension of digits, got 5"),
     (["dance"], "invalid choice: 'dance'"),
     ([], "required: COMMAND"),
 ]

@@ -200,7 +200,7 @@ def test_images_in_their_own_shape(mnist):
         np.testing.assert_array_equal(found.images[..., 0], images)
         np.testing.assert_array_equal(found.labels, labels)
     for name in ("digits", "mnist", "npz:x", "mnist:"):
-        with pytest.raises(ValueError, match=rf"images must be one of .*; got '{name}'"):
+        with pytest.raises(ValueError, match=rf"--data must be one of .*; got '{name}'"):
             data.load_images(name)
     with pytest.raises(ValueError, match=r"^images cifar10:.* lacks data_batch_1 or "):
         data.load_images(f"cifar10:{mnist}")

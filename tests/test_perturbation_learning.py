@@ -103,7 +103,7 @@ def test_the_gap_closes_as_the_width_grows():
 @pytest.mark.parametrize(("loss", "scenario"), [("identity", "a"), ("logistic", "b")])
 def test_one_compilation_serves_every_value(loss, scenario):
     """Five values of each, and as many results: values are neither constants nor ignored."""
-    key, compiled = jax.random.key(0), (predict, perturbation_learning._measure)
+    key, compiled = jax.random.key(0), (predict, perturbation_learning.measure_in)
     setting = dataclasses.replace(
         LEARNABLE, loss=loss, scenario=scenario, epsilon=0.5, lr_f=0.1, lr_g=0.1
     )

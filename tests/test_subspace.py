@@ -111,7 +111,7 @@ def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function,
     monkeypatch.setattr(perturbation_learning, "WIDE", 12)
 
     def clear() -> None:
-        for compiled in (perturbation_learning.predict, perturbation_learning._measure):
+        for compiled in (perturbation_learning.predict, perturbation_learning.measure_in):
             compiled.clear_cache()
 
     draws = []

@@ -107,13 +107,14 @@ def _fitted(
             return Fit(batch, needed)
         if batch == 1:
             raise ValueError(
-                f"{statement.id} needs at least {_gib(needed)} of memory with one draw at a time, "
-                f"and {_gib(limit)} may be used"
+                f"{statement.id} needs at least {gib(needed)} of memory with one draw at a time, "
+                f"and {gib(limit)} may be used"
             )
         batch = max(1, min(batch - 1, batch * limit // needed))
 
 
-def _gib(size: int) -> str:
+def gib(size: float) -> str:
+    """A number of bytes in words."""
     return f"{size / 2**30:.3g} GiB"
 
 
@@ -125,25 +126,36 @@ def _stages(
     batch: int,
     limit: float = math.inf,
 ) -> Iterator[int]:
-    """Bytes that each compiled stage of an evaluation needs, in order; see `_bytes`."""
+    """Bytes that each compiled stage of an evaluation needs, in order; see `bytes_needed`."""
     level = _level(statement, draws)
     if statement.solve is None:
         run = _compiled(_evaluate, (0, 1, 4, 5), level=level)
-        yield _bytes(run, statement, *config, key, draws, batch, limit=limit)
+        yield bytes_needed(run, statement, *config, key, draws, batch, limit=limit)
         return
     sample = _compiled(_sample, (0, 1, 5), level=level)
     check = _compiled(_check, (0, 2), level=level)
     _, batch = _batches(draws, batch)
-    yield _bytes(sample, statement, *config, key, 0, batch, limit=limit)
+    yield bytes_needed(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))
     solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
-    yield _bytes(check, statement, _stacked([solved] * batch), limit=limit)
+    yield bytes_needed(check, statement, _stacked([solved] * batch), limit=limit)
 
 
-def _bytes(function: Any, *arguments: Any, limit: float) -> int:
-    """Bytes of the compiled function; a lower bound where that alone is beyond the limit.
+def bytes_needed(function: Any, *arguments: Any, limit: float = math.inf) -> int:
+    """Bytes of a compiled function; a lower bound where that alone is beyond the limit.
 
     The bound needs no compiler, which takes minutes over programs that no memory holds.
+
+    Args:
+      function: what `jax.jit` returned.
+      arguments: those it is called with; called so later, it is not compiled again.
+      limit: bytes that may be used.
+
+    Returns:
+      The compiler's account of temporary buffers, arguments and outputs, or `largest_array`.
+
+    Raises:
+      ValueError: if the backend gives no account of memory.
     """
     traced = function.trace(*arguments)
     if (least := largest_array(traced.jaxpr.jaxpr)) > limit:

@@ -76,6 +76,13 @@ class PerturbationSetting(Parameters):
         """Whether d is so large that coordinates of a subspace are fewer than half of it."""
         return self.d > 2 * (2 * self.n + self.queries + 1)
 
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Coordinates of the points that f and g see."""
+        if not self.reduced:
+            return self.d, self.d
+        return self.n + self.queries + 1, 2 * self.n + self.queries + 1
+
     def network(self, columns: int) -> Network:
         """Both networks, on points of so many coordinates: hidden weights have variance 1/d."""
         network = frozen_readout(self.slope)
@@ -171,7 +178,7 @@ class Prediction(NamedTuple):
     quantities: the prediction.
     spread: standard deviations over the initial outputs, f's for accuracy_f and g's for accuracy_g
       and agreement: how far a single trained pair is from the prediction even where that is exact.
-      0 for the cosine, and NaN where neurons do not evolve independently, since the initial outputs
+      0 for the cosine; NaN where neurons do not evolve independently, since the initial outputs
       are drawn there.
     time_f, time_g: T of both networks, of the learning rates that were taken.
     switching_f, switching_g: bound on the expected share of neurons that change their activation,
@@ -246,12 +253,12 @@ def predict_in_full(key: Array, setting: PerturbationSetting) -> Prediction:
     seen_wide = _widened(seen, columns)
     wide = init(setting.network(columns), key_g, WIDE, columns)
     g = limit(wide, points, target, seen_wide, slope, setting.descent("g"), d)
-    sign_f = jnp.where(f.outputs >= 0, 1.0, 0.0)
+    sign_f = _plus(f.outputs)
     if setting.loss == "identity":
         p_f = probability_of_plus(f.signal, seen, slope, d)
         p_g = probability_of_plus(g.signal, seen_wide, slope, d)
     else:
-        p_f, p_g = sign_f, jnp.where(g.outputs >= 0, 1.0, 0.0)
+        p_f, p_g = sign_f, _plus(g.outputs)
     (at_z, at_label), sign_f = _parts(setting), sign_f[: setting.queries]
     right = [jnp.where(label > 0, p[at_label], 1 - p[at_label]) for p in (p_f, p_g)]
     agree = sign_f * p_g[at_z] + (1 - sign_f) * (1 - p_g[at_z])
@@ -259,7 +266,7 @@ def predict_in_full(key: Array, setting: PerturbationSetting) -> Prediction:
     law = laws[setting.cosine](f.learned, slope, d)
     quantities = Quantities(jnp.mean(right[0]), jnp.mean(right[1]), jnp.mean(agree), jnp.mean(law))
     zero = jnp.zeros((), x.dtype)
-    spread = Quantities(zero + jnp.nan, zero + jnp.nan, zero + jnp.nan, zero)
+    spread = Quantities(*[zero + jnp.nan] * 4)
     if setting.independent:
         keys = jax.random.split(jax.random.fold_in(key_noise, 1), 3)
         own, plus = seen[at_label], label > 0
@@ -334,16 +341,14 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
       setting: the setting.
 
     Returns:
-      `Quantities`; signs count as +1 at 0.
+      `Quantities`; signs count as +1 at 0, and shares are NaN where training overflowed.
     """
-    return _measure(key, setting, _spaces(setting))
+    return measure_in(key, setting, training_spaces(setting))
 
 
-def _spaces(setting: PerturbationSetting) -> tuple[str, str]:
+def training_spaces(setting: PerturbationSetting) -> tuple[str, str]:
     """Where f and g are trained, chosen by cost before steps are traced."""
-    n, d_f, d_g = setting.n, setting.d, setting.d
-    if setting.reduced:
-        d_f, d_g = n + setting.queries + 1, 2 * n + setting.queries + 1
+    n, (d_f, d_g) = setting.n, setting.columns
     m = block_size(setting.m) if setting.independent else setting.m
     return (
         cheapest_space(setting.network(d_f), setting.descent("f"), n, d_f, m),
@@ -359,7 +364,8 @@ def _seen(
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _measure(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) -> Quantities:
+def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) -> Quantities:
+    """What `measure` compiles, for given `training_spaces`."""
     (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
     key_f, key_part = jax.random.split(key_f)
 
@@ -385,13 +391,28 @@ def _measure(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) 
     r = setting.epsilon * target[:, None] * unit_rows(gradients)
     points = r if setting.scenario == "a" else _widened(x, columns) + r
     g, _, _ = fit(key_g, points, target, points[:0], _widened(seen, columns), "g")
-    sign_f, sign_g = jnp.where(f >= 0, 1.0, -1.0), jnp.where(g >= 0, 1.0, -1.0)
+    sign_f, sign_g = _signs(f), _signs(g)
     learned = limits.mean_gradients(x, y, setting.slope, alpha, setting.d)
     cosines = jnp.sum(unit_rows(gradients) * unit_rows(_widened(learned, columns)), axis=1)
     at_z, at_label = _parts(setting)
     return Quantities(
-        jnp.mean(sign_f[at_label] == label, dtype=x.dtype),
-        jnp.mean(sign_g[at_label] == label, dtype=x.dtype),
-        jnp.mean(sign_f[at_z] == sign_g[at_z], dtype=x.dtype),
+        _share_equal(sign_f[at_label], label),
+        _share_equal(sign_g[at_label], label),
+        _share_equal(sign_f[at_z], sign_g[at_z]),
         jnp.mean(setting.absolute(cosines)),
     )
+
+
+def _signs(outputs: Array) -> Array:
+    """±1, +1 at 0, and NaN for outputs that are none: −1 would look like an answer."""
+    return jnp.where(jnp.isnan(outputs), outputs, jnp.where(outputs >= 0, 1.0, -1.0))
+
+
+def _plus(outputs: Array) -> Array:
+    """1 where outputs are ≥ 0, else 0, and NaN for outputs that are none."""
+    return (1 + _signs(outputs)) / 2
+
+
+def _share_equal(signs: Array, others: Array) -> Array:
+    """Share of signs that are equal, NaN if one is."""
+    return jnp.mean((1 + signs * others) / 2)

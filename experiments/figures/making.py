@@ -99,7 +99,7 @@ def plan(
     for name in settings:
         if name == "data":
             raise ValueError("data is chosen by --data NAME, not by --set data=…")
-        check_choice("setting", name, known)
+        check_choice("--set NAME", name, known)
     planned, left_out = [], {}
     for figure in chosen:
         base = figure.settings(preset)
@@ -111,7 +111,7 @@ def plan(
                 base, source = _with_data(base, data_name)
             except ValueError as error:
                 if len(chosen) == 1:
-                    raise ValueError(f"{figure.name} on {data_name}: {error}") from error
+                    raise ValueError(f"{figure.name} on --data {data_name}: {error}") from error
                 left_out[figure.name] = str(error)
                 continue
             changed = (*changed, "data")

@@ -131,14 +131,20 @@ def test_a_failed_cell_leaves_its_figure_undrawn_and_the_others_go_on(capsys, tm
     [
         ([], "NAME must be a figure, or all"),
         (["toy-means"], "NAME must be one of toy-data, toy-mean; got 'toy-means'"),
-        (["toy-mean", "--set", "low=1"], "setting must be one of counts, fail, high; got 'low'"),
+        (["toy-mean", "--set", "low=1"], "--set NAME must be one of counts, fail, high; got 'low'"),
         (["toy-mean", "--set", "high=-1"], "high must be"),
         (["toy-mean", "--set", "high=nan"], "high must be"),
         (["toy-mean", "--set", "counts=2,x"], "counts must be numbers such as"),
         (["toy-mean", "--set", "counts=2,2"], "counts must name a value once"),
         (["toy-mean", "--set", "data=digits"], "data is chosen by --data NAME"),
-        (["toy-mean", "--data", "uniform"], "toy-mean on uniform: it draws points of its own"),
-        (["toy-data", "--data", "mnist:/nowhere"], "toy-data on mnist:/nowhere: data mnist:"),
+        (
+            ["toy-mean", "--data", "uniform"],
+            "toy-mean on --data uniform: it draws points of its own",
+        ),
+        (
+            ["toy-data", "--data", "mnist:/nowhere"],
+            "toy-data on --data mnist:/nowhere: data mnist:",
+        ),
         (["toy-mean", "--out", ""], "--out must be a directory"),
         (["toy-mean", "--seed", "-1"], "seed must be"),
     ],
