@@ -105,8 +105,7 @@ def test_workers_end_with_the_command(started, number, status, whole_group):
 @pytest.mark.slow
 def test_stored_verdicts_are_named(started, tmp_path):
     process = started(
-        "verify", "orthogonal.multiplier-range", "lazy.movement", "--draws", "20000000",
-        "--jobs", "2", "--out", str(tmp_path), "--data", "sphere",
+        *LONG, "--draws", "20000", "--set", "steps=200000", "--out", str(tmp_path),
     )  # fmt: skip
     file = tmp_path / "verdicts.json"
     wait_until(file.exists, 300, "a first verdict")
