@@ -14,7 +14,7 @@ import numpy as np
 from theory import REGISTRY, Margin
 from theory.judgement import judge
 from theory.verdict import Evidence, Verdict
-from theory.verification import evaluate
+from theory.verification import assess, evaluate
 
 LEVEL = 1e-3
 # Whose evidence takes so long that what is tested with it is marked slow.
@@ -64,6 +64,13 @@ def verdict_of(id: str, evidence: Evidence, claim=None) -> Verdict:
         level=LEVEL,
         random=statement.random,
     )
+
+
+def first_look(statement, *, key, draws: int, config=None, level: float = 0.01) -> Verdict:
+    """`verify` without its second look at counterexamples, which takes a minute for the largest
+    statements to compile; tests/soundness has those of small ones."""
+    evidence = evaluate(statement, key, draws, config)
+    return assess(statement, evidence, config=config, level=level)
 
 
 def check_default(id: str, draws: int) -> None:

@@ -104,6 +104,7 @@ class Rounding(NamedTuple):
 def estimated_rounding(
     function: Callable[..., Sequence[Array]],
     *arguments: Any,
+    values: Sequence[Array] | None = None,
     unsigned: bool = True,
     lanes: int = LANES,
 ) -> Rounding:
@@ -119,6 +120,7 @@ def estimated_rounding(
     Args:
       function: arguments → list of real arrays of any shapes; can be traced.
       *arguments: any pytrees; what they hold is taken as exact.
+      values: what the function returns for them, where that is known already.
       unsigned: whether unsigned integers that wrap around count as overflow (hashes wrap on
         purpose).
       lanes: perturbed evaluations, two or more.
@@ -128,17 +130,20 @@ def estimated_rounding(
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     flat = jax.tree.leaves(arguments)
-    values = [jnp.asarray(v) for v in jax.tree.leaves(function(*arguments))]
+    values = [
+        jnp.asarray(v)
+        for v in jax.tree.leaves(function(*arguments) if values is None else list(values))
+    ]
     assert len(jax.tree.leaves(shapes)) == len(values)
     seeds = jnp.arange(1, lanes + 1, dtype=jnp.uint32)
 
-    def perturbed(seed: Array) -> tuple[list[Any], Array]:
-        return _Arithmetic(seed, unsigned).run(closed.jaxpr, closed.consts, flat)
+    def perturbed(seed: Array) -> list[Any]:
+        return _Arithmetic(seed, unsigned).run(closed.jaxpr, closed.consts, flat)[0]
 
-    moved, overflow = jax.vmap(perturbed, axis_name=_LANE)(seeds)
-    coarse, _ = _Arithmetic(None, unsigned).run(closed.jaxpr, closed.consts, flat)
+    moved = jax.vmap(perturbed, axis_name=_LANE)(seeds)
+    coarse, overflow = _Arithmetic(None, unsigned).run(closed.jaxpr, closed.consts, flat)
     errors = [_error(*parts) for parts in zip(values, moved, coarse, strict=True)]
-    return Rounding(errors, jnp.any(overflow))
+    return Rounding(errors, overflow)
 
 
 def _error(value: Array, lanes: Array, coarse: Array) -> Array:
@@ -168,6 +173,7 @@ class _Arithmetic:
         self.unsigned = unsigned
         self.places = 0
         self.looping = False  # in a while loop
+        self.fractions: dict[int, Any] = {}  # by identity: values that are no integers on purpose
 
     def run(
         self, jaxpr: Any, consts: Iterable[Any], arguments: Iterable[Any]
@@ -187,7 +193,8 @@ class _Arithmetic:
         for equation in jaxpr.eqns:
             inputs = [read(atom) for atom in equation.invars]
             outputs, wrapped = self.step(equation, inputs)
-            overflow = overflow | wrapped
+            if wrapped is not False:
+                overflow = overflow | wrapped
             known.update(zip(equation.outvars, outputs, strict=True))
         return [read(atom) for atom in jaxpr.outvars], overflow
 
@@ -228,10 +235,23 @@ class _Arithmetic:
             if name in _JUMPS and not (name == "convert_element_type" and _to_float(equation)):
                 inputs = [self.beside_jump(inputs[0], _JUMPS[name])]
         outputs = _bound(equation, inputs)
-        wrapped = self.wrapped(equation, inputs, outputs)
+        # One evaluation looks for overflow, which is the same in all.
+        wrapped = self.wrapped(equation, inputs, outputs) if self.seed is None else False
+        if name not in _EXACT:
+            outputs = [self.disturbed(equation, inputs, out) for out in outputs]
+        if self.makes_fractions(name, inputs):
+            self.fractions.update((id(out), out) for out in outputs)
+        return outputs, wrapped
+
+    def makes_fractions(self, name: str, inputs: list[Any]) -> bool:
+        """Whether results are known not to be integers on purpose: nobody need look at them."""
+        known = [id(x) in self.fractions for x in inputs if _is_float(x)]
+        if name in _WHOLE:
+            return any(known)
         if name in _EXACT:
-            return outputs, wrapped
-        return [self.disturbed(equation, inputs, out) for out in outputs], wrapped
+            never = name == "bitcast_convert_type"  # how random numbers become floats
+            return never or (name not in _JUMPS and bool(known) and all(known))
+        return True
 
     def disturbed(self, equation: Any, inputs: list[Any], output: Any) -> Any:
         """One result of a primitive, with a rounding error other than its own."""
@@ -249,7 +269,7 @@ class _Arithmetic:
         elif name in _SERIES:
             size = 64 * size
         result = self.rounded(output, size)
-        if name in _WHOLE:
+        if name in _WHOLE and not any(id(x) in self.fractions for x in inputs):
             result = jnp.where(_whole(name, inputs, output), output, result)
         if name in _UNDERFLOWING and self.seed is not None:
             info = jnp.finfo(output.dtype)
@@ -279,16 +299,17 @@ class _Arithmetic:
         if self.seed is None:
             return jax.lax.reduce_precision(value, info.nexp, info.nmant // 2)
         self.places += 1
-        noise = _noise(value, self.seed, self.places)
-        moved = value + noise * jnp.asarray(AMPLITUDE * info.eps, value.dtype) * size
-        return jnp.where(jnp.isinf(value), value, moved)  # ∞ − ∞ is no number
+        return _perturbed(value, size, self.seed, np.uint32(self.places * 0xC2B2AE35 % 2**32))
 
     def wrapped(self, equation: Any, inputs: list[Any], outputs: list[Any]) -> Any:
         """Whether a result is outside its type: an integer that wraps, ∞ of finite numbers."""
         name = equation.primitive.name
         if name in _OVERFLOWING and _is_float(outputs[0]):
-            finite = [jnp.all(jnp.isfinite(x)) for x in inputs if _is_float(x)]
-            return jnp.any(jnp.isinf(outputs[0])) & jnp.all(jnp.stack(finite))
+            found = jnp.any(jnp.isinf(outputs[0]))
+            for x in inputs:
+                if _is_float(x) and not _is_finite_constant(x):
+                    found = found & jnp.all(jnp.isfinite(x))
+            return found
         if self.unsigned and name == "convert_element_type" and _is_integer(outputs[0], True):
             info = jnp.iinfo(outputs[0].dtype)
             given = inputs[0].astype(float)
@@ -397,6 +418,10 @@ def _like(values: list[Any], others: list[Any]) -> list[Any]:
     ]
 
 
+def _is_finite_constant(value: Any) -> bool:
+    return not isinstance(value, jax.core.Tracer) and bool(np.isfinite(np.asarray(value)).all())
+
+
 def _is_float(value: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(value), jnp.floating)
 
@@ -439,23 +464,29 @@ def _nonzero(name: str, inputs: list[Any]) -> Any:
     return inputs[0] != 0
 
 
-def _noise(value: Array, seed: Array, place: int) -> Array:
-    """A number in [−1, −½] ∪ [½, 1] from the bits of each entry, of evaluation and place.
+@jax.jit  # traced and lowered once per shape, not once per place
+def _perturbed(value: Array, size: Array, seed: Array, place: Array) -> Array:
+    """value + 8ξ·eps·size with a noise ξ of its own for each place and seed."""
+    noise = _noise(value, seed, place)
+    step = jnp.asarray(AMPLITUDE / 2 * jnp.finfo(value.dtype).eps, value.dtype) * size
+    return jnp.where(jnp.isinf(value), value, value + noise * step)  # ∞ − ∞ is no number
+
+
+def _noise(value: Array, seed: Array, place: Array) -> Array:
+    """2ξ, a number in (−2, −1] ∪ [1, 2) from the bits of each entry, of evaluation and place.
 
     None is near 0: a perturbation of less than half of the last digit would round back.
     """
     info = jnp.finfo(value.dtype)
-    wide = info.bits == 64
     kind = {64: jnp.uint64, 32: jnp.uint32, 16: jnp.uint16}[info.bits]
-    bits = jax.lax.bitcast_convert_type(value, kind)
-    bits = bits.astype(jnp.uint64 if wide else jnp.uint32)
-    width, odd = (64, 0x9E3779B97F4A7C15) if wide else (32, 0x9E3779B1)
-    mixed = (seed.astype(bits.dtype) * bits.dtype.type(0x85EBCA6B)) + bits.dtype.type(
-        (place * 0xC2B2AE35) % 2**32
-    )
-    hashed = (bits ^ mixed) * bits.dtype.type(odd)
-    hashed = (hashed ^ (hashed >> bits.dtype.type(width // 2))) * bits.dtype.type(odd)
-    digits = min(info.nmant, 23)
-    unit = (hashed >> bits.dtype.type(width - digits)).astype(value.dtype)
-    signed = unit * jnp.asarray(2.0**-digits, value.dtype) - jnp.asarray(0.5, value.dtype)
-    return signed + jnp.where(signed < 0, -0.5, 0.5).astype(value.dtype)
+    wide = jnp.uint64 if info.bits == 64 else jnp.uint32
+    width, odd = (64, 0x9E3779B97F4A7C15) if info.bits == 64 else (32, 0x9E3779B1)
+    bits = jax.lax.bitcast_convert_type(value, kind).astype(wide)
+    mixed = seed.astype(wide) * wide(0x85EBCA6B) + place.astype(wide)
+    hashed = (bits ^ mixed) * wide(odd)
+    hashed = (hashed ^ (hashed >> wide(width // 2))) * wide(odd)
+    # The fraction of 1.…, from the highest bits, and the sign, from one of those that are left.
+    one = int(np.asarray(1.0, value.dtype).view(f"uint{info.bits}"))
+    unit = hashed >> wide(width - info.nmant) | wide(one)
+    sign = (hashed << wide(width - 1)) >> wide(width - info.bits)
+    return jax.lax.bitcast_convert_type((unit | sign).astype(kind), value.dtype)

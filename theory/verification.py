@@ -618,8 +618,10 @@ def _with_estimates(
         known = _margins(again)
         return [known[place].value for place in wanted] + ([again.quantity] if count else [])
 
+    values = [margins[place].value for place in wanted]
+    values += [_real("quantity", evidence.quantity)] if count else []
     lanes = MANY_LANES if all_estimated else LANES
-    found = estimated_rounding(computed, argument, unsigned=False, lanes=lanes)
+    found = estimated_rounding(computed, argument, values=values, unsigned=False, lanes=lanes)
     for place, error in zip(wanted, found.error, strict=False):
         margins[place] = _estimated(margins[place], error, found)
     if count:
@@ -911,16 +913,14 @@ def _second_look(
     with arithmetic(precision):
         if statement.solve is None:
             again = _compiled(_drawn_again, (0, 1))
-            return jax.device_get(again(statement, config, key, np.array([index])))
+            return jax.device_get(again(statement, config, key, index))
         sampled = jax.device_get(statement.sample(jax.random.fold_in(key, index), config))
         solved = statement.solve(sampled)
     return evaluate_instance(statement, solved, all_estimated=True, precision=precision)
 
 
 def _drawn_again(
-    statement: Statement, config: Any, key: jax.Array, indices: jax.Array, *, mesh: Mesh | None
+    statement: Statement, config: Any, key: jax.Array, index: jax.Array, *, mesh: Mesh | None
 ) -> Evidence:
-    def one(index: jax.Array) -> Evidence:
-        return _drawn(statement, config, jax.random.fold_in(key, index), all_estimated=True)
-
-    return jax.vmap(one)(indices)
+    evidence = _drawn(statement, config, jax.random.fold_in(key, index), all_estimated=True)
+    return jax.tree.map(lambda part: part[None], evidence)

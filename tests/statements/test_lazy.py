@@ -9,13 +9,14 @@ import pytest
 from statement_checks import (
     check_default,
     evidence_of,
+    first_look,
     negated,
     verdict_of,
     with_conclusion,
     with_left_side,
 )
 
-from theory import REGISTRY, Claim, Dataset, bounds, limits, verify
+from theory import REGISTRY, Claim, Dataset, bounds, limits
 from theory.attacks import gradient_perturbations
 from theory.data import Sample, draw
 from theory.descent import descent_for_time
@@ -108,7 +109,7 @@ def test_a_cosine_law_with_twice_the_noise_is_refuted(monkeypatch):
     """‖ξ‖² = 1 + γ² instead of half of it."""
     monkeypatch.setattr(limits, "initial_gradient_variance", lambda slope: 1 + slope**2)
     statement = dataclasses.replace(REGISTRY["lazy.perturbation"])
-    verdict = verify(statement, key=jax.random.key(0), draws=DRAWS["lazy.perturbation"])
+    verdict = first_look(statement, key=jax.random.key(0), draws=DRAWS["lazy.perturbation"])
     assert verdict.verdict == "refuted", str(verdict)
 
 
@@ -168,7 +169,7 @@ def test_narrow_networks_trained_long_are_beyond_the_theorem():
     """A small version of the published scale: T = 100 at m = 20."""
     statement = REGISTRY["lazy.prediction-matching"]
     config = dataclasses.replace(statement.config, m=20, T_f=100.0, T_g=100.0)
-    verdict = verify(statement, key=jax.random.key(0), draws=32, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=32, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.outcomes["beyond"] > 16
     assert verdict.measured["f against lazy error"].ratio[1] < 1
@@ -179,7 +180,7 @@ def test_longer_steps_than_the_logistic_bound_allows_make_it_vacuous():
     """One step of T = 100: ηλ ≥ 8, the bound is infinite and the hypothesis fails."""
     statement = REGISTRY["lazy.dynamics-logistic"]
     config = dataclasses.replace(statement.config, T=100.0, steps=1, m=50)
-    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=8, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.hypotheses["step size"].failed == 8
 
@@ -189,7 +190,7 @@ def test_the_certificate_holds_for_the_identity_loss_too(id):
     """There every α_k is T, and the bound is one for a single α on a grid."""
     statement = REGISTRY[id]
     config = dataclasses.replace(statement.config, loss="identity")
-    verdict = verify(statement, key=jax.random.key(0), draws=32, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=32, config=config)
     assert verdict.outcomes["miss"] == 0
     assert verdict.outcomes["confirmed"] > 16
 
@@ -202,7 +203,7 @@ def test_the_identity_loss_s_limit_is_refuted_under_the_logistic_loss(monkeypatc
     )
     statement = dataclasses.replace(REGISTRY["lazy.dynamics-certified"])
     assert statement.config.T == 2.0
-    verdict = verify(statement, key=jax.random.key(0), draws=32)
+    verdict = first_look(statement, key=jax.random.key(0), draws=32)
     assert verdict.verdict == "refuted", str(verdict)
 
 
@@ -215,7 +216,7 @@ def test_equality_on_parallel_data_is_undecided_and_no_counterexample(monkeypatc
     monkeypatch.setattr(movement, "draw", copies)
     statement = dataclasses.replace(REGISTRY["lazy.movement"])
     config = dataclasses.replace(statement.config, n=1000, d=1, T=40.0, steps=1, loss="identity")
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.outcomes["miss"] == 0
     assert verdict.outcomes["undecided"] == 16
     assert verdict.verdict == "inconclusive"
@@ -256,7 +257,10 @@ def test_statements_accept_given_data():
     data = Dataset("mine", rng.normal(size=(60, 4)) + y[:, None], y)
     statement = REGISTRY["lazy.movement"]
     config = dataclasses.replace(statement.config, data=data, d=4)
-    assert verify(statement, key=jax.random.key(0), draws=32, config=config).verdict == "consistent"
+    assert (
+        first_look(statement, key=jax.random.key(0), draws=32, config=config).verdict
+        == "consistent"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from statement_checks import check_default, evidence_of, negated, verdict_of
+from statement_checks import check_default, evidence_of, first_look, negated, verdict_of
 
-from theory import REGISTRY, Claim, margin, verify
+from theory import REGISTRY, Claim, margin
 from theory.statements.orthogonal import boundary, learning, noise, perturbation
 from theory.verification import evaluate
 
@@ -135,7 +135,7 @@ def test_a_boundary_without_labels_is_refuted(monkeypatch):
 
     monkeypatch.setattr(boundary.max_margin, "max_margin_limit", without_labels)
     statement = dataclasses.replace(REGISTRY["orthogonal.decision-boundary"])  # compiled anew
-    verdict = verify(statement, key=jax.random.key(0), draws=16)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16)
     assert verdict.verdict == "refuted"
 
 
@@ -155,13 +155,13 @@ def test_a_range_with_a_wrong_constant_is_refuted(monkeypatch, name, change):
     monkeypatch.setattr(boundary.max_margin, name, lambda x, slope: change(true_range(x, slope)))
     id = {"m": "orthogonal.multiplier-range", "s": "orthogonal.multiplier-range-sharp"}[name[0]]
     statement = dataclasses.replace(REGISTRY[id])
-    assert verify(statement, key=jax.random.key(0), draws=64).verdict == "refuted"
+    assert first_look(statement, key=jax.random.key(0), draws=64).verdict == "refuted"
 
 
 def test_leaving_the_regime_is_vacuous_and_says_by_how_much():
     statement = REGISTRY["orthogonal.multiplier-range"]
     config = dataclasses.replace(statement.config, load=5.0)
-    verdict = verify(statement, key=jax.random.key(0), draws=64, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=64, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.hypotheses["near-orthogonality"].ratio == pytest.approx((0.2, 0.2, 0.2))
     assert "near-orthogonality fails in 64 of 64 draws by a factor of 5" in verdict.reason
@@ -174,7 +174,7 @@ def test_leaving_the_regime_is_vacuous_and_says_by_how_much():
 def test_training_that_stopped_too_early_says_nothing_about_infinite_time(change):
     statement = REGISTRY["orthogonal.decision-boundary"]
     config = dataclasses.replace(statement.config, **change)
-    verdict = verify(statement, key=jax.random.key(1), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(1), draws=16, config=config)
     assert verdict.outcomes["undecided"] == 16
     assert verdict.verdict == "inconclusive"
 
@@ -220,14 +220,14 @@ def test_where_the_mislabelled_effect_wins_the_networks_disagree():
 
     statement = REGISTRY["orthogonal.learning-from-perturbations"]
     statement = dataclasses.replace(statement, conclusion=everywhere)
-    assert verify(statement, key=jax.random.key(0), draws=8).verdict == "refuted"
+    assert first_look(statement, key=jax.random.key(0), draws=8).verdict == "refuted"
 
 
 @pytest.mark.slow
 def test_more_noise_samples_than_clean_ones():
     statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
     config = learning.LearningSetting(data="uniform", n=6, n_adv=9, d=600, steps=1000, tie=0.05)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "consistent", str(verdict)
     assert verdict.outcomes["confirmed"] == 16
 
@@ -237,5 +237,5 @@ def test_more_noise_samples_than_clean_ones():
 def test_every_case_of_learning(case):
     statement = REGISTRY["orthogonal.learning-from-perturbations-certified"]
     config = statement.configured(case)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "consistent", str(verdict)

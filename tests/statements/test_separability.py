@@ -12,12 +12,13 @@ from statement_checks import (
     LEVEL,
     check_default,
     evidence_of,
+    first_look,
     verdict_of,
     with_allowed,
     with_left_side,
 )
 
-from theory import REGISTRY, Claim, laws, verify
+from theory import REGISTRY, Claim, laws
 from theory.statements.separability import adversarial, initialization, large_step, rates, tails
 
 DRAWS = {
@@ -122,7 +123,7 @@ def test_few_draws_of_a_heavy_tail_refute_nothing():
     for id in ("separability.mean", "separability.variance"):
         statement = REGISTRY[id]
         config = dataclasses.replace(statement.config, m=1, d=1)
-        verdict = verify(statement, key=jax.random.key(0), draws=100, config=config)
+        verdict = first_look(statement, key=jax.random.key(0), draws=100, config=config)
         assert verdict.verdict == "inconclusive"
         assert verdict.draws_needed > 300
 
@@ -198,7 +199,7 @@ def test_a_limit_that_is_wrong_is_refuted():
             return gaps._replace(value=gaps.value + off)
 
         false = dataclasses.replace(statement, sample=sample)
-        assert verify(false, key=jax.random.key(0), draws=1).verdict == "refuted"
+        assert first_look(false, key=jax.random.key(0), draws=1).verdict == "refuted"
 
 
 def test_the_claimed_rate_is_that_of_the_exact_law_and_tends_to_the_limit():
@@ -279,7 +280,7 @@ def test_stronger_exponents_are_refuted():
             return tails.Tails(found.probability[index:][:1], np.array([bound]))
 
         false = dataclasses.replace(statement, solve=solve, measured={})
-        verdict = verify(false, key=jax.random.key(0), draws=60)
+        verdict = first_look(false, key=jax.random.key(0), draws=60)
         assert verdict.verdict == "refuted", (index, str(verdict))
 
 
@@ -320,7 +321,9 @@ def test_projected_alignment_has_the_sign_of_the_adversarial_margin():
 def test_as_many_points_as_dimensions_leave_nothing_to_separate_with():
     statement = REGISTRY["separability.adversarial-examples"]
     config = adversarial.ExampleSetting(n=6, d=6, m=8)
-    assert verify(statement, key=jax.random.key(0), draws=20, config=config).verdict == "vacuous"
+    assert (
+        first_look(statement, key=jax.random.key(0), draws=20, config=config).verdict == "vacuous"
+    )
 
 
 # --- the large step -------------------------------------------------------------------------------
@@ -396,7 +399,7 @@ def test_clean_points_are_separable_as_rarely_as_wendel_says():
     control = dataclasses.replace(statement, sample=clean)
     config = large_step.SymmetricSetting(n=54, d=24, m=8)
     draws = 150
-    verdict = verify(control, key=jax.random.key(0), draws=draws, config=config, level=LEVEL)
+    verdict = first_look(control, key=jax.random.key(0), draws=draws, config=config, level=LEVEL)
     assert verdict.verdict == "refuted", str(verdict)
     wendel = sum(math.comb(config.n - 1, k) for k in range(config.d)) / 2 ** (config.n - 1)
     count = round(verdict.estimates[0].observed * draws)

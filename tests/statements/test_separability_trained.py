@@ -11,11 +11,12 @@ from statement_checks import (
     LEVEL,
     check_default,
     evidence_of,
+    first_look,
     negated,
     verdict_of,
 )
 
-from theory import REGISTRY, Claim, Dataset, descent, laws, movement, training, verify
+from theory import REGISTRY, Claim, Dataset, descent, laws, movement, training
 from theory.networks import init, input_gradients, outputs
 from theory.statements.separability import (
     generalization,
@@ -119,7 +120,7 @@ def test_bounds_without_the_fourth_term_are_refuted():
             i.w + i.d, jnp.abs(i.terms.change), i.terms.error
         ).all(),
     )
-    assert verify(statement, key=jax.random.key(0), draws=16).verdict == "refuted"
+    assert first_look(statement, key=jax.random.key(0), draws=16).verdict == "refuted"
 
 
 def test_a_width_that_does_not_grow_with_the_points_is_refuted():
@@ -127,7 +128,7 @@ def test_a_width_that_does_not_grow_with_the_points_is_refuted():
     statement = REGISTRY["separability.ntk-movement"]
     config = dataclasses.replace(statement.config, n=8, d=16, m=64, width_constant=0.1)
     statement = dataclasses.replace(statement, failure_probability=lambda i: 0.2, config=config)
-    verdict = verify(statement, key=jax.random.key(0), draws=64)
+    verdict = first_look(statement, key=jax.random.key(0), draws=64)
     assert verdict.verdict == "refuted"
     assert verdict.constant.smallest > 1
 
@@ -136,7 +137,7 @@ def test_a_width_that_does_not_grow_with_the_points_is_refuted():
 def test_untrained_networks_say_nothing(id):
     statement = REGISTRY[id]
     config = dataclasses.replace(statement.config, steps=1)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "vacuous"
     assert "trained fails in 16 of 16 draws" in verdict.reason
 
@@ -146,7 +147,7 @@ def test_untrained_networks_contradict_no_width():
     statement = REGISTRY["separability.ntk-movement"]
     changes = {"steps": 1, "readout_constant": 1e-9, "loss_below": 1e-9}
     config = dataclasses.replace(statement.config, **changes)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.constant.smallest == 0
     assert verdict.constant.largest == 0
 
@@ -155,7 +156,7 @@ def test_the_size_of_the_movement_is_claimed_for_well_conditioned_kernels_only()
     """Sixteen points in two dimensions: Σ is nearly singular, and with it K."""
     statement = REGISTRY["separability.ntk-movement-size"]
     config = dataclasses.replace(statement.config, n=16, d=2)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.hypotheses["conditioning"].failed == 16
 
@@ -181,7 +182,7 @@ def test_one_neuron_does_not_fit_noises_of_several_classes():
     """The statement with a network that is too small for what it claims is refuted."""
     statement = REGISTRY["separability.generalization-two-layer"]
     config = dataclasses.replace(statement.config, small=1)
-    verdict = verify(statement, key=jax.random.key(0), draws=24, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=24, config=config)
     assert verdict.verdict == "refuted"
     assert [e.observed for e in verdict.estimates[:2]] == [0.0, 0.0]
 
@@ -193,7 +194,7 @@ def test_noises_that_a_linear_classifier_fits_say_nothing_about_two_layers():
     config = dataclasses.replace(
         statement.config, classes=2, d=64, n=16, separation=8.0, large_rate=1.0
     )
-    verdict = verify(statement, key=jax.random.key(0), draws=8, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=8, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.hypotheses["linear misfit"].failed == 8
 
@@ -267,7 +268,7 @@ def test_a_failure_probability_that_decays_is_not_refuted_where_it_has_not_decay
     statement = REGISTRY["separability.ntk-probability-as-printed"]
     limit = special.betainc(2, 0.5, 0.5) / 2
     allowed = dataclasses.replace(statement, failure_probability=lambda i: limit)
-    assert verify(allowed, key=jax.random.key(0), draws=500).verdict == "consistent"
+    assert first_look(allowed, key=jax.random.key(0), draws=500).verdict == "consistent"
 
 
 def test_the_linearized_network_fits_the_labels_by_the_shortest_move():
@@ -323,10 +324,10 @@ def test_no_constant_in_the_printed_sparsity_helps():
     """A tenth of m/ln²m entries reach 2 as well, at a larger width."""
     statement = REGISTRY["separability.sparse-supremum-as-printed"]
     config = dataclasses.replace(statement.config, sparsity=0.1, m=2**17, d=16)
-    verdict = verify(statement, key=jax.random.key(0), draws=12, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=12, config=config)
     assert verdict.verdict == "refuted"
     narrow = dataclasses.replace(statement.config, m=64, d=64)
-    verdict = verify(statement, key=jax.random.key(0), draws=100, config=narrow)
+    verdict = first_look(statement, key=jax.random.key(0), draws=100, config=narrow)
     assert verdict.verdict == "consistent", str(verdict)
 
 
@@ -384,6 +385,6 @@ def test_points_at_the_origin_teach_nothing():
 def test_a_loss_that_is_never_reached_says_nothing():
     statement = REGISTRY["separability.ntk-movement-as-printed"]
     config = dataclasses.replace(statement.config, most_steps=2)
-    verdict = verify(statement, key=jax.random.key(0), draws=16, config=config)
+    verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "vacuous"
     assert "level fails in 16 of 16 draws" in verdict.reason
