@@ -64,6 +64,16 @@ def pytest_xdist_make_scheduler(config, log):
     return ByEvidence(config, log)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled_programs():
+    """After each file: a process may have 65530 areas of memory, and each program takes several.
+
+    The compiler crashes at the next one.
+    """
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def restore_precision():
     """For tests of the command, which sets JAX's precision and generator for its process."""
