@@ -19,14 +19,32 @@ from theory.verification import assess, evaluate
 LEVEL = 1e-3
 # Whose evidence takes so long that what is tested with it is marked slow.
 SLOW = (
+    "lazy.dynamics-logistic",
+    "lazy.margin-g",
+    "lazy.perturbation",
+    "lazy.prediction-matching-init",
     "lazy.prediction-matching-logistic",
+    "lazy.prediction-matching-published",
     "lazy.published-constant",
+    "lazy.trained-gradient",
+    "ntk.initial-kurtosis",
+    "ntk.kernel-convergence",
+    "ntk.linearization",
     "ntk.mean-correction",
+    "ntk.mean-correction-smooth",
+    "ntk.predictors-agree",
+    "ntk.training-dynamics",
+    "orthogonal.decision-boundary-quadratic",
+    "orthogonal.effect-growth",
+    "orthogonal.learning-from-perturbations",
     "orthogonal.learning-from-perturbations-certified",
     "orthogonal.noise-accuracy",
     "orthogonal.perturbation-direction",
     "separability.generalization-beyond",
     "separability.generalization-two-layer",
+    "separability.large-step-ratio",
+    "separability.ntk-many-samples",
+    "separability.ntk-share",
     "separability.ntk-term-rates",
 )
 

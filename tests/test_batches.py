@@ -79,6 +79,7 @@ def by_numpy(x, y, z, params):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [3, 5, 6])
 def test_twenty_thousand_points_agree_with_a_thousand_and_with_numpy(d):
     """Under jit, and under vmap over batches of one point."""

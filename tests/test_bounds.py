@@ -259,6 +259,7 @@ def test_output_bound_term_by_term(x, z, m, slope, time, s):
     np.testing.assert_allclose(total, actual.sum(axis=0), rtol=4 * EPS)
 
 
+@pytest.mark.slow
 @given(points, queries, widths, slopes, times, exponents, st.floats(1.0, 10.0))
 def test_output_bound_is_monotone(x, z, m, slope, time, s, factor):
     """Never negative; grows with T and the exponent, falls with the width."""
@@ -476,6 +477,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_networks_keep_to_the_bound_but_not_to_a_fraction(part, drawn):
     values, bound = drawn

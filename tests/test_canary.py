@@ -67,6 +67,7 @@ def test_only_float64_is_wrong(patterns):
     assert int(re.search(r"entry (\d+)", str(raised.value))[1]) >= 16384
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 @pytest.mark.parametrize(
     "command",

@@ -230,6 +230,7 @@ def test_predict_and_train(capsys):
     assert "±" in out
 
 
+@pytest.mark.slow
 def test_several_learning_rates_and_the_published_measurements(capsys):
     """Every quantity is the largest of the means at the pairs of rates, and says at which."""
     published = ["--measure-on", "training", "--cosine", "absolute", "--schedule", "plateau"]
@@ -284,6 +285,7 @@ def test_a_prediction_outside_its_range_says_so(capsys):
     assert "outside the range" not in out
 
 
+@pytest.mark.slow
 def test_a_pair_of_rates_outside_the_range_is_not_the_best(capsys):
     """At rate 1 accuracies of the formula are larger, and it does not hold there."""
     rates = ["--lr-f", "0.001,1", "--lr-g", "0.001", "--draws", "1"]
@@ -300,6 +302,7 @@ def test_a_pair_of_rates_outside_the_range_is_not_the_best(capsys):
     assert "NO: outside" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--loss", "logistic"), ("--schedule", "plateau")], ids=lambda o: o[1]
 )

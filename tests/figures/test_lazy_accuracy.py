@@ -85,6 +85,7 @@ def test_draws_in_chunks_choose_one_rate_for_all(monkeypatch):
     assert arrays["agreement"].shape == (2, 1, 2, 4)
 
 
+@pytest.mark.slow
 def test_published_measurements():
     """Each quantity at the pair that is best for it, on training points, with fresh agreement."""
     published = dataclasses.replace(SMALL, **PUBLISHED, epsilon=0.0)

@@ -72,6 +72,7 @@ def test_the_prediction_is_that_of_the_time_of_training():
     assert learning.support(accuracy.share(paper, 1.0), 10_000) == 500
 
 
+@pytest.mark.slow
 def test_published_attacks_and_training_on_the_loss():
     """The ℓ₀ attack changes ⌈0.05·64⌉ = 4 coordinates; points stay in the box."""
     key = jax.random.key(2)

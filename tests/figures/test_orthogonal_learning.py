@@ -24,6 +24,7 @@ def fitted(drawn) -> learning.Fitted:
     return learning.fit(jax.random.key(4), drawn.x, drawn.y, SETTINGS)
 
 
+@pytest.mark.slow
 def test_training_in_the_span_is_training_on_the_weights(drawn, fitted):
     """The same initial weights, trained in all D coordinates."""
     network = fixed_signs(SETTINGS.slope, SETTINGS.scale)

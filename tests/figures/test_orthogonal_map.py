@@ -16,6 +16,7 @@ def made():
     return [(cell, maps.compute(TINY, cell, jax.random.key(2))) for cell in maps.cells(TINY)]
 
 
+@pytest.mark.slow
 def test_closed_and_trained_boundaries_are_the_same(made):
     """First draw: the trained networks change sign where ⟨q, z⟩ = 0, to a few degrees."""
     arrays = made[0][1]

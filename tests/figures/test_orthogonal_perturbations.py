@@ -24,6 +24,7 @@ def made():
             perturbations.cells(TINY)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_attacks_are_those_that_the_limit_predicts(made):
     arrays = made[0][1]
     assert arrays["certified"] == 1

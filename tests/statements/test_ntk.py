@@ -103,6 +103,7 @@ def test_the_kernel_bound_is_within_a_factor_of_five():
     assert 1 <= tightness <= 5
 
 
+@pytest.mark.slow
 def test_with_equal_learning_rates_the_kernel_of_all_weights_does_not_converge(monkeypatch):
     """The readout at the same rate, not 1/m of it: ‖Θ_m − Θ‖ grows like m."""
     monkeypatch.setattr("theory.statements.ntk.kernel.readout_scales", lambda c: jnp.ones(c.widths))

@@ -190,6 +190,7 @@ def test_most_draws_of_the_quadratic_setting_need_the_quadratic_program():
     assert 4 <= evidence.measured["closed form λ > 0"].fails.sum() <= 12
 
 
+@pytest.mark.slow
 def test_the_certificate_does_not_believe_the_solver():
     """All samples, or all but the first, proposed as support vectors: rejected where wrong."""
     statement = REGISTRY["orthogonal.decision-boundary-quadratic"]
@@ -209,6 +210,7 @@ def test_the_certificate_does_not_believe_the_solver():
     assert evidence.hypotheses["KKT certificate"].fails.sum() >= 12
 
 
+@pytest.mark.slow
 def test_where_the_mislabelled_effect_wins_the_networks_disagree():
     """The conclusion without the sufficient condition, at every query: refuted."""
 
