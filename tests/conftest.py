@@ -29,7 +29,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 hook = install_import_hook("theory", "typechecking.checked")
 
 # Compilation makes the first example slow, so no deadline; the same examples in every run.
-settings.register_profile("widetheory", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("widetheory", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("widetheory")
 
 

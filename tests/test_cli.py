@@ -111,6 +111,7 @@ def test_a_statement_draws_the_same_whatever_runs_beside_it(capsys):
     assert together["statements"][0]["level"] == alone["statements"][0]["level"] / 2
 
 
+@pytest.mark.slow
 def test_processes_change_nothing_but_the_time(capsys):
     names = ["orthogonal.multiplier-range", "orthogonal.multiplier-range-sharp"]
     _, one = as_json(capsys, "verify", *names, "--draws", "32")

@@ -89,6 +89,7 @@ pytestmark = pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), re
 LONG = ("verify", "orthogonal.multiplier-range", "lazy.movement", "--jobs", "2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status", "whole_group"),  # kill PID, or a terminal's Ctrl-C
     [(signal.SIGINT, 130, False), (signal.SIGINT, 130, True), (signal.SIGTERM, 143, False)],
@@ -132,6 +133,7 @@ def test_a_long_computation_is_no_reason_to_wait(started, number, status):
     assert err == "widetheory: interrupted\n"
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_command_that_was_killed(started):
     process = started(*LONG, "--draws", "100000000")
     wait_until(lambda: len(workers(process.pid)) == 2, 120, "two workers")

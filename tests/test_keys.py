@@ -26,6 +26,7 @@ def margins(text: str) -> list[float]:
     return [statement["tightest_margin"], hypothesis["tightest_margin"]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 def test_the_environment_changes_no_number(capsys):
     """Each of the three variables changes every number of plain JAX."""

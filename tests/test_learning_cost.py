@@ -34,6 +34,7 @@ BEYOND = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"), BEYOND, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
 )
@@ -48,6 +49,7 @@ def test_what_cannot_be_done_is_one_line_and_status_2(capsys, monkeypatch, argum
     assert message in err
 
 
+@pytest.mark.slow
 def test_memory_is_the_compiler_s_account(monkeypatch):
     """What fits into the memory there is passes, and does not into a hundredth of it."""
     setting = PerturbationSetting(n=40, d=10, m=8, queries=5, steps_f=3, steps_g=3)
@@ -58,6 +60,7 @@ def test_memory_is_the_compiler_s_account(monkeypatch):
         learning_cost.check([setting], 1, train=True)
 
 
+@pytest.mark.slow
 def test_training_counts_beside_the_prediction(monkeypatch):
     """Weights held as a whole, 10⁶ of them in 20 dimensions, are counted where they are trained."""
     setting = PerturbationSetting(n=4, d=20, m=10**6, queries=2, loss="logistic", steps_f=1,
@@ -68,6 +71,7 @@ def test_training_counts_beside_the_prediction(monkeypatch):
         learning_cost.check([setting], 1, train=True)
 
 
+@pytest.mark.slow
 def test_where_nothing_tells_the_memory_time_is_checked_still(monkeypatch):
     def unknown():
         raise ValueError("the system does not tell")
@@ -78,6 +82,7 @@ def test_where_nothing_tells_the_memory_time_is_checked_still(monkeypatch):
         learning_cost.check([PerturbationSetting(m=10**13)], 5, train=True)
 
 
+@pytest.mark.slow
 def test_operations_grow_with_what_they_are_of():
     setting = PerturbationSetting()
     assert operations(setting, train=False) == (0, 0)

@@ -285,6 +285,7 @@ def scaled_like(found, at_one, power, **kwargs):
     np.testing.assert_allclose(np.asarray(found), expected, **{"rtol": 1e-12} | kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", TWO)
 def test_the_movement_of_training_at_any_size_of_the_points(power):
     """‖Δ‖² has degree −2 in the points where labels outweigh the outputs; η −2, E S* 0."""

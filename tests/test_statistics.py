@@ -573,6 +573,7 @@ def test_extending_until_refuted_stays_below_the_level(allowed):
     assert fixed > 2 * misses_allowed(1000, 0.05)
 
 
+@pytest.mark.slow
 def test_e_values_find_what_is_false():
     x = (np.random.default_rng(0).random(1000) < 0.1).astype(int)
     assert failure_e_value(x, 0.03)[-1] > 1e6
@@ -580,6 +581,7 @@ def test_e_values_find_what_is_false():
     assert failure_e_value(x, 0.1)[-1] < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [0.0, 0.02, 0.5])
 def test_rate_sequences_cover_at_all_times_at_once(p):
     """1000 runs of 500 draws at 90 %."""
