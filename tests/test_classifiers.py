@@ -157,6 +157,7 @@ def test_the_probe_finds_what_another_solver_finds():
     assert abs(float(found) - expected) <= 0.01  # two of 200 on the boundary
 
 
+@pytest.mark.slow
 def test_the_probe_of_separable_points_is_perfect_and_of_constant_ones_is_finite():
     labels = jnp.arange(30) % C
     x = 5 * jnp.eye(C, D)[labels]

@@ -87,6 +87,7 @@ def expected():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_array_gives_the_numbers_of_float64(kind, expected):
     """In float64 and to the last bit, as the same program runs on the same numbers."""

@@ -207,6 +207,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_gives_the_expectations(route, bias):

@@ -270,6 +270,7 @@ def test_alignment_decay_is_the_slope_of_the_exact_law_on_a_ray(ratio):
 # --- norms of the readout and of gradients --------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "d"), [(1, 1), (3, 2), (7, 20), (24, 3)])
 @pytest.mark.parametrize("threshold", [1 / 16, 1.0])
 def test_gradient_norm_cdf_keeps_its_relative_accuracy(m, d, threshold):
