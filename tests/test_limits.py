@@ -423,6 +423,7 @@ def exact_signal_at(x, y, z):
     return signal / n, size / n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rounding_of_the_limit_is_bounded_where_inner_products_cancel(dtype):
     """⟨x, z⟩ ≈ −1: errors keep to their bounds, signs are never wrong for certain.

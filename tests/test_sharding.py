@@ -69,6 +69,7 @@ def same(got, wanted):
         assert got == wanted
 
 
+@pytest.mark.slow
 def test_two_processes_are_as_good_as_one(tmp_path, capsys):
     with socket.socket() as free:
         free.bind(("localhost", 0))
