@@ -1,5 +1,6 @@
 """Strict settings for every test: float64, no silent rank or dtype promotion, shapes checked."""
 
+import gc
 import importlib.metadata
 import os
 import re
@@ -9,6 +10,7 @@ import re
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1"
     if importlib.metadata.version("jaxlib").startswith("0.10.")
     else "--xla_backend_optimization_level=1",
 )
@@ -27,6 +29,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Every array annotation in theory/ is checked at every call, from here on.
 hook = install_import_hook("theory", "typechecking.checked")
+
+gc.set_threshold(50_000, 20, 50)  # traces are millions of objects, and hardly any of them garbage
 
 # Compilation makes the first example slow, so no deadline; the same examples in every run.
 settings.register_profile("widetheory", deadline=None, derandomize=True, max_examples=25)

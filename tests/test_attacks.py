@@ -276,6 +276,7 @@ def test_projected_gradient_on_a_network_moves_the_output_and_stays_in_the_ball(
 scales = st.floats(-300, 300).map(lambda power: 10.0**power)
 
 
+@pytest.mark.slow
 @given(scales, st.sampled_from(attacks.BALLS), st.none() | scales)
 def test_no_size_overflows(epsilon, norm, step_size):
     """A constant gradient leads to the surface, or step_size·steps far: sizes 1e-300 to 1e300."""

@@ -58,6 +58,7 @@ def test_what_no_memory_holds_is_refused_without_compiling(capsys, monkeypatch):
     assert time.process_time() - start < 20
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 def test_draws_are_chunked_to_fit(capsys, monkeypatch):
     batches = []
@@ -88,6 +89,7 @@ def test_draws_are_chunked_to_fit(capsys, monkeypatch):
 EXHAUSTED = "RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes."
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 @pytest.mark.parametrize("command", [("verify", ID, "--jobs", "1"), ("train", "--draws", "1")])
 @pytest.mark.parametrize(

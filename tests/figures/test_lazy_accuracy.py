@@ -51,6 +51,7 @@ def test_settings_that_make_no_sense(change, message):
         lazy_accuracy.cells(dataclasses.replace(SMALL, **change))
 
 
+@pytest.mark.slow
 def test_a_small_figure():
     cells = lazy_accuracy.cells(SMALL)
     assert [cell["axis"] for cell in cells] == ["base", "epsilon", "slope", "T_f", "T_g"]

@@ -34,6 +34,7 @@ def how(id):
     return Judged(statement.kind, LEVEL, statement.tiers, scales)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "id"), [at for at in DRAWS if not REGISTRY[at[1]].erratum])
 def test_false_neighbours_are_refuted(file, id):
     """Each of them, with all numbers where one is not; a bound must be within reach of them."""
