@@ -82,7 +82,6 @@ def test_where_nothing_tells_the_memory_time_is_checked_still(monkeypatch):
         learning_cost.check([PerturbationSetting(m=10**13)], 5, train=True)
 
 
-@pytest.mark.slow
 def test_operations_grow_with_what_they_are_of():
     setting = PerturbationSetting()
     assert operations(setting, train=False) == (0, 0)
