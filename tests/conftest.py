@@ -5,8 +5,8 @@ import importlib.metadata
 import os
 import re
 
-# What compiles fastest, as in `theory.verification`; children of the tests inherit it too. A flag
-# that XLA does not know ends the process, and the second is gone from later releases.
+# What compiles fastest, as in `theory.verification.evaluation`; children of the tests inherit it
+# too. A flag that XLA does not know ends the process, and the second is gone from later releases.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"

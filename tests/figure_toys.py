@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.figures import registry
-from experiments.figures.figure import Figure, mean_and_error, numbers
-from theory.data import data_parameter
+from experiments.figures.figure import Figure
+from experiments.results.summaries import mean_and_error
+from experiments.settings.grid import axis_values
+from theory.data.sampling import data_parameter
 from theory.parameters import Parameters, parameter
 
 
@@ -33,7 +35,7 @@ class DataSettings(Settings):
 
 
 def cells(settings):
-    return [{"K": count} for count in numbers("counts", settings.counts)]
+    return [{"K": count} for count in axis_values("counts", settings.counts)]
 
 
 def compute(settings, cell, key):

@@ -5,13 +5,14 @@ import sys
 import jax
 import numpy as np
 
-from experiments import cli
-from theory.descent import Descent
-from theory.networks import frozen_readout, init
-from theory.sharding import gathered, make_mesh, place, sharded_init, sum_over
-from theory.training import train
+from experiments.command import main
+from theory.networks.descent import Descent
+from theory.networks.network import frozen_readout, init
+from theory.networks.sharded import sharded_init
+from theory.networks.training import train
+from theory.parallel import gathered, make_mesh, place, sum_over
 
-status = cli.main(sys.argv[1:])
+status = main.main(sys.argv[1:])
 assert status == 0
 
 key, network = jax.random.key(1), frozen_readout()

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory.claims import SCALED, Claim, checked_claims
-from theory.evidence import Margin, premise
-from theory.judgement import judge
-from theory.verdict import Estimate, Evidence, Verdict
+from theory.margins import Margin
+from theory.verification.claims import SCALED, Claim, checked_claims
+from theory.verification.judging import judge
+from theory.verification.outcomes import premise
+from theory.verification.verdict import Estimate, Evidence, Verdict
 
 SHIFT = 3  # resolutions
 OTHER_LAW = 0.5  # by which exponents of different laws differ

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 from sweep_toys import registry
 
-from experiments import store, sweep
-from theory import REGISTRY, sharding
-from theory.blocks import BLOCK, sum_over_blocks
-from theory.descent import Descent
-from theory.evidence import margin
-from theory.networks import all_trained, fixed_signs, frozen_readout, init, outputs
-from theory.sharding import make_mesh, place, sharded_init, sum_over
-from theory.training import _train, train
-from theory.verification import Statement, _compiled, _evaluate, evaluate, verify
+from experiments.results import store
+from experiments.sweep import planning
+from theory import REGISTRY, parallel
+from theory.margins import margin
+from theory.networks.blocks import BLOCK, sum_over_blocks
+from theory.networks.descent import Descent
+from theory.networks.network import all_trained, fixed_signs, frozen_readout, init, outputs
+from theory.networks.sharded import sharded_init
+from theory.networks.training import _train, train
+from theory.parallel import make_mesh, place, sum_over
+from theory.verification.evaluation import evaluate
+from theory.verification.programs import compiled, evaluate_draws
+from theory.verification.statement import Statement
+from theory.verification.verify import verify
 
 SIZES = (1, 2, 4, 8)
 N, D, M, STEPS = 16, 5, 24, 20
@@ -45,7 +50,7 @@ def test_eight_devices():
 )
 def test_sizes_of_a_mesh_are_given_or_inferred(sizes, shape):
     mesh = make_mesh(**sizes)
-    assert tuple(mesh.shape[axis] for axis in sharding.AXES) == shape
+    assert tuple(mesh.shape[axis] for axis in parallel.AXES) == shape
     assert set(mesh.devices.flat) == set(jax.devices())
 
 
@@ -196,17 +201,17 @@ def test_blocks_of_neurons_are_trained_on_several_devices(key):
 
 
 def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "REGISTRY", registry())
-    planned = sweep.plan("toy.rates", ["m=2,3"], draws=10)
+    monkeypatch.setattr(planning, "REGISTRY", registry())
+    planned = planning.plan("toy.rates", ["m=2,3"], draws=10)
     alone, both = (
         store.begin(str(tmp_path / name), planned.manifest(), resume=False)
         for name in ("alone", "both")
     )
-    list(sweep.run(planned, alone))
-    for step in sweep.run(planned, both):
+    list(planning.run(planned, alone))
+    for step in planning.run(planned, both):
         if step.computed == 1 and step.done == 1:
             break
-    list(sweep.run(planned, both, mesh=mesh_of(4)))
+    list(planning.run(planned, both, mesh=mesh_of(4)))
     for name in alone.finished():
         one, other = alone.read(name), both.read(name)
         for array in one.arrays:
@@ -290,10 +295,10 @@ def test_a_verdict_does_not_depend_on_the_devices(key):
 
 def test_draws_are_evaluated_without_communication(key):
     """Devices that wait for each other would end the process where one is a minute behind."""
-    function = _compiled(_evaluate, (0, 1, 4, 5), make_mesh())
+    function = compiled(evaluate_draws, (0, 1, 4, 5), make_mesh())
     program = function.lower(PLAIN, None, {}, key, 21, 2).compile().as_text()
     assert "all-" not in program
     assert "collective" not in program
-    rows = jax.jit(sharding.split_rows(make_mesh(), lambda x: x + 1))(jnp.arange(16))
+    rows = jax.jit(parallel.split_rows(make_mesh(), lambda x: x + 1))(jnp.arange(16))
     assert {s.data.shape for s in rows.addressable_shards} == {(2,)}
-    np.testing.assert_array_equal(sharding.gathered(rows), 1 + np.arange(16))
+    np.testing.assert_array_equal(parallel.gathered(rows), 1 + np.arange(16))

@@ -10,7 +10,7 @@ from jax.interpreters import partial_eval
 JAX_RANDOM = "random.py"
 # Random numbers, the data and the initial weights made of them: what the theorems are about, given
 # as they are. Errors begin with what is computed from them.
-INITIAL_WEIGHTS = {("networks.py", "init"), ("classifiers.py", "init_classifier")}
+INITIAL_WEIGHTS = {("network.py", "init"), ("classifiers.py", "init_classifier")}
 
 
 def frames_of(equation: Any) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def frames_of(equation: Any) -> list[tuple[str, str]]:
 def is_given(equation: Any) -> bool:
     """Whether it belongs to the drawing of random numbers, data or initial weights."""
     frames = frames_of(equation)
-    return any(f[0] in (JAX_RANDOM, "data.py") or f in INITIAL_WEIGHTS for f in frames)
+    return any(f[0] in (JAX_RANDOM, "sampling.py") or f in INITIAL_WEIGHTS for f in frames)
 
 
 def equations_behind(

@@ -12,9 +12,10 @@ import jax
 import numpy as np
 
 from theory import REGISTRY, Margin
-from theory.judgement import judge
-from theory.verdict import Evidence, Verdict
-from theory.verification import assess, evaluate
+from theory.verification.evaluation import evaluate
+from theory.verification.judging import judge
+from theory.verification.verdict import Evidence, Verdict
+from theory.verification.verify import assess
 
 LEVEL = 1e-3
 # Whose evidence takes so long that what is tested with it is marked slow.

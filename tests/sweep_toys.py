@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import cli, sweep
+from experiments.command import main
+from experiments.settings import references
 from theory import REGISTRY, Claim, Hypothesis, Parameters, Statement, exceeds, margin, parameter
+from theory.statements import registry
 
 
 class Setting(Parameters):
@@ -61,11 +63,12 @@ RATES = Statement(  # with a solver, claims and scales
 TOYS = {statement.id: statement for statement in (TAIL, REFUTED, RATES)}
 
 
-def registry():
-    """The registry with these statements."""
-    return {**REGISTRY, **TOYS}
+def install(setattr=setattr, toys=TOYS):
+    """Registers these statements too; `setattr` may be that of a monkeypatch."""
+    for module in (registry, references):
+        setattr(module, "REGISTRY", {**REGISTRY, **toys})
 
 
 if __name__ == "__main__":
-    sweep.REGISTRY = registry()
-    sys.exit(cli.main(sys.argv[1:]))
+    install()
+    sys.exit(main.main(sys.argv[1:]))

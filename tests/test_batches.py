@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from theory import bounds, kernels, limits, maps, networks
-from theory.networks import Params
+from theory.infinite_width import bounds, kernels, lazy, maps
+from theory.networks import embedding, network
+from theory.networks.network import Params
 
 MANY, FEW, N, SLOPE = 20_000, 1000, 5, 0.2
 EPS = float(np.finfo(np.float64).eps)
@@ -28,22 +29,22 @@ def of_points(x, y, z, params):
     """name → (MANY, …), one row a query."""
     weights = jnp.abs(params.b)
     return {
-        "kappa": limits.kappa(x, z),
-        "product_sizes": limits.product_sizes(x, z),
-        "f_hat": limits.f_hat(x, y, z, SLOPE),
-        "beta": limits.beta(x, y, z, SLOPE),
-        "signal": limits.signal(x, y, z, SLOPE, weights),
-        "signal_gradients": limits.signal_gradients(x, y, z, SLOPE),
-        "standard_deviation": kernels.standard_deviation(z),
-        "inner_products": kernels.inner_products(x, z).T,
+        "kappa": lazy.kappa(x, z),
+        "product_sizes": lazy.product_sizes(x, z),
+        "f_hat": lazy.f_hat(x, y, z, SLOPE),
+        "beta": lazy.beta(x, y, z, SLOPE),
+        "signal": lazy.signal(x, y, z, SLOPE, weights),
+        "signal_gradients": lazy.signal_gradients(x, y, z, SLOPE),
+        "standard_deviation": embedding.standard_deviation(z),
+        "inner_products": embedding.inner_products(x, z).T,
         "angle": kernels.angle(x, z).T,
         "hidden_ntk": kernels.hidden_ntk(x, z, SLOPE).T,
         "nngp": kernels.nngp(x, z, SLOPE).T,
         "erf_nngp": kernels.erf_nngp(x, z).T,
         "reach": bounds.reach(x, y, z, weights).T,
         "output_bound": bounds.output_bound(x, y, z, 50, SLOPE, 1.0, 3.0).total,
-        "outputs": networks.outputs(params, z, SLOPE),
-        "input_gradients": networks.input_gradients(params, z, SLOPE),
+        "outputs": network.outputs(params, z, SLOPE),
+        "input_gradients": network.input_gradients(params, z, SLOPE),
         "length": jnp.sum((z @ jnp.eye(z.shape[1])) ** 2, axis=1),
     }
 
@@ -110,12 +111,12 @@ def test_maps_of_twenty_thousand_points(d):
     alpha, beta = np.linspace(-2, 2, 150), np.linspace(-1, 1, 140)
     grid = plane.points(jnp.array(alpha), jnp.array(beta)).reshape(-1, d)
     found = maps.f_hat_map(plane, alpha, beta, x, y, SLOPE)
-    expected = np.concatenate([limits.f_hat(x, y, part, SLOPE) for part in np.split(grid, 21)])
+    expected = np.concatenate([lazy.f_hat(x, y, part, SLOPE) for part in np.split(grid, 21)])
     np.testing.assert_allclose(np.ravel(found), expected, rtol=0, atol=1e-12)
     labels = np.where(np.arange(MANY) % 3 == 0, 1.0, -1.0)
     found = maps.f_hat_map(plane, alpha[:2], beta[:1], z, labels, SLOPE)
     parts = [
-        limits.f_hat(part, label, grid[jnp.array([0, 140])], SLOPE)
+        lazy.f_hat(part, label, grid[jnp.array([0, 140])], SLOPE)
         for part, label in zip(np.split(z, 20), np.split(labels, 20), strict=True)
     ]
     np.testing.assert_allclose(np.ravel(found), np.mean(parts, axis=0), rtol=0, atol=1e-12)

@@ -16,10 +16,13 @@ import pytest
 from jaxtyping import AbstractArray
 
 import theory
-from theory import bounds, classifiers, kernels, limits, maps, max_margin, movement, networks
 from theory._validation import as_booleans, as_integers, as_reals, takes_arrays
-from theory.data import Dataset, draw
-from theory.networks import Params
+from theory.certificates import max_margin
+from theory.data.sampling import Dataset, draw
+from theory.infinite_width import bounds, function_space, kernels, lazy, maps
+from theory.networks import embedding, network
+from theory.networks.network import Params
+from theory.perturbations import after_training, classifiers
 
 # Pixels: integers that float16 and bfloat16 also have, with inner products up to 3·200².
 PIXELS = np.array([[200, 3, 150], [0, 180, 20], [7, 0, 190], [160, 160, 1]])
@@ -44,23 +47,23 @@ PARAMS = Params(np.array([[1, -2, 3], [0, 1, 1]]), np.array([1, -1]), np.array([
 PLANE = (np.array([1, 0, 0]), np.array([0, 2, 1]))
 
 FUNCTIONS = {
-    "embed": lambda x, y, z, p: kernels.embed(x),
+    "embed": lambda x, y, z, p: embedding.embed(x),
     "angle": lambda x, y, z, p: kernels.angle(x, z),
     "hidden_ntk": lambda x, y, z, p: kernels.hidden_ntk(x, z, 0.2),
     "ntk": lambda x, y, z, p: kernels.ntk(x, z, 0.2),
     "erf_nngp": lambda x, y, z, p: kernels.erf_nngp(x, z),
-    "finite_ntk": lambda x, y, z, p: kernels.finite_ntk(networks.all_trained(), p, x, z),
-    "kappa": lambda x, y, z, p: limits.kappa(x, z),
-    "f_hat": lambda x, y, z, p: limits.f_hat(x, y, z, 0.2),
-    "signal": lambda x, y, z, p: limits.signal(x, y, z, 0.2, y),
-    "signal_gradients": lambda x, y, z, p: limits.signal_gradients(x, y, z, 0.2),
+    "finite_ntk": lambda x, y, z, p: kernels.finite_ntk(network.all_trained(), p, x, z),
+    "kappa": lambda x, y, z, p: lazy.kappa(x, z),
+    "f_hat": lambda x, y, z, p: lazy.f_hat(x, y, z, 0.2),
+    "signal": lambda x, y, z, p: lazy.signal(x, y, z, 0.2, y),
+    "signal_gradients": lambda x, y, z, p: lazy.signal_gradients(x, y, z, 0.2),
     "reach": lambda x, y, z, p: bounds.reach(x, y, z, 1.0),
     "near_orthogonality": lambda x, y, z, p: max_margin.near_orthogonality(x, 0.5),
     "max_margin_limit": lambda x, y, z, p: max_margin.max_margin_limit(x[:3], y[:3], 0.5),
     "multiplier_range": lambda x, y, z, p: max_margin.multiplier_range(x, 0.5),
-    "predicted_movement": lambda x, y, z, p: movement.predicted_movement(x, y, 50),
-    "outputs": lambda x, y, z, p: networks.outputs(p, x, 0.2),
-    "input_gradients": lambda x, y, z, p: networks.input_gradients(p, x, 0.2),
+    "predicted_movement": lambda x, y, z, p: after_training.predicted_movement(x, y, 50),
+    "outputs": lambda x, y, z, p: network.outputs(p, x, 0.2),
+    "input_gradients": lambda x, y, z, p: network.input_gradients(p, x, 0.2),
     "class_means_plane": lambda x, y, z, p: maps.class_means_plane(x, y),
     "f_hat_map": lambda x, y, z, p: maps.f_hat_map(
         maps.plane(*PLANE), x[0][:2], x[1][:2], x, y, 0.2
@@ -114,22 +117,22 @@ def test_a_kernel_of_pixels_against_numpy():
 def test_the_byte_order_of_the_first_call_is_not_that_of_the_second():
     """JAX's cache of compiled functions does not look at it."""
     x = np.arange(1.0, 7.0).reshape(2, 3)
-    native = np.asarray(limits.kappa(x, x))
-    np.testing.assert_array_equal(limits.kappa(x.astype(">f8"), x.astype(">f8")), native)
-    np.testing.assert_array_equal(limits.kappa(x, x), native)
+    native = np.asarray(lazy.kappa(x, x))
+    np.testing.assert_array_equal(lazy.kappa(x.astype(">f8"), x.astype(">f8")), native)
+    np.testing.assert_array_equal(lazy.kappa(x, x), native)
 
 
 def test_booleans_are_zeros_and_ones():
     x = PIXELS > 100
-    np.testing.assert_array_equal(limits.kappa(x, x), limits.kappa(1.0 * x, 1.0 * x))
+    np.testing.assert_array_equal(lazy.kappa(x, x), lazy.kappa(1.0 * x, 1.0 * x))
 
 
 def test_float32_stays_float32_and_tracers_are_converted_inside():
     x = PIXELS.astype(np.float32)
     assert kernels.hidden_ntk(x, x, 0.2).dtype == jnp.float32
-    inside = jax.jit(limits.kappa)(jnp.array(PIXELS), jnp.array(OTHERS))
-    np.testing.assert_allclose(inside, limits.kappa(PIXELS, OTHERS), rtol=1e-15)
-    mapped = jax.vmap(lambda row: limits.kappa(row[None], OTHERS))(jnp.array(PIXELS, jnp.int16))
+    inside = jax.jit(lazy.kappa)(jnp.array(PIXELS), jnp.array(OTHERS))
+    np.testing.assert_allclose(inside, lazy.kappa(PIXELS, OTHERS), rtol=1e-15)
+    mapped = jax.vmap(lambda row: lazy.kappa(row[None], OTHERS))(jnp.array(PIXELS, jnp.int16))
     np.testing.assert_allclose(jnp.mean(mapped, axis=0), inside, rtol=1e-15)
 
 
@@ -137,7 +140,7 @@ def test_what_is_a_float_already_is_handed_through_untouched():
     seen = []
 
     @takes_arrays
-    def function(x: theory.data.Float[jax.Array, " n"], params: Params | None = None):
+    def function(x: theory.data.sampling.Float[jax.Array, " n"], params: Params | None = None):
         seen.extend((x, params))
 
     x, params = jnp.ones(3), Params(jnp.ones((1, 3)), jnp.ones(1), jnp.ones(1))
@@ -157,7 +160,10 @@ def test_numbers_of_numpy_do_not_overflow():
     """int8(100)·int8(100) and float16 would; slopes of half a precision are not rounded again."""
     x, y = np.eye(3), np.array([1, -1, 1])
     for m in (np.int8(100), np.uint8(100), np.float16(100)):
-        one, other = movement.predicted_movement(x, y, m), movement.predicted_movement(x, y, 100)
+        one, other = (
+            after_training.predicted_movement(x, y, m),
+            after_training.predicted_movement(x, y, 100),
+        )
         np.testing.assert_array_equal(one, other)
     half, exact = np.float16(0.3), float(np.float16(0.3))
     for slope in (half, jnp.float16(0.3), np.longdouble(half)):
@@ -181,7 +187,7 @@ def test_numbers_of_numpy_do_not_overflow():
     ],
 )
 def test_what_is_no_array_of_numbers_is_refused_in_one_line(value, message):
-    for function in (limits.kappa, lambda x, z: as_reals("x", x)):
+    for function in (lazy.kappa, lambda x, z: as_reals("x", x)):
         with pytest.raises(ValueError, match=f"^{message}$"):
             function(value, np.ones((2, 3)))
 
@@ -195,14 +201,14 @@ def test_numbers_that_float32_has_not_are_refused_where_jax_has_nothing_else(ent
     ordinary = np.array([[0.0, 1 / 3, 3e38, 1e-37, np.nan, np.inf]])
     with jax.enable_x64(False):
         with pytest.raises(ValueError, match=message):
-            limits.kappa(np.ones((1, 2)), z=value)
+            lazy.kappa(np.ones((1, 2)), z=value)
         with pytest.raises(
             ValueError, match=r"^labels must hold numbers that int32 has, got 4294967297"
         ):
             as_integers("labels", np.array([1, 2**32 + 1]))
         np.testing.assert_array_equal(as_reals("x", ordinary), ordinary.astype(np.float32))
         assert as_integers("labels", np.array([5, -7])).dtype == np.int32
-    assert limits.kappa(np.ones((1, 2)), z=value).dtype == np.float64
+    assert lazy.kappa(np.ones((1, 2)), z=value).dtype == np.float64
 
 
 def test_numbers_that_float64_has_not_are_refused():
@@ -245,12 +251,12 @@ PAIRS = {
     "ntk": lambda x, z: kernels.ntk(x, z, 0.2),
     "nngp": lambda x, z: kernels.nngp(x, z, 0.2),
     "erf_nngp": kernels.erf_nngp,
-    "network_ntk": lambda x, z: kernels.network_ntk(networks.frozen_readout(), x, z),
-    "finite_ntk": lambda x, z: kernels.finite_ntk(networks.all_trained(), WEIGHTS, x, z),
-    "kappa": limits.kappa,
-    "f_hat": lambda x, z: limits.f_hat(x, Y, z, 0.2),
-    "beta": lambda x, z: limits.beta(x, Y, z, 0.2),
-    "signal": lambda x, z: limits.signal(x, Y, z, 0.2),
+    "network_ntk": lambda x, z: kernels.network_ntk(network.frozen_readout(), x, z),
+    "finite_ntk": lambda x, z: kernels.finite_ntk(network.all_trained(), WEIGHTS, x, z),
+    "kappa": lazy.kappa,
+    "f_hat": lambda x, z: lazy.f_hat(x, Y, z, 0.2),
+    "beta": lambda x, z: lazy.beta(x, Y, z, 0.2),
+    "signal": lambda x, z: lazy.signal(x, Y, z, 0.2),
     "reach": lambda x, z: bounds.reach(x, Y, z, 1.0),
 }
 MATRIX = r"must be a matrix \(points, dimensions\) ≥ 1 × 1, got shape"
@@ -277,23 +283,27 @@ def test_points_of_another_shape_are_named_in_one_line(name, traced):
     ("call", "message"),
     [
         # Each of these would broadcast, and be a number.
-        (lambda: limits.f_hat(X, Y[:1], Z, 0.2), r"y must have shape \(4,\), .*, got \(1,\)"),
-        (lambda: limits.f_hat(X, Y[:, None], Z, 0.2), r"y must have shape \(4,\), .*\(4, 1\)"),
+        (lambda: lazy.f_hat(X, Y[:1], Z, 0.2), r"y must have shape \(4,\), .*, got \(1,\)"),
+        (lambda: lazy.f_hat(X, Y[:, None], Z, 0.2), r"y must have shape \(4,\), .*\(4, 1\)"),
         (
-            lambda: limits.signal(X, Y, Z, 0.2, np.ones(1)),
+            lambda: lazy.signal(X, Y, Z, 0.2, np.ones(1)),
             r"weights must have shape \(4,\) or \(\), got \(1,\)",
         ),
         (
-            lambda: networks.outputs(WEIGHTS._replace(b=np.ones(1)), X, 0.2),
+            lambda: network.outputs(WEIGHTS._replace(b=np.ones(1)), X, 0.2),
             r"params.b must have shape \(5,\), got \(1,\)",
         ),
-        (lambda: networks.outputs(WEIGHTS, X[:, :2], 0.2), r"x must have 3 columns, got .*"),
+        (lambda: network.outputs(WEIGHTS, X[:, :2], 0.2), r"x must have 3 columns, got .*"),
         (
-            lambda: limits.gradient_flow_mse(np.eye(4), np.ones((2, 3)), Y, 1.0, Y, np.zeros(2)),
+            lambda: function_space.gradient_flow_mse(
+                np.eye(4), np.ones((2, 3)), Y, 1.0, Y, np.zeros(2)
+            ),
             r"k_test_train must have shape \(q, 4\), got \(2, 3\)",
         ),
         (
-            lambda: limits.gradient_flow_mse(np.ones((4, 3)), np.ones((2, 4)), Y, 1.0, Y, Y[:2]),
+            lambda: function_space.gradient_flow_mse(
+                np.ones((4, 3)), np.ones((2, 4)), Y, 1.0, Y, Y[:2]
+            ),
             r"k_train_train must have shape \(n, n\), got \(4, 3\)",
         ),
     ],
@@ -305,21 +315,19 @@ def test_arrays_that_do_not_belong_together_are_not_broadcast(call, message):
 
 def test_numbers_in_place_of_arrays_and_rows_under_vmap_have_their_shapes():
     for one in (2.0, np.float32(2), jnp.array(2.0)):
-        np.testing.assert_allclose(
-            limits.signal(X, Y, Z, 0.2, one), 2 * limits.signal(X, Y, Z, 0.2)
-        )
-    rows = jax.vmap(lambda row: limits.kappa(row[None], Z))(jnp.array(X))
-    np.testing.assert_allclose(jnp.mean(rows, axis=0), limits.kappa(X, Z))
+        np.testing.assert_allclose(lazy.signal(X, Y, Z, 0.2, one), 2 * lazy.signal(X, Y, Z, 0.2))
+    rows = jax.vmap(lambda row: lazy.kappa(row[None], Z))(jnp.array(X))
+    np.testing.assert_allclose(jnp.mean(rows, axis=0), lazy.kappa(X, Z))
 
 
 # --- no public function is left out ---------------------------------------------------------------
 
 
 def _public_functions():
-    for module in pkgutil.iter_modules(theory.__path__):
-        if module.name.startswith("_"):
+    for module in pkgutil.walk_packages(theory.__path__, "theory."):
+        if "._" in module.name or module.name.startswith("theory.statements"):
             continue
-        loaded = importlib.import_module(f"theory.{module.name}")
+        loaded = importlib.import_module(module.name)
         for name, value in vars(loaded).items():
             own = getattr(value, "__module__", None) == loaded.__name__
             if own and callable(value) and not inspect.isclass(value) and name[0] != "_":

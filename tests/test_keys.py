@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import cli, environment
+from experiments.command import main
+from experiments.machine import environment
 from theory import REGISTRY, keys
-from theory.memory import largest_batch
-from theory.verification import evaluate, verify
+from theory.verification.evaluation import evaluate
+from theory.verification.memory import largest_batch
+from theory.verification.verify import verify
 
 STATEMENT = REGISTRY["orthogonal.multiplier-range"]
 ARGUMENTS = ("verify", STATEMENT.id, "--draws", "3", "--jobs", "1", "--json")
@@ -35,7 +37,7 @@ def test_the_environment_changes_no_number(capsys):
         "JAX_THREEFRY_PARTITIONABLE": "0",
         "JAX_RANDOM_SEED_OFFSET": "7",
     }
-    code = "import sys; from experiments import cli; sys.exit(cli.main(sys.argv[1:]))"
+    code = "import sys; from experiments.command.main import main; sys.exit(main(sys.argv[1:]))"
     child = subprocess.run(
         [sys.executable, "-c", code, *ARGUMENTS],
         env=os.environ | variables,
@@ -43,7 +45,7 @@ def test_the_environment_changes_no_number(capsys):
         text=True,
         check=True,
     )
-    assert cli.main(list(ARGUMENTS)) == 0
+    assert main.main(list(ARGUMENTS)) == 0
     here = capsys.readouterr().out
     assert margins(child.stdout) == margins(here)
     for text in (child.stdout, here):
@@ -105,8 +107,8 @@ def test_a_sweep_of_another_generator_is_not_gone_on_with(capsys, tmp_path, monk
     command = ["sweep", STATEMENT.id, "--grid", "n=2", "--draws", "2", "--out", str(tmp_path)]
     with monkeypatch.context() as patch:
         patch.setattr(environment, "generator", lambda: "rbg, partitionable")
-        assert cli.main(command) == 0
-    assert cli.main([*command, "--resume"]) == 2
+        assert main.main(command) == 0
+    assert main.main([*command, "--resume"]) == 2
     assert "generator: rbg, partitionable → threefry2x32, partitionable" in capsys.readouterr().err
 
 

@@ -12,22 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import (
-    bounds,
-    classifiers,
-    crossings,
-    data,
-    discretization,
-    kernels,
-    limits,
-    maps,
-    max_margin,
-    movement,
-    networks,
-    projections,
-)
+from theory import networks
 from theory._scaling import maximum, minimum
-from theory.linear_solve import inner_products
+from theory.certificates import max_margin, projections
+from theory.certificates.linear_solve import inner_products
+from theory.data import sampling
+from theory.infinite_width import bounds, crossings, discretization, kernels, lazy, maps
+from theory.networks import embedding
+from theory.perturbations import after_training, classifiers
 
 pytestmark = pytest.mark.skipif(
     np.finfo(np.longdouble).maxexp <= 1024, reason="longdouble is float64 on this machine"
@@ -90,7 +82,7 @@ def of_kernels(x, z):
         found |= {
             ("angle", bias): kernels.angle(x, z, bias),
             ("phi", bias): kernels.derivative_kernel(x, z, SLOPE, bias),
-            ("sigma", bias): kernels.standard_deviation(x, bias),
+            ("sigma", bias): embedding.standard_deviation(x, bias),
             ("nngp", bias): kernels.nngp(x, z, SLOPE, bias),
             ("hidden_ntk", bias): kernels.hidden_ntk(x, z, SLOPE, bias),
             ("erf derivative", bias): kernels.erf_derivative_kernel(x, z, bias),
@@ -98,16 +90,16 @@ def of_kernels(x, z):
         }
     y = jnp.array(Y)
     return found | {
-        ("kappa", True): limits.kappa(x, z),
-        ("f_hat", True): limits.f_hat(x, y, z, SLOPE),
-        ("beta", True): limits.beta(x, y, z, SLOPE),
-        ("signal", True): limits.signal(x, y, z, SLOPE),
-        ("mean_gradients", True): limits.mean_gradients(x, y, SLOPE),
-        ("signal_gradients", True): limits.signal_gradients(x, y, z, SLOPE),
-        ("cosine_law", True): limits.cosine_law(x, SLOPE),
+        ("kappa", True): lazy.kappa(x, z),
+        ("f_hat", True): lazy.f_hat(x, y, z, SLOPE),
+        ("beta", True): lazy.beta(x, y, z, SLOPE),
+        ("signal", True): lazy.signal(x, y, z, SLOPE),
+        ("mean_gradients", True): lazy.mean_gradients(x, y, SLOPE),
+        ("signal_gradients", True): lazy.signal_gradients(x, y, z, SLOPE),
+        ("cosine_law", True): lazy.cosine_law(x, SLOPE),
         ("reach", True): bounds.reach(x, y, z, 2.0),
         ("initial_bound", True): bounds.initial_bound(z, 7, SLOPE, 3.0),
-        ("to_sphere", True): data.to_sphere(x),
+        ("to_sphere", True): sampling.to_sphere(x),
         ("inner_products", True): inner_products(x, z).values,
     }
 
@@ -292,14 +284,16 @@ def test_the_movement_of_training_at_any_size_of_the_points(power):
     x = jnp.asarray(DIRECTIONS[:N])
     small, far = jnp.ldexp(x, -300), jnp.ldexp(x, power)
     if power < 0:
-        at_small, found = (movement.predicted_movement(p, Y, 50) for p in (small, far))
+        at_small, found = (after_training.predicted_movement(p, Y, 50) for p in (small, far))
         for part in (0, 1):
             scaled_like(found[part], at_small[part], -2 * (power + 300))
-    at_one = movement.fastest_descent(x, 50, 7)
-    descent = movement.fastest_descent(far, 50, 7)
+    at_one = after_training.fastest_descent(x, 50, 7)
+    descent = after_training.fastest_descent(far, 50, 7)
     scaled_like(descent.learning_rate, at_one.learning_rate, -2 * power)
     scaled_like(descent.momentum, at_one.momentum, 0)
-    scaled_like(movement.predicted_alignment(far, 50), movement.predicted_alignment(x, 50), 0)
+    scaled_like(
+        after_training.predicted_alignment(far, 50), after_training.predicted_alignment(x, 50), 0
+    )
 
 
 @pytest.mark.parametrize("of_w", [-500, -100, 0, 100, 500])
@@ -311,8 +305,8 @@ def test_alignment_terms_at_any_size_of_the_weights(of_a, of_w):
     def sized(params):
         return params._replace(w=jnp.ldexp(params.w, of_w), a=jnp.ldexp(params.a, of_a))
 
-    at_one = movement.alignment_terms(NETWORK, MOVED, x)
-    found = movement.alignment_terms(sized(NETWORK), sized(MOVED), x)
+    at_one = after_training.alignment_terms(NETWORK, MOVED, x)
+    found = after_training.alignment_terms(sized(NETWORK), sized(MOVED), x)
     for name in set(found._fields) - {"error"}:
         scaled_like(getattr(found, name), getattr(at_one, name), 2 * (of_a + of_w))
     with np.errstate(over="ignore"):

@@ -1,27 +1,28 @@
 """widetheory: theorems about wide neural networks, checked numerically.
 
-Pure functions on arrays: nothing here reads files, draws figures or prints. The parts:
-networks, kernels, training, limits, maps, bounds, laws, linear_solve, max_margin, cone, attacks,
-alignment, perturbed, projections, separability, data and perturbation_learning compute; evidence,
-verdict and verification judge; statements is the registry.
+Pure functions on arrays: nothing here reads files, draws figures or prints. Each room has
+one subject and knows those before it: data, networks, infinite_width, certificates and
+perturbations compute; verification judges, and statements has the theorems; testing is for tests of
+one's own. At the door: margins (what a condition returns), parameters (configurations), keys,
+parallel (devices) and compilation.
 """
 
-from theory.claims import Claim as Claim
-from theory.data import Dataset as Dataset
-from theory.evidence import Margin as Margin
-from theory.evidence import Measured as Measured
-from theory.evidence import Outcome as Outcome
-from theory.evidence import at_least as at_least
-from theory.evidence import exceeds as exceeds
-from theory.evidence import margin as margin
-from theory.evidence import measured as measured
-from theory.evidence import rounding_error as rounding_error
+from theory.data.sampling import Dataset as Dataset
+from theory.margins import Margin as Margin
+from theory.margins import Measured as Measured
+from theory.margins import at_least as at_least
+from theory.margins import exceeds as exceeds
+from theory.margins import margin as margin
+from theory.margins import measured as measured
+from theory.margins import rounding_error as rounding_error
 from theory.parameters import Parameters as Parameters
 from theory.parameters import parameter as parameter
-from theory.statements import REGISTRY as REGISTRY
-from theory.statements import select as select
-from theory.verdict import Verdict as Verdict
-from theory.verification import Hypothesis as Hypothesis
-from theory.verification import Statement as Statement
-from theory.verification import verify as verify
-from theory.verification import verify_until as verify_until
+from theory.statements.registry import REGISTRY as REGISTRY
+from theory.statements.registry import select as select
+from theory.verification.claims import Claim as Claim
+from theory.verification.outcomes import Outcome as Outcome
+from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import Statement as Statement
+from theory.verification.verdict import Verdict as Verdict
+from theory.verification.verify import verify as verify
+from theory.verification.verify import verify_until as verify_until

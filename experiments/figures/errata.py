@@ -11,17 +11,24 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from experiments.figures.figure import Cell, Figure, Results, mean_and_error, numbers
+from experiments.figures.figure import Cell, Figure, Results
 from experiments.figures.frequencies import counted
-from theory import laws
-from theory.data import to_sphere
-from theory.networks import all_trained, init, input_gradients, leaky_relu_derivative
-from theory.networks import pre_activations as pre_activations_of
+from experiments.results.summaries import mean_and_error
+from experiments.settings.grid import axis_values
+from theory.data.sampling import to_sphere
+from theory.networks.network import (
+    all_trained,
+    init,
+    input_gradients,
+    leaky_relu_derivative,
+)
+from theory.networks.network import pre_activations as pre_activations_of
 from theory.parameters import Parameters, parameter
-from theory.statements import REGISTRY
+from theory.perturbations import initialization
+from theory.perturbations.initialization import event_failures
+from theory.statements.registry import REGISTRY
 from theory.statements.separability.loss_level import LevelSetting
 from theory.statements.separability.sparse import SparseSetting, support_size
-from theory.statements.separability.tails import event_failures
 
 NETWORK = all_trained(slope=0.0)
 FLOATS = 2**22  # of the weights of the networks drawn at once
@@ -48,14 +55,14 @@ class Settings(Parameters):
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One cell a size: of networks at initialization, of sparse suprema, and one of training."""
-    dimensions = numbers("variance_dimensions", settings.variance_dimensions)
+    dimensions = axis_values("variance_dimensions", settings.variance_dimensions)
     sizes = [("variance", settings.variance_width, d) for d in dimensions]
-    dimensions = numbers("tail_dimensions", settings.tail_dimensions)
+    dimensions = axis_values("tail_dimensions", settings.tail_dimensions)
     sizes += [("tails", settings.tail_width, d) for d in dimensions]
-    widths = numbers("norm_widths", settings.norm_widths)
+    widths = axis_values("norm_widths", settings.norm_widths)
     sizes += [("norm", m, settings.norm_dimension) for m in widths]
     found = [{"part": part, "m": m, "d": d, "draws": settings.draws} for part, m, d in sizes]
-    for m in numbers("sparse_widths", settings.sparse_widths):
+    for m in axis_values("sparse_widths", settings.sparse_widths):
         d, draws = settings.sparse_dimension, settings.sparse_draws
         found.append({"part": "sparse", "m": m, "d": d, "draws": draws})
     sizes = {"m": settings.trained_width, "d": settings.points}
@@ -154,7 +161,10 @@ def _variance(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
     s = arrays["alignment"].astype(float)
     mean, error = mean_and_error((s - s.mean()) ** 2 * len(s) / (len(s) - 1))
     m, d = cell["m"], cell["d"]
-    printed, exact = laws.alignment_variance_as_printed(m, d), laws.alignment_variance(m, d)
+    printed, exact = (
+        initialization.alignment_variance_as_printed(m, d),
+        initialization.alignment_variance(m, d),
+    )
     yield {"erratum": "variance", **_moment(mean, error, printed, exact)}
 
 
@@ -197,7 +207,7 @@ def _sparse(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
     """Mean of the squared supremum; printed is 2²."""
     mean, error = mean_and_error(arrays["squared"])
     m, d = cell["m"], cell["d"]
-    share = laws.largest_squares(m, support_size(m, SparseSetting().sparsity))
+    share = initialization.largest_squares(m, support_size(m, SparseSetting().sparsity))
     yield {"erratum": "20", **_moment(mean, error, 4.0, (1 + (m + 1) / d) * share)}
 
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from experiments.figures import style
 from experiments.figures.style import SERIES, Series
-from theory import laws
+from theory.perturbations import initialization
 from theory.statements.separability.loss_level import LevelSetting
 
 Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
@@ -63,8 +63,8 @@ def _measured(ax: Axes, x: Any, rows: Table, factor: Any = 1.0) -> None:
 
 def _variance(ax: Axes, rows: Table) -> None:
     m, d = int(rows.m.iloc[0]), np.arange(rows.d.min(), rows.d.max() + 1)
-    exact = [k * laws.alignment_variance(m, int(k)) for k in d]
-    printed = [k * laws.alignment_variance_as_printed(m, int(k)) for k in d]
+    exact = [k * initialization.alignment_variance(m, int(k)) for k in d]
+    printed = [k * initialization.alignment_variance_as_printed(m, int(k)) for k in d]
     style.curve(ax, d, exact, series=CORRECTED)
     style.curve(ax, d, printed, series=PRINTED)
     _measured(ax, rows.d, rows, rows.d)

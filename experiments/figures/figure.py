@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from experiments import grid
-from theory._validation import check_integer, check_real
+from experiments.settings import grid
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -73,47 +72,3 @@ class Figure:
 
     def _picture(self) -> Any:
         return importlib.import_module(f"{self.compute.__module__}_picture")
-
-
-def numbers(
-    name: str, text: str, kind: type = int, *, low: float | None = None, high: float | None = None
-) -> tuple[Any, ...]:
-    """The values of an axis among a figure's settings.
-
-    Integers are ≥ 1 and other numbers > 0, unless limits are given: low ≤ value < high.
-
-    Args:
-      name: of the parameter, for messages.
-      text: as in `--grid`: LOW:HIGH:xFACTOR, LOW:HIGH:+STEP or VALUE,VALUE,…
-      kind: int or float.
-      low, high: the range, where it is another.
-
-    Returns:
-      The values, in the order given.
-
-    Raises:
-      ValueError: for text that is none of these, or a value that is no such number or outside the
-        range.
-    """
-    found = grid.numbers(name, text, kind)
-    for value in found:
-        if kind is int:
-            check_integer(name, value, low=1 if low is None else int(low))
-        else:
-            limits = {} if high is None else {"high": high, "open_high": True}
-            check_real(name, value, low=low or 0, open_low=low is None, **limits)
-    return found
-
-
-def mean_and_error(values: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over draws and its standard error s/√K, NaN for a single draw.
-
-    Args:
-      values: K draws along `axis`.
-      axis: the axis of the draws.
-    """
-    values = np.asarray(values, float)
-    count = values.shape[axis]
-    if count < 2:
-        return values.mean(axis), np.full_like(values.mean(axis), np.nan)
-    return values.mean(axis), values.std(axis, ddof=1) / count**0.5

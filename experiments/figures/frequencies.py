@@ -5,7 +5,7 @@ from typing import Any
 
 from scipy import stats
 
-from theory.statistics import clopper_pearson
+from theory.verification.statistics import clopper_pearson
 
 CONFIDENCE = 0.9545  # that of two standard errors of a normal law
 

@@ -2,36 +2,27 @@
 
 import functools
 import importlib
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Iterator, Sequence
+from types import ModuleType
 
+import experiments.figures
 from experiments.figures.figure import Figure
 from theory._validation import check_choice
-
-MODULES: tuple[str, ...] = (
-    "lazy_accuracy",
-    "lazy_cosine",
-    "lazy_map",
-    "lazy_conditions",
-    "lazy_activation",
-    "lazy_width",
-    "orthogonal_accuracy",
-    "orthogonal_map",
-    "orthogonal_perturbations",
-    "separability_phase",
-    "separability_training",
-    "separability_width",
-    "separability_attacks",
-    "separability_embedding",
-    "ntk_rates",
-    "errata",
-)
 
 
 @functools.cache
 def figures() -> dict[str, Figure]:
-    """Name → figure."""
-    found = [importlib.import_module(f"experiments.figures.{name}").FIGURE for name in MODULES]
+    """Name → figure: NAME is drawn by a module that has one NAME_picture beside it."""
+    found = [importlib.import_module(name).FIGURE for name in _modules(experiments.figures)]
     return {figure.name: figure for figure in found}
+
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    """The modules of figures in this package and those in it."""
+    below = list(pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    names = {module.name for module in below}
+    yield from (name for name in sorted(names) if f"{name}_picture" in names)
 
 
 def select(names: Sequence[str]) -> list[Figure]:

@@ -9,7 +9,6 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array
 
-from experiments.figures.figure import mean_and_error, numbers
 from experiments.images import noises, pixels, training
 from experiments.images.networks import (
     CLASSES,
@@ -21,9 +20,11 @@ from experiments.images.networks import (
 )
 from experiments.images.probing import accuracy, probe_accuracies, separator_classes
 from experiments.images.training import Recipe, State
+from experiments.results.summaries import mean_and_error
+from experiments.settings.grid import axis_values
 from theory._validation import check_choice
-from theory.classifiers import Attack
 from theory.parameters import Parameters, parameter
+from theory.perturbations.classifiers import Attack
 
 SOURCE = (
     "Zhang, Yu, Lu, He, Adversarial Noises Are Linearly Separable for (Nearly) Random Neural "
@@ -103,12 +104,12 @@ def names(name: str, text: str) -> tuple[str, ...]:
 
 def counts(name: str, text: str, low: int = 1) -> tuple[int, ...]:
     """The values of an axis of integers ≥ low, as `figure.numbers` reads them."""
-    return numbers(name, text, low=low)
+    return axis_values(name, text, low=low)
 
 
 def positives(name: str, text: str) -> tuple[float, ...]:
     """The values of an axis of numbers > 0, as `figure.numbers` reads them."""
-    return numbers(name, text, float)
+    return axis_values(name, text, float)
 
 
 def is_robust(name: str) -> bool:

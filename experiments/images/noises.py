@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from theory.classifiers import Attack, craft
+from theory.perturbations.classifiers import Attack, craft
 
 BATCH = 2048  # images at a time, a bound of memory
 
@@ -21,7 +21,7 @@ def craft_images(
     labels: Int[Array, " n"],
     attack: Attack,
 ) -> Float[Array, "n h w c"]:
-    """`theory.classifiers.craft` of images: BatchNorm uses its running means.
+    """`theory.perturbations.classifiers.craft` of images: BatchNorm uses its running means.
 
     Perturbed images x + r are not clipped to the range from black to white.
     """

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import data
+from experiments.datasets import sources
 
 NATURAL = ("cifar10",)  # sets whose images mean the same seen in a mirror
 
@@ -37,7 +37,7 @@ def load(name: str, *, most_train: int | None = None, most_test: int | None = No
     """The images of a name.
 
     Args:
-      name: as in `experiments.data.load_images`.
+      name: as in `experiments.datasets.sources.load_images`.
       most_train, most_test: keep only so many of the first images; all by default.
 
     Returns:
@@ -46,7 +46,7 @@ def load(name: str, *, most_train: int | None = None, most_test: int | None = No
     Raises:
       ValueError: for another name, or files that cannot be read.
     """
-    train, test = data.load_images(name)
+    train, test = sources.load_images(name)
     x = np.asarray(train.images[:most_train], np.float32) / train.white
     z = np.asarray(test.images[:most_test], np.float32) / test.white
     mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)

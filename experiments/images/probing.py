@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 
 from experiments.images import noises
 from experiments.images.networks import TwoLayerCNN
-from theory.attacks import unit_rows
-from theory.classifiers import fit_probe, probe_classes
+from theory.perturbations.attacks import unit_rows
+from theory.perturbations.classifiers import fit_probe, probe_classes
 
 
 def probe_accuracies(
@@ -32,8 +32,9 @@ def probe_accuracies(
       z: (q, H, W, C) others to classify.
       z_labels: (q,) their classes.
       classes: number of classes.
-      steps: L-BFGS steps of the multinomial logistic regression (`theory.classifiers.fit_probe`).
-      scaled: scale each row to norm 1 before. Whether noises are separable by a linear classifier
+      steps: L-BFGS steps of the multinomial logistic regression
+      (`theory.perturbations.classifiers.fit_probe`). scaled: scale each row to norm 1 before.
+      Whether noises are separable by a linear classifier
         without intercept does not depend on it.
 
     Returns:

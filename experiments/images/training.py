@@ -15,8 +15,8 @@ from jaxtyping import Array, Float, Int
 
 from experiments.images.augmentation import augment
 from experiments.images.noises import craft_images
-from theory.classifiers import Attack, cross_entropy
 from theory.parameters import Parameters, parameter
+from theory.perturbations.classifiers import Attack, cross_entropy
 
 
 class Recipe(Parameters):

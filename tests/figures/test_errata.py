@@ -8,9 +8,9 @@ import pytest
 
 from experiments.figures import errata
 from experiments.figures import errata_picture as picture
-from theory import laws
+from theory.perturbations import initialization
+from theory.perturbations.initialization import event_failures
 from theory.statements.separability.sparse import support_size
-from theory.statements.separability.tails import event_failures
 
 SMALL = errata.Settings(
     variance_width=8,
@@ -35,7 +35,7 @@ def invented(settings, rng):
     for cell in errata.cells(settings):
         m, d, draws = cell["m"], cell["d"], cell["draws"]
         if cell["part"] == "sparse":
-            share = laws.largest_squares(m, support_size(m, 1.0))
+            share = initialization.largest_squares(m, support_size(m, 1.0))
             arrays = {"squared": (1 + (m + 1) / d) * share * rng.chisquare(d, size=draws) / d}
         elif cell["part"] == "movement":
             n = rng.integers(1, d + 1, size=draws)
@@ -43,7 +43,7 @@ def invented(settings, rng):
             moved = predicted * rng.chisquare(8, size=draws) / 8
             arrays = {"n": n, "predicted": predicted, "moved": moved, "loss": 0.09 + 0 * moved}
         else:
-            spread = math.sqrt(laws.alignment_variance(m, d))
+            spread = math.sqrt(initialization.alignment_variance(m, d))
             active = np.full(draws, 0.5) + 0.1 * rng.normal(size=draws)
             small, tiny = (event_failures(m, d)[i] for i in (3, 4))
             u = rng.random(draws)

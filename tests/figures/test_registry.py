@@ -7,18 +7,20 @@ import re
 
 import pytest
 
-from experiments import data, sources, store
-from experiments.figures import making, registry
+from experiments.datasets import sources
+from experiments.figures import building, registry
 from experiments.figures.figure import PRESETS
-from experiments.report import plain
+from experiments.results import code_version, store
+from experiments.results.records import plain
 
 FIGURES = registry.figures()
 
 
 def test_names_are_those_of_the_modules():
-    expected = [module.replace("_", "-") for module in registry.MODULES]
-    assert list(FIGURES) == expected
-    assert len(set(expected)) == 16
+    for name, figure in FIGURES.items():
+        *_, family, module = figure.compute.__module__.split(".")
+        assert name == (module if family == "figures" else f"{family}-{module}")
+    assert len(FIGURES) == 16
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
@@ -50,7 +52,7 @@ def test_each_figure_says_what_it_is(figure):
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
 def test_pictures_can_change_without_computing_again(figure):
-    modules = sources.closure(figure.compute.__module__)
+    modules = code_version.closure(figure.compute.__module__)
     assert not [name for name in modules if name.endswith(("_picture", ".style", ".making"))]
 
 
@@ -69,17 +71,17 @@ def test_pictures_can_change_without_computing_again(figure):
 )
 def test_axes_are_checked_before_any_work(name, changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        making.plan([name], settings=changes)
+        building.plan([name], settings=changes)
 
 
 def test_data_of_any_dimension_go_to_figures_without_one():
-    planned, left_out = making.plan(["all"], data_name="digits")
+    planned, left_out = building.plan(["all"], data_name="digits")
     made = {plan.figure.name for plan in planned}
     assert {"lazy-activation", "ntk-rates"} <= made
     assert made | left_out.keys() == FIGURES.keys()
 
 
 def test_images_are_bound_by_their_own_hash():
-    (planned,), _ = making.plan(["separability-embedding"], data_name="all-digits")
-    digest = data.digest(data.load_images("all-digits"))
+    (planned,), _ = building.plan(["separability-embedding"], data_name="all-digits")
+    digest = sources.digest(sources.load_images("all-digits"))
     assert planned.manifest()["data"] == {"sha256": digest}

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.images.networks import VGG11, ConvNet, ResNet18, TwoLayerCNN, WideResNet28
 from experiments.images.training import Recipe, initial
-from theory import classifiers
+from theory.perturbations import classifiers
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)])

@@ -7,8 +7,8 @@ import pytest
 from experiments.images import noises, probing, training
 from experiments.images.networks import TwoLayerCNN
 from experiments.images.training import Recipe
-from theory import classifiers
-from theory.classifiers import Attack, Classifier
+from theory.perturbations import classifiers
+from theory.perturbations.classifiers import Attack, Classifier
 
 NETWORK = TwoLayerCNN(64, classes=4, pool=1)
 X = jax.random.normal(jax.random.key(0), (30, 1, 1, 40))

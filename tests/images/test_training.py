@@ -11,7 +11,7 @@ import pytest
 from experiments.images import noises, training
 from experiments.images.networks import ResNet18, TwoLayerCNN
 from experiments.images.training import Recipe
-from theory.classifiers import Attack
+from theory.perturbations.classifiers import Attack
 
 N, SIDE = 12, 4
 NETWORK = TwoLayerCNN(3, classes=3)

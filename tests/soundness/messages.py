@@ -15,7 +15,7 @@ from soundness.planted import const, normal, normals, sharp, uniforms
 
 from theory import Claim, Hypothesis, Margin, Statement, exceeds, margin, verify
 from theory.parameters import Parameters, parameter
-from theory.verdict import Verdict
+from theory.verification.verdict import Verdict
 
 SCALES = 2.0 ** np.arange(3, 9)
 

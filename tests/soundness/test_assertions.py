@@ -12,7 +12,7 @@ from soundness.planted import const, sharp, uniform
 
 import theory
 from theory import Statement, margin
-from theory.testing import assert_statement
+from theory.testing.assertions import assert_statement
 
 FLOATS = st.floats(0.0, 1.0).map(jnp.asarray)
 FEW = settings(max_examples=20, deadline=None, derandomize=True, database=None)

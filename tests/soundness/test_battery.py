@@ -21,7 +21,7 @@ from soundness import (
 )
 from soundness.planted import Planted
 
-from theory.verification import KINDS
+from theory.verification.statement import KINDS
 
 THEMES = {
     "absorbed": absorbed,

@@ -10,8 +10,8 @@ from soundness import decays, failures, means, rates
 from soundness.planted import NOT_REFUTED, answer
 
 from theory import Margin, verify
-from theory.judgement import judge
-from theory.verdict import Evidence
+from theory.verification.judging import judge
+from theory.verification.verdict import Evidence
 
 BY_NAME = {
     (theme.__name__.rpartition(".")[2], planted.name): planted

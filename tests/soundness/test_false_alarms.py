@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from theory import Claim, Margin
-from theory.judgement import judge
-from theory.verdict import Evidence
+from theory.verification.judging import judge
+from theory.verification.verdict import Evidence
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from scipy import optimize, stats
 from soundness.planted import SEED, const, normal, sharp, uniform, uniforms
 
 from theory import Margin, Statement, margin, verify
-from theory.judgement import judge
-from theory.verdict import Evidence
+from theory.verification.judging import judge
+from theory.verification.verdict import Evidence
 
 
 def judged(draws=100, level=0.01, **parts):

@@ -16,13 +16,14 @@ from statement_checks import (
     with_left_side,
 )
 
-from theory import REGISTRY, Claim, Dataset, bounds, limits
-from theory.attacks import gradient_perturbations
-from theory.data import Sample, draw
-from theory.descent import descent_for_time
-from theory.networks import Params, frozen_readout, init, input_gradients, outputs
+from theory import REGISTRY, Claim, Dataset
+from theory.data.sampling import Sample, draw
+from theory.infinite_width import bounds, lazy
+from theory.networks.descent import descent_for_time
+from theory.networks.network import Params, frozen_readout, init, input_gradients, outputs
+from theory.networks.training import train
+from theory.perturbations.attacks import gradient_perturbations
 from theory.statements.lazy import movement, published
-from theory.training import train
 
 DRAWS = {
     "lazy.movement": 32,
@@ -107,7 +108,7 @@ BROKEN = {"lazy.movement", "lazy.perturbation"}  # by the tests that follow
 
 def test_a_cosine_law_with_twice_the_noise_is_refuted(monkeypatch):
     """‖ξ‖² = 1 + γ² instead of half of it."""
-    monkeypatch.setattr(limits, "initial_gradient_variance", lambda slope: 1 + slope**2)
+    monkeypatch.setattr(lazy, "initial_gradient_variance", lambda slope: 1 + slope**2)
     statement = dataclasses.replace(REGISTRY["lazy.perturbation"])
     verdict = first_look(statement, key=jax.random.key(0), draws=DRAWS["lazy.perturbation"])
     assert verdict.verdict == "refuted", str(verdict)
@@ -148,9 +149,9 @@ def test_every_scale_inside_the_arrays_of_the_largest_is_the_same_run_alone(grow
         r = gradient_perturbations(f, x, target, epsilon, slope)
         g = outputs(fit(m_top, r, target), z, slope)
         nu = jnp.linalg.norm(input_gradients(f, x, slope), axis=1).mean()
-        off_f = jnp.abs(outputs(f, z, slope) / T - limits.f_hat(x, y, z, slope)).mean()
-        off_g = jnp.abs(g * nu / (T * T * epsilon) - published.g_hat(x, y, r, z, slope)).mean()
-        thresholds = published.published_thresholds(config.n, d, T, T, epsilon, "a")
+        off_f = jnp.abs(outputs(f, z, slope) / T - lazy.f_hat(x, y, z, slope)).mean()
+        off_g = jnp.abs(g * nu / (T * T * epsilon) - lazy.g_hat(x, y, r, z, slope)).mean()
+        thresholds = lazy.published_thresholds(config.n, d, T, T, epsilon, "a")
         alone = [off_f / thresholds[0], off_g / thresholds[1]]
         np.testing.assert_allclose(measured, alone, rtol=1e-9)
 
@@ -197,10 +198,8 @@ def test_the_certificate_holds_for_the_identity_loss_too(id):
 
 def test_the_identity_loss_s_limit_is_refuted_under_the_logistic_loss(monkeypatch):
     """T(f̂ + β) in place of k_α: outside the bound that k_α(z) keeps to."""
-    signal = limits.signal
-    monkeypatch.setattr(
-        limits, "signal", lambda x, y, z, slope, weights: signal(x, y, z, slope, 2.0)
-    )
+    signal = lazy.signal
+    monkeypatch.setattr(lazy, "signal", lambda x, y, z, slope, weights: signal(x, y, z, slope, 2.0))
     statement = dataclasses.replace(REGISTRY["lazy.dynamics-certified"])
     assert statement.config.T == 2.0
     verdict = first_look(statement, key=jax.random.key(0), draws=32)

@@ -11,8 +11,8 @@ from neighbours import Judged, neighbours
 from statement_checks import LEVEL, draws_of_files, evidence_of
 
 from theory import REGISTRY, Claim, margin
-from theory.evidence import exceeds
-from theory.verdict import Evidence
+from theory.margins import exceeds
+from theory.verification.verdict import Evidence
 
 DRAWS = {
     (file, id): draws for file, tested in draws_of_files().items() for id, draws in tested.items()

@@ -15,13 +15,14 @@ from statement_checks import (
 )
 
 from theory import REGISTRY
-from theory.data import draw
-from theory.descent import descent_for_time
-from theory.judgement import judge
-from theory.networks import apply, frozen_readout, init, split_widths
-from theory.statements.ntk import kernel, widths
-from theory.training import train
-from theory.verification import evaluate
+from theory.certificates import linear_solve
+from theory.data.sampling import draw
+from theory.networks.descent import descent_for_time
+from theory.networks.network import apply, frozen_readout, init, split_widths
+from theory.networks.training import train
+from theory.statements.ntk import widths
+from theory.verification.evaluation import evaluate
+from theory.verification.judging import judge
 
 DRAWS = {
     "ntk.initial-output": 200,
@@ -193,6 +194,6 @@ def test_operator_norm(sign):
     matrices = np.random.default_rng(0).normal(size=(20, 8, 8))
     matrices = sign * (matrices + matrices.transpose(0, 2, 1))
     matrices[0], matrices[1] = np.diag([2.0, -2, 2, 1, 0, 0, 0, 0]), 0.0
-    found = jax.vmap(kernel.operator_norm)(jnp.array(matrices))
+    found = jax.vmap(linear_solve.operator_norm)(jnp.array(matrices))
     # 30 squarings of 8 products each, their logarithms halved every time.
     np.testing.assert_allclose(found, np.linalg.norm(matrices, 2, axis=(1, 2)), rtol=1e-8)

@@ -11,7 +11,7 @@ from statement_checks import check_default, evidence_of, first_look, negated, ve
 
 from theory import REGISTRY, Claim, margin
 from theory.statements.orthogonal import boundary, learning, noise, perturbation
-from theory.verification import evaluate
+from theory.verification.evaluation import evaluate
 
 DRAWS = {
     "orthogonal.decision-boundary": 16,

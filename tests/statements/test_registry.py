@@ -3,7 +3,7 @@
 import pytest
 
 from theory import REGISTRY
-from theory.statements import select
+from theory.statements.registry import select
 
 
 def test_select():

@@ -18,8 +18,10 @@ from statement_checks import (
     with_left_side,
 )
 
-from theory import REGISTRY, Claim, laws
-from theory.statements.separability import adversarial, initialization, large_step, rates, tails
+from theory import REGISTRY, Claim
+from theory.perturbations import initialization as laws
+from theory.perturbations import noise_alignment
+from theory.statements.separability import adversarial, large_step, rates, tails
 
 DRAWS = {
     "separability.initialization": 512,
@@ -102,12 +104,13 @@ def test_the_printed_variance_is_excluded_and_the_corrected_one_is_not():
 
 def test_noise_alignment_is_what_the_theorem_is_about():
     """S_k has the sign of ⟨−Wᵀa, y_k r_k⟩ and its value is aᵀWWᵀDa, by other means."""
-    from theory import attacks, networks
+    from theory import networks
+    from theory.perturbations import attacks
 
     params = networks.init(networks.all_trained(), jax.random.key(1), 6, 5)
     x = jax.random.normal(jax.random.key(2), (7, 5))
     y = jax.numpy.where(x[:, 0] > 0, 1.0, -1.0)
-    alignment = initialization.noise_alignment(params, x)
+    alignment = noise_alignment.noise_alignment(params, x)
     noise = attacks.gradient_noise(params, x, y, 0.0)
     projected = y * (noise @ (-params.a @ params.w))
     w, a = np.asarray(params.w), np.asarray(params.a)
@@ -300,12 +303,13 @@ def test_projected_alignment_has_the_sign_of_the_adversarial_margin():
     key = jax.random.key(11)
     found = adversarial._sample(key, config)
     key_data, key_init = jax.random.split(key)
-    from theory import attacks, networks
+    from theory import networks
     from theory.data import draw, to_sphere
+    from theory.perturbations import attacks
 
     points = draw(key_data, "sphere", 5, 9, queries=0)
     x, y = to_sphere(points.x), points.y
-    params = networks.init(initialization.NETWORK, key_init, 7, 9)
+    params = networks.init(noise_alignment.NETWORK, key_init, 7, 9)
     v = -np.asarray(params.a @ params.w)
     v = v - np.linalg.lstsq(np.asarray(x).T, v, rcond=None)[0] @ np.asarray(x)
     noise = np.asarray(attacks.gradient_noise(params, x, y, 0.0))
@@ -331,7 +335,7 @@ def test_as_many_points_as_dimensions_leave_nothing_to_separate_with():
 
 def examples_of(config, data, key):
     """Network, points, labels and noise of a setting."""
-    from theory import attacks
+    from theory.perturbations import attacks
 
     params, x, y = large_step._draw(key, data, config.n, config.d, config.m)
     return (
@@ -356,13 +360,14 @@ def test_sizes_of_the_large_step_are_those_of_its_examples():
 
 def test_ratios_drawn_without_weights_have_the_law_of_real_networks():
     """At (m, d) = (64, 8): the ratio of real examples, and u, f and S by themselves."""
-    from theory import attacks, networks
+    from theory import networks
+    from theory.perturbations import attacks
 
     m, d, draws = 64, 8, 4000
     x = jax.numpy.sqrt(1.0 * d) * jax.numpy.eye(1, d)
 
     def real(key):
-        params = networks.init(initialization.NETWORK, key, m, d)
+        params = networks.init(noise_alignment.NETWORK, key, m, d)
         noise = attacks.gradient_noise(params, x, jax.numpy.ones(1), 0.0)[0]
         v = params.a @ params.w
         gradient = networks.input_gradients(params, x, 0.0)[0]

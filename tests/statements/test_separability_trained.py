@@ -16,8 +16,10 @@ from statement_checks import (
     verdict_of,
 )
 
-from theory import REGISTRY, Claim, Dataset, descent, laws, movement, training
-from theory.networks import init, input_gradients, outputs
+from theory import REGISTRY, Claim, Dataset
+from theory.networks import descent, training
+from theory.networks.network import init, input_gradients, outputs
+from theory.perturbations import after_training, initialization
 from theory.statements.separability import (
     generalization,
     loss_level,
@@ -26,7 +28,7 @@ from theory.statements.separability import (
     trained,
     wide_limit,
 )
-from theory.verification import evaluate
+from theory.verification.evaluation import evaluate
 
 DRAWS = {
     "separability.ntk": 48,
@@ -208,7 +210,7 @@ def test_padding_with_points_at_the_origin_changes_nothing():
     data = trained.draw(key_data, "sphere", 8, 4, queries=0)
     initial = trained.init(trained.NETWORK, key_init, 32, 4)
     network = jax.jit(lambda x, y: trained.fit(initial, x, y, steps=25))(data.x[:4], data.y[:4])
-    result = trained.movement.alignment_terms(initial, network.trained, network.x)
+    result = after_training.alignment_terms(initial, network.trained, network.x)
     assert shares[1] == pytest.approx(float((result.trained > 0).mean()), abs=1e-12)
 
 
@@ -234,7 +236,7 @@ def test_the_limit_of_the_failure_probability_is_that_of_the_exact_law_and_of_it
     """½ I_{1/2}(d/2, ½) > 0, at any d; and the draws know nothing of that formula."""
     for d in (1, 4, 9):
         limit = special.betainc(d / 2, 0.5, 0.5) / 2
-        assert laws.alignment_failure(20_000, d) == pytest.approx(limit, rel=3e-3)
+        assert initialization.alignment_failure(20_000, d) == pytest.approx(limit, rel=3e-3)
         keys = jax.random.split(jax.random.key(d), 40_000)
         config = wide_limit.LimitSetting(d=d)
         drawn = jax.jit(jax.vmap(lambda key, c=config: wide_limit._sample(key, c)))(keys)
@@ -342,11 +344,11 @@ def level_of(n=4, d=8, m=256, level=0.1):
 
 
 def test_descent_until_a_loss_is_gradient_descent_on_the_logistic_loss():
-    """The same steps by `theory.training`, one fewer of which has not reached the level."""
+    """The same steps by `networks.training`, one fewer of which has not reached the level."""
     initial, x, y, reached = level_of()
     m = len(initial.a)
-    kernel = np.asarray(m * movement._kernel_parts(x)[0] + movement._kernel_parts(x)[1])
-    rate = min(1 / (4 * movement.ORTHOGONAL * m), 2 / np.linalg.eigvalsh(kernel)[-1])
+    kernel = np.asarray(m * after_training._kernel_parts(x)[0] + after_training._kernel_parts(x)[1])
+    rate = min(1 / (4 * after_training.ORTHOGONAL * m), 2 / np.linalg.eigvalsh(kernel)[-1])
     before = None
     for steps in range(1, 200):
         rule = descent.Descent(learning_rate=rate * len(y), steps=steps, loss="logistic")

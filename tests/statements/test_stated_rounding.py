@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from origins import is_given
 
-from theory import REGISTRY, rounding
-from theory.evidence import margin, rounding_error
+from theory import REGISTRY
+from theory.compilation import quick_to_compile
 from theory.keys import make_key
-from theory.verification import (
-    Statement,
-    _evidence,
-    _margins,
-    arithmetic,
-    quick_to_compile,
-)
+from theory.margins import margin, rounding_error
+from theory.verification import rounding
+from theory.verification.estimates import _margins
+from theory.verification.evaluation import arithmetic
+from theory.verification.instances import instance_evidence
+from theory.verification.statement import Statement
 
 LOOKED_AT = 2  # draws: errors of a kind that is forgotten show in every draw
 # The estimate of one rounding is 20 eps (twice 8 eps, and 4), where a bound states 1 eps or more.
@@ -67,7 +66,7 @@ def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) ->
         return _errors_of_solved(statement, key, estimate)
 
     def values(key: jax.Array) -> dict[str, tuple[Any, Any]]:
-        evidence = _evidence(statement, statement.sample(key, statement.config))
+        evidence = instance_evidence(statement, statement.sample(key, statement.config))
         return stated_values(evidence, needs_quantity(statement))
 
     def one(index: jax.Array) -> dict[str, Errors]:
@@ -80,7 +79,7 @@ def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) ->
 
 def _errors_of_solved(statement: Statement, key: jax.Array, estimate: bool) -> dict[str, Errors]:
     def values(instance: Any) -> dict[str, tuple[Any, Any]]:
-        return stated_values(_evidence(statement, instance), needs_quantity(statement))
+        return stated_values(instance_evidence(statement, instance), needs_quantity(statement))
 
     run = jax.jit(
         lambda instance: _with_estimates(values, instance, estimate),

@@ -40,7 +40,7 @@ def no_data_behind(statement, name):
 
     for primitive, frames in equations_behind(value, make_key(0)):
         if primitive == "random_bits":
-            data = any(f[0] == "data.py" or f in DRAWN_AS_DATA for f in frames)
+            data = any(f[0] == "sampling.py" or f in DRAWN_AS_DATA for f in frames)
             if not data or not INITIAL_WEIGHTS.isdisjoint(frames):
                 yield " < ".join(function for file, function in frames if file != JAX_RANDOM)
 

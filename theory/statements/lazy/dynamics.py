@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import bounds, kernels, limits
 from theory._scaling import maximum
-from theory.data import data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Margin, exceeds, margin, rounding_error
-from theory.networks import frozen_readout, init, outputs
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import bounds, function_space, kernels, lazy
+from theory.margins import Margin, exceeds, margin, rounding_error
+from theory.networks import embedding
+from theory.networks.descent import descent_for_time
+from theory.networks.network import frozen_readout, init, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import (
@@ -19,8 +21,7 @@ from theory.statements.lazy.rounding import (
     limit_rounding,
     output_rounding,
 )
-from theory.training import train
-from theory.verification import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class DynamicsSetting(Parameters):
@@ -83,7 +84,7 @@ def _trained(key: Array, config: DynamicsSetting, loss: str) -> Any:
 
 def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
     (x, y, z), _, _, _, after, error = _trained(key, config, "identity")
-    limit = config.T * limits.signal(x, y, z, config.slope)
+    limit = config.T * lazy.signal(x, y, z, config.slope)
     s = bounds.output_exponent(config.delta)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, config.T, s).total
     error = error + bound_rounding(bound, x, z, config.T)
@@ -92,7 +93,7 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
 
 def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
     (x, y, z), _, result, before, after, error = _trained(key, config, config.loss)
-    limit = limits.signal(x, y, z, config.slope, result.weights)
+    limit = lazy.signal(x, y, z, config.slope, result.weights)
     bound = bounds.certified_bound(
         x,
         y,
@@ -113,10 +114,10 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     n, slope, points = config.n, config.slope, jnp.concatenate([x, z])
     kernel = kernels.hidden_ntk(x, points, slope)
     k_train_train, k_test_train = kernel[:, :n], kernel[:, n:].T
-    limit = limits.function_space_descent(k_train_train, k_test_train, y, descent).test[-1]
+    limit = function_space.function_space_descent(k_train_train, k_test_train, y, descent).test[-1]
     s, s_kernel = bounds.uniform_exponents(config.delta, n)
     size = bounds.uniform_bound(x, y, points, config.m, slope, config.T, s, s_kernel).total
-    diagonal = (1 + slope**2) / 2 * kernels.inner_products(z, z)[0]
+    diagonal = (1 + slope**2) / 2 * embedding.inner_products(z, z)[0]
     response = bounds.logistic_response(
         k_train_train, diagonal, size[:n], config.T, descent.learning_rate
     )
@@ -128,7 +129,7 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     at_points = bound_rounding(size, x, points, config.T)
     gain = response / jnp.sqrt(jnp.mean(size[:n] ** 2))
     error = error + at_points[n:] + gain * jnp.sqrt(jnp.mean(at_points[:n] ** 2))
-    entries = maximum(limits.product_sizes(x, x))
+    entries = maximum(lazy.product_sizes(x, x))
     spare_error = rounding_error(64 + n + x.shape[1], 8 + descent.learning_rate * entries)
     return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta, spare, spare_error)
 

@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import bounds, limits
-from theory.attacks import gradient_perturbations
-from theory.data import Sample, data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Margin, exceeds
-from theory.networks import Params, frozen_readout, init, outputs
+from theory.data.sampling import Sample, data_parameter, draw
+from theory.infinite_width import bounds, lazy
+from theory.margins import Margin, exceeds
+from theory.networks.descent import descent_for_time
+from theory.networks.network import Params, frozen_readout, init, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations.attacks import gradient_perturbations
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import (
     bound_rounding,
@@ -20,8 +21,7 @@ from theory.statements.lazy.rounding import (
     output_rounding,
     same_sign,
 )
-from theory.training import train
-from theory.verification import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class MatchingSetting(Parameters):
@@ -113,7 +113,7 @@ def _fit(
         weights = time
         s = bounds.output_exponent(delta, parts=3 if tier == "data" else 2)
         bound = bounds.output_bound(x, y, z, m, slope, time, s)
-    centre = limits.signal(x, y, z, slope, weights)
+    centre = lazy.signal(x, y, z, slope, weights)
     centre_error = limit_rounding(x, z, time, config.steps)
     if tier != "data":
         bound = bound._replace(initial=jnp.zeros_like(bound.initial))

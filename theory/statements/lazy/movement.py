@@ -8,20 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import bounds, limits
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.kernels import standard_deviation
-from theory.networks import frozen_readout, init, pre_activations
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import bounds, lazy
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.descent import descent_for_time
+from theory.networks.embedding import standard_deviation
+from theory.networks.network import frozen_readout, init, pre_activations
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.statements.lazy.rounding import (
     largest_movement,
     pre_activation_rounding,
 )
-from theory.training import train
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 SOURCE = "Kumano et al. 2024b (reconstructed)"
 CAVEAT = (
@@ -111,7 +111,7 @@ def _crossing_rounding(
     What is returned is (n + d + 16)·eps·TP/(σ√m), more than twice that.
     """
     n, d = x.shape
-    size = time * limits.product_sizes(x, z) / (standard_deviation(z) * m**0.5)
+    size = time * lazy.product_sizes(x, z) / (standard_deviation(z) * m**0.5)
     return rounding_error(n + d + 16, size)
 
 

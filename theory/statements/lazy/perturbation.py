@@ -6,19 +6,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from theory import limits
 from theory._validation import check_integer
-from theory.attacks import unit_rows
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.descent import Descent, descent_for_time
-from theory.evidence import Measured, measured, rounding_error
-from theory.kernels import derivative_kernel, standard_deviation
-from theory.networks import Params, frozen_readout, init, input_gradients
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import lazy
+from theory.infinite_width.kernels import derivative_kernel
+from theory.margins import Measured, measured, rounding_error
+from theory.networks.descent import Descent, descent_for_time
+from theory.networks.embedding import standard_deviation
+from theory.networks.network import Params, frozen_readout, init, input_gradients
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations.attacks import unit_rows
 from theory.statements.lazy.movement import CAVEAT, SOURCE
-from theory.training import train
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 
 class GradientSetting(Parameters):
@@ -56,7 +57,7 @@ def _initial_gradient(key: Array, config: GradientSetting) -> Measured:
 
 
 def _initial_gradient_claims(config: GradientSetting) -> tuple[Claim, ...]:
-    variance = limits.initial_gradient_variance(config.slope)
+    variance = lazy.initial_gradient_variance(config.slope)
     return (
         Claim(variance, 0.1, name="d⟨u, ξ⟩² along x"),
         Claim(variance, 0.1, name="d⟨v, ξ⟩² across x"),
@@ -94,12 +95,12 @@ def _trained_gradient(key: Array, config: TrainedGradientSetting) -> Measured:
     end = train(network, start, x, y, descent_for_time(config.T, config.steps)).params
     all_of_them = config.m / config.neurons / config.T
     before, after = (input_gradients(params, z, slope) for params in (start, end))
-    limit = limits.signal_gradients(x, y, z, slope)
+    limit = lazy.signal_gradients(x, y, z, slope)
     first_term = derivative_kernel(x, z, slope).T @ (y[:, None] * x) / config.n
     missing = limit - first_term
     size = jnp.sum(missing**2)
     excess = jnp.sum(((after - before) * all_of_them - limit) * missing) / size
-    relative = config.T * limits.kappa(x, z) / (standard_deviation(z) * config.m**0.5)
+    relative = config.T * lazy.kappa(x, z) / (standard_deviation(z) * config.m**0.5)
     norms = jnp.linalg.norm(limit, axis=1) * jnp.linalg.norm(missing, axis=1)
     order = jnp.sum(relative * norms) / size
     # Both gradients are sums over the neurons, whose weights every step rounds; the limit sums over
@@ -137,7 +138,7 @@ def _cosine_excess(key: Array, config: PerturbationSetting) -> Measured:
     x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
     slope, network = config.slope, frozen_readout(config.slope)
     start = init(network, key_init, config.m, x.shape[1])
-    mean_gradients = limits.mean_gradients(x, y, slope)
+    mean_gradients = lazy.mean_gradients(x, y, slope)
     direction = unit_rows(mean_gradients)
 
     def cosine(params: Any) -> tuple[Array, Array]:
@@ -153,8 +154,8 @@ def _cosine_excess(key: Array, config: PerturbationSetting) -> Measured:
     times = jnp.asarray(config.times, x.dtype)
 
     def law(time: Array) -> tuple[Array, Array]:
-        cosines = limits.cosine_law(time * mean_gradients, slope)
-        tolerances = limits.cosine_law_tolerance(x, y, config.m, slope, time)
+        cosines = lazy.cosine_law(time * mean_gradients, slope)
+        tolerances = lazy.cosine_law_tolerance(x, y, config.m, slope, time)
         return jnp.mean(cosines), jnp.mean(tolerances)
 
     predicted, tolerance = jax.vmap(law)(times)

@@ -8,41 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import limits
-from theory.attacks import gradient_perturbations
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.kernels import derivative_kernel
-from theory.networks import Params, frozen_readout, init, input_gradients, outputs
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import lazy
+from theory.infinite_width.kernels import derivative_kernel
+from theory.infinite_width.lazy import g_hat, published_thresholds
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.descent import descent_for_time
+from theory.networks.network import Params, frozen_readout, init, input_gradients, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations.attacks import gradient_perturbations
 from theory.statements.lazy.matching import MatchingSetting, draw_relabelled
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import output_rounding, same_sign
-from theory.training import train
-from theory.verification import Hypothesis, Statement
-
-
-def published_thresholds(
-    n: int, d: Any, T_f: Any, T_g: Any, epsilon: Any, scenario: str
-) -> tuple[Any, Any]:
-    """1 + 1/T_f and 1/T_f + (√d/ε)(1/T_g + p), p = 1/√n in scenario a and d/√n in b."""
-    labels = (1 if scenario == "a" else d) / n**0.5
-    return 1 + 1 / T_f, 1 / T_f + d**0.5 / epsilon * (1 / T_g + labels)
-
-
-def g_hat(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    points: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
-) -> Float[Array, " q"]:
-    """ĝ(z) = (1/n) Σ_k Φ(p_k, z)⟨q_k, z⟩, p_k the point r_k or x_k + r_k that g is trained on."""
-    learned = limits.mean_gradients(x, y, slope)
-    return jnp.mean(derivative_kernel(points, z, slope) * (learned @ z.T), axis=0)
-
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 # Small dimensions and widths bend the line of a constant by 0.023 (docs); twice that is allowed.
 BEND = 0.05
@@ -105,7 +85,7 @@ def _published(key: Array, config: PublishedSetting) -> Published:
         g,
         f_error,
         g_error,
-        limits.f_hat(x, y, z, slope)[0],
+        lazy.f_hat(x, y, z, slope)[0],
         g_hat(x, y, points, z, slope)[0],
         rounding_error(2 * config.n + d + 16, size),
         f_threshold,

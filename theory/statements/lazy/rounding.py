@@ -5,16 +5,16 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import limits
-from theory.evidence import Margin, margin, rounding_error
-from theory.networks import Params, pre_activations
+from theory.infinite_width import lazy
+from theory.margins import Margin, margin, rounding_error
+from theory.networks.network import Params, pre_activations
 
 
 def largest_movement(
     params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
 ) -> Float[Array, "q m"]:
     """T|a_i|κ(z), the most that h_i(z) can move (`lazy.movement`)."""
-    return time * jnp.abs(params.a)[None, :] * limits.kappa(x, z)[:, None]
+    return time * jnp.abs(params.a)[None, :] * lazy.kappa(x, z)[:, None]
 
 
 def pre_activation_rounding(
@@ -29,7 +29,7 @@ def pre_activation_rounding(
     """
     n, d = x.shape
     size = jnp.abs(z) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
-    moved = time * jnp.abs(params.a)[None, :] * limits.product_sizes(x, z)[:, None]
+    moved = time * jnp.abs(params.a)[None, :] * lazy.product_sizes(x, z)[:, None]
     return rounding_error(d + 4 + 2 * steps, size + moved) + rounding_error(n + d + 8, moved)
 
 
@@ -51,18 +51,18 @@ def limit_rounding(
     were summed over steps carry one rounding a step more.
     """
     n, d = x.shape
-    return rounding_error(n + d + 8 + steps, time * limits.product_sizes(x, z))
+    return rounding_error(n + d + 8 + steps, time * lazy.product_sizes(x, z))
 
 
 def bound_rounding(
     bound: Float[Array, " q"], x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
 ) -> Float[Array, " q"]:
-    """First-order bound on the rounding error of the parts of B(z), of `theory.bounds`.
+    """First-order bound on the rounding error of the parts of B(z), of `infinite_width.bounds`.
 
     They are sums of T|⟨x_k, z⟩ + 1|/n and of reaches made of them, times factors of a few units
     at most that went through some fifty roundings.
     """
-    return rounding_error(64 + 4 * x.shape[1], bound + time * limits.product_sizes(x, z))
+    return rounding_error(64 + 4 * x.shape[1], bound + time * lazy.product_sizes(x, z))
 
 
 def same_sign(u: Array, v: Array, u_error: Any, v_error: Any) -> Margin:

@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import _neural_tangents, discretization, kernels, limits
 from theory._scaling import maximum
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Margin, Measured, exceeds, margin, rounding_error
-from theory.networks import apply, frozen_readout, init
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
+from theory.margins import Margin, Measured, exceeds, margin, rounding_error
+from theory.networks.descent import descent_for_time
+from theory.networks.network import apply, frozen_readout, init
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import (
     TOLERANCE,
@@ -24,13 +23,14 @@ from theory.statements.ntk.widths import (
     train_at_every_width,
     variants,
 )
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 
 def _limit_error(trained: TrainedNetwork) -> Seen:
     """(1,) max over steps and test points of |f_m − f_∞|, f_∞ from the same f(·; 0)."""
     network, x, z = trained.variant.network, trained.x, trained.z
-    limit = limits.function_space_descent(
+    limit = function_space.function_space_descent(
         kernels.network_ntk(network, x, x),
         kernels.network_ntk(network, z, x),
         trained.y,
@@ -116,13 +116,13 @@ def _predictions(key: Array, config: PredictorSetting) -> Predictions:
 
     def descend(loss: str) -> Array:
         descent = descent_for_time(config.T, config.steps, loss=loss)
-        path = limits.function_space_descent(kernel, to_test, y, descent, at_x, at_z)
+        path = function_space.function_space_descent(kernel, to_test, y, descent, at_x, at_z)
         return path.test[-1]
 
     step = jnp.asarray(config.T / config.steps / config.n, x.dtype)
     return Predictions(
         theirs=flow(time, *initial)[1][:, 0],
-        ours=limits.gradient_flow_mse(kernel, to_test, y, config.T, at_x, at_z),
+        ours=function_space.gradient_flow_mse(kernel, to_test, y, config.T, at_x, at_z),
         descent=descend("squared"),
         their_logistic=logistic_flow(time, *initial)[1][:, 0],
         logistic_descent=descend("logistic"),

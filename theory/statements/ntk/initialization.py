@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import kernels, limits
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.evidence import Measured, measured, rounding_error
-from theory.networks import (
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import kernels, lazy
+from theory.margins import Measured, measured, rounding_error
+from theory.networks.network import (
     Network,
     Params,
     frozen_readout,
@@ -20,7 +19,8 @@ from theory.networks import (
 )
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import for_network, names
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 WIDTHS = (1, 2, 8)
 
@@ -130,7 +130,7 @@ def _kurtosis(key: Array, config: InitialSetting) -> Measured:
 def _kurtosis_claims(config: InitialSetting) -> tuple[Claim, ...]:
     return tuple(
         Claim(
-            limits.initial_excess_kurtosis(1, network.slope),
+            lazy.initial_excess_kurtosis(1, network.slope),
             0.2,
             name=f"m × excess kurtosis ({name}, m = {m})",
         )

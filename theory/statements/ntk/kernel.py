@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import bounds, kernels, limits
 from theory._scaling import maximum
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.networks import Params, frozen_readout, init
+from theory.certificates.linear_solve import SQUARINGS, operator_norm
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import bounds, kernels, lazy
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.network import Params, frozen_readout, init
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import (
     TOLERANCE,
@@ -22,31 +22,8 @@ from theory.statements.ntk.widths import (
     names,
     readout_scales,
 )
-from theory.verification import Statement
-
-SQUARINGS = 30
-
-
-def operator_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
-    """‖M‖ = lim ‖M^p‖_F^{1/p} of a symmetric matrix, p = 2^30 by squaring: to a factor n^{1/(2p)}.
-
-    `_norm_error` bounds its error.
-
-    Without LAPACK: several of its batched decompositions in one program have been seen to block
-    each other for good on JAX's CPU thread pool.
-    """
-
-    def square(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        power, log_norm = state
-        power = power @ power
-        size = jnp.linalg.norm(power)
-        return power / size, log_norm + jnp.log(size) * 0.5 ** (k + 1).astype(power.dtype)
-
-    size = jnp.linalg.norm(matrix)
-    scaled = matrix / jnp.where(size > 0, size, 1)
-    _, log_norm = jax.lax.fori_loop(0, SQUARINGS, square, (scaled, jnp.zeros((), matrix.dtype)))
-    return jnp.where(size > 0, size * jnp.exp(log_norm), 0)
-
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
@@ -122,11 +99,11 @@ def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
     x, y, z, _ = draw(key_data, config.data, config.n, config.d, separation=config.separation)
     params: Params = init(frozen_readout(config.slope), key_init, config.m, config.d)
     finite = y @ kernels.finite_hidden_ntk(params, x, z, config.slope) / config.n
-    deviation = config.T * jnp.abs(finite - limits.signal(x, y, z, config.slope))
-    kappa = config.T * limits.kappa(x, z)
+    deviation = config.T * jnp.abs(finite - lazy.signal(x, y, z, config.slope))
+    kappa = config.T * lazy.kappa(x, z)
     # Sums over m neurons, n samples and d coordinates of terms below Σ|a_i|² times this in all;
     # κ(z) itself would be what is left of it after ⟨x_k, z⟩ + 1 cancelled.
-    size = config.T * limits.product_sizes(x, z)
+    size = config.T * lazy.product_sizes(x, z)
     s = math.log(2 / config.delta)
     factor = bounds.chi_square_deviation(s, config.m)
     return KernelBound(

@@ -3,11 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from theory import kernels, limits
 from theory._scaling import maximum
-from theory.claims import Claim
-from theory.evidence import Measured, rounding_error
-from theory.networks import apply
+from theory.infinite_width import function_space, kernels
+from theory.margins import Measured, rounding_error
+from theory.networks.network import apply
 from theory.statements.ntk.widths import (
     TOLERANCE,
     Seen,
@@ -20,7 +19,8 @@ from theory.statements.ntk.widths import (
     train_at_every_width,
     variants,
 )
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 SOURCE = "Lee et al. 2019, Theorem 2.1"
 
@@ -32,7 +32,7 @@ def _linearization_error(trained: TrainedNetwork) -> Seen:
     function space with the kernel Θ_m of the initial weights, step for step.
     """
     network, start = trained.variant.network, trained.start
-    linearized = limits.function_space_descent(
+    linearized = function_space.function_space_descent(
         kernels.finite_ntk(network, start, trained.x, trained.x, trained.readout_scale),
         kernels.finite_ntk(network, start, trained.z, trained.x, trained.readout_scale),
         trained.y,

@@ -8,16 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from theory import kernels
-from theory.claims import Claim
-from theory.data import data_parameter, draw
-from theory.descent import descent_for_time
-from theory.evidence import Measured, measured, rounding_error
-from theory.networks import Network, Params, all_trained, apply, frozen_readout, init
+from theory.data.sampling import data_parameter, draw
+from theory.infinite_width import kernels
+from theory.margins import Measured, measured, rounding_error
+from theory.networks.descent import descent_for_time
+from theory.networks.network import (
+    Network,
+    Params,
+    all_trained,
+    apply,
+    frozen_readout,
+    init,
+)
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import slope_name
-from theory.training import train
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 
 class MeanSetting(Parameters):

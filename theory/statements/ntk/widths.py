@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory._validation import is_traced
-from theory.data import data_parameter, draw
-from theory.descent import Descent, descent_for_time
-from theory.evidence import Measured, measured, rounding_error
-from theory.networks import (
+from theory.data.sampling import data_parameter, draw
+from theory.margins import Measured, measured, rounding_error
+from theory.networks.descent import Descent, descent_for_time
+from theory.networks.network import (
     Network,
     Params,
     all_trained,
@@ -21,8 +21,8 @@ from theory.networks import (
     init,
     pad_widths,
 )
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
-from theory.training import train
 
 # Corrections of relative order m^(−1/2) bend the line: over a factor of 16 from m = 64, by 0.02.
 TOLERANCE = 0.05

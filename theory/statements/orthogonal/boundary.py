@@ -3,21 +3,20 @@
 import jax
 from jaxtyping import Array
 
-from theory import max_margin
-from theory.data import draw
+from theory.certificates import max_margin
+from theory.certificates.max_margin import Solved, solve
+from theory.data.sampling import draw
 from theory.statements.orthogonal.certificates import hypothesis, within
 from theory.statements.orthogonal.setting import (
     OURS,
     SOURCE,
     DataSetting,
-    Solved,
     Trained,
     TrainedSetting,
     agreement,
     sample_trained,
-    solve,
 )
-from theory.verification import Statement
+from theory.verification.statement import Statement
 
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 

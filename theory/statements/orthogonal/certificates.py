@@ -6,28 +6,17 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from theory import cone, max_margin
-from theory.evidence import Margin, exceeds, margin, rounding_error
-from theory.statements.orthogonal.setting import Solved, Trained, solve
-from theory.verification import Hypothesis
+from theory.certificates import cone, max_margin
+from theory.certificates.max_margin import Solved, kkt_certificate, solve
+from theory.margins import Margin, exceeds, margin, rounding_error
+from theory.statements.orthogonal.setting import Trained
+from theory.verification.statement import Hypothesis
 
 
 def near_orthogonal(instance: Solved) -> Margin:
     """The data tier, γ³R_min⁴/(3nR_max²) ≥ p_max."""
     threshold, p_max = max_margin.near_orthogonality(instance.x, instance.slope)
     return exceeds(threshold, p_max, rounding_error(instance.x.shape[1] + 16, 1.0))
-
-
-def kkt_certificate(instance: Solved) -> Margin:
-    """λ_k > 0 on the active set, slack off it, and the sign pattern of u±, as pure numbers."""
-    limit = instance.limit
-    parts = max_margin.kkt_margins(limit, instance.x, instance.y)
-    largest = jnp.max(jnp.sum(instance.x**2, axis=1))
-    scale = jnp.where(limit.active, largest, 1)
-    error = jnp.where(limit.active, limit.multiplier_error * largest, limit.response_error)
-    response = jnp.broadcast_to(limit.response_error, error.shape)
-    values = jnp.stack([parts.multipliers * scale, parts.active, parts.inactive])
-    return margin(values, jnp.stack([error, response, response])).all()
 
 
 def closed_form(instance: Solved) -> Margin:

@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from theory import max_margin, perturbed
-from theory.attacks import NORMS, ball
-from theory.data import draw
-from theory.evidence import Margin, margin
+from theory.certificates import max_margin
+from theory.certificates.max_margin import solve
+from theory.data.sampling import draw
+from theory.margins import Margin, margin
 from theory.parameters import parameter
+from theory.perturbations import effects as perturbed
+from theory.perturbations.attacks import NORMS, ball
 from theory.statements.orthogonal.certificates import hypothesis
 from theory.statements.orthogonal.setting import (
     CAVEAT,
@@ -20,11 +22,10 @@ from theory.statements.orthogonal.setting import (
     Trained,
     TrainedSetting,
     root_mean_square,
-    solve,
     ties,
     train_far,
 )
-from theory.verification import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class LearningSetting(TrainedSetting):

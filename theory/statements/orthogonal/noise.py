@@ -7,16 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from theory import max_margin, perturbed
-from theory.claims import Claim
-from theory.data import draw
-from theory.descent import descent_for_time
-from theory.evidence import Measured, measured, rounding_error
-from theory.networks import Params, fixed_signs, init, outputs
+from theory.certificates import max_margin
+from theory.data.sampling import draw
+from theory.margins import Measured, measured, rounding_error
+from theory.networks.descent import descent_for_time
+from theory.networks.network import Params, fixed_signs, init, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations import effects
 from theory.statements.orthogonal.setting import CAVEAT, root_mean_square
-from theory.training import train
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 
 class NoiseSetting(Parameters):
@@ -57,8 +58,8 @@ class EarlySetting(NoiseSetting):
         """(μ_f, μ_g) for each number of noise samples, at R = 1."""
 
         def mu(n: int, strength: float) -> float:
-            margin = perturbed.own_margin(self.time * n, n, 1.0, self.slope, strength)
-            return perturbed.adaptation(margin)
+            margin = effects.own_margin(self.time * n, n, 1.0, self.slope, strength)
+            return effects.adaptation(margin)
 
         return tuple((mu(self.n, 0.0), mu(k, k * self.epsilon**2)) for k in self.n_adv)
 
@@ -93,7 +94,7 @@ def _sample(key: Array, config: NoiseSetting) -> Noise:
         used = jnp.arange(most) < count
         limit = max_margin.max_margin_limit(moved, target, config.slope, used)
         mislabelled = jnp.linalg.norm((limit.multipliers * target) @ noise)
-        ratio = perturbed.effect_ratio(limit, noise, target, shift)
+        ratio = effects.effect_ratio(limit, noise, target, shift)
         f = x @ limit.normal
         error = _relative_error(limit, moved, 1.0) * jnp.linalg.norm(x, axis=1)
         return Noise(
@@ -178,7 +179,7 @@ def _accuracies(config: NoiseSetting) -> tuple[Claim, ...]:
     """The formula at every number of noise samples, up to the second order in (n + n_adv)/d."""
     return tuple(
         Claim(
-            perturbed.noise_accuracy(config.n, k, config.d, config.epsilon, 1.0, config.slope),
+            effects.noise_accuracy(config.n, k, config.d, config.epsilon, 1.0, config.slope),
             0.03,
             name=f"accuracy at n_adv = {k}",
             tolerance=((config.n + k) / config.d) ** 2,
@@ -196,7 +197,7 @@ def _early_accuracies(config: EarlySetting) -> tuple[Claim, ...]:
     """
     return tuple(
         Claim(
-            perturbed.noise_accuracy(
+            effects.noise_accuracy(
                 config.n, k, config.d, config.epsilon, 1.0, config.slope, adapted=adapted
             ),
             0.03,

@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from theory import alignment, max_margin
 from theory._scaling import minimum
-from theory.attacks import Ball, ball, projected_gradient, unit_rows
-from theory.claims import Claim
-from theory.data import draw
-from theory.descent import Descent
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.networks import fixed_signs, init, input_gradients, outputs
+from theory.certificates import max_margin
+from theory.data.sampling import draw
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.descent import Descent
+from theory.networks.network import fixed_signs, init, input_gradients, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations import alignment
+from theory.perturbations.attacks import Ball, ball, projected_gradient, unit_rows
 from theory.statements.orthogonal.setting import CAVEAT, TRAINED_MARGIN
-from theory.training import train
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 NORMS = ("l0", "l2", "linf")
 

@@ -8,19 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from theory import max_margin
-from theory.data import draw
+from theory.certificates import max_margin
+from theory.certificates.max_margin import Solved, solve
+from theory.data.sampling import draw
 from theory.statements.orthogonal.certificates import hypothesis
 from theory.statements.orthogonal.setting import (
     OURS,
-    Solved,
     Trained,
     TrainedSetting,
     agreement,
     sample_trained,
-    solve,
 )
-from theory.verification import Statement
+from theory.verification.statement import Statement
 
 
 class Proposed(NamedTuple):

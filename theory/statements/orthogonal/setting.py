@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from theory import max_margin
 from theory._scaling import minimum
-from theory.data import data_parameter
-from theory.descent import Descent
-from theory.evidence import Margin, margin
-from theory.networks import Params, fixed_signs, init, outputs
+from theory.certificates import max_margin
+from theory.certificates.max_margin import Solved
+from theory.data.sampling import data_parameter
+from theory.margins import Margin, margin
+from theory.networks.descent import Descent
+from theory.networks.network import Params, fixed_signs, init, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
-from theory.training import train
 
 SOURCE = "Kumano et al. 2024a, Frei et al. 2023"
 OURS = "ours, from Frei et al. 2023"
@@ -59,25 +60,6 @@ class TrainedSetting(DataSetting):
     tie: float = parameter(
         0.01, "queries with |cos(q, z)|·√d below this are ties and not asked", low=0
     )
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Solved:
-    """Training points and the closed form of the limit on them; further axes in front under vmap.
-
-    x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
-    """
-
-    x: Any
-    y: Any
-    limit: Any
-    slope: Any = dataclasses.field(metadata={"static": True})
-
-
-def solve(x: Array, y: Array, slope: Any, active: Bool[Array, " n"] | None = None) -> Solved:
-    """The closed form beside its data."""
-    return Solved(x, y, max_margin.max_margin_limit(x, y, slope, active), slope)
 
 
 @jax.tree_util.register_dataclass

@@ -5,21 +5,21 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from theory import laws
-from theory.data import data_parameter, draw, to_sphere
-from theory.evidence import Margin, exceeds
-from theory.networks import init
+from theory.certificates.projections import project_out
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.margins import Margin, exceeds
+from theory.networks.network import init
 from theory.parameters import Parameters, parameter
-from theory.projections import project_out
-from theory.statements.separability.initialization import (
+from theory.perturbations import initialization
+from theory.perturbations.noise_alignment import (
     NETWORK,
-    SOURCE,
     Alignment,
     Direction,
     alignment_along,
     readout_direction,
 )
-from theory.verification import Statement
+from theory.statements.separability.initialization import SOURCE
+from theory.verification.statement import Statement
 
 
 class ExampleSetting(Parameters):
@@ -49,7 +49,7 @@ def _separates(instance: Alignment) -> Margin:
 def _failure_probability(instance: Alignment) -> float:
     if instance.d == 0:  # nothing is left of Wᵀa
         return 1.0
-    return len(instance.value) * laws.alignment_failure(instance.m, instance.d)
+    return len(instance.value) * initialization.alignment_failure(instance.m, instance.d)
 
 
 STATEMENTS = (

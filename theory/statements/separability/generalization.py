@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from theory.attacks import unit_rows
-from theory.claims import Claim
-from theory.classifiers import (
+from theory.data.sampling import MIXTURE, Dataset, draw_classes, to_sphere
+from theory.margins import Measured, margin, measured, rounding_error
+from theory.parameters import Parameters, parameter
+from theory.perturbations.attacks import unit_rows
+from theory.perturbations.classifiers import (
     Attack,
     LinearProbe,
     fit_probe,
@@ -17,11 +19,9 @@ from theory.classifiers import (
     noises,
     train_classifier,
 )
-from theory.data import MIXTURE, Dataset, draw_classes, to_sphere
-from theory.evidence import Measured, margin, measured, rounding_error
-from theory.parameters import Parameters, parameter
 from theory.statements.separability.trained import SOURCE
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 
 class Regime(NamedTuple):

@@ -6,22 +6,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import laws
-from theory.claims import Claim
-from theory.data import data_parameter, draw, to_sphere
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.networks import (
-    Params,
-    all_trained,
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.network import (
     init,
-    input_gradients,
-    pre_activations,
 )
 from theory.parameters import Parameters, parameter
-from theory.verification import Statement
+from theory.perturbations import initialization
+from theory.perturbations.noise_alignment import NETWORK, Alignment, noise_alignment
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 SOURCE = "Zhang et al. 2023"
-NETWORK = all_trained(slope=0.0)
 # Roundings in a normal number that is drawn: the inverse error function is a polynomial of degree
 # up to 22, of a logarithm.
 DRAWN = 64
@@ -34,62 +30,6 @@ class NoiseSetting(Parameters):
     n: int = parameter(48, "number of points", low=1)
     d: int = parameter(16, "dimension", low=1)
     m: int = parameter(64, "width", low=1)
-
-
-class Alignment(NamedTuple):
-    """S_k = ⟨Wᵀa, ∇f(x_k)⟩ = aᵀWWᵀD_k a of every point, and the sizes it belongs to.
-
-    value, error: (n,) S_k and the bound on its rounding error.  m, d: width and dimension.
-    """
-
-    value: Float[Array, " n"]
-    error: Float[Array, " n"]
-    m: int
-    d: int
-
-
-def noise_alignment(params: Params, x: Float[Array, "n d"]) -> Alignment:
-    """S_k for every point: −Wᵀa separates the noise r_k from the origin exactly when S_k > 0.
-
-    ⟨−Wᵀa, y_k r_k⟩ = (1 − s(y_k f(x_k))) S_k with 0 < 1 − s: the sign is decided by S_k, which does
-    not underflow. The error bound covers rounding of the sums and activations whose sign is in
-    doubt, |h_i(x_k)| ≤ rounding.
-    """
-    return alignment_along(params, x, readout_direction(params))
-
-
-class Direction(NamedTuple):
-    """A direction u in input space, with a bound on the error of the vector in ℓ₂.
-
-    value: (d,) u.  error: bound on its distance to the direction meant.
-    """
-
-    value: Float[Array, " d"]
-    error: Float[Array, ""]
-
-
-def readout_direction(params: Params) -> Direction:
-    """Wᵀa, the negative of the paper's separator v."""
-    magnitude = jnp.abs(params.a) @ jnp.abs(params.w)
-    error = rounding_error(sum(params.w.shape) + 4, jnp.linalg.norm(magnitude))
-    return Direction(params.a @ params.w, error)
-
-
-def alignment_along(params: Params, x: Float[Array, "n d"], direction: Direction) -> Alignment:
-    """⟨u, ∇f(x_k)⟩ of every point for a direction u, with its rounding error."""
-    m, d = params.w.shape
-    slope = NETWORK.slope
-    gradients = input_gradients(params, x, slope)
-    h = pre_activations(params, x)
-    size_w, size_a = jnp.abs(params.w), jnp.abs(params.a)
-    in_doubt = jnp.where(jnp.abs(h) <= rounding_error(d + 2, jnp.abs(x) @ size_w.T), 1.0, 0.0)
-    rounding = rounding_error(m + d + 8, size_a @ (size_w @ jnp.abs(direction.value)))
-    per_neuron = jnp.abs(params.a * (params.w @ direction.value))
-    largest = jnp.linalg.norm(size_a @ size_w)  # of any gradient with these weights
-    norms = jnp.linalg.norm(gradients, axis=1) + rounding_error(m + d + 8, largest)
-    norms = norms + in_doubt @ (size_a * jnp.linalg.norm(size_w, axis=1))
-    error = rounding + in_doubt @ per_neuron + direction.error * norms
-    return Alignment(gradients @ direction.value, error, m, d)
 
 
 def _sample_noises(key: Array, config: NoiseSetting) -> Alignment:
@@ -108,7 +48,9 @@ def _all_above(threshold: float) -> Any:
 
 def _union_bound(threshold: float) -> Any:
     def failure_probability(instance: Alignment) -> float:
-        return len(instance.value) * laws.alignment_failure(instance.m, instance.d, threshold)
+        return len(instance.value) * initialization.alignment_failure(
+            instance.m, instance.d, threshold
+        )
 
     return failure_probability
 
@@ -194,7 +136,7 @@ STATEMENTS = (
         source=f"{SOURCE}, eq. 8",
         sample=_sample_pair,
         quantity=_mean,
-        claim=lambda config: Claim(laws.MEAN, RESOLUTION, name="E S"),
+        claim=lambda config: Claim(initialization.MEAN, RESOLUTION, name="E S"),
         config=MomentSetting(),
         draws=MOMENT_DRAWS,
         data=True,
@@ -210,7 +152,7 @@ STATEMENTS = (
         sample=_sample_pair,
         quantity=_half_squared_difference,
         claim=lambda config: Claim(
-            laws.alignment_variance(config.m, config.d), RESOLUTION, name="Var S"
+            initialization.alignment_variance(config.m, config.d), RESOLUTION, name="Var S"
         ),
         config=MomentSetting(),
         draws=MOMENT_DRAWS,
@@ -227,7 +169,9 @@ STATEMENTS = (
         sample=_sample_pair,
         quantity=_half_squared_difference,
         claim=lambda config: Claim(
-            laws.alignment_variance_as_printed(config.m, config.d), RESOLUTION, name="Var S"
+            initialization.alignment_variance_as_printed(config.m, config.d),
+            RESOLUTION,
+            name="Var S",
         ),
         config=MomentSetting(),
         erratum="variance-of-the-alignment",

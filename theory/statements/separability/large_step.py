@@ -7,16 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import laws
-from theory.attacks import gradient_noise
-from theory.claims import Claim
-from theory.data import data_parameter, draw, to_sphere
-from theory.evidence import Margin, exceeds, measured, rounding_error
-from theory.networks import Params, init, outputs
+from theory.certificates.separability import separate
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.margins import Margin, exceeds, measured, rounding_error
+from theory.networks.network import Params, init, outputs
 from theory.parameters import Parameters, parameter
-from theory.separability import separate
-from theory.statements.separability.initialization import DRAWN, NETWORK, SOURCE
-from theory.verification import Statement
+from theory.perturbations import initialization
+from theory.perturbations.attacks import gradient_noise
+from theory.perturbations.noise_alignment import NETWORK
+from theory.statements.separability.initialization import DRAWN, SOURCE
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 
 class StepSetting(Parameters):
@@ -203,7 +204,7 @@ def _within_step(instance: Sizes) -> Margin:
 
 
 def _norm_failure(instance: Sizes) -> float:
-    return len(instance.value) * (1 - laws.gradient_norm_cdf(instance.m, instance.d, 1.0))
+    return len(instance.value) * (1 - initialization.gradient_norm_cdf(instance.m, instance.d, 1.0))
 
 
 STATEMENTS = (

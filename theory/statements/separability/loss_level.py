@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from theory import kernels, movement
-from theory.claims import Claim
-from theory.data import data_parameter, draw, to_sphere
-from theory.descent import LOSSES
-from theory.evidence import exceeds, measured, rounding_error
-from theory.networks import Params, init, leaky_relu_derivative, pre_activations
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.infinite_width import kernels
+from theory.margins import exceeds, measured, rounding_error
+from theory.networks.descent import LOSSES
+from theory.networks.network import Params, init, leaky_relu_derivative, pre_activations
 from theory.parameters import Parameters, parameter
+from theory.perturbations import after_training
 from theory.statements.separability.trained import (
     NETWORK,
     SOURCE,
@@ -21,7 +21,8 @@ from theory.statements.separability.trained import (
     loss_with_error,
     outputs_with_error,
 )
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 LOGISTIC = LOSSES["logistic"]
 
@@ -103,7 +104,7 @@ def descend(
     covariance = kernels.nngp(x, x, NETWORK.slope, bias=False)
     kernel = m * covariance + kernels.hidden_ntk(x, x, NETWORK.slope, bias=False)
     largest = jnp.linalg.eigvalsh(kernel)[-1]
-    rate = jnp.minimum(1 / (4 * movement.ORTHOGONAL * m), 2 / largest)
+    rate = jnp.minimum(1 / (4 * after_training.ORTHOGONAL * m), 2 / largest)
 
     def forces(f: Array) -> Array:
         return jnp.where(here, rate * y * LOGISTIC.derivative(-y * f), 0)

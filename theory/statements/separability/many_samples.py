@@ -6,9 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory.claims import Claim
-from theory.data import draw
-from theory.networks import Params, init, leaky_relu_derivative, outputs, pre_activations
+from theory.data.sampling import draw
+from theory.networks.network import (
+    Params,
+    init,
+    leaky_relu_derivative,
+    outputs,
+    pre_activations,
+)
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.trained import (
     NETWORK,
@@ -20,7 +25,8 @@ from theory.statements.separability.trained import (
     shares_measured,
     terms_with_error,
 )
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 LOADS = (0.25, 8.0)  # n/d
 

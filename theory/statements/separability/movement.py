@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import kernels, movement
-from theory.claims import Claim
-from theory.data import data_parameter
-from theory.evidence import Margin, exceeds, measured, rounding_error
+from theory.data.sampling import data_parameter
+from theory.infinite_width import kernels
+from theory.margins import Margin, exceeds, measured, rounding_error
 from theory.parameters import parameter
+from theory.perturbations import after_training
 from theory.statements.separability.initialization import DRAWN
 from theory.statements.separability.trained import (
     NETWORK,
@@ -24,7 +24,8 @@ from theory.statements.separability.trained import (
     fit,
     sample_initial,
 )
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 
 class MovementSetting(TrainedSetting):
@@ -51,8 +52,8 @@ class Moved(NamedTuple):
 
     readout: Float[Array, ""]
     hidden: Float[Array, ""]
-    errors: movement.Movement
-    predicted: movement.Movement
+    errors: after_training.Movement
+    predicted: after_training.Movement
     loss: Float[Array, ""]
     loss_error: Float[Array, ""]
     n: Any
@@ -66,7 +67,7 @@ class Moved(NamedTuple):
         return self.config[0]
 
 
-def _rounding_of_movement(network: TrainedNetwork) -> movement.Movement:
+def _rounding_of_movement(network: TrainedNetwork) -> after_training.Movement:
     """Bounds on the errors of ‖a* − a‖ and ‖W* − W‖, in ℓ₂ and Frobenius, hence in any, norm."""
 
     def bound(before: Array, after: Array) -> Array:
@@ -74,7 +75,7 @@ def _rounding_of_movement(network: TrainedNetwork) -> movement.Movement:
         return rounding_error(network.operations, size)
 
     initial, trained = network.initial, network.trained
-    return movement.Movement(bound(initial.a, trained.a), bound(initial.w, trained.w))
+    return after_training.Movement(bound(initial.a, trained.a), bound(initial.w, trained.w))
 
 
 def _sample_moved(key: Array, config: MovementSetting) -> Moved:
@@ -92,7 +93,7 @@ def _sample_moved(key: Array, config: MovementSetting) -> Moved:
         readout=jnp.linalg.norm(network.trained.a - initial.a),
         hidden=jnp.linalg.norm(network.trained.w - initial.w, 2),
         errors=_rounding_of_movement(network),
-        predicted=movement.predicted_movement(x, y, m),
+        predicted=after_training.predicted_movement(x, y, m),
         loss=jnp.maximum(loss, 0),
         loss_error=network.loss_error * len(y) / n,
         n=n,
@@ -164,7 +165,7 @@ class Sizes(NamedTuple):
 def _sample_sizes(key: Array, config: SizeSetting) -> Sizes:
     initial, x, y = sample_initial(key, config)
     network = fit(initial, x, y, steps=config.steps)
-    predicted = movement.predicted_movement(x, y, config.m)
+    predicted = after_training.predicted_movement(x, y, config.m)
     eigenvalues = jnp.linalg.eigvalsh(kernels.nngp(x, x, NETWORK.slope, bias=False))
     ends = zip(network.trained[::2], initial[::2], strict=True)  # W and a
     hidden, readout = (jnp.sum((after - before) ** 2) for after, before in ends)

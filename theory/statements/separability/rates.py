@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
-from theory import laws
-from theory.claims import Claim
-from theory.evidence import Margin, margin, measured, rounding_error
+from theory.margins import Margin, margin, measured, rounding_error
 from theory.parameters import Parameters, parameter
+from theory.perturbations import initialization
 from theory.statements.separability.initialization import DRAWN, SOURCE
-from theory.statistics import decay_rate
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
+from theory.verification.statistics import decay_rate
 
 
 class CellSetting(Parameters):
@@ -153,7 +153,7 @@ ACCURACY = 1e-10  # relative, of P(S ≤ 0) at widths up to 10⁴, and per 10⁴
 
 def _log_failure(m: int, d: int) -> tuple[float, float]:
     """log P(S ≤ 0) and a bound on its numerical error."""
-    return float(np.log(laws.alignment_failure(m, d))), ACCURACY * (1 + m / 10**4)
+    return float(np.log(initialization.alignment_failure(m, d))), ACCURACY * (1 + m / 10**4)
 
 
 def dimension_gap(m: int, d: int) -> tuple[float, ...]:
@@ -202,7 +202,7 @@ def ray_gap(m: int, ratio: int) -> tuple[float, ...]:
     least = math.log(2) + ratio * (2 + 3 * r) / (2 * (1 - spread)) + 1 / (6 * (m + d))
     shared = math.log1p(ratio) / 2
     return (
-        -log_p / m - laws.alignment_decay(ratio),
+        -log_p / m - initialization.alignment_decay(ratio),
         (-shared - 1 / (6 * m)) / m,
         (math.log(d) - float(log_c) + least - shared) / m,
         error / m,
@@ -244,7 +244,8 @@ def _claim(
 
     def claim(config: Any) -> Claim:
         exact = [
-            laws.alignment_failure(int(m), int(d)) for m, d in zip(*sizes(config), strict=True)
+            initialization.alignment_failure(int(m), int(d))
+            for m, d in zip(*sizes(config), strict=True)
         ]
         fitted = decay_rate(_scales(config), np.array(exact) * 1e12, 1e12)
         return Claim(fitted, resolution, name=name)
@@ -276,7 +277,7 @@ STATEMENTS = (
         quantity=_quantity,
         claim=lambda config: tuple(
             Claim(
-                laws.alignment_failure(m, d),
+                initialization.alignment_failure(m, d),
                 0.25,
                 name=f"P(S ≤ 0) at m = {m}, d = {d}",
                 bounds=(0, 1),

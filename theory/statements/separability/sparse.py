@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import laws
-from theory.claims import Claim
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.parameters import Parameters, parameter
+from theory.perturbations import initialization
 from theory.statements.separability.initialization import DRAWN, SOURCE
-from theory.verification import Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Statement
 
 
 class SparseSetting(Parameters):
@@ -116,7 +116,7 @@ def _error_of_square(value: Array, error: Array) -> Array:
 
 
 def _sizes(config: SparseSetting) -> tuple[Claim, Claim]:
-    share = laws.largest_squares(config.m, support_size(config.m, config.sparsity))
+    share = initialization.largest_squares(config.m, support_size(config.m, config.sparsity))
     supremum = (1 + (config.m + 1) / config.d) * share
     return (
         Claim(supremum, 0.05, name="E sup |aᵀWWᵀu|²"),
@@ -143,7 +143,7 @@ def _growth(key: Array, config: WidthSetting) -> Growth:
     for key_here, m in zip(keys, widths, strict=True):
         s = support_size(m, config.sparsity)
         drawn = _suprema(key_here, x, m, config.d, s)
-        unit = laws.largest_squares(m, s) * (1 + (config.d + 1) / m)
+        unit = initialization.largest_squares(m, s) * (1 + (config.d + 1) / m)
         values.append(drawn.supremum**2 / unit)
         error = _error_of_square(drawn.supremum, drawn.error) / unit
         errors.append(error + (1e-9 + rounding_error(2, 1.0)) * values[-1])

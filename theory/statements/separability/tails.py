@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy import special
 
-from theory import laws
-from theory.evidence import Margin, exceeds
+from theory.margins import Margin, exceeds
 from theory.parameters import Parameters, parameter
+from theory.perturbations.initialization import event_failures
 from theory.statements.separability.initialization import SOURCE
-from theory.verification import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, Statement
 
 EVENTS = {
     "E₁: Tr D > m/4": "fails with probability ≤ e^{−m/8}",
@@ -56,19 +55,6 @@ def _sample_size(key: Array, config: TailSetting) -> Size:
     log_uniform = jnp.exp(jax.random.uniform(key, (2,)) * np.log(limits + 1))
     m, d = jnp.clip(log_uniform.astype(int), 1, limits)
     return Size(m, d)
-
-
-def event_failures(m: int, d: int) -> Float[np.ndarray, " events"]:
-    """Exact probabilities that the first five `EVENTS` fail, in their order."""
-    return np.array(
-        [
-            special.bdtr(m // 4, m, 0.5),
-            laws.active_readout_cdf(m, 1 / 8),
-            special.gammaincc(m / 2, m),
-            special.gammainc(d / 2, d / 4),
-            laws.gradient_norm_cdf(m, d, 1 / 16),
-        ]
-    )
 
 
 def _corrected(size: Size) -> Tails:

@@ -7,11 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory import movement
-from theory.claims import Claim
-from theory.data import data_parameter, draw, to_sphere
-from theory.evidence import Margin, exceeds, measured, rounding_error
-from theory.networks import (
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.margins import Margin, exceeds, measured, rounding_error
+from theory.networks.network import (
     Params,
     init,
     leaky_relu_derivative,
@@ -19,6 +17,7 @@ from theory.networks import (
     split_widths,
 )
 from theory.parameters import Parameters, parameter
+from theory.perturbations import after_training
 from theory.statements.separability.initialization import DRAWN
 from theory.statements.separability.trained import (
     NETWORK,
@@ -28,7 +27,8 @@ from theory.statements.separability.trained import (
     sample_initial,
     terms_with_error,
 )
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 
 class BoundSetting(TrainedSetting):
@@ -44,7 +44,7 @@ class Bounds(NamedTuple):
     a: Float[Array, " n"]
     w: Float[Array, " n"]
     d: Float[Array, " n"]
-    terms: movement.Terms
+    terms: after_training.Terms
 
     @property
     def total(self) -> Float[Array, " n"]:
@@ -66,7 +66,7 @@ def _sample_bounds(key: Array, config: BoundSetting) -> Bounds:
         * jnp.linalg.norm(trained.w - initial.w, 2)
         * jnp.sqrt(before @ trained.a**2),
         d=flipped,
-        terms=movement.alignment_terms(initial, trained, x),
+        terms=after_training.alignment_terms(initial, trained, x),
     )
 
 

@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory import laws, movement
-from theory.claims import Claim
-from theory.data import data_parameter, draw, to_sphere
-from theory.descent import LOSSES
-from theory.evidence import Margin, Measured, exceeds, measured, rounding_error
-from theory.networks import Params, all_trained, init, outputs
+from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.margins import Margin, Measured, exceeds, measured, rounding_error
+from theory.networks.descent import LOSSES
+from theory.networks.network import Params, all_trained, init, outputs
+from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.perturbations import after_training, initialization
 from theory.statements.separability.initialization import DRAWN
-from theory.training import train
-from theory.verification import Hypothesis, Statement
+from theory.verification.claims import Claim
+from theory.verification.statement import Hypothesis, Statement
 
 SOURCE = "Zhang et al. 2023"
 NETWORK = all_trained(slope=0.0)
@@ -82,21 +82,21 @@ def loss_with_error(
 def fit(initial: Params, x: Array, y: Array, *, steps: int, loss: str = "squared") -> Any:
     """Trains both layers at the same rate, the one that suits the kernel of x and m."""
     m = len(initial.a)
-    descent = movement.fastest_descent(x, m, steps, loss, CURVATURE[loss])
+    descent = after_training.fastest_descent(x, m, steps, loss, CURVATURE[loss])
     trained = train(NETWORK, initial, x, y, descent).params
     operations = chain(steps, len(x), m, x.shape[1])
     f, error = outputs_with_error(trained, x, operations)
     return TrainedNetwork(x, y, initial, trained, *loss_with_error(f, error, y, loss), operations)
 
 
-def terms_with_error(network: TrainedNetwork) -> tuple[movement.Terms, Float[Array, " n"]]:
+def terms_with_error(network: TrainedNetwork) -> tuple[after_training.Terms, Float[Array, " n"]]:
     """Terms of S*, and the bound on their rounding if training is counted, too.
 
     `Terms.error` is that of 2m + d + 16 roundings at given weights. S* is a sum of products of
     four weights, each with `operations` roundings behind it.
     """
     m, d = network.initial.w.shape
-    terms = movement.alignment_terms(network.initial, network.trained, network.x)
+    terms = after_training.alignment_terms(network.initial, network.trained, network.x)
     return terms, (1 + 4 * network.operations / (2 * m + d + 16)) * terms.error
 
 
@@ -121,7 +121,7 @@ class AfterTraining(NamedTuple):
     loss_below, slack: the hypotheses' thresholds.  failure: n·P(S ≤ slack).
     """
 
-    terms: movement.Terms
+    terms: after_training.Terms
     error: Float[Array, " n"]
     loss: Float[Array, ""]
     loss_error: Float[Array, ""]
@@ -143,7 +143,7 @@ class TheoremSetting(TrainedSetting):
 def _sample_theorem(key: Array, config: TheoremSetting) -> AfterTraining:
     network = fit(*sample_initial(key, config), steps=config.steps, loss=config.loss)
     m, d = network.initial.w.shape
-    failure = len(network.y) * laws.alignment_failure(m, d, config.slack)
+    failure = len(network.y) * initialization.alignment_failure(m, d, config.slack)
     return AfterTraining(
         *terms_with_error(network),
         network.loss,
@@ -243,7 +243,7 @@ def _change_over_prediction(key: Array, config: AlignmentSetting) -> Ratio:
         return jnp.mean(terms.change), jnp.mean(error)
 
     both, errors = jax.vmap(change)(jnp.stack([labels, -labels]))
-    prediction = jnp.mean(movement.predicted_alignment(x, config.m) - laws.MEAN)
+    prediction = jnp.mean(after_training.predicted_alignment(x, config.m) - initialization.MEAN)
     ratio = jnp.mean(both) / prediction
     # Of the prediction: a solution of n equations, relative to what its condition may lose.
     eigenvalues = jnp.linalg.eigvalsh(x @ x.T)

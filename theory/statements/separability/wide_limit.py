@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory.evidence import exceeds, rounding_error
+from theory.margins import exceeds, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import DRAWN, SOURCE
-from theory.verification import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class LimitSetting(Parameters):

@@ -1,0 +1,53 @@
+"""`widetheory bench`."""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from experiments.bench import jobs, timing
+from experiments.bench.rows import Options
+from experiments.command import common
+from experiments.machine import environment
+from experiments.report.progress import with_bar
+from experiments.report.words import console
+
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    sub = common.add_verb(
+        commands,
+        "bench",
+        _bench,
+        "Time the suite against a plain eager PyTorch implementation and against matrix products, "
+        "as ratios within one run.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="what to time (everything)")
+    sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    sub.add_argument(
+        "--clock", choices=tuple(CLOCKS), default="wall",
+        help="processor: its seconds, for one core of a machine that others use (wall)",
+    )  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
+    common.add_json(sub)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    environment.configure("float32")
+    chosen, out = jobs.plan(arguments.names), common.writable(arguments.out)
+    machine = timing.machine()
+    if (warning := jobs.busy(machine)) is not None:
+        print(f"widetheory: {warning}", file=sys.stderr)
+    options = Options(arguments.quick, CLOCKS[arguments.clock])
+    rows = []
+    for measured in with_bar(jobs.execute(chosen, options), chosen):
+        rows += measured
+        if out is not None:  # after every job: an interrupted run keeps what it has
+            common.write_json(out / "bench.json", jobs.to_json(rows, machine, options))
+    if arguments.json:
+        common.print_json(jobs.to_json(rows, machine, options))
+    else:
+        console().print(jobs.table(rows, machine, options))
+    return 0

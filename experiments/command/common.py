@@ -1,0 +1,136 @@
+"""What the verbs share: options, their values, and where results go."""
+
+import argparse
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from experiments.results.store import Store
+from theory._validation import check_integer, check_real
+
+MAX_SEED = 2**32 - 1  # what a key takes in either precision
+MAX_DRAWS = 2**32  # as many keys are folded from one
+NAME = "ID|FILE.py[:NAME]"
+NAMES = "ID|FAMILY|FILE.py[:NAME]"
+Verb = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line on stderr and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the message and where to read more, and exits."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} -h)\n")
+
+
+def add_verb(commands: Any, name: str, run: Verb, says: str) -> Parser:
+    """The parser of a verb, which `run` carries out."""
+    sub = commands.add_parser(name, help=says, description=says)
+    sub.set_defaults(run=run)
+    return sub
+
+
+def add_json(sub: Parser) -> None:
+    """--json."""
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_seed(sub: Parser) -> None:
+    """--seed."""
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
+
+
+def add_precision(
+    sub: Parser, choices: Sequence[str], says: str = "(float64)", default: str = "float64"
+) -> None:
+    """--precision."""
+    sub.add_argument("--precision", choices=choices, default=default, help=says)
+
+
+def add_level(sub: Parser, of: str) -> None:
+    """--level."""
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A",
+        help=f"false-alarm rate of all {of} together (0.01)",
+    )  # fmt: skip
+
+
+def add_settings(
+    sub: Parser, of: str = "a parameter of the statements", see: str = "show ID"
+) -> None:
+    """--set and --data."""
+    sub.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+        help=f"{of} that have it; may be repeated (see `{see}`)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--data", metavar="NAME", help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)"
+    )
+
+
+def check_seed(arguments: argparse.Namespace) -> None:
+    """ValueError unless --seed is in its range."""
+    check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
+
+
+def check_draws(arguments: argparse.Namespace) -> None:
+    """ValueError unless --draws, if given, is in its range."""
+    if arguments.draws is not None:
+        check_integer("--draws", arguments.draws, high=MAX_DRAWS)
+
+
+def check_level(arguments: argparse.Namespace) -> None:
+    """ValueError unless --level is in (0, 1)."""
+    check_real("--level", arguments.level, low=0, high=1, open_low=True, open_high=True)
+
+
+def settings_of(texts: Sequence[str]) -> dict[str, str]:
+    """NAME → VALUE of --set."""
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
+        settings[name] = value
+    return settings
+
+
+def writable(directory: str | None) -> pathlib.Path | None:
+    """The directory, made if need be: better to fail before the work than after it."""
+    if directory is None:
+        return None
+    path = pathlib.Path(directory)
+    if not directory:
+        raise ValueError("--out must be a directory that can be written, got ''")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--out must be a directory that can be written, got {directory!r}"
+        ) from error
+    return path
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+    """Writes JSON to a file, which is never there in part."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def print_json(content: Any) -> None:
+    """Prints JSON."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def safe_words(place: Store, of: str = "") -> str:
+    """What an interrupt says of a store."""
+    total = sum(1 for _ in place.cells())
+    return (
+        f"interrupted; the {len(place.finished())} finished cells of {total}{of} are safe in "
+        f"{place.directory}: go on with --resume"
+    )

@@ -1,0 +1,101 @@
+"""`widetheory figure`."""
+
+import argparse
+import sys
+from typing import Any
+
+from experiments.command import common
+from experiments.figures import building, registry
+from experiments.machine import environment, interrupts
+from experiments.report import figures
+from experiments.report.progress import with_progress
+from experiments.report.words import console
+from experiments.results.store import Store
+from theory.verification import canary
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    sub = common.add_verb(
+        commands,
+        "figure",
+        _figure,
+        "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
+        "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
+    )
+    sub.add_argument("names", nargs="*", metavar="NAME", help="figures (see --list), or all")
+    sub.add_argument(
+        "--list", action="store_true", dest="listed",
+        help="list the figures: source, content, cost",
+    )  # fmt: skip
+    sub.add_argument(
+        "--preset", choices=("quick", "paper"), default="quick",
+        help="quick: under two minutes each on two cores; paper: as published, meant for a GPU",
+    )  # fmt: skip
+    sub.add_argument("--out", default="figures", metavar="DIR", help="where to write (figures)")
+    sub.add_argument("--resume", action="store_true", help="go on with the figures in DIR, if any")
+    common.add_settings(sub, "a setting of the figures", "figure --list --json")
+    common.add_seed(sub)
+    common.add_json(sub)
+    says = "tf32: float32 with matrix products in TF32, where the device has it (float32)"
+    common.add_precision(sub, ("float32", "float64", "tf32"), says, "float32")
+
+
+def _figure(arguments: argparse.Namespace) -> int:
+    if arguments.listed:
+        return _list(arguments)
+    if not arguments.names:
+        raise ValueError("NAME must be a figure, or all; --list shows them")
+    environment.configure(arguments.precision)
+    canary.check()
+    common.check_seed(arguments)
+    planned, left_out = building.plan(
+        arguments.names,
+        preset=arguments.preset,
+        data_name=arguments.data,
+        settings=common.settings_of(arguments.settings),
+        seed=arguments.seed,
+    )
+    for name, why in left_out.items():
+        print(
+            f"widetheory: left out, as it cannot be made of {arguments.data}: {name}: {why}",
+            file=sys.stderr,
+        )
+    out = common.writable(arguments.out)
+    assert out is not None
+    places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]
+    made = []
+    for figure, place in zip(planned, places, strict=True):
+        with interrupts.telling(
+            lambda f=figure, p=place: common.safe_words(p, f" of {f.figure.name}")
+        ):
+            content = building.make(figure, place, out, with_progress)
+        if content is None:
+            _say_failed(figure, place)
+        else:
+            made.append(content)
+    if arguments.json:
+        without_rows = [{k: v for k, v in content.items() if k != "rows"} for content in made]
+        common.print_json({"figures": without_rows})
+    else:
+        console().print(figures.made(made, out))
+    return 2 if len(made) < len(planned) else 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    known = list(registry.figures().values())
+    if arguments.json:
+        common.print_json({"figures": [figures.as_json(figure) for figure in known]})
+    else:
+        console().print(figures.table(known))
+    return 0
+
+
+def _say_failed(figure: building.Planned, place: Store) -> None:
+    failures = place.failures()
+    first = next(iter(failures.values()))["error"]
+    print(
+        f"widetheory: {figure.figure.name} is not drawn, {len(failures)} of its cells "
+        f"failed, see {place.directory / 'failed'}; the first by {first}",
+        file=sys.stderr,
+    )

@@ -1,0 +1,97 @@
+"""`widetheory predict` and `train`."""
+
+import argparse
+import dataclasses
+import functools
+from typing import Any
+
+from experiments.command import common
+from experiments.learning import cost, pairs
+from experiments.machine import environment
+from experiments.report import learning
+from experiments.report.progress import with_bar
+from experiments.report.words import console
+from experiments.results.records import plain
+from theory.perturbations.learning import PerturbationSetting
+from theory.verification import canary
+
+DRAWS = {"predict": 5, "train": 20}
+SAYS = {
+    "predict": "Predict accuracy, agreement and cosine similarity of learning from perturbations "
+    "in the infinite-width limit, without training.",
+    "train": "Train pairs of networks on data and on perturbations, beside the predictions for the "
+    "same data.",
+}
+
+
+def add(commands: Any) -> None:
+    """The verbs with their options."""
+    for name, says in SAYS.items():
+        run = functools.partial(_learn, train=name == "train")
+        sub = common.add_verb(commands, name, run, says)
+        for field in dataclasses.fields(PerturbationSetting):
+            _add_parameter(sub, field)
+        sub.add_argument(
+            "--draws", type=int, default=DRAWS[name], metavar="K",
+            help=f"independent draws ({DRAWS[name]})",
+        )  # fmt: skip
+        common.add_seed(sub)
+        common.add_json(sub)
+        says = "tf32: float32 with matrix products in TF32, where the device has it (float64)"
+        common.add_precision(sub, ("float64", "float32", "tf32"), says)
+
+
+def _add_parameter(sub: common.Parser, field: dataclasses.Field[Any]) -> None:
+    rule = field.metadata
+    choices = (
+        "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
+    )
+    unit = "" if rule["unit"] == "1" else f", {rule['unit']}"
+    if field.name in pairs.RATES:
+        unit = ", or several, of which each quantity has the best"
+    sub.add_argument(
+        f"--{field.name.replace('_', '-')}",
+        dest=f"setting_{field.name}",
+        metavar="NAME" if rule["type"] is str else "K" if rule["type"] is int else "V",
+        help=f"{rule['doc']}{choices}{unit} ({field.default})",
+    )
+
+
+def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
+    environment.configure(arguments.precision)
+    common.check_seed(arguments)
+    common.check_draws(arguments)
+    draws = arguments.draws
+    settings = _settings(arguments, train=train)
+    canary.check()
+    names = [f"draw {i + 1}" for i in range(draws)]
+    drawn = list(with_bar(pairs.steps(settings, arguments.seed, draws, train), names))
+    summary = pairs.summarize(drawn)
+    if arguments.json:
+        result = pairs.as_json(settings, summary) | {
+            "draws": draws,
+            "seed": arguments.seed,
+            "environment": environment.describe(),
+        }
+        common.print_json(plain(result))
+    else:
+        console().print(learning.table(settings, summary, draws, arguments.seed))
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, *, train: bool) -> list[PerturbationSetting]:
+    """The setting at each pair of rates; ValueError if one is wrong or would take too much."""
+    given = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting_") and value is not None
+    }
+    try:
+        settings = pairs.settings_of(given)
+        cost.check(settings, arguments.draws, train=train)
+    except ValueError as error:  # of a parameter, whose name may differ from its option's
+        name, _, says = str(error).partition(" ")
+        if name not in given:
+            raise
+        raise ValueError(f"--{name.replace('_', '-')} {says}") from error
+    return settings

@@ -1,0 +1,124 @@
+"""`widetheory verify`."""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.command import common
+from experiments.machine import devices, environment, interrupts
+from experiments.report import verdicts
+from experiments.report.progress import with_bar
+from experiments.report.words import console
+from experiments.verify import planning, running
+from theory import REGISTRY
+from theory._validation import check_integer
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    families = ", ".join(dict.fromkeys(id.partition(".")[0] for id in REGISTRY))
+    sub = common.add_verb(
+        commands,
+        "verify",
+        _verify,
+        "Check statements over independent draws. Without arguments: every statement on its own "
+        "default data, and those about data on the digits too.",
+    )
+    sub.add_argument(
+        "names",
+        nargs="*",
+        metavar=common.NAMES,
+        help=f"statements, of the families {families} (all) or of a file or module of your own",
+    )
+    number = sub.add_mutually_exclusive_group()
+    number.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    number.add_argument(
+        "--until", type=int, metavar="K",
+        help="draw until the statement is decided, K draws at most, at a level that holds whenever "
+        "that is; for failure rates and bounded means",
+    )  # fmt: skip
+    common.add_settings(sub)
+    sub.add_argument(
+        "--preset", choices=planning.PRESETS, default="quick", help="number of draws (quick)"
+    )
+    common.add_level(sub, "statements")
+    sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument(
+        "--jobs", type=int, metavar="J",
+        help="processes that share the statements (on a CPU its cores, at most 4; with several "
+        "devices or another device 1)",
+    )  # fmt: skip
+    common.add_seed(sub)
+    common.add_json(sub)
+    common.add_precision(sub, ("float64", "float32"))
+    devices.add_arguments(sub)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    environment.configure(arguments.precision)
+    mesh = devices.connect(arguments)
+    _check(arguments)
+    planned, left_out = planning.plan(
+        arguments.names,
+        preset=arguments.preset,
+        data_name=arguments.data,
+        settings=common.settings_of(arguments.settings),
+        draws=arguments.draws if arguments.until is None else arguments.until,
+        until=arguments.until is not None,
+    )
+    for title, why in left_out.items():
+        print(
+            f"widetheory: left out, as it cannot run on {arguments.data}: {title}: {why}",
+            file=sys.stderr,
+        )
+    out = common.writable(arguments.out)  # in every process: then all stop if it cannot be
+    steps = running.execute(
+        planned,
+        seed=arguments.seed,
+        level=arguments.level / len(planned),
+        jobs=devices.jobs(arguments.jobs, mesh),
+        mesh=mesh,
+    )
+    results = _collected(steps, planned, left_out, out)
+    if arguments.json:
+        common.print_json(verdicts.verify_json(results, left_out))
+    else:
+        console().print(verdicts.verify_table(results))
+    wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
+    return 1 if wrong else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    common.check_seed(arguments)
+    common.check_draws(arguments)
+    common.check_level(arguments)
+    if arguments.until is not None:
+        check_integer("--until", arguments.until, high=common.MAX_DRAWS)
+
+
+def _collected(
+    steps: Any,
+    planned: Sequence[planning.Run],
+    left_out: Mapping[str, str],
+    out: pathlib.Path | None,
+) -> list[running.Result]:
+    """The results, written after every statement: an interrupted run keeps what it has."""
+    results: list[running.Result] = []
+    stored: list[str] = []
+
+    def safe() -> str:
+        if out is None:
+            return f"interrupted after {len(results)} of {len(planned)}; --out would store them"
+        share = f"{len(stored)} of {len(planned)} verdicts are stored in {out / 'verdicts.json'}"
+        return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
+
+    names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
+    with interrupts.telling(safe):
+        for result in with_bar(steps, names):
+            results.append(result)
+            if out is not None and devices.leads():
+                common.write_json(out / "verdicts.json", verdicts.verify_json(results, left_out))
+                stored.append(result.run.title)
+    return results

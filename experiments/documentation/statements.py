@@ -1,0 +1,89 @@
+"""The tables of statements in docs/statements/, written from the registry.
+
+`python3 -m experiments.documentation.statements` rewrites them; a test fails where they
+are out of date.
+"""
+
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+
+from theory import REGISTRY, Statement
+
+DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
+BEGIN = (
+    "<!-- statements of {family}: written by python3 -m experiments.documentation.statements -->"
+)
+END = "<!-- end of the table -->"
+COLUMNS = ("Statement", "Says", "Kind", "Hypotheses", "Source")
+
+
+def sections(docs: pathlib.Path = DOCS) -> dict[str, str]:
+    """Statement → "page.md#anchor" of the section about it, for those that have one."""
+    found = {}
+    for page in sorted((docs / "statements").glob("*.md")):
+        for heading in re.findall(r"^##+ (.*)$", page.read_text(encoding="utf-8"), re.M):
+            for id in re.findall(r"[a-z]+\.[a-z0-9-]+", heading):
+                anchor = re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+                found.setdefault(id, f"{page.name}#{anchor}")
+    return found
+
+
+def table(statements: Sequence[Statement], links: dict[str, str]) -> str:
+    """The statements as a table in Markdown, every one linked to its section."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    for statement in statements:
+        name = f"[`{statement.id}`]({links[statement.id]})"
+        if statement.erratum:
+            name += f", [known erratum](../errata.md#{statement.erratum})"
+        conditions = "; ".join(f"{n} ({h.tier})" for n, h in statement.hypotheses.items())
+        cells = (name, statement.title, statement.kind, conditions or "none", statement.source)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def with_tables(text: str, links: dict[str, str]) -> str:
+    """A page with the tables between its markers brought up to date.
+
+    Raises:
+      ValueError: for a marker of a family that does not exist.
+    """
+    start = re.escape(BEGIN).replace(r"\{family\}", r"(\w+)")
+
+    def replace(match: re.Match[str]) -> str:
+        family = match.group(1)
+        chosen = [s for id, s in REGISTRY.items() if family == "all" or id.split(".")[0] == family]
+        if not chosen:
+            raise ValueError(f"family must have statements, got {family!r}")
+        begin = BEGIN.format(family=family)
+        return f"{begin}\n\n{table(chosen, links)}\n\n{END}"
+
+    return re.sub(rf"{start}.*?{re.escape(END)}", replace, text, flags=re.S)
+
+
+def outdated(docs: pathlib.Path = DOCS) -> dict[pathlib.Path, str]:
+    """Page → text as it should be, for every page whose tables are out of date.
+
+    Raises:
+      ValueError: if a statement has no section of its own.
+    """
+    links = sections(docs)
+    missing = [id for id in REGISTRY if id not in links]
+    if missing:
+        raise ValueError(f"every statement must have a section in {docs}, got none for {missing}")
+    pages = {page: page.read_text(encoding="utf-8") for page in (docs / "statements").glob("*.md")}
+    current = {page: with_tables(text, links) for page, text in pages.items()}
+    return {page: text for page, text in current.items() if text != pages[page]}
+
+
+def main() -> int:
+    """Rewrites the pages that are out of date."""
+    for page, text in outdated().items():
+        page.write_text(text, encoding="utf-8")
+        print(f"rewrote {page.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

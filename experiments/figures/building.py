@@ -1,0 +1,243 @@
+"""Making figures: cells computed through the store, then table, picture and caption as files."""
+
+import dataclasses
+import json
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import matplotlib
+import pandas as pd
+
+from experiments.datasets import sources
+from experiments.figures import registry, style
+from experiments.figures.figure import Cell, Figure
+from experiments.machine import environment
+from experiments.results import code_version, store
+from experiments.results.cells import Computed, Step, compute_missing
+from experiments.results.records import plain
+from experiments.settings.text import configured
+from theory import Dataset
+from theory._validation import check_choice
+from theory.keys import make_key
+
+PICTURES = {  # file type → what keeps the time out of the file
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A figure with the settings, data and seed it is to be made with.
+
+    `source` is the data in place of the figure's own: a `Dataset`, or training and test images.
+    """
+
+    figure: Figure
+    preset: str
+    settings: Any
+    seed: int
+    changed: tuple[str, ...] = ()
+    source: Any = None
+
+    @property
+    def key(self) -> jax.Array:
+        """The random key: the figure's own for each seed, whatever its settings."""
+        return jax.random.fold_in(make_key(self.seed), zlib.crc32(self.figure.name.encode()))
+
+    def manifest(self) -> dict[str, Any]:
+        """All that the results depend on, as plain JSON."""
+        settings = plain(self.settings)
+        own = code_version.closure(self.figure.compute.__module__)
+        manifest = {
+            "figure": self.figure.name,
+            "settings": settings,
+            "cells": self.figure.cells(self.settings),
+            "seed": self.seed,
+            "precision": environment.precision(),
+            "generator": environment.generator(),
+            "code": code_version.code_version(own),
+        }
+        if self.source is not None and not isinstance(self.source, str):
+            manifest["data"] = {"sha256": sources.digest(self.source)}
+        return manifest
+
+
+class Plan(NamedTuple):
+    """What to make, and name → why of figures that cannot be made of the data asked for."""
+
+    figures: list[Planned]
+    left_out: dict[str, str]
+
+
+def plan(
+    names: Sequence[str],
+    *,
+    preset: str = "quick",
+    data_name: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Plan:
+    """The figures that a command asks for.
+
+    Args:
+      names: of figures, or "all" alone.
+      preset: "quick" or "paper".
+      data_name: data in place of each figure's own; of several figures those that cannot be made
+        of it are left out.
+      settings: NAME → VALUE in text; a figure takes those it has.
+      seed: random seed.
+
+    Raises:
+      ValueError: for unknown names or data, a setting that none of the figures has or whose value
+        is wrong, or data of which none of them can be made.
+    """
+    settings = dict(settings or {})
+    chosen = registry.select(names)
+    fields = {f.name: {g.name for g in dataclasses.fields(f.settings(preset))} for f in chosen}
+    known = set().union(*fields.values()) - {"data"}
+    for name in settings:
+        if name == "data":
+            raise ValueError("data is chosen by --data NAME, not by --set data=…")
+        check_choice("--set NAME", name, known)
+    planned, left_out = [], {}
+    for figure in chosen:
+        base = figure.settings(preset)
+        changed = tuple(name for name in settings if name in fields[figure.name])
+        base = configured(base, None, {name: settings[name] for name in changed})
+        source = None
+        if data_name is not None:
+            try:
+                base, source = _with_data(base, data_name)
+            except ValueError as error:
+                if len(chosen) == 1:
+                    raise ValueError(f"{figure.name} on --data {data_name}: {error}") from error
+                left_out[figure.name] = str(error)
+                continue
+            changed = (*changed, "data")
+        figure.cells(base)  # settings that do not fit together fail here, before any work
+        planned.append(Planned(figure, preset, base, seed, changed, source))
+    if not planned:
+        name, why = next(iter(left_out.items()))
+        raise ValueError(f"no figure asked for can be made of {data_name}; {name}: {why}")
+    return Plan(planned, left_out)
+
+
+def _with_data(settings: Any, name: str) -> tuple[Any, Any]:
+    """Settings on other data, and these: a law's name, a `Dataset`, or two sets of images."""
+    fields = {field.name: field for field in dataclasses.fields(settings)}
+    if "data" not in fields:
+        raise ValueError("it draws points of its own")
+    if Dataset in fields["data"].metadata["accepts"]:
+        source = sources.load(name)
+        return configured(settings, source, {}), source
+    images = sources.load_images(name)
+    return dataclasses.replace(settings, data=name), images
+
+
+def begin(planned: Planned, out: pathlib.Path, *, resume: bool) -> store.Store:
+    """The store of a figure's cells, OUT/NAME.cells; see `store.begin`."""
+    return store.begin(out / f"{planned.figure.name}.cells", planned.manifest(), resume=resume)
+
+
+def compute(planned: Planned, place: store.Store) -> Iterator[Step]:
+    """Computes the cells that are not finished, as `cells.compute_missing` does."""
+    figure, settings = planned.figure, planned.settings
+
+    def cell(values: Cell) -> Computed:
+        return Computed(figure.compute(settings, values, planned.key), {})
+
+    sizes = {place.name(values): figure.cost(settings, values) for values in place.cells()}
+    return compute_missing(place, cell, sizes)
+
+
+def make(
+    planned: Planned,
+    place: store.Store,
+    out: pathlib.Path,
+    shown: Callable[[Iterator[Step], int, str], Iterator[Step]],
+) -> dict[str, Any] | None:
+    """Computes what is missing and writes the files.
+
+    Args:
+      planned: the figure.
+      place: its store.
+      out: the directory.
+      shown: from the steps, the number of all cells and the figure's name to the same steps; it may
+        show how far they are (`report.progress.with_progress`).
+
+    Returns:
+      What NAME.json holds; None if cells failed, and then no file is written.
+    """
+    total = sum(1 for _ in place.cells())
+    for _ in shown(compute(planned, place), total, planned.figure.name):
+        pass
+    jax.clear_caches()
+    return None if place.failures() else finish(planned, place, out)
+
+
+def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> dict[str, Any]:
+    """Writes NAME.csv, .json, .md (the caption) and the pictures NAME.png, .svg, .pdf.
+
+    Args:
+      planned: the figure.
+      place: its store, all cells finished.
+      out: the directory.
+
+    Returns:
+      What NAME.json holds: figure, settings, seed, environment of the drawing process and of the
+      cells, caption, seconds of all cells, and the table's rows.
+    """
+    figure = planned.figure
+    cells = [(cell, place.read(place.name(cell))) for cell in place.cells()]
+    table = figure.table(planned.settings, [(cell, stored.arrays) for cell, stored in cells])
+    caption = _caption(planned, table)
+    machines = {json.dumps(stored.record["environment"]): None for _, stored in cells}
+    content = {
+        "figure": figure.name,
+        "source": figure.source,
+        "preset": planned.preset,
+        "changed": list(planned.changed),
+        "caption": caption,
+        "manifest": dict(place.manifest),
+        "seconds": sum(stored.record["seconds"] for _, stored in cells),
+        "environments": [json.loads(machine) for machine in machines],
+        "rows": [plain(row) for row in table.to_dict(orient="records")],
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    store.replace(out / f"{figure.name}.json", lambda file: file.write(text.encode()))
+    csv = table.to_csv(index=False)
+    store.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
+    page = f"# {figure.name}\n\n{caption}\n"
+    store.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
+    with matplotlib.rc_context(style.RC):
+        picture = figure.draw(planned.settings, table)
+        for kind, metadata in PICTURES.items():
+            store.replace(
+                out / f"{figure.name}.{kind}",
+                lambda file, kind=kind, metadata=metadata: picture.savefig(
+                    file, format=kind, metadata=metadata
+                ),
+            )
+    return content
+
+
+def _caption(planned: Planned, table: pd.DataFrame) -> str:
+    """The figure's own caption, and which settings it was made with."""
+    own = planned.figure.caption(planned.settings, table).strip()
+    words = [f"Preset {planned.preset}"]
+    if planned.preset == "quick":
+        words[0] += ": shrunk from the published settings to run in under two minutes"
+    if planned.changed:
+        values = plain(planned.settings)
+        changes = [f"{name} = {_short(values[name])}" for name in planned.changed]
+        words.append(f"changed: {', '.join(changes)}")
+    return f"{own}\n\n{'; '.join(words)}. Seed {planned.seed}, {environment.precision()}."
+
+
+def _short(value: Any) -> Any:
+    return value["name"] if isinstance(value, dict) else value

@@ -1,0 +1,1 @@
+"""Figures of family `lazy`, K24b: learning from perturbations of lazily trained networks."""

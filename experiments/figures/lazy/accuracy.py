@@ -1,0 +1,84 @@
+"""Accuracy of networks trained on data and on perturbations, against each parameter of K24b."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.lazy.axes import (
+    LOSSES,
+    PUBLISHED,
+    TIMES,
+    VARIED,
+    Base,
+    cells_of,
+    own_key,
+    places,
+    setting,
+    words,
+)
+from experiments.figures.lazy.learning import cost, learn, points
+from theory.parameters import parameter
+
+AXES = (*VARIED, *TIMES)
+
+
+class Settings(Base):
+    """The base setting, and the values that its parameters take one after another."""
+
+    losses: str = parameter("identity,logistic", "training losses")
+    epsilons: str = parameter("0.0001,0.0003,0.001,0.003,0.01,0.1", "axis ε/√d")
+    ms: str = parameter("10,30,100,300,1000", "axis m")
+    slopes: str = parameter("0,0.1,0.3,0.5,0.8", "axis γ")
+    ns: str = parameter("100,300,1000,3000,10000", "axis n")
+    gaussian_ns: str = parameter("1000,3000,10000,20000", "axis n of the unshifted Gaussian")
+    T_gs: str = parameter("0.1,0.3,1,3,10,30,100,300,1000", "axis T_g", unit="rate × steps")
+
+
+def cells(settings: Settings) -> list[dict[str, Any]]:
+    """For each law and loss the base setting, and one cell for each other value of each axis."""
+    return cells_of(settings, AXES, words("losses", settings.losses, LOSSES))
+
+
+def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
+    """`learn` on draws of its own."""
+    return learn(own_key(key, cell), setting(settings, cell), settings.draws)
+
+
+def relative_cost(settings: Settings, cell: Cell) -> float:
+    """Operations of a cell."""
+    return settings.draws * cost(setting(settings, cell))
+
+
+def table(settings: Settings, results: Results) -> pd.DataFrame:
+    """One row for each measured point, with the columns of `points`."""
+    return pd.DataFrame(
+        [
+            place | point
+            for cell, arrays in results
+            for point in points(arrays, best=settings.best)
+            for place in places(settings, cell, AXES)
+        ]
+    )
+
+
+FIGURE = Figure(
+    name="lazy-accuracy",
+    source="Kumano et al. 2024b, accuracy of learning from perturbations",
+    shows="accuracy of f, of g trained on f's perturbations, and their agreement, against d, ε, m, "
+    "γ, n, T_f, T_g",
+    quick=Settings(
+        d=32, n=32, gaussian_d=32, gaussian_n=32, m=2048, epsilon=0.5, rates="0.01,0.1",
+        steps=6, queries=64, draws=12, ds="16,64", gaussian_ds="16,64", epsilons="0.02,0.1",
+        ms="32,256", slopes="0.3,0.8", ns="16,64", gaussian_ns="16,64",
+        T_fs="0.1,1,8", T_gs="0.5,4,32",
+    ),
+    paper=Settings(**PUBLISHED),
+    cells=cells,
+    compute=compute,
+    table=table,
+    cost=relative_cost,
+    minutes={"quick": 0.7, "paper": None},
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Figures of family `ntk`, rates of finite networks towards their tangent kernel."""

@@ -1,0 +1,1 @@
+"""Figures of family `orthogonal`, K24a: near-orthogonal data, trained to infinite time."""

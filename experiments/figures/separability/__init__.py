@@ -1,0 +1,1 @@
+"""Figures of family `separability`, Z23: separability of noises."""

@@ -1,0 +1,146 @@
+"""Z23: how well a linear classifier tells one-step noises apart while the network is trained."""
+
+import itertools
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from experiments.figures.figure import Cell, Figure, Results
+from experiments.images import experiment
+from experiments.images.experiment import SPLITS, ImageSettings
+from theory.parameters import parameter
+from theory.perturbations.classifiers import Attack
+
+
+class Settings(ImageSettings):
+    """Noises of one gradient step along training, and linear classifiers of them."""
+
+    networks: str = parameter(
+        "resnet18,resnet18-robust,vgg11,wrn28",
+        'networks; those in "-robust" are trained on noises in ℓ∞',
+    )
+    learning_rates: str = parameter("0.001,0.1", "learning rates")
+    temperatures: str = parameter("1,10", "softmax temperatures when noises are made")
+    look_at: str = parameter(
+        "0,10,20,30,40,50,60,70,80,90,100", "epochs after which noises are made"
+    )
+
+
+def cells(settings: Settings) -> list[dict[str, Any]]:
+    """One network trained at one rate from one seed."""
+    _epochs(settings)
+    return [
+        {"network": network, "rate": rate, "draw": draw}
+        for network, rate, draw in itertools.product(
+            experiment.names("networks", settings.networks),
+            experiment.positives("learning_rates", settings.learning_rates),
+            range(settings.draws),
+        )
+    ]
+
+
+def _epochs(settings: Settings) -> tuple[int, ...]:
+    experiment.positives("temperatures", settings.temperatures)
+    epochs = experiment.counts("look_at", settings.look_at, low=0)
+    if max(epochs) > settings.epochs:
+        raise ValueError(f"look_at must be epochs up to {settings.epochs}, got {max(epochs)}")
+    return epochs
+
+
+def cost(settings: Settings, cell: Cell) -> float:
+    """Work of a training."""
+    return experiment.work(cell["network"], settings)
+
+
+def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
+    """Accuracies on training and test images at every epoch looked at.
+
+    noises: (epochs, temperatures, 2).  network: (epochs, 2).  images: (2,).
+    drawn, present: (epochs, temperatures, 2) of the separator −Wᵀa, with the weights as they were
+    drawn and as they are.
+    """
+    trial = experiment.images(settings)
+    module = experiment.network(cell["network"], settings)
+    temperatures = experiment.positives("temperatures", settings.temperatures)
+    epochs = _epochs(settings)
+    start = None
+    found: dict[str, list[Any]] = {name: [] for name in ("noises", "drawn", "present", "network")}
+    states = experiment.trained(
+        settings,
+        cell["network"],
+        experiment.draw_key(key, cell),
+        trial,
+        learning_rate=cell["rate"],
+    )
+    for epoch, state in enumerate(states):
+        start = state if start is None else start
+        if epoch not in epochs:
+            continue
+        made = [
+            experiment.crafted(module, state, trial, Attack(0, 1.0, 0, 0, temperature))
+            for temperature in temperatures
+        ]
+        found["noises"].append([experiment.noise_accuracies(settings, trial, r) for r in made])
+        for name, weights in (("drawn", start), ("present", state)):
+            found[name].append(
+                [experiment.separator_accuracies(module, weights, trial, r) for r in made]
+            )
+        found["network"].append(experiment.network_accuracies(module, state, trial))
+    images = experiment.image_accuracies(settings, trial)
+    return {name: np.array(values) for name, values in found.items()} | {"images": images}
+
+
+def table(settings: Settings, results: Results) -> pd.DataFrame:
+    """One row per network, rate, split, epoch and classifier."""
+    epochs = _epochs(settings)
+    temperatures = experiment.positives("temperatures", settings.temperatures)
+    rows = []
+    for network, rate in dict.fromkeys((c["network"], c["rate"]) for c, _ in results):
+        drawn = [a for c, a in results if (c["network"], c["rate"]) == (network, rate)]
+        for (s, split), (e, epoch) in itertools.product(enumerate(SPLITS), enumerate(epochs)):
+            common = {"network": network, "rate": rate, "split": split, "epoch": epoch}
+            for t, temperature in enumerate(temperatures):
+                fitted, at_start, at_present = (
+                    np.array([a[name][e, t, s] for a in drawn])
+                    for name in ("noises", "drawn", "present")
+                )
+                certificates = np.array(
+                    [[a["drawn"][e, t, 0], a["present"][e, t, 0]] for a in drawn]
+                )
+                rows.append(
+                    common
+                    | {"classifier": "linear, of noises", "temperature": temperature}
+                    | experiment.summary(fitted)
+                    | {"predicted": at_start.mean(), "present": at_present.mean()}
+                    | {"held": bool((certificates == 1).any(axis=1).all())}
+                )
+            for what, values in (
+                ("the network, of images", [a["network"][e, s] for a in drawn]),
+                ("linear, of images", [drawn[0]["images"][s]]),
+            ):
+                rows.append(common | {"classifier": what} | experiment.summary(values))
+    return pd.DataFrame(rows)
+
+
+FIGURE = Figure(
+    name="separability-training",
+    source=f"{experiment.SOURCE}, sections 4.2 and 4.3, figures 2, 5, 7 and 8",
+    shows="accuracy of linear classifiers of one-step noises along training, by learning rate, "
+    "at softmax temperature 1 and 10, also of adversarial training",
+    quick=Settings(
+        networks="cnn,resnet18,cnn-robust",
+        resnet_width=8,
+        epochs=8,
+        learning_rates="0.01,0.1",
+        look_at="0,1,2,4,8",
+        draws=3,
+    ),
+    paper=Settings(),
+    cells=cells,
+    compute=compute,
+    table=table,
+    cost=cost,
+    minutes={"quick": 1.2, "paper": None},
+)

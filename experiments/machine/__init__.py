@@ -1,0 +1,1 @@
+"""The machine that a command runs on: devices, precision, memory, interrupts."""

@@ -1,0 +1,126 @@
+"""Statements in words: the list of them, and one in full."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.datasets import sources
+from experiments.results.records import plain
+from experiments.settings.text import fields_by_name
+from theory import Dataset, Statement
+from theory.data.sampling import DISTRIBUTIONS
+
+
+def list_table(statements: Sequence[Statement]) -> Table:
+    """The table of `list`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Statement", no_wrap=True)
+    table.add_column("Kind", no_wrap=True)
+    table.add_column("Says")
+    table.add_column("Source")
+    for statement in statements:
+        table.add_row(
+            Text(statement.id, style="bold"), statement.kind, statement.title, statement.source
+        )
+    return table
+
+
+def statement_json(statement: Statement) -> dict[str, Any]:
+    """One entry of the JSON of `list`."""
+    return {
+        "id": statement.id,
+        "source": statement.source,
+        "caveat": statement.caveat,
+        "kind": statement.kind,
+        "title": statement.title,
+        "says": statement.says,
+        "hypotheses": {
+            n: {"says": h.says, "tier": h.tier} for n, h in statement.hypotheses.items()
+        },
+        "documented_erratum": statement.erratum,
+        "parameters": [parameter_json(f) for f in fields_by_name(statement.config).values()],
+        "cases": {name: plain(dict(changes)) for name, changes in statement.cases.items()},
+        "draws": dict(statement.draws),
+    }
+
+
+def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Name, default, unit and meaning of a parameter."""
+    metadata = field.metadata
+    return {
+        "name": field.name,
+        "default": field.default,
+        "range": _range(metadata),
+        "unit": metadata["unit"],
+        "says": metadata["doc"],
+        "choices": metadata["choices"],
+    }
+
+
+def _range(rule: Any) -> str:
+    """The values allowed, as in [0, 1); empty where any are, or where they are listed."""
+    low, high = rule["low"], rule["high"]
+    if rule["type"] not in (int, float) or low is high is None:
+        return ""
+    left = "(−∞" if low is None else f"{'(' if rule['open_low'] else '['}{low:g}"
+    right = "∞)" if high is None else f"{high:g}{')' if rule['open_high'] else ']'}"
+    return f"{left}, {right}" + (" even" if rule["even"] else "")
+
+
+def show(statement: Statement) -> Group:
+    """The statement in full, for `show`."""
+    conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Condition", "Role", "Tier", "Says"):
+        conditions.add_column(column)
+    for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
+        for name, condition in group.items():
+            conditions.add_row(name, role, condition.tier, condition.says)
+    parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Parameter", "Default", "Range", "Unit", "Says"):
+        parameters.add_column(column)
+    for field in fields_by_name(statement.config).values():
+        entry = parameter_json(field)
+        says = entry["says"]
+        if entry["choices"] and field.name != "data":
+            says += f" ({', '.join(entry['choices'])})"
+        parameters.add_row(
+            entry["name"], str(entry["default"]), entry["range"], entry["unit"], says
+        )
+    draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
+    parts: list[Any] = [
+        Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),
+        *(Text(f"{words}\n") for words in (statement.title, statement.says) if words),
+        *([Text(f"Source: {statement.source}")] if statement.source else []),
+        *([Text(f"Caveat: {statement.caveat}", style="yellow")] if statement.caveat else []),
+        Text(f"Draws:  {draws}"),
+    ]
+    if statement.loose:
+        parts.append(Text(f"Loose:  {statement.loose}"))
+    if statement.cases:
+        parts.append(Text(f"Cases:  {'; '.join(statement.cases)}"))
+    if statement.erratum:
+        parts.append(Text(f"Erratum: docs/errata.md#{statement.erratum}", style="yellow"))
+    if conditions.row_count:
+        parts.append(conditions)
+    else:
+        parts.append(Text("\nNo hypotheses beyond the parameters' ranges.\n"))
+    parts.append(parameters if parameters.row_count else Text("No parameters.\n"))
+    if lines := data_lines(statement):
+        parts += [Text("Data (--data NAME)", style="bold"), *lines]
+    return Group(*parts)
+
+
+def data_lines(statement: Statement) -> list[Text]:
+    """The kinds of data that --data puts in place of a statement's own, one a line; often none."""
+    rules = [f.metadata for name, f in fields_by_name(statement.config).items() if name == "data"]
+    return [
+        Text(f"  {name:20s} {law}")
+        for rule in rules
+        for name, law in sources.describe().items()
+        if (name in rule["choices"] if name in DISTRIBUTIONS else Dataset in rule["accepts"])
+    ]

@@ -1,0 +1,118 @@
+"""A sweep's progress, its table for people, and its JSON for programs."""
+
+from collections import Counter
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.machine import environment
+from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
+from experiments.results import tables
+from experiments.results.records import verdict_of
+from experiments.results.store import Store
+from theory.verification.verdict import (
+    Verdict,
+)
+
+SHOWN_CELLS = 100  # of more cells only those that are not consistent are shown in the table
+SHOWN_FAILURES = 5
+
+
+def table(store: Store) -> Group:
+    """One row per cell, then what failed and what every verdict means."""
+    manifest = store.manifest
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in manifest["grid"]:
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("Verdict", no_wrap=True)
+    shown.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
+    shown.add_column("Claim", overflow="fold")
+    found = [(cell, verdict_of(record), record) for cell, record in tables.rows(store)]
+    margins = any(verdict.tightest_margin is not None for _, verdict, _ in found)
+    if margins:
+        shown.add_column("Margin", justify="right", no_wrap=True)
+    shown.add_column("Seconds", justify="right", no_wrap=True)
+    failures = store.failures()
+    total = sum(1 for _ in store.cells())
+    for cell, verdict, record in found:
+        if total > SHOWN_CELLS and verdict.verdict == "consistent":
+            continue
+        values, claims = _measured(verdict)
+        shown.add_row(
+            *(str(value) for value in cell.values()),
+            Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}"),
+            values,
+            claims,
+            *([number_text(verdict.tightest_margin)] if margins else []),
+            f"{record['seconds']:.1f}",
+        )
+    parts: list[Any] = [
+        Text(manifest["statement"], style="bold").append(
+            f"  {manifest['draws']:,} draws per cell, seed {manifest['seed']}", style="not bold"
+        )
+    ]
+    if shown.row_count:
+        parts.append(shown)
+    if total > SHOWN_CELLS:
+        parts.append(Text("Cells that are consistent are left out: cells.csv has all.\n"))
+    for name in list(failures)[:SHOWN_FAILURES]:
+        parts.append(Text(f"{name} ", style="bold").append("failed", style="red"))
+        parts[-1].append(f": {failures[name]['error']}", style="not bold")
+    if len(failures) > SHOWN_FAILURES:
+        parts.append(Text(f"… and {len(failures) - SHOWN_FAILURES} more, in failed/"))
+    counts = Counter(verdict.verdict for _, verdict, _ in found)
+    for name, meaning in MEANINGS.items():
+        if counts[name]:
+            line = Text(f"{counts[name]:3d} ").append(name, style=COLOURS[name])
+            parts.append(line.append(f": {meaning}", style="dim"))
+    if failures:
+        line = Text(f"{len(failures):3d} ").append("failed", style="red")
+        parts.append(line.append(": not computed, tried again with --resume", style="dim"))
+    if manifest["erratum"] and counts["refuted"]:
+        parts.append(Text(f"A known erratum: docs/errata.md#{manifest['erratum']}", style="yellow"))
+    level = manifest["level"] / total
+    parts.append(
+        Text(
+            f"Confidence limits at {100 * (1 - level):.4g} % each, {level:.2g} the false-alarm "
+            "rate of each cell. Cells share their random numbers.",
+            style="dim",
+        )
+    )
+    parts.append(Text(environment.line(), style="dim"))
+    return Group(*parts)
+
+
+def _measured(verdict: Verdict) -> tuple[str, str]:
+    """Measured values with their limits, and what is claimed of them, line by line."""
+    if verdict.estimates:
+        pairs = claim_texts(verdict)
+        claims, values = (["\n".join(part) for part in side] for side in zip(*pairs, strict=True))
+        return "\n".join(values), "\n".join(claims)
+    rate = verdict.failure_rate
+    if rate is None:
+        return "not tested", ""
+    allowed = "never" if verdict.kind == "deterministic" else f"≤ {number_text(rate.allowed)}"
+    observed, low, high = (number_text(v) for v in (rate.observed, rate.low, rate.high))
+    return f"{observed} [{low}, {high}]", allowed
+
+
+def as_json(store: Store) -> dict[str, Any]:
+    """The JSON of `sweep`: the manifest, finished and failed cells, and those that remain."""
+    finished = [
+        {"cell": cell}
+        | {name: record[name] for name in ("verdict", "seconds", "batch", "memory", "config")}
+        for cell, record in tables.rows(store)
+    ]
+    failures = store.failures()
+    failed = [{"cell": f["cell"], "error": f["error"]} for f in failures.values()]
+    total = sum(1 for _ in store.cells())
+    return {
+        "sweep": dict(store.manifest),
+        "cells": finished,
+        "failed": failed,
+        "unfinished": total - len(finished) - len(failed),
+        "environment": environment.describe(),
+    }

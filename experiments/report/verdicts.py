@@ -1,0 +1,205 @@
+"""Verdicts as tables for people and as JSON for programs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.machine import environment
+from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
+from experiments.results.records import plain
+from experiments.verify.running import Result
+from theory import Dataset
+from theory.verification.verdict import ConditionSummary, Verdict
+
+LOOSE = 20  # bound over observed quantile, from which on a bound must say why
+
+
+def verdict_json(result: Result) -> dict[str, Any]:
+    """One entry of "statements" in the JSON of `verify`."""
+    statement, verdict = result.run.statement, result.verdict
+    body = plain(verdict)
+    first = {name: body.pop(name) for name in ("id", "kind")}
+    return {
+        "id": first["id"],
+        "source": statement.source,
+        "caveat": statement.caveat,
+        "kind": first["kind"],
+        "case": result.run.case,
+        "title": statement.title,
+        **body,
+        "documented_erratum": statement.erratum,
+        "config": plain(result.run.config),
+        "seed": result.seed,
+        "seconds": round(result.seconds, 3),
+        "devices": result.devices,
+    }
+
+
+def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON of `verify`: what ran, and identifier → why of what could not run on the data."""
+    return {
+        "statements": [verdict_json(result) for result in results],
+        "left_out": dict(left_out),
+        "environment": environment.describe(),
+    }
+
+
+def _tested(result: Result) -> str:
+    config = plain(result.run.config) or {}
+    source = config.get("data")
+    name = source["name"] if isinstance(source, dict) else source
+    sizes = [f"{symbol}={config[symbol]}" for symbol in ("n", "d", "m") if symbol in config]
+    if "m_min" in config:
+        top = config["m_min"] * 2 ** (config["widths"] - 1)
+        sizes.append(f"m={config['m_min']}…{top}")
+    lines = [result.run.case, name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
+    return "\n".join(line for line in lines if line)
+
+
+def _hypotheses(verdict: Verdict) -> str:
+    if not verdict.hypotheses:
+        return "δ < 1 in no draw" if verdict.verdict == "vacuous" else "none needed"
+    lines = []
+    for name, summary in verdict.hypotheses.items():
+        share = f"{summary.met}/{verdict.draws}"
+        missed = summary.ratio is not None and summary.ratio[1] < 1
+        lines.append(f"{name} {share}" + (f", misses by {_miss(summary)}×" if missed else ""))
+    return "\n".join(lines)
+
+
+def _miss(summary: ConditionSummary) -> str:
+    assert summary.ratio is not None
+    return number_text(1 / summary.ratio[1]) if summary.ratio[1] > 0 else "∞"
+
+
+def _conclusion(verdict: Verdict) -> str:
+    if verdict.estimates:
+        return "\n".join(line for claim, _ in claim_texts(verdict) for line in claim)
+    held = verdict.outcomes["confirmed"] + verdict.outcomes["beyond"]
+    text = f"{held:,}/{verdict.draws:,}"
+    if verdict.outcomes["beyond"]:
+        text += f"\n{verdict.outcomes['beyond']:,} beyond"
+    if verdict.outcomes["undecided"]:
+        text += f"\n{verdict.outcomes['undecided']:,} undecided"
+    return f"{text}\nmargin {number_text(verdict.tightest_margin)}"
+
+
+def _measured(verdict: Verdict) -> str:
+    if verdict.estimates:
+        return "\n".join(line for _, values in claim_texts(verdict) for line in values)
+    rate = verdict.failure_rate
+    if rate is None:
+        return "not tested"
+    limits = f"[{number_text(rate.low)}, {number_text(rate.high)}]"
+    allowed = "never" if verdict.kind == "deterministic" else f"≤ {number_text(rate.allowed)}"
+    lines = [f"{number_text(rate.observed)} {limits}", f"allowed: {allowed}"]
+    if verdict.detectable is not None:
+        lines.append(f"detects ≥ {number_text(verdict.detectable)}")
+    if verdict.tightness is not None:
+        lines.append(f"bound/observed: {number_text(verdict.tightness)}")
+    if verdict.constant is not None:
+        lines.append(f"smallest C: {number_text(verdict.constant.smallest)}")
+    return "\n".join(lines)
+
+
+def verify_table(results: Sequence[Result]) -> Group:
+    """The table of `verify`, the reasons behind every verdict that is not plain, and a summary."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 1, 0))
+    table.add_column("Statement\nsource", overflow="fold")
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Tested on", overflow="fold")
+    table.add_column("Hypotheses met", max_width=26, overflow="fold")
+    table.add_column("Conclusion held,\ntightest margin; claim", overflow="fold")
+    table.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
+    for result in results:
+        verdict, statement = result.verdict, result.run.statement
+        label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
+        if result.documented_erratum:
+            label.append("\nknown erratum", style="dim")
+        table.add_row(
+            Text(statement.id, style="bold").append(f"\n{statement.source}", style="not bold dim"),
+            label,
+            _tested(result),
+            _hypotheses(verdict),
+            _conclusion(verdict),
+            _measured(verdict),
+        )
+    parts: list[Any] = [table]
+    parts += _notes(results)
+    counts = Counter(result.verdict.verdict for result in results)
+    for verdict, meaning in MEANINGS.items():
+        if counts[verdict]:
+            line = Text(f"{counts[verdict]:3d} ").append(verdict, style=COLOURS[verdict])
+            parts.append(line.append(f": {meaning}", style="dim"))
+    if results:
+        level = results[0].verdict.level
+        parts.append(
+            Text(
+                f"Confidence limits at {100 * (1 - level):.4g} % each, {level:.2g} the false-alarm "
+                f"rate of each statement{_when(results)}; detects: the failure rate that these "
+                f"draws show with 95 % probability. Seed {results[0].seed}.",
+                style="dim",
+            )
+        )
+    parts.append(Text(environment.line(), style="dim"))
+    return Group(*parts)
+
+
+def _when(results: Sequence[Result]) -> str:
+    """Which kind of level holds."""
+    if any(result.verdict.anytime for result in results):
+        return " whenever the draws end"
+    return " at a number of draws fixed beforehand"
+
+
+def _notes(results: Sequence[Result]) -> list[Text]:
+    """Why a verdict is not "consistent" or a bound loose, open constants, caveats about sources."""
+    why, loose, constants, remarks = [], [], [], []
+    caveats: dict[str, dict[str, None]] = {}  # caveat → identifiers, each once and in order
+    for result in results:
+        verdict, statement = result.verdict, result.run.statement
+        remarks += [_about(result).append(note) for note in verdict.notes]
+        if verdict.estimated:
+            names = ", ".join(verdict.estimated)
+            remarks.append(_about(result).append(f"numerical errors are estimated of: {names}"))
+        if verdict.verdict != "consistent":
+            note = _about(result).append(verdict.verdict, style=COLOURS[verdict.verdict])
+            note.append(f": {verdict.reason}")
+            if result.documented_erratum:
+                note.append(f" (docs/errata.md#{statement.erratum})")
+            if statement.caveat:
+                note.append(f" ({statement.caveat})")
+            why.append(note)
+        if statement.caveat:
+            caveats.setdefault(statement.caveat, {})[statement.id] = None
+        if verdict.tightness is not None and verdict.tightness > LOOSE:
+            reason = statement.loose or "no reason is stated"
+            loose.append(_about(result).append(f"{number_text(verdict.tightness)}×: {reason}"))
+        if verdict.constant is not None:
+            smallest, largest = (number_text(c) for c in verdict.constant)
+            note = f"no draw contradicts C = {smallest}, tested up to {largest}"
+            constants.append(_about(result).append(note))
+    notes = []
+    for title, lines in (
+        ("Why", why),
+        (f"Bounds more than {LOOSE} times the observed quantile", loose),
+        ("Open constants", constants),
+        ("Notes", remarks),
+        ("Sources", [Text(f"  {', '.join(ids)}: {caveat}") for caveat, ids in caveats.items()]),
+    ):
+        if lines:
+            notes += [Text(title, style="bold"), *lines, Text()]
+    return notes
+
+
+def _about(result: Result) -> Text:
+    """Identifier of the statement, and where it ran if not on its defaults."""
+    data_set = getattr(result.run.config, "data", "")
+    where = f" on {data_set}" if isinstance(data_set, Dataset) else ""
+    where += f" ({result.run.case})" if result.run.case else ""
+    return Text(f"  {result.verdict.id}{where}: ")

@@ -1,0 +1,70 @@
+"""A sweep's finished cells as a table with one row per cell, in files that others read.
+
+Without pandas: every process of a sweep would spend a second on importing it.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import pyarrow
+from pyarrow import parquet
+
+from experiments.results.records import ESTIMATE
+from experiments.results.store import Store
+
+
+def rows(store: Store) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Cell and record of every finished cell, in the grid's order."""
+    finished = store.finished()
+    for cell in store.cells():
+        if (name := store.name(cell)) in finished:
+            yield cell, store.read(name).record
+
+
+def columns(store: Store) -> dict[str, list[Any]]:
+    """Values, verdict, counts, rates, estimates, margins, costs: name → one of each finished cell.
+
+    None where a cell has no such thing.
+    """
+    found = [cell | _row(record) for cell, record in rows(store)]
+    names = dict.fromkeys(name for row in found for name in row)
+    return {name: [row.get(name) for row in found] for name in names}
+
+
+def write(store: Store) -> None:
+    """Writes cells.csv and cells.parquet from all finished cells; StorageError if it cannot."""
+    cells = columns(store)
+
+    def as_csv(file: BinaryIO) -> None:
+        text = io.StringIO(newline="")
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(cells)
+        table.writerows(zip(*cells.values(), strict=True))
+        file.write(text.getvalue().encode())
+
+    store.write_table("cells.csv", as_csv)
+    store.write_table("cells.parquet", lambda file: parquet.write_table(pyarrow.table(cells), file))
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = record["verdict"]
+    row: dict[str, Any] = {"verdict": verdict["verdict"], "draws": verdict["draws"]}
+    row |= verdict["outcomes"]
+    rate = verdict["failure_rate"] or {}
+    row |= {f"failure_rate_{k}": rate.get(k) for k in ("observed", "low", "high", "allowed")}
+    for number, estimate in enumerate(verdict["estimates"], start=1):
+        row |= {f"claim_{number}": estimate["name"], f"side_{number}": estimate["side"]}
+        row |= {f"{name}_{number}": estimate[key] for key, name in ESTIMATE.items()}
+    row |= {name: verdict[name] for name in ("tightest_margin", "unit", "tightness")}
+    constant = verdict["constant"] or {}
+    row |= {f"constant_{end}": constant.get(end) for end in ("smallest", "largest")}
+    for role in ("hypotheses", "measured"):
+        row |= {f"met {name}": entry["met"] for name, entry in verdict[role].items()}
+    return row | {
+        "reason": verdict["reason"],
+        "seconds": record["seconds"],
+        "batch": record["batch"],
+        "memory_bytes": record["memory"],
+    }

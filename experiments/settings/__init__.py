@@ -1,0 +1,1 @@
+"""Values on the command line: parameters read from text, and axes of grids."""

@@ -1,0 +1,1 @@
+"""Sweeps: a statement over a grid of its parameters."""

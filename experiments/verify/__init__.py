@@ -1,0 +1,1 @@
+"""Runs of `widetheory verify`: which statements on which data (`planning`), and `running` them."""

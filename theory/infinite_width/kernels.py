@@ -1,0 +1,342 @@
+"""Kernels of two-layer networks: closed forms, finite-width versions, and neural-tangents' own.
+
+Points are embedded as e(x) = (x/√d, 1) where the network has biases and x/√d where it has none, so
+pre-activations at initialization are Gaussian with covariance ⟨e(x), e(z)⟩. Where points are given
+in coordinates of a subspace (`theory.data.subspace`), d is not their number of columns and is
+passed.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory._scaling import maximum, power_of_two, scaled_rows
+from theory._validation import check_slope, takes_arrays
+from theory.infinite_width import _neural_tangents
+from theory.infinite_width._angles import acute_angle
+from theory.networks.embedding import embed, inner_products, standard_deviation
+from theory.networks.network import (
+    ACTIVATIONS,
+    Network,
+    Params,
+    leaky_relu_derivative,
+    pre_activations,
+)
+
+BLOCK = 16  # coordinates that `angle` adds at a time; with 12, XLA's CPU code runs half as fast
+SQUARE = 512  # pairs in a row of what is decided together: by the cosine or by differences
+STEEP = 0.9  # cosine beyond which differences are used; its error grows by 1/sin θ = 2.3 up to here
+TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
+
+
+def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
+    """(blocks, BLOCK, n) coordinates of e(x)/‖e(x)‖, padded with zeros.
+
+    A point embedded at the origin becomes a unit vector across all others.
+    """
+    embedded, _ = scaled_rows(embed(points, bias, d))  # squares would overflow or underflow
+    norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
+    units = embedded / jnp.where(norms > 0, norms, 1)
+    units = jnp.concatenate([units, (norms == 0).astype(units.dtype)], axis=1)
+    units = jnp.pad(units, ((0, 0), (0, -units.shape[1] % BLOCK)))
+    return units.T.reshape(units.shape[1] // BLOCK, BLOCK, len(points))
+
+
+@takes_arrays
+def angle(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
+) -> Float[Array, "n q"]:
+    """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
+
+    θ = 2 arcsin(‖u − v‖/2), or π − 2 arcsin(‖u + v‖/2) where the angle is obtuse, with the unit
+    vectors u, v along e(x), e(z): within 3(d + 12)ε at every angle, for points of any size. The
+    chord is a sum of squares: from the cosine, a matrix product of three times its rate, it would
+    lose half the digits near 0 and π. Of many points the cosine is used in squares of the matrix
+    without such angles. A point embedded at the origin is at angle π/2 to every other.
+    """
+    return _angle(x, z, bias, d)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _angle(x: Array, z: Array, bias: bool, d: int | None) -> Array:
+    of_x, of_z = _unit_coordinates(x, bias, d), _unit_coordinates(z, bias, d)
+    if min(len(x), len(z)) <= SQUARE:
+        return _angle_by_differences(of_x, of_z)
+
+    def squares(units: Array) -> Array:  # (squares, blocks, BLOCK, SQUARE), filled with zeros
+        units = jnp.pad(units, ((0, 0), (0, 0), (0, -units.shape[2] % SQUARE)))
+        return jnp.moveaxis(units.reshape(*units.shape[:2], -1, SQUARE), 2, 0)
+
+    def square(u: Array, v: Array) -> Array:
+        cosine = u.reshape(-1, SQUARE).T @ v.reshape(-1, SQUARE)
+        return jax.lax.cond(
+            jnp.any(jnp.abs(cosine) > STEEP),
+            lambda: _angle_by_differences(u, v),
+            lambda: _from_acute(cosine >= 0, acute_angle(2 - 2 * jnp.abs(cosine))),
+        )
+
+    rows = squares(of_x)
+    theta = jax.lax.map(lambda v: jax.lax.map(lambda u: square(u, v), rows), squares(of_z))
+    theta = jnp.moveaxis(theta, 0, 2)  # (rows, SQUARE, columns, SQUARE)
+    return theta.reshape(len(rows) * SQUARE, -1)[: len(x), : len(z)]
+
+
+def _angle_by_differences(of_x: Array, of_z: Array) -> Array:
+    """θ from the shorter of the chords ‖u − v‖ and ‖u + v‖, a sum of squares."""
+
+    def to_all(u: Array) -> Array:  # (blocks, BLOCK) coordinates of one point
+        acute = jnp.tensordot(u, of_z, 2) >= 0
+        side = jnp.where(acute, 1, -1).astype(u.dtype)
+
+        def add(squared: Array, coordinates: tuple[Array, Array]) -> tuple[Array, None]:
+            terms = ((a - side * b) ** 2 for a, b in zip(*coordinates, strict=True))
+            return squared + sum(terms), None
+
+        squared, _ = jax.lax.scan(add, jnp.zeros_like(side), (u, of_z))
+        return _from_acute(acute, acute_angle(squared))
+
+    at_once = max(1, TILE // max(1, of_z.shape[2]))
+    return jax.lax.map(to_all, jnp.moveaxis(of_x, 2, 0), batch_size=at_once)
+
+
+def _from_acute(acute: Array, angle: Array) -> Array:
+    return jnp.where(acute, angle, jnp.pi - angle)
+
+
+@takes_arrays
+def derivative_kernel_at(theta: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
+    """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
+    return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
+
+
+@takes_arrays
+def derivative_kernel(
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: Any,
+    bias: bool = True,
+    d: int | None = None,
+) -> Float[Array, "n q"]:
+    """Φ(x, z) = E[φ'(h(x))φ'(h(z))] = γ + (1 − γ)²(π − θ)/(2π), in [γ, (1 + γ²)/2].
+
+    Args:
+      x, z: (n, d), (q, d) points.
+      slope: γ of the leaky ReLU, in [0, 1).
+      bias: whether the network has biases.
+      d: dimension, where it is not the number of columns.
+
+    Returns:
+      (n, q) kernel matrix.
+
+    Raises:
+      ValueError: for a slope outside [0, 1).
+
+    Source:
+      CS09 eq. 5 (arc-cosine kernel of order 0).
+    """
+    check_slope(slope)
+    return derivative_kernel_at(angle(x, z, bias, d), slope)
+
+
+@takes_arrays
+def nngp(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+) -> Float[Array, "n q"]:
+    """E[φ(h(x))φ(h(z))], the covariance of f(x; 0) and f(z; 0) at every width when a ~ N(0, 1/m).
+
+    σ(x)σ(z)[γ cos θ + (1 − γ)²(sin θ + (π − θ) cos θ)/(2π)].
+
+    Arguments, result and errors as in `derivative_kernel`. Source: CS09 eq. 6 (order 1).
+    """
+    check_slope(slope)
+    theta = angle(x, z, bias)
+    arc = (jnp.sin(theta) + (jnp.pi - theta) * jnp.cos(theta)) / (2 * jnp.pi)
+    scale = standard_deviation(x, bias)[:, None] * standard_deviation(z, bias)[None, :]
+    return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
+
+
+@takes_arrays
+def hidden_ntk(
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: Any,
+    bias: bool = True,
+    d: int | None = None,
+) -> Float[Array, "n q"]:
+    """Θ(x, z) = Φ(x, z)(⟨x, z⟩ + 1): the NTK of the hidden layer, readout frozen with variance 1/m.
+
+    Without biases Φ(x, z)⟨x, z⟩. Arguments, result and errors as in `derivative_kernel`.
+
+    Source:
+      J18 for one hidden layer.
+    """
+    return derivative_kernel(x, z, slope, bias, d) * inner_products(x, z, bias)
+
+
+@takes_arrays
+def ntk(
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    slope: Any,
+    bias: bool = True,
+    readout_rate: float = 1.0,
+) -> Float[Array, "n q"]:
+    """The NTK with both layers trained: Θ(x, z) + c·E[φ(h(x))φ(h(z))].
+
+    Args:
+      readout_rate: c = m × (learning rate of the readout)/(learning rate of the hidden layer).
+        With equal rates c = m and the kernel diverges with the width; c = 1 is the limit when the
+        readout learns at 1/m of the rate.
+
+    Other arguments, result and errors as in `derivative_kernel`. Source: J18.
+    """
+    return hidden_ntk(x, z, slope, bias) + readout_rate * nngp(x, z, slope, bias)
+
+
+@takes_arrays
+def finite_hidden_ntk(
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+) -> Float[Array, "n q"]:
+    """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
+    at_x = leaky_relu_derivative(pre_activations(params, x), slope)
+    at_z = leaky_relu_derivative(pre_activations(params, z), slope)
+    return _weighted(params.a, at_x, at_z, inner_products(x, z, bias))
+
+
+def _weighted(a: Array, at_x: Array, at_z: Array, products: Array) -> Array:
+    """Σ_i a_i² u_i(x) v_i(z) times the products, of readouts whose squares are no numbers too."""
+    power = power_of_two(maximum(jnp.abs(a)))
+    kernel = (at_x * (a / power)[None, :] ** 2) @ at_z.T
+    return kernel * (products * power) * power
+
+
+@takes_arrays
+def erf_derivative_kernel(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+) -> Float[Array, "n q"]:
+    """E[φ'(h(x))φ'(h(z))] = (4/π)/√((1 + 2q_xx)(1 + 2q_zz) − 4q_xz²) for φ = erf.
+
+    q is the covariance ⟨e(x), e(z)⟩ of the pre-activations. The difference is never taken: with
+    the cosine ρ of `_erf_cosine` the root is √(1 + 2q_xx)√(1 + 2q_zz)√(1 − ρ²). Source: C.
+    Williams, Computing with infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated
+    in q_xz.
+    """
+    _, sine, length_x, length_z = _erf_cosine(x, z, bias)
+    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
+
+
+@takes_arrays
+def erf_nngp(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+) -> Float[Array, "n q"]:
+    """E[φ(h(x))φ(h(z))] = (2/π) arcsin(2q_xz/√((1 + 2q_xx)(1 + 2q_zz))) for φ = erf.
+
+    Arguments and source as in `erf_derivative_kernel`.
+    """
+    cosine, sine, _, _ = _erf_cosine(x, z, bias)
+    return (2 / jnp.pi) * jnp.arctan2(cosine, sine)
+
+
+def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Array]:
+    """ρ = 2q_xz/(l_x l_z), √(1 − ρ²), and l = √(1 + 2q) of x and of z.
+
+    With s = √(2q/(1 + 2q)) and θ the angle of e(x), e(z): ρ = s_x s_z cos θ, and 1 − ρ² is
+    1/(1 + 2q_xx) + s_x²/(1 + 2q_zz) + s_x² s_z² sin²θ, a sum of squares of any size.
+    """
+    theta = angle(x, z, bias)
+    sigma_x = 2**0.5 * standard_deviation(x, bias)[:, None]
+    sigma_z = 2**0.5 * standard_deviation(z, bias)[None, :]
+    length_x, length_z = (jnp.hypot(sigma, jnp.ones_like(sigma)) for sigma in (sigma_x, sigma_z))
+    share = sigma_x / length_x
+    both = share * (sigma_z / length_z)
+    rest = jnp.hypot(1 / length_x, share / length_z)
+    return both * jnp.cos(theta), jnp.hypot(rest, both * jnp.sin(theta)), length_x, length_z
+
+
+@takes_arrays
+def network_ntk(
+    network: Network, x: Float[Array, "n d"], z: Float[Array, "q d"]
+) -> Float[Array, "n q"]:
+    """The limit of `finite_ntk` at initialization: the NTK of all weights the network trains.
+
+    E[φ'φ'](⟨x, z⟩ + 1), without the 1 where there are no biases, and where the readout is trained,
+    at 1/m of the hidden layer's learning rate, E[φφ] in addition.
+
+    Raises:
+      ValueError: for networks without Gaussian readout of variance 1/m and hidden weights of
+        variance 1/d, or which do not train the hidden weights.
+    """
+    if network.readout != "gaussian" or network.scale != 1.0 or "w" not in network.trained:
+        raise ValueError(f"network must be `all_trained` or `frozen_readout`, got {network}")
+    if network.activation == "erf":
+        hidden = erf_derivative_kernel(x, z, network.bias) * inner_products(x, z, network.bias)
+        readout = erf_nngp(x, z, network.bias)
+    else:
+        hidden = hidden_ntk(x, z, network.slope, network.bias)
+        readout = nngp(x, z, network.slope, network.bias)
+    return hidden + readout if "a" in network.trained else hidden
+
+
+@takes_arrays
+def finite_ntk(
+    network: Network,
+    params: Params,
+    x: Float[Array, "n d"],
+    z: Float[Array, "q d"],
+    readout_scale: Any = None,
+) -> Float[Array, "n q"]:
+    """Θ_m(x, z) = Σ_i [a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1) + s·φ(h_i(x)) φ(h_i(z))].
+
+    The tangent kernel of the weights that the network trains, so without the second term for a
+    frozen readout, and ⟨x, z⟩ in place of ⟨x, z⟩ + 1 without biases.
+
+    Args:
+      network: the parameterization.
+      params: its weights.
+      x, z: (n, d), (q, d) points.
+      readout_scale: s, learning rate of the readout over that of the hidden weights; default 1/m.
+
+    Returns:
+      (n, q) kernel matrix.
+    """
+    value, derivative = ACTIVATIONS[network.activation]
+    h_x, h_z = pre_activations(params, x), pre_activations(params, z)
+    at_x, at_z = derivative(h_x, network.slope), derivative(h_z, network.slope)
+    kernel = _weighted(params.a, at_x, at_z, inner_products(x, z, network.bias))
+    if "a" not in network.trained:
+        return kernel
+    scale = 1 / len(params.a) if readout_scale is None else readout_scale
+    return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
+
+
+def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
+    """The same network in neural-tangents: (init_fn, apply_fn, kernel_fn) from `stax.serial`.
+
+    Without `readout` the network ends at the activation, and the `ntk` of its `kernel_fn` is
+    `hidden_ntk` and the `nngp` is `nngp`. With it a readout layer in the NTK parameterization
+    follows, and the `ntk` is `ntk` at readout_rate 1.
+    """
+    check_slope(slope)
+    stax = _neural_tangents.load().stax
+    b_std = 1.0 if bias else None
+    layers = [
+        stax.Dense(1, W_std=1.0, b_std=b_std, parameterization="standard"),
+        stax.ABRelu(slope, 1.0),
+    ]
+    if readout:
+        layers.append(stax.Dense(1, W_std=1.0, b_std=None, parameterization="ntk"))
+    return stax.serial(*layers)
+
+
+@takes_arrays
+def derivative_kernel_by_neural_tangents(
+    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any
+) -> Float[Array, "n q"]:
+    """Φ = ((1+γ)/2)² + ((1−γ)/2)²·K, K the `nngp` of a Dense layer with biases followed by Sign."""
+    check_slope(slope)
+    stax = _neural_tangents.load().stax
+    _, _, kernel_fn = stax.serial(stax.Dense(1, W_std=1.0, b_std=1.0), stax.Sign())
+    return ((1 + slope) / 2) ** 2 + ((1 - slope) / 2) ** 2 * kernel_fn(x, z, "nngp")

@@ -1,0 +1,34 @@
+"""From a statement to a verdict.
+
+`statement` is what a theorem is here, `programs` draws it and `instances` asks it of one instance;
+`rounding` and `estimates` find numerical errors that nobody stated; `outcomes` says what one draw
+shows, `judging` with `claims` and `statistics` what all of them do, `verdict` how that is reported;
+`evaluation` and `verify` are the doors. `canary` refuses a compiler that computes wrong numbers,
+`memory` finds how many draws fit. Nothing here knows any theorem.
+"""
+
+from theory.verification.canary import MiscompilationError as MiscompilationError
+from theory.verification.claims import Claim as Claim
+from theory.verification.evaluation import arithmetic as arithmetic
+from theory.verification.evaluation import evaluate as evaluate
+from theory.verification.evaluation import evaluate_instance as evaluate_instance
+from theory.verification.evaluation import traceable_parameters as traceable_parameters
+from theory.verification.judging import detectable_rate as detectable_rate
+from theory.verification.judging import draws_for_power as draws_for_power
+from theory.verification.judging import judge as judge
+from theory.verification.memory import largest_batch as largest_batch
+from theory.verification.memory import memory_needed as memory_needed
+from theory.verification.outcomes import Outcome as Outcome
+from theory.verification.outcomes import outcome as outcome
+from theory.verification.rounding import Rounding as Rounding
+from theory.verification.rounding import estimated_rounding as estimated_rounding
+from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import Statement as Statement
+from theory.verification.verdict import ConditionSummary as ConditionSummary
+from theory.verification.verdict import Constant as Constant
+from theory.verification.verdict import Estimate as Estimate
+from theory.verification.verdict import Evidence as Evidence
+from theory.verification.verdict import FailureRate as FailureRate
+from theory.verification.verdict import Verdict as Verdict
+from theory.verification.verify import assess as assess
+from theory.verification.verify import verify_until as verify_until

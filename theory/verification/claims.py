@@ -1,0 +1,335 @@
+"""Claims about a quantity as a whole, and how the draws judge them: means, rates, decays."""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from theory._validation import check_choice, check_real
+from theory.verification.outcomes import Outcome, premise
+from theory.verification.statistics import (
+    Interval,
+    fit_decay,
+    fit_rate,
+    mean_interval,
+    mean_sequence,
+)
+from theory.verification.statistics.probabilities import check_bounds, mean_of
+from theory.verification.verdict import (
+    Estimate,
+    Evidence,
+    Verdict,
+    why_vacuous,
+    with_needed,
+)
+
+SIDES = ("equal", "at most", "at least")
+SCALED = ("rate", "decay")  # kinds whose quantity has an axis of scales
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a statement says about a quantity as a whole.
+
+    Attributes:
+      value: the claimed mean (kinds "moment" and "empirical"), exponent of a power law ("rate") or
+        decay rate per unit scale ("decay").
+      resolution: half-width that the confidence interval must reach before anything is said;
+        absolute for rates and for a mean claimed to be 0, relative to |value| for other means.
+        Positive.
+      side: "equal", "at most" or "at least": what the quantity is said to be.
+      name: what the value is called, for reports.
+      tolerance: how far the value may be off systematically, in its own unit: a power law that
+        holds asymptotically bends at finite scales. 0 for what is exact.
+      signed: of a rate, whether single draws may be zero or negative where their mean is positive.
+      bounds: of a mean, (low, high) between which every draw certainly lies: its interval is then
+        valid at every number of draws. (0, 1) for a probability, whose draws are 0 or 1.
+
+    Raises:
+      ValueError: for a number that is not finite or out of its range, an unknown side, bounds that
+        are no increasing pair of finite difference, or a name that is no text.
+    """
+
+    value: float
+    resolution: float
+    side: str = "equal"
+    name: str = "value"
+    tolerance: float = 0.0
+    signed: bool = False
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"name of a claim must be text, got {self.name!r}")
+        of = f"of the claim {self.name!r}"
+        check_real(f"value {of}", self.value)
+        check_real(f"resolution {of}", self.resolution, low=0.0, open_low=True)
+        check_real(f"tolerance {of}", self.tolerance, low=0.0)
+        check_choice("side", self.side, SIDES)
+        if not isinstance(self.signed, bool | np.bool_):
+            raise ValueError(f"signed {of} must be True or False, got {self.signed!r}")
+        if self.bounds is not None:
+            check_bounds(f"bounds {of}", self.bounds)
+
+    def __str__(self) -> str:
+        side = "" if self.side == "equal" else f"{self.side} "
+        return f"{side}{self.value:.4g}" + (f" ± {self.tolerance:.3g}" if self.tolerance else "")
+
+
+def judge_quantity(
+    common: dict[str, Any],
+    evidence: Evidence,
+    claim: Claim | tuple[Claim, ...],
+    scales: np.ndarray | None,
+    *,
+    anytime: bool = False,
+) -> Verdict:
+    """Judges every claim about the mean, exponent or decay of the quantity.
+
+    Draws in which a hypothesis certainly fails do not count. Draws whose hypotheses are undecided
+    count in the way that widens the interval most, where bounds are declared; otherwise nothing is
+    said. One refuted claim refutes the statement, and all must be consistent for it to be.
+
+    Args:
+      common: id, kind, level and summaries of the verdict.
+      evidence: of all draws, with a quantity of shape (draws,), with an axis of claims if they are
+        a tuple and then one of scales if there are any, and its error.
+      claim: one claim, or a tuple of claims that share the level.
+      scales: (S,) for kinds "rate" and "decay".
+      anytime: whether intervals must hold although the number of draws was chosen by looking.
+
+    Raises:
+      ValueError: for a claim or quantity of another form, a quantity that is not finite, or one
+        without bounds where the level must hold at any time.
+    """
+    id, kind = common["id"], common["kind"]
+    claims = checked_claims(id, claim)
+    values, errors = _rows(id, kind, evidence, claim, scales)
+    draws = len(values)
+    holds, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
+    common = common | {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
+    if fails.all():
+        reason = why_vacuous(common["hypotheses"], np.zeros(draws), draws)
+        return Verdict(**common, verdict="vacuous", reason=reason)
+    if not holds.any():
+        reason = "no draw certainly satisfies the hypotheses"
+        return Verdict(**common, verdict="inconclusive", reason=reason)
+    counted, undecided = ~fails, ~holds[~fails]
+    values, errors = values[counted], errors[counted]
+    if not np.isfinite(values).all():
+        bad = int(np.sum(~np.isfinite(values)))
+        raise ValueError(f"quantity of {id} must be finite, got {bad} NaN or infinite")
+    confidence = 1 - common["level"] / len(claims)
+    judged = []
+    for i, one in enumerate(claims):
+        try:
+            if anytime:
+                found = _at_any_time(kind, one, values[:, i], errors[:, i], undecided, confidence)
+            else:
+                found = _estimated(
+                    kind, one, values[:, i], errors[:, i], scales, undecided, confidence
+                )
+        except ValueError as error:
+            raise ValueError(f"quantity of {id}, claim {one.name!r}: {error}") from None
+        judged.append(_judge_claim(kind, one, found, len(values)))
+    return _combined(common, judged, draws / len(values))
+
+
+def checked_claims(id: str, claim: Any) -> tuple[Claim, ...]:
+    """The claims as a tuple; ValueError unless it is a `Claim` or a non-empty tuple of them."""
+    claims = claim if isinstance(claim, tuple) else (claim,)
+    if not claims or not all(isinstance(one, Claim) for one in claims):
+        inside = ", ".join(type(one).__name__ for one in claim) if isinstance(claim, tuple) else ""
+        got = f"tuple of {inside}" if inside else "()" if claim == () else type(claim).__name__
+        raise ValueError(f"claim of {id} must be a Claim or a tuple of at least one, got {got}")
+    return claims
+
+
+def _rows(
+    id: str, kind: str, evidence: Evidence, claim: Any, scales: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The quantity and its error as (draws, claims) or (draws, claims, scales)."""
+    if evidence.quantity is None:
+        raise ValueError(f"quantity of {id} must be given for a statement of kind {kind!r}")
+    values = np.asarray(evidence.quantity, float)
+    several, scaled = isinstance(claim, tuple), kind in SCALED
+    axes = ["draws", *(["claims"] if several else []), *(["scales"] if scaled else [])]
+    if values.ndim != len(axes):
+        expected = "a number per draw" if len(axes) == 1 else f"axes ({', '.join(axes)})"
+        got = values.shape[1:]
+        raise ValueError(f"quantity of {id} must have {expected}, got shape {got} in every draw")
+    if several and values.shape[1] != len(claim):
+        raise ValueError(
+            f"quantity of {id} must have one row per claim, {len(claim)}, got {values.shape[1]}"
+        )
+    if scaled and values.shape[-1] != np.size(scales):
+        raise ValueError(
+            f"quantity of {id} must have one value per scale, {np.size(scales)}, "
+            f"got {values.shape[-1]}"
+        )
+    errors = _errors(id, values, evidence.quantity_error)
+    return (values, errors) if several else (values[:, None], errors[:, None])
+
+
+def _errors(id: str, values: np.ndarray, error: Any) -> np.ndarray:
+    error = np.asarray(0.0 if error is None else error, float)
+    try:
+        error = np.broadcast_to(error, values.shape)
+    except ValueError:
+        raise ValueError(
+            f"quantity_error of {id} must have the quantity's shape {values.shape}, "
+            f"got {error.shape}"
+        ) from None
+    if (error < 0).any():
+        raise ValueError(f"quantity_error of {id} must not be negative, got {error.min():g}")
+    return np.where(np.isnan(error), np.inf, error)  # an unknown error is no small one
+
+
+class _Found(NamedTuple):
+    """A measured value with its interval, see `statistics.MeanEstimate`."""
+
+    observed: float
+    interval: Interval
+    method: str
+    exact: bool
+    doubt: str
+    needed: int | None
+    resolution: float
+
+
+class _Judged(NamedTuple):
+    """One claim: its estimate, the reason of its verdict, and draws needed if known."""
+
+    estimate: Estimate
+    reason: str
+    needed: int | None
+
+
+def _estimated(
+    kind: str,
+    claim: Claim,
+    values: np.ndarray,
+    errors: np.ndarray,
+    scales: np.ndarray | None,
+    undecided: np.ndarray,
+    confidence: float,
+) -> _Found:
+    """Observed value, its interval, and the half-width that the interval must reach."""
+    if kind not in SCALED:
+        mean = mean_interval(
+            values, confidence, bounds=claim.bounds, error=errors, undecided=undecided
+        )
+        return _Found(*mean, claim.resolution * (abs(claim.value) or 1.0))
+    assert scales is not None
+    if kind == "decay":
+        fit = fit_decay(scales, values, confidence)
+        observed, method = fit.rate, "profile likelihood with sandwich variance"
+    else:
+        fit = fit_rate(scales, values, confidence, signed=claim.signed, error=errors)
+        observed, method = fit.exponent, "Hall"
+    doubt, needed = fit.doubt, fit.needed
+    if undecided.any():
+        doubt, needed = f"the hypotheses are undecided in {int(undecided.sum())} draws", None
+    return _Found(observed, fit.interval, method, False, doubt, needed, claim.resolution)
+
+
+def _at_any_time(
+    kind: str,
+    claim: Claim,
+    values: np.ndarray,
+    errors: np.ndarray,
+    undecided: np.ndarray,
+    confidence: float,
+) -> _Found:
+    """As `_estimated`, by a confidence sequence, which exists for bounded means only."""
+    if kind in SCALED or claim.bounds is None:
+        raise ValueError(
+            "bounds must be declared to judge a mean at any time, and rates cannot be; use a fixed "
+            "number of draws"
+        )
+    interval = mean_sequence(values, claim.bounds, confidence).last
+    error = float(errors.mean())
+    interval = Interval(interval.low - error, interval.high + error)
+    doubt = f"the hypotheses are undecided in {int(undecided.sum())} draws"
+    return _Found(
+        mean_of(values),
+        interval,
+        "betting, at any time",
+        True,
+        doubt if undecided.any() else "",
+        None,
+        claim.resolution * (abs(claim.value) or 1.0),
+    )
+
+
+def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
+    """The verdict on one claim; a comparison with NaN ends "inconclusive"."""
+    low, high = found.interval
+    half = high / 2 - low / 2
+    shown = f"{claim.name} {found.observed:.4g} in [{low:.4g}, {high:.4g}]"
+    ends = claim.value - claim.tolerance, claim.value + claim.tolerance
+    above, below = low > ends[1], high < ends[0]
+    against = {"equal": above or below, "at most": above, "at least": below}[claim.side]
+    # An experimental claim must show in the draws; against a theorem they must speak.
+    seen = (
+        kind != "empirical"
+        or {
+            "equal": True,
+            "at most": high <= ends[1],
+            "at least": low >= ends[0],
+        }[claim.side]
+    )
+    needed = None
+    if found.doubt:
+        verdict, reason, needed = "inconclusive", f"{shown}: {found.doubt}", found.needed
+    elif against and found.exact:  # whatever its width: the interval is valid at every number
+        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
+    elif not half <= found.resolution:
+        verdict = "inconclusive"
+        reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
+        needed = _times(draws, half, found.resolution)
+    elif against:
+        verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
+    elif not seen:
+        verdict, reason = "inconclusive", f"{shown} reaches across the claimed {claim}"
+        distance = abs(found.observed - claim.value) + claim.tolerance
+        more = _times(draws, half, distance)
+        needed = None if more is None else max(math.ceil(1.1 * draws), more)
+    else:
+        inside = claim.side == "equal" or not (above or below)
+        relation = "contains" if inside and not claim.tolerance else "meets"
+        verdict = "consistent"
+        reason = f"{shown}, no wider than ±{found.resolution:.2g}, {relation} the claimed {claim}"
+    estimate = Estimate(
+        claim.name, claim.value, claim.side, claim.tolerance, found.observed, low, high, verdict,
+        found.resolution, found.method,
+    )  # fmt: skip
+    return _Judged(estimate, reason, needed)
+
+
+def _times(draws: int, half: float, wanted: float) -> int | None:
+    """Draws that narrow an interval to the wanted half-width; None if nobody can make so many."""
+    ratio = half / wanted if wanted > 0 else math.inf
+    more = draws * ratio * ratio  # ∞ where it overflows, unlike a power
+    return math.ceil(more) if more < 1e15 else None
+
+
+def _combined(common: dict[str, Any], judged: list[_Judged], drawn_per_counted: float) -> Verdict:
+    verdicts = [j.estimate.verdict for j in judged]
+    verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "consistent")
+    chosen = [j for j in judged if j.estimate.verdict == verdict]
+    known = [j.needed for j in chosen if j.needed is not None]
+    needed = math.ceil(max(known) * drawn_per_counted) if known else None
+    reason = "; ".join(j.reason for j in chosen)
+    if verdict == "consistent" and len(judged) > 3:
+        widest = max((e.high - e.low) / 2 / e.resolution for e in (j.estimate for j in judged))
+        reason = f"all {len(judged)} claims are met, by intervals of {widest:.0%} of the resolution"
+        reason += " at most"
+    return Verdict(
+        **common,
+        verdict=verdict,
+        reason=with_needed(reason, needed),
+        estimates=tuple(j.estimate for j in judged),
+        draws_needed=needed,
+    )

@@ -1,0 +1,214 @@
+"""Statements, and the one function that checks any of them over many independent draws."""
+
+import contextlib
+import functools
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from theory import parallel, parameters
+from theory._validation import check_choice, check_integer
+from theory.keys import with_generator
+from theory.verification import canary
+from theory.verification.distinct import fingerprint_on_host
+from theory.verification.outcomes import premise
+from theory.verification.programs import (
+    _without_keys,
+    check_instances,
+    compiled,
+    drawn_evidence,
+    equal_batches,
+    evaluate_draws,
+    optimization_level,
+    quantity_rounding,
+    sample_draws,
+)
+from theory.verification.statement import (
+    Statement,
+    check_config,
+    check_statement,
+)
+from theory.verification.verdict import Evidence
+
+PRECISIONS = ("float64", "float32")
+# Draws on which the rounding of a quantity is estimated: of its mean only the size matters.
+LOOKED_AT = 16
+
+
+@contextlib.contextmanager
+def arithmetic(precision: str) -> Iterator[None]:
+    """What statements compute in, whatever JAX's flags are: "float64" or "float32".
+
+    Matrix products keep the precision on every device.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    with jax.enable_x64(precision == "float64"), jax.default_matmul_precision("highest"):
+        yield
+
+
+@with_generator
+def evaluate(
+    statement: Statement,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    *,
+    batch: int | None = None,
+    mesh: Mesh | None = None,
+    traced: Collection[str] = (),
+    precision: str = "float64",
+    start: int = 0,
+) -> Evidence:
+    """Draws instances and checks every condition on each; `verify` judges the result.
+
+    Draw i uses the key fold_in(key, i), so it is the same, to rounding, whatever the number of
+    draws and on whatever device. Where a condition does not state its numerical error, the error
+    is estimated by `theory.verification.rounding`, from the random key on: sampler and condition
+    together.
+
+    Args:
+      statement: what to check.
+      key: random key.
+      draws: number of independent draws, ≥ 1; a statement without randomness is drawn once.
+      config: configuration, the statement's default if None.
+      batch: most draws evaluated at once on a device, the statement's own if None
+        (`memory.largest_batch` finds one that fits into memory); it changes results by rounding
+        at most.
+      mesh: devices that share the draws, along all its axes (`theory.parallel.make_mesh`); it
+        changes results by rounding at most. None: one device. If it spans several processes, all
+        of them call this with the same arguments, and each solves the draws on its own devices.
+      traced: parameters, from `traceable_parameters`, that are arguments of what is compiled:
+        configurations that differ in nothing else are compiled once; it changes results by rounding
+        at most.
+      precision: "float64" or "float32", whatever JAX's own flags say.
+      start: number of the first draw.
+
+    Returns:
+      The `Evidence` of all draws, as numpy arrays, in every process.
+
+    Raises:
+      ValueError: for a wrong argument, a key of another generator than `keys.GENERATOR`, or where a
+        check returns something else than it should.
+      MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
+    """
+    canary.check()
+    check_statement(statement)
+    config = statement.config if config is None else config
+    check_config(config)
+    batch = statement.batch if batch is None else check_integer("batch", batch)
+    draws = check_integer("draws", draws) if statement.random else 1
+    with arithmetic(precision):
+        if traced:  # values that Python refuses are refused where it sees them
+            jax.eval_shape(functools.partial(_before_solving, statement, config), key)
+        static = parameters.split(config, traced)
+        if statement.solve is None:
+            run = compiled(evaluate_draws, (0, 1, 4, 5), mesh, optimization_level(statement, draws))
+            first = (start,) if start else ()
+            evidence = parallel.gathered(run(statement, *static, key, draws, batch, *first))
+        else:
+            evidence = _evaluate_solved(statement, static, key, draws, batch, mesh, start)
+        evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
+        judged = statement.kind not in ("deterministic", "probabilistic")
+        if judged and evidence.quantity is not None and evidence.quantity_error is None:
+            found = _rounding_of_quantity(statement, static, key, evidence, start)
+            evidence = evidence._replace(quantity_error=found)
+    return evidence._replace(  # jit sorts dictionaries by name
+        hypotheses={name: evidence.hypotheses[name] for name in statement.hypotheses},
+        measured={name: evidence.measured[name] for name in statement.measured},
+    )
+
+
+def _rounding_of_quantity(
+    statement: Statement, static: tuple[Any, Any], key: jax.Array, evidence: Evidence, start: int
+) -> np.ndarray:
+    """The mean over a few draws of the estimated rounding of the quantity, for all draws."""
+    quantity = np.asarray(evidence.quantity)
+    _, fails = premise(evidence.hypotheses.values())
+    counted = np.flatnonzero(~np.broadcast_to(fails, len(quantity)))[:LOOKED_AT]
+    if not len(counted):
+        return np.zeros(quantity.shape)
+    run = compiled(quantity_rounding, (0, 1), level=1)
+    indices = start + np.resize(counted, LOOKED_AT)  # of one shape: compiled once
+    errors = jax.device_get(run(statement, *static, key, indices))
+    return np.broadcast_to(errors.mean(axis=0), quantity.shape)
+
+
+def traceable_parameters(
+    statement: Statement, config: Any, names: Collection[str]
+) -> tuple[str, ...]:
+    """Which parameters `evaluate` can take as `traced`, found by trying, see `theory.values`.
+
+    Args:
+      statement: the statement.
+      config: a configuration; the answer may depend on all but the values asked about.
+      names: parameters to try.
+
+    Returns:
+      Those of the names; the others have to stay constants of what is compiled.
+    """
+
+    def function(key: jax.Array, config: Any) -> Any:
+        return _before_solving(statement, config, key)
+
+    return parameters.traceable(function, config, names)
+
+
+def _before_solving(statement: Statement, config: Any, key: jax.Array) -> Any:
+    """All that depends on the configuration: the instance, and without a solver the evidence."""
+    if statement.solve:
+        return statement.sample(key, config)
+    return drawn_evidence(statement, config, key)
+
+
+def _evaluate_solved(
+    statement: Statement,
+    config: tuple[Any, Any],
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    mesh: Mesh | None,
+    first: int,
+) -> Evidence:
+    """Samples, solves and checks batch by batch, so that only one is held at a time."""
+    level = optimization_level(statement, draws)
+    sample = compiled(sample_draws, (0, 1, 5), mesh, level)
+    check = compiled(check_instances, (0, 2), mesh, level)
+
+    def solve(instance: Any) -> tuple[Any, tuple[Any, Any]]:
+        assert statement.solve is not None
+        known = fingerprint_on_host(instance), _without_keys(fingerprint_on_host, instance)
+        return statement.solve(instance), known
+
+    batches, batch = equal_batches(draws, largest, mesh)
+    parts = []
+    for start in range(0, batches * batch, batch):
+        sampled = sample(statement, *config, key, first + start, batch)
+        solved, known = parallel.map_on_host(mesh, solve, sampled, draws - start)
+        identity, others = known if mesh is None else parallel.gathered(known)
+        evidence = parallel.gathered(check(statement, solved))
+        parts.append(evidence._replace(identity=identity, beside_keys=others))
+    return jax.tree.map(lambda *values: np.concatenate(values), *parts)
+
+
+def evaluate_instance(
+    statement: Statement, instance: Any, *, all_estimated: bool = False, precision: str = "float64"
+) -> Evidence:
+    """Checks one instance, wherever it comes from.
+
+    Args:
+      statement: what to check; its solver, if any, is not run.
+      instance: a pytree of arrays, as the sampler returns it, or the solver where there is one.
+      all_estimated: whether errors that are stated are replaced by estimates where those are
+        larger.
+      precision: "float64" or "float32", whatever JAX's own flags say.
+
+    Returns:
+      The `Evidence` of one draw, as numpy arrays.
+    """
+    with arithmetic(precision):
+        rows = jax.tree.map(lambda part: jnp.asarray(part)[None], instance)
+        return parallel.gathered(compiled(check_instances, (0, 2))(statement, rows, all_estimated))

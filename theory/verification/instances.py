@@ -1,0 +1,87 @@
+"""What a statement says of one instance."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from theory.margins import Margin, Measured, as_float
+from theory.verification.statement import (
+    Hypothesis,
+    Statement,
+    described,
+)
+from theory.verification.verdict import Evidence
+
+
+def instance_evidence(statement: Statement, instance: Any) -> Evidence:
+    """Every condition of the statement, its quantity, δ and C, on one instance.
+
+    Raises:
+      ValueError: where a function of the statement returns something else than it should.
+    """
+    quantity = (
+        instance_quantity(statement, instance) if statement.quantity else Measured(None, None)
+    )
+    return Evidence(
+        hypotheses=_checked(statement.hypotheses, instance),
+        measured=_checked(statement.measured, instance),
+        conclusion=statement.conclusion and _scalar("conclusion", statement.conclusion(instance)),
+        allowed=_number(statement, "failure_probability", instance),
+        quantity=quantity.value,
+        constant=_number(statement, "constant", instance),
+        quantity_error=quantity.error,
+    )
+
+
+def instance_quantity(statement: Statement, instance: Any) -> Measured:
+    """The quantity as an array, with its numerical error or None where that is not stated."""
+    assert statement.quantity is not None
+    found = statement.quantity(instance)
+    value, error = found if isinstance(found, Measured) else (found, None)
+    return Measured(real_array("quantity", value), error)
+
+
+def _number(statement: Statement, role: str, instance: Any) -> Any:
+    """δ or C of an instance, one number."""
+    function = getattr(statement, role)
+    if function is None:
+        return None
+    found = real_array(role, function(instance))
+    if found.shape != ():
+        raise ValueError(f"{role} must return one number, got shape {found.shape}")
+    return found
+
+
+def real_array(role: str, value: Any) -> jax.Array:
+    """What a function of the instance returned, as floats; ValueError if it is no real array."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{role} must return an array of real numbers, got {described(value)}"
+        ) from None
+    kinds = (jnp.floating, jnp.signedinteger, jnp.bool_)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+        raise ValueError(
+            f"{role} must return real numbers, floating or signed integers, got {array.dtype}; "
+            "convert with .astype(float) before any arithmetic"
+        )
+    return as_float(array)
+
+
+def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:
+    return {name: _scalar(name, c.check(instance)) for name, c in conditions.items()}
+
+
+def _scalar(name: str, condition: Any) -> Margin:
+    if not isinstance(condition, Margin):
+        raise ValueError(f"{name} must return a Margin, got {type(condition).__name__}")
+    for part in ("value", "error", "ratio"):
+        shape = jnp.shape(getattr(condition, part))
+        if shape != ():
+            raise ValueError(
+                f"{name} must return one margin (use .all()), got a {part} of shape {shape}"
+            )
+    return condition

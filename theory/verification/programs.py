@@ -1,0 +1,195 @@
+"""The programs that an evaluation compiles: many draws, batch by batch, on any devices."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from theory import parallel, parameters
+from theory.compilation import quick_to_compile
+from theory.verification.distinct import beside_keys, fingerprint
+from theory.verification.estimates import (
+    in_doubt,
+    margin_values,
+    unstated,
+    with_estimates,
+)
+from theory.verification.instances import (
+    instance_evidence,
+    instance_quantity,
+)
+from theory.verification.rounding import estimated_rounding
+from theory.verification.statement import (
+    Statement,
+)
+from theory.verification.verdict import Evidence
+
+FEW = 100  # draws of a condition for which the compiler need not optimize
+
+
+def compiled(
+    function: Callable[..., Any],
+    static: tuple[int, ...],
+    mesh: Mesh | None = None,
+    level: int = 0,
+) -> Callable[..., Any]:
+    """`jax.jit` of one of the functions below, kept for the next call with the same arguments."""
+    return _jitted(function, static, mesh, jax.default_backend(), level)
+
+
+def optimization_level(statement: Statement, draws: int) -> int:
+    """How much the compiler shall optimize, see `quick_to_compile`."""
+    conditions = statement.kind in ("deterministic", "probabilistic")
+    return 0 if conditions and draws <= FEW else 1
+
+
+@functools.cache
+def _jitted(
+    function: Callable[..., Any],
+    static: tuple[int, ...],
+    mesh: Mesh | None,
+    backend: str,
+    level: int,
+) -> Any:
+    options = quick_to_compile(level) if backend == "cpu" else None
+    function = functools.partial(function, mesh=mesh)
+    return jax.jit(function, static_argnums=static, compiler_options=options)
+
+
+def evaluate_draws(
+    statement: Statement,
+    config: Any,
+    traced: Mapping[str, Any],
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    start: Any = 0,
+    *,
+    mesh: Mesh | None,
+) -> Evidence:
+    """Samples and checks every draw."""
+    config = parameters.filled(config, traced)
+
+    def one(index: jax.Array) -> Evidence:
+        return drawn_evidence(statement, config, jax.random.fold_in(key, index))
+
+    return _in_batches(one, draws, largest, mesh, start)
+
+
+def sample_draws(
+    statement: Statement,
+    config: Any,
+    traced: Mapping[str, Any],
+    key: jax.Array,
+    start: Any,
+    count: int,
+    *,
+    mesh: Mesh | None,
+) -> Any:
+    """The instances of `count` draws from `start` on, for the solver."""
+    config = parameters.filled(config, traced)
+
+    def one(index: jax.Array) -> Any:
+        return statement.sample(jax.random.fold_in(key, index), config)
+
+    return parallel.split_rows(mesh, jax.vmap(one))(start + jnp.arange(count))
+
+
+def check_instances(
+    statement: Statement, instances: Any, all_estimated: bool = False, *, mesh: Mesh | None
+) -> Evidence:
+    """Checks instances as they are."""
+
+    def one(instance: Any) -> Evidence:
+        return with_estimates(
+            instance_evidence(statement, instance),
+            lambda i: instance_evidence(statement, i),
+            instance,
+            quantity=True,
+            all_estimated=all_estimated,
+        )
+
+    return parallel.split_rows(mesh, jax.vmap(one))(instances)
+
+
+def quantity_rounding(
+    statement: Statement,
+    config: Any,
+    traced: Mapping[str, Any],
+    key: jax.Array,
+    indices: jax.Array,
+    *,
+    mesh: Mesh | None,
+) -> jax.Array:
+    """(indices, …) estimated rounding of the quantity in some draws."""
+    config = parameters.filled(config, traced)
+
+    def one(index: jax.Array) -> jax.Array:
+        key_of_draw = jax.random.fold_in(key, index)
+        found = estimated_rounding(
+            lambda key: [instance_quantity(statement, statement.sample(key, config)).value],
+            key_of_draw,
+            unsigned=False,
+        )
+        return jnp.where(found.overflow, jnp.inf, found.error[0])
+
+    return jax.lax.map(one, indices)
+
+
+def drawn_evidence(
+    statement: Statement, config: Any, key: jax.Array, *, all_estimated: bool = False
+) -> Evidence:
+    """One draw: its evidence, with estimates of the numerical errors that are not stated."""
+
+    def evidence_of(key: jax.Array) -> Evidence:
+        return instance_evidence(statement, statement.sample(key, config))
+
+    instance = statement.sample(key, config)
+    evidence = instance_evidence(statement, instance)._replace(
+        identity=fingerprint(instance), beside_keys=_without_keys(fingerprint, instance)
+    )
+    evidence = with_estimates(evidence, evidence_of, key, all_estimated=all_estimated)
+    if unstated(evidence) and _has_unsigned(instance):
+        conditions = estimated_rounding(
+            lambda i: margin_values(instance_evidence(statement, i)), instance
+        )
+        evidence = in_doubt(evidence, conditions.overflow)
+    return evidence
+
+
+def _without_keys(of: Callable[[Any], Any], instance: Any) -> Any:
+    """The fingerprint of what an instance holds beside random keys; None if it holds none."""
+    others = beside_keys(instance)
+    return None if others is None else of(others)
+
+
+def _has_unsigned(instance: Any) -> bool:
+    leaves = map(jnp.asarray, jax.tree.leaves(instance))
+    return any(jnp.issubdtype(leaf.dtype, jnp.unsignedinteger) for leaf in leaves)
+
+
+def equal_batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[int, int]:
+    """Number and size of equal batches, few draws too many: a remainder would be compiled too.
+
+    The size is that on all devices of the mesh together, `largest` that on one of them.
+    """
+    devices = 1 if mesh is None else mesh.size
+    share = math.ceil(draws / devices)
+    batches = math.ceil(share / largest)
+    return batches, devices * math.ceil(share / batches)
+
+
+def _in_batches(
+    one: Callable[[jax.Array], Any], draws: int, largest: int, mesh: Mesh | None, start: Any
+) -> Any:
+    batches, batch = equal_batches(draws, largest, mesh)
+
+    def share(indices: jax.Array) -> Any:  # of one device
+        results = jax.lax.map(jax.vmap(one), indices.reshape(batches, -1))
+        return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), results)
+
+    return parallel.split_rows(mesh, share)(start + jnp.arange(batches * batch))

@@ -1,0 +1,212 @@
+"""The functions that check any statement over many independent draws."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from theory._validation import check_integer, check_real
+from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
+from theory.verification.judging import judge
+from theory.verification.outcomes import Outcome, outcome
+from theory.verification.programs import (
+    compiled,
+    drawn_evidence,
+)
+from theory.verification.statement import (
+    Statement,
+    check_claims,
+    check_statement,
+)
+from theory.verification.verdict import Evidence, Verdict
+
+
+def verify(
+    statement: Statement,
+    *,
+    key: jax.Array,
+    draws: int | None = None,
+    config: Any = None,
+    level: float = 0.01,
+    batch: int | None = None,
+    mesh: Mesh | None = None,
+    precision: str = "float64",
+) -> Verdict:
+    """Checks a statement over independent draws.
+
+    Args:
+      statement: what to check.
+      key: random key, `theory.keys.make_key(seed)`.
+      draws: number of draws, fixed before looking; default the statement's own for "quick".
+      config: configuration of the sampler; default the statement's own.
+      level: false-alarm rate: a true statement is called refuted with at most this probability
+        (for unbounded means and rates up to the accuracy of their limit theorems). Divide it by
+        the number of statements checked together.
+      batch, mesh: most draws at once, and devices that share the draws, as for `evaluate`.
+      precision: "float64" or "float32", whatever JAX's own flags say.
+
+    Returns:
+      The `Verdict`. A counterexample of a deterministic statement is looked at twice, in disturbed
+      arithmetic too (`theory.verification.rounding`), before it is called one.
+
+    Raises:
+      ValueError: if draws < 1, level is outside (0, 1), or a check does not return one margin.
+
+    Example:
+      >>> verify(REGISTRY["lazy.movement"], key=jax.random.key(0), draws=20).verdict
+      'consistent'
+    """
+    check_statement(statement)
+    draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
+    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    config = statement.config if config is None else config
+    check_claims(statement, config)
+    evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh, precision=precision)
+    verdict = assess(statement, evidence, config=config, level=level)
+    if statement.kind == "deterministic" and verdict.verdict == "refuted":
+        return _looked_at_twice(statement, config, key, evidence, verdict, precision)
+    return verdict
+
+
+def verify_until(
+    statement: Statement,
+    *,
+    key: jax.Array,
+    draws: int,
+    config: Any = None,
+    level: float = 0.01,
+    stage: int = 64,
+    mesh: Mesh | None = None,
+    precision: str = "float64",
+) -> Verdict:
+    """Draws until the statement is decided, at a level that holds whenever one stops.
+
+    After every stage of draws all so far are judged by confidence sequences and e-values
+    (`theory.verification.statistics.sequences`). Extending a run of `verify` until it refutes would
+    refute true statements more often than its level says; this does not. The draws are those of
+    `verify`. They end when the statement is refuted, or when the interval of a mean has reached its
+    resolution.
+
+    Args:
+      statement: a deterministic or probabilistic one, or one about a mean with declared bounds.
+      key, config, level, mesh, precision: as for `verify`.
+      draws: most draws that are made.
+      stage: draws between looks, ≥ 1.
+
+    Returns:
+      The `Verdict`, with `anytime` set and the number of draws that were made.
+
+    Raises:
+      ValueError: as `verify` does, and for quantities without bounds.
+    """
+    check_statement(statement)
+    draws, stage = check_integer("draws", draws), check_integer("stage", stage)
+    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    config = statement.config if config is None else config
+    check_claims(statement, config)
+    outcomes = statement.kind in ("deterministic", "probabilistic")
+    final = ("refuted",) if outcomes else ("refuted", "consistent")
+    parts: list[Evidence] = []
+    while True:
+        start = len(parts) * stage
+        found = evaluate(
+            statement, key, min(stage, draws), config, mesh=mesh, precision=precision, start=start
+        )
+        parts.append(jax.tree.map(lambda part: part[: draws - start], found))  # noqa: B023
+        evidence = jax.tree.map(lambda *values: np.concatenate(values), *parts)
+        verdict = assess(statement, evidence, config=config, level=level, anytime=True)
+        if verdict.verdict in final or start + stage >= draws or not statement.random:
+            break
+    if statement.kind == "deterministic" and verdict.verdict == "refuted":
+        return _looked_at_twice(statement, config, key, evidence, verdict, precision)
+    return verdict
+
+
+def assess(
+    statement: Statement,
+    evidence: Evidence,
+    *,
+    config: Any = None,
+    level: float = 0.01,
+    anytime: bool = False,
+) -> Verdict:
+    """The verdict on a statement from evidence that `evaluate` collected.
+
+    Args:
+      statement: what was checked.
+      evidence: of all draws.
+      config: configuration that they were drawn with, the statement's default if None.
+      level: false-alarm rate, as for `verify`.
+      anytime: whether the level must hold although the number of draws was chosen by looking at
+        them, as for `verify_until`.
+
+    Returns:
+      The `Verdict`.
+    """
+    config = statement.config if config is None else config
+    return judge(
+        statement.id,
+        statement.kind,
+        evidence,
+        tiers=statement.tiers,
+        claim=statement.claim(config) if statement.claim else None,
+        scales=np.asarray(statement.scales(config), float) if statement.scales else None,
+        level=level,
+        random=statement.random,
+        anytime=anytime,
+    )
+
+
+SECOND_LOOKS = 5  # counterexamples that are looked at twice; one that stands is enough
+
+
+def _looked_at_twice(
+    statement: Statement,
+    config: Any,
+    key: jax.Array,
+    evidence: Evidence,
+    verdict: Verdict,
+    precision: str,
+) -> Verdict:
+    """The verdict with the counterexamples evaluated again, in disturbed arithmetic too.
+
+    With errors that are the larger of stated and estimated one, one of them must still be one.
+    """
+    draws = verdict.draws
+    assert evidence.conclusion is not None
+    found = np.broadcast_to(outcome(evidence.hypotheses.values(), evidence.conclusion), draws)
+    misses = np.flatnonzero(found == Outcome.MISS)[:SECOND_LOOKS]
+    for index in map(int, misses):
+        again = _second_look(statement, config, key, index, precision)
+        assert again.conclusion is not None
+        kind = np.ravel(outcome(again.hypotheses.values(), again.conclusion))[0]
+        if int(kind) == Outcome.MISS:
+            how = "with half of the digits and with perturbed roundings, too"
+            return dataclasses.replace(
+                verdict, reason=f"{verdict.reason}; draw {index} fails {how}"
+            )
+    first = int(misses[0])
+    reason = f"the counterexample of draw {first} vanishes in disturbed arithmetic"
+    return dataclasses.replace(verdict, verdict="inconclusive", reason=reason)
+
+
+def _second_look(
+    statement: Statement, config: Any, key: jax.Array, index: int, precision: str
+) -> Evidence:
+    """One draw again, every error the larger of what is stated and what is estimated."""
+    with arithmetic(precision):
+        if statement.solve is None:
+            again = compiled(_drawn_again, (0, 1))
+            return jax.device_get(again(statement, config, key, index))
+        sampled = jax.device_get(statement.sample(jax.random.fold_in(key, index), config))
+        solved = statement.solve(sampled)
+    return evaluate_instance(statement, solved, all_estimated=True, precision=precision)
+
+
+def _drawn_again(
+    statement: Statement, config: Any, key: jax.Array, index: jax.Array, *, mesh: Mesh | None
+) -> Evidence:
+    evidence = drawn_evidence(statement, config, jax.random.fold_in(key, index), all_estimated=True)
+    return jax.tree.map(lambda part: part[None], evidence)
