@@ -57,14 +57,6 @@ def test_the_gate_runs_the_test_command_of_the_readme():
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_the_readme_names_every_statement():
-    (table,) = re.findall(r"\| statement \|.*?\n\n", README, re.S)
-    for id in REGISTRY:
-        name = id.split(".")[1]
-        suffix = name.rsplit("-", 1)[-1]
-        assert id in table or f".{name}`" in table or f"`-{suffix}`" in table, id
-
-
 def test_links_in_the_documentation_resolve():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for target in re.findall(r"\]\(([^)#\s]+)?(?:#[^)]*)?\)", page.read_text()):

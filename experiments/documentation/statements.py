@@ -1,4 +1,4 @@
-"""The tables of statements in docs/statements/, written from the registry.
+"""The tables of statements in docs/statements/ and README.md, written from the registry.
 
 `python3 -m experiments.documentation.statements` rewrites them; a test fails where they
 are out of date.
@@ -7,7 +7,7 @@ are out of date.
 import pathlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from theory import REGISTRY, Statement
 
@@ -17,6 +17,7 @@ BEGIN = (
 )
 END = "<!-- end of the table -->"
 COLUMNS = ("Statement", "Says", "Kind", "Hypotheses", "Source")
+OVERVIEW = ("statement", "hypotheses", "source", "verdict on its default data")
 
 
 def sections(docs: pathlib.Path = DOCS) -> dict[str, str]:
@@ -32,19 +33,47 @@ def sections(docs: pathlib.Path = DOCS) -> dict[str, str]:
 
 def table(statements: Sequence[Statement], links: dict[str, str]) -> str:
     """The statements as a table in Markdown, every one linked to its section."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    rows = []
     for statement in statements:
         name = f"[`{statement.id}`]({links[statement.id]})"
         if statement.erratum:
             name += f", [known erratum](../errata.md#{statement.erratum})"
         conditions = "; ".join(f"{n} ({h.tier})" for n, h in statement.hypotheses.items())
-        cells = (name, statement.title, statement.kind, conditions or "none", statement.source)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        rows.append((name, statement.title, statement.kind, conditions or "none", statement.source))
+    return _markdown(COLUMNS, rows)
+
+
+def overview(statements: Sequence[Statement], links: dict[str, str]) -> str:
+    """The table of the README, with what comes out by default: only known errata are refuted."""
+    rows = []
+    for statement in statements:
+        name = f"[`{statement.id}`](docs/statements/{links[statement.id]}): {statement.title}"
+        verdict = "consistent"
+        if statement.erratum:
+            verdict = f"refuted, a [known erratum](docs/errata.md#{statement.erratum})"
+        verdict += ", reconstructed" if statement.caveat else ""
+        conditions = "; ".join(statement.hypotheses) or "none"
+        rows.append((name, conditions, statement.source, verdict))
+    return _markdown(OVERVIEW, rows)
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def with_tables(text: str, links: dict[str, str]) -> str:
+def with_tables(
+    text: str,
+    links: dict[str, str],
+    written: Callable[[Sequence[Statement], dict[str, str]], str] = table,
+) -> str:
     """A page with the tables between its markers brought up to date.
+
+    Args:
+      text: the page.
+      links: as of `sections`.
+      written: `table` or `overview`.
 
     Raises:
       ValueError: for a marker of a family that does not exist.
@@ -57,7 +86,7 @@ def with_tables(text: str, links: dict[str, str]) -> str:
         if not chosen:
             raise ValueError(f"family must have statements, got {family!r}")
         begin = BEGIN.format(family=family)
-        return f"{begin}\n\n{table(chosen, links)}\n\n{END}"
+        return f"{begin}\n\n{written(chosen, links)}\n\n{END}"
 
     return re.sub(rf"{start}.*?{re.escape(END)}", replace, text, flags=re.S)
 
@@ -74,6 +103,10 @@ def outdated(docs: pathlib.Path = DOCS) -> dict[pathlib.Path, str]:
         raise ValueError(f"every statement must have a section in {docs}, got none for {missing}")
     pages = {page: page.read_text(encoding="utf-8") for page in (docs / "statements").glob("*.md")}
     current = {page: with_tables(text, links) for page, text in pages.items()}
+    readme = docs.parent / "README.md"
+    if readme.exists():
+        pages[readme] = readme.read_text(encoding="utf-8")
+        current[readme] = with_tables(pages[readme], links, overview)
     return {page: text for page, text in current.items() if text != pages[page]}
 
 

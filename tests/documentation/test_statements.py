@@ -20,7 +20,9 @@ def test_tables_are_current():
 
 def test_every_statement_is_in_the_full_table_and_in_that_of_its_family():
     pages = {p.stem: p.read_text() for p in (statements.DOCS / "statements").glob("*.md")}
+    readme = (statements.DOCS.parent / "README.md").read_text()
     for id in REGISTRY:
+        assert f"| [`{id}`](docs/statements/" in readme
         row = f"| [`{id}`]("
         assert row in pages["index"]
         assert row in pages[id.split(".")[0]]
