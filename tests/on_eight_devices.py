@@ -228,10 +228,10 @@ PLAIN = Statement(
     id="toy.plain",
     kind="probabilistic",
     sample=uniforms,
-    hypotheses={"above": lambda x: margin(x[1] - 0.1)},
-    conclusion=lambda x: margin(x[0] - 0.2),
-    failure_probability=lambda x: x[1] ** 2,
-    quantity=lambda x: x,
+    hypotheses={"above": lambda x, _: margin(x[1] - 0.1)},
+    conclusion=lambda x, _: margin(x[0] - 0.2),
+    failure_probability=lambda x, _: x[1] ** 2,
+    quantity=lambda x, _: x,
     batch=2,
 )
 
@@ -266,7 +266,7 @@ def test_the_host_solves_each_draw_once_whatever_the_devices(key):
         kind="moment",
         sample=uniforms,
         solve=solve,
-        quantity=lambda x: x[3],
+        quantity=lambda x, _: x[3],
         claim=lambda config: None,
         batch=2,
     )

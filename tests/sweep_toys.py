@@ -35,11 +35,11 @@ TAIL = Statement(
     id="toy.tail",
     kind="probabilistic",
     sample=sample,
-    hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i: exceeds(20.0 + i[0][0], 1.0), "wide", "init")},
-    measured={"positive": lambda i: margin(i[0][0], unit="σ")},
-    conclusion=lambda i: margin(i[1] - i[0].sum(), unit="σ"),
-    failure_probability=lambda i: 0.5,
-    constant=lambda i: jnp.abs(i[0][0]),
+    hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i, _: exceeds(20.0 + i[0][0], 1.0), "wide", "init")},
+    measured={"positive": lambda i, _: margin(i[0][0], unit="σ")},
+    conclusion=lambda i, _: margin(i[1] - i[0].sum(), unit="σ"),
+    failure_probability=lambda i, _: 0.5,
+    constant=lambda i, _: jnp.abs(i[0][0]),
     config=Setting(),
     draws={"quick": 40},
 )
@@ -52,7 +52,7 @@ RATES = Statement(  # with a solver, claims and scales
     kind="rate",
     sample=lambda key, config: jax.random.normal(key, (config.m, len(SCALES))),
     solve=lambda x: np.sort(x, axis=0),
-    quantity=lambda x: jnp.stack(
+    quantity=lambda x, _: jnp.stack(
         [jnp.asarray(SCALES**-power, x.dtype) * (2 + jnp.tanh(x[0])) for power in (0.5, 1.0)]
     ),
     claim=lambda config: (Claim(-0.5, 0.5, name="half"), Claim(-1.0, 0.5, name="one")),

@@ -45,7 +45,7 @@ STATEMENT = Statement(
     id="toy.values",
     kind="deterministic",
     sample=sample,
-    conclusion=lambda x: margin(x.sum()),
+    conclusion=lambda x, _: margin(x.sum()),
     config=Setting(),
 )
 NAMES = ("T", "branch", "steps", "host", "label", "either")
@@ -81,6 +81,24 @@ def test_values_that_leave_the_arrays_stay_constants():
         solve=lambda instance: instance,
     )
     assert traceable_parameters(statement, Setting(), ("T", "host")) == ("host",)
+
+
+def test_conditions_see_the_values_of_each_draw(key):
+    """With a solver too, and where Python looks at a value in a condition alone."""
+
+    def conclusion(x, config):
+        return margin(config.T - x[0] + (1.0 if config.branch > 1 else 0.0))
+
+    plain = dataclasses.replace(STATEMENT, conclusion=conclusion)
+    for statement in (plain, dataclasses.replace(plain, solve=lambda instance: instance)):
+        for T, branch in ((1.0, 0.5), (2.0, 0.5), (2.0, 1.5)):
+            config = Setting(T=T, branch=branch)
+            names = traceable_parameters(statement, config, ("T", "branch"))
+            assert "T" in names
+            found = evaluate(statement, key, 3, config, traced=names)
+            x = [sample(jax.random.fold_in(key, i), config)[0] for i in range(3)]
+            expected = T - np.array(x) + (1 if branch > 1 else 0)
+            np.testing.assert_allclose(found.conclusion.value, expected, rtol=1e-12)
 
 
 def test_in_single_precision_every_parameter_is_a_constant():

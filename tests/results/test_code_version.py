@@ -20,7 +20,7 @@ def sample(key, config):
     return jax.random.normal(key)
 
 statement = Statement(
-    id="mine.tail", kind="deterministic", sample=sample, conclusion=lambda x: exceeds(BOUND, x)
+    id="mine.tail", kind="deterministic", sample=sample, conclusion=lambda x, _: exceeds(BOUND, x)
 )
 '''
 

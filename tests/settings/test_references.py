@@ -23,16 +23,16 @@ class Setting(Parameters):
 
 
 def sample(key, config):
-    return jax.random.uniform(key), config.bound
+    return jax.random.uniform(key)
 
 
 below = Statement(
     id="mine.below", kind="deterministic", sample=sample,
-    conclusion=lambda i: exceeds(i[1], i[0]), config=Setting(),
+    conclusion=lambda x, config: exceeds(config.bound, x), config=Setting(),
 )
 bare = Statement(
     id="mine.bare", kind="deterministic", sample=lambda key, config: jax.random.uniform(key),
-    conclusion=lambda x: exceeds(BOUND, x),
+    conclusion=lambda x, config: exceeds(BOUND, x),
 )
 PAIR = (below, bare)
 number = 3
@@ -106,7 +106,7 @@ def test_what_is_none_is_refused(file, name, message):
         ("x = 1\n\n\n1 / 0", "line 4: ZeroDivisionError: division by zero"),
         ("raise SystemExit(0)", "line 1: SystemExit"),
         (FILE + "\nagain = Statement(id='mine.bare', kind='deterministic', sample=sample,"
-         "conclusion=lambda i: exceeds(1.0, i[0]))", "got 'mine.bare' twice"),
+         "conclusion=lambda x, _: exceeds(1.0, x))", "got 'mine.bare' twice"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_refused_with_the_line(file, content, message):

@@ -25,7 +25,7 @@ def mean(value, resolution, **options):
     return {"kind": "moment", "claim": lambda config: Claim(value, resolution, **options)}
 
 
-def itself(x):
+def itself(x, _):
     return x
 
 
@@ -52,7 +52,7 @@ PLANTED = (
         "10⁶ with probability 10⁻⁴: samples of nothing but 0, within declared bounds",
         **mean(100.0, 1.0, bounds=(0.0, 1e6)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 1e-4, 1e6, 0.0),
+        quantity=lambda u, _: jnp.where(u < 1e-4, 1e6, 0.0),
         draws=300,
         allowed=NOT_REFUTED,
     ),
@@ -61,7 +61,9 @@ PLANTED = (
         "mean 1 from 1000 with probability .001; most samples look like a normal of mean 0",
         **mean(1.0, 0.5, bounds=(-20.0, 1020.0)),
         sample=normals(2),
-        quantity=lambda x: jnp.clip(x[0], -20, 20) + jnp.where(x[1] > 3.090232306167813, 1e3, 0.0),
+        quantity=lambda x, _: (
+            jnp.clip(x[0], -20, 20) + jnp.where(x[1] > 3.090232306167813, 1e3, 0.0)
+        ),
         draws=300,
         allowed=NOT_REFUTED,
     ),
@@ -70,7 +72,7 @@ PLANTED = (
         "0 or 7, at the declared bounds",
         **mean(0.7, 0.5, bounds=(0.0, 7.0)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 0.1, 7.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.1, 7.0, 0.0),
         draws=3000,
     ),
     true(
@@ -78,7 +80,7 @@ PLANTED = (
         "0 or 1, as declared: an exact interval of a frequency",
         **mean(0.99, 0.02, bounds=(0.0, 1.0)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 0.99, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.99, 1.0, 0.0),
         draws=2000,
     ),
     true(
@@ -86,7 +88,7 @@ PLANTED = (
         "probability .01 and 50 draws, as declared: six samples of ten have no event",
         **mean(0.01, 20.0, bounds=(0.0, 1.0)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 0.01, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.01, 1.0, 0.0),
         draws=50,
     ),
     false(
@@ -94,7 +96,7 @@ PLANTED = (
         "five events where fifty are said",
         **mean(0.1, 0.5, bounds=(0.0, 1.0)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 0.01, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.01, 1.0, 0.0),
         draws=500,
     ),
     false(
@@ -102,7 +104,7 @@ PLANTED = (
         "probability .05 and five draws without an event exclude no probability below .7",
         **mean(0.0, 0.1, bounds=(0.0, 1.0)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 0.05, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.05, 1.0, 0.0),
         draws=5,
         allowed=NOT_CONSISTENT,
     ),
@@ -110,7 +112,7 @@ PLANTED = (
         "at-a-bound",
         "always at the upper bound: the mean is the bound",
         **mean(1.0, 0.2, bounds=(0.0, 1.0)),
-        quantity=lambda x: jnp.ones(()) + 0 * x,
+        quantity=lambda x, _: jnp.ones(()) + 0 * x,
         draws=1000,
         allowed=NOT_REFUTED,
     ),
@@ -161,7 +163,7 @@ PLANTED = (
         "100 is said to be 0; all samples of 300 are nearly sure to be 0",
         **mean(0.0, 50.0, bounds=(0.0, 1e6)),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 1e-4, 1e6, 0.0),
+        quantity=lambda u, _: jnp.where(u < 1e-4, 1e6, 0.0),
         draws=300,
         allowed=NOT_CONSISTENT,
     ),
@@ -170,7 +172,9 @@ PLANTED = (
         "mean 1 is said to be 0, as most samples suggest",
         **mean(0.0, 0.5, bounds=(-20.0, 1020.0)),
         sample=normals(2),
-        quantity=lambda x: jnp.clip(x[0], -20, 20) + jnp.where(x[1] > 3.090232306167813, 1e3, 0.0),
+        quantity=lambda x, _: (
+            jnp.clip(x[0], -20, 20) + jnp.where(x[1] > 3.090232306167813, 1e3, 0.0)
+        ),
         draws=300,
         allowed=NOT_CONSISTENT,
     ),
@@ -187,7 +191,7 @@ PLANTED = (
         "bounds-violated-off",
         "bounds that do not hold make an interval that does not, either",
         **mean(1.0, 1.0, bounds=(0.0, 1.0)),
-        quantity=lambda x: 10 + x,
+        quantity=lambda x, _: 10 + x,
         draws=500,
         allowed=NOT_CONSISTENT | REFUSED,
     ),
@@ -211,14 +215,14 @@ PLANTED = (
         "measured-exactly",
         "an error far below the spread changes nothing",
         **mean(0.0, 0.3),
-        quantity=lambda x: measured(x, 1e-9),
+        quantity=lambda x, _: measured(x, 1e-9),
         draws=400,
     ),
     true(
         "measured-with-a-bias-inside-its-error",
         "the quantity is off by .3, which its error covers",
         **mean(0.0, 1.0),
-        quantity=lambda x: measured(x + 0.3, 0.3),
+        quantity=lambda x, _: measured(x + 0.3, 0.3),
         draws=1000,
         allowed=NOT_REFUTED,
     ),
@@ -226,7 +230,7 @@ PLANTED = (
         "measured-cancellation",
         "E[(10⁸ + x)² − 10¹⁶ − 2·10⁸x] = 1 with an error of 4",
         **mean(1.0, 0.2),
-        quantity=lambda x: measured((1e8 + x) ** 2 - 1e16 - 2e8 * x, 4.0),
+        quantity=lambda x, _: measured((1e8 + x) ** 2 - 1e16 - 2e8 * x, 4.0),
         draws=1000,
         allowed=INCONCLUSIVE,
     ),
@@ -234,7 +238,7 @@ PLANTED = (
         "measured-absorption",
         "E[((1 + 10⁻¹⁷x²) − 1)·10¹⁷] = 1, computed as 0 with an error of 23",
         **mean(1.0, 0.2),
-        quantity=lambda x: measured(((1 + 1e-17 * x**2) - 1) * 1e17, 23.0),
+        quantity=lambda x, _: measured(((1 + 1e-17 * x**2) - 1) * 1e17, 23.0),
         draws=1000,
         allowed=INCONCLUSIVE,
     ),
@@ -242,14 +246,14 @@ PLANTED = (
         "measured-off",
         "a small error saves no claim",
         **mean(0.6, 0.3),
-        quantity=lambda x: measured(x, 1e-9),
+        quantity=lambda x, _: measured(x, 1e-9),
         draws=500,
     ),
     false(
         "measured-with-a-large-error",
         "0 is said to be .1; an error of 10 tells nothing",
         **mean(0.1, 1.0),
-        quantity=lambda x: measured(x, 10.0),
+        quantity=lambda x, _: measured(x, 10.0),
         draws=500,
         allowed=INCONCLUSIVE,
     ),
@@ -257,7 +261,7 @@ PLANTED = (
         "measured-with-nan-for-an-error",
         "an error that is not a number",
         **mean(0.0, 0.3),
-        quantity=lambda x: measured(x + 1, jnp.nan),
+        quantity=lambda x, _: measured(x + 1, jnp.nan),
         draws=500,
         allowed=UNTOLD,
     ),
@@ -265,7 +269,7 @@ PLANTED = (
         "measured-with-a-negative-error",
         "would narrow the interval",
         **mean(0.6, 0.3),
-        quantity=lambda x: measured(x, -1.0),
+        quantity=lambda x, _: measured(x, -1.0),
         draws=500,
         allowed=UNTOLD,
     ),
@@ -275,7 +279,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         sample=uniforms(len(SCALES)),
-        quantity=lambda u: measured(
+        quantity=lambda u, _: measured(
             jnp.asarray(SCALES) ** -0.5 * (0.5 + u) * jnp.linspace(0.9, 1.1, len(SCALES)),
             0.15 * jnp.asarray(SCALES) ** -0.5,
         ),
@@ -289,7 +293,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         sample=uniforms(len(SCALES)),
-        quantity=lambda u: measured(jnp.asarray(SCALES) ** -0.5 * (0.5 + u), 1e-6),
+        quantity=lambda u, _: measured(jnp.asarray(SCALES) ** -0.5 * (0.5 + u), 1e-6),
         claim=lambda config: Claim(-1.5, 0.3),
         draws=500,
     ),

@@ -33,7 +33,7 @@ def decay(value, resolution, *, scales=SCALES, **options):
 
 def fails(rate):
     """1 where a uniform lies below e^{−rate·s}: of its own at each scale, or one for all."""
-    return lambda u: jnp.where(u < jnp.exp(-rate * jnp.asarray(SCALES)), 1.0, 0.0)
+    return lambda u, _: jnp.where(u < jnp.exp(-rate * jnp.asarray(SCALES)), 1.0, 0.0)
 
 
 OWN = {"sample": uniforms(COUNT)}
@@ -55,7 +55,7 @@ PLANTED = (
         "failures may be bools",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: u < jnp.exp(-0.25 * jnp.asarray(SCALES)),
+        quantity=lambda u, _: u < jnp.exp(-0.25 * jnp.asarray(SCALES)),
         draws=1000,
     ),
     true(
@@ -108,7 +108,7 @@ PLANTED = (
         "half of the draws fail at every scale: rate 0",
         **decay(0.0, 0.1),
         **OWN,
-        quantity=lambda u: jnp.where(u < 0.5, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
         draws=1000,
     ),
     true(
@@ -116,7 +116,7 @@ PLANTED = (
         "every draw fails at every scale: rate 0, at the edge of the model",
         **decay(0.0, 0.1),
         **OWN,
-        quantity=lambda u: jnp.ones(COUNT) + 0 * u,
+        quantity=lambda u, _: jnp.ones(COUNT) + 0 * u,
         allowed=NOT_REFUTED,
     ),
     true(
@@ -133,8 +133,8 @@ PLANTED = (
         "draws that do not count fail always; which they are, nobody knows",
         **decay(0.25, 0.1),
         sample=uniforms(COUNT + 1),
-        hypotheses={"large": lambda u: margin(u[0] - 0.5, 10.0)},
-        quantity=lambda u: jnp.where(u[0] < 0.5, 1.0, fails(0.25)(u[1:])),
+        hypotheses={"large": lambda u, _: margin(u[0] - 0.5, 10.0)},
+        quantity=lambda u, _: jnp.where(u[0] < 0.5, 1.0, fails(0.25)(u[1:])),
         draws=500,
         allowed=INCONCLUSIVE,
     ),
@@ -184,7 +184,7 @@ PLANTED = (
         "half of the draws fail at every scale",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: jnp.where(u < 0.5, 1.0, 0.0),
+        quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
         draws=1000,
     ),
     false(
@@ -192,7 +192,7 @@ PLANTED = (
         "every draw fails at every scale",
         **decay(1.0, 0.5),
         **OWN,
-        quantity=lambda u: jnp.ones(COUNT) + 0 * u,
+        quantity=lambda u, _: jnp.ones(COUNT) + 0 * u,
         allowed=NOT_CONSISTENT,
     ),
     false(
@@ -226,7 +226,7 @@ PLANTED = (
         "differences u − e^{−s/4} are no failures; cut to integers, they are never 1",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: u - jnp.exp(-0.25 * jnp.asarray(SCALES)),
+        quantity=lambda u, _: u - jnp.exp(-0.25 * jnp.asarray(SCALES)),
         allowed=REFUSED,
     ),
     false(
@@ -234,7 +234,7 @@ PLANTED = (
         "the exact probabilities in the place of failures",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: jnp.exp(-0.25 * jnp.asarray(SCALES)) + 0 * u,
+        quantity=lambda u, _: jnp.exp(-0.25 * jnp.asarray(SCALES)) + 0 * u,
         allowed=REFUSED,
     ),
     false(
@@ -242,7 +242,7 @@ PLANTED = (
         "the failures of two tries add up to 0, 1 or 2",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: 2 * fails(0.25)(u),
+        quantity=lambda u, _: 2 * fails(0.25)(u),
         allowed=REFUSED,
     ),
     false(
@@ -250,7 +250,7 @@ PLANTED = (
         "±1 in the place of 1 and 0",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: 2 * fails(0.25)(u) - 1,
+        quantity=lambda u, _: 2 * fails(0.25)(u) - 1,
         allowed=REFUSED,
     ),
     false(
@@ -258,7 +258,7 @@ PLANTED = (
         "NaN is neither",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u: jnp.where(u < 0.5, jnp.nan, 1.0),
+        quantity=lambda u, _: jnp.where(u < 0.5, jnp.nan, 1.0),
         allowed=UNTOLD,
     ),
     *(
@@ -267,7 +267,7 @@ PLANTED = (
             why,
             **decay(7.0, 0.5, scales=np.asarray(scales)),
             sample=uniforms(len(scales)),
-            quantity=lambda u: jnp.where(u < 0.5, 1.0, 0.0),
+            quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
             allowed=REFUSED,
         )
         for name, why, scales in (
@@ -281,7 +281,7 @@ PLANTED = (
         "nothing was tested",
         **decay(7.0, 0.5),
         **OWN,
-        hypotheses={"large": lambda u: sharp(u[0] - 2)},
+        hypotheses={"large": lambda u, _: sharp(u[0] - 2)},
         quantity=fails(0.25),
         allowed={"vacuous"},
     ),

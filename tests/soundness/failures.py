@@ -24,7 +24,7 @@ TAIL = float(stats.norm.sf(2.0))  # P(x > 2) for a standard normal
 
 def fails_at(rate):
     """A conclusion about two uniforms that fails with this probability, whatever the first."""
-    return lambda u: sharp(u[1] - rate)
+    return lambda u, _: sharp(u[1] - rate)
 
 
 def tier(name, check):
@@ -32,7 +32,7 @@ def tier(name, check):
 
 
 PAIR = {"kind": "probabilistic", "sample": uniforms(2)}
-NORMAL = {"kind": "probabilistic", "conclusion": lambda x: sharp(2.0 - x)}
+NORMAL = {"kind": "probabilistic", "conclusion": lambda x, _: sharp(2.0 - x)}
 
 PLANTED = (
     false(
@@ -79,8 +79,8 @@ PLANTED = (
         "failures-only-where-the-premise-holds",
         "half of the draws with u < .1 fail: .05 of all draws, but .5 of those that count",
         **PAIR,
-        hypotheses=tier("data", lambda u: sharp(0.1 - u[0])),
-        conclusion=lambda u: sharp(jnp.maximum(u[0] - 0.1, u[1] - 0.5)),
+        hypotheses=tier("data", lambda u, _: sharp(0.1 - u[0])),
+        conclusion=lambda u, _: sharp(jnp.maximum(u[0] - 0.1, u[1] - 0.5)),
         failure_probability=const(0.1),
         draws=2000,
     ),
@@ -88,7 +88,7 @@ PLANTED = (
         "failures-beside-an-initial-premise",
         "P(premise and failure) = .25 where .1 is allowed",
         **PAIR,
-        hypotheses=tier("init", lambda u: sharp(0.5 - u[0])),
+        hypotheses=tier("init", lambda u, _: sharp(0.5 - u[0])),
         conclusion=fails_at(0.5),
         failure_probability=const(0.1),
         draws=1000,
@@ -97,8 +97,8 @@ PLANTED = (
         "delta-of-the-draw-too-bold",
         "a draw fails with probability u/2 and may with u/10",
         **PAIR,
-        conclusion=lambda u: sharp(u[1] - u[0] / 2),
-        failure_probability=lambda u: u[0] / 10,
+        conclusion=lambda u, _: sharp(u[1] - u[0] / 2),
+        failure_probability=lambda u, _: u[0] / 10,
         draws=500,
     ),
     false(
@@ -106,7 +106,7 @@ PLANTED = (
         "where δ < 1, half of the draws fail",
         **PAIR,
         conclusion=fails_at(0.5),
-        failure_probability=lambda u: jnp.where(u[0] < 0.5, 2.0, 0.01),
+        failure_probability=lambda u, _: jnp.where(u[0] < 0.5, 2.0, 0.01),
         draws=400,
     ),
     false(
@@ -130,7 +130,7 @@ PLANTED = (
         "a bound that overflowed says nothing",
         **PAIR,
         conclusion=fails_at(0.9),
-        failure_probability=lambda u: jnp.exp(1000 + u[0]),
+        failure_probability=lambda u, _: jnp.exp(1000 + u[0]),
         allowed=VACUOUS | UNTOLD,
     ),
     false(
@@ -138,7 +138,7 @@ PLANTED = (
         "NaN allows nothing and forbids nothing",
         **PAIR,
         conclusion=fails_at(0.9),
-        failure_probability=lambda u: jnp.log(-u[0]),
+        failure_probability=lambda u, _: jnp.log(-u[0]),
         allowed=VACUOUS | UNTOLD,
     ),
     false(
@@ -153,7 +153,7 @@ PLANTED = (
         "failures-hidden-by-their-errors",
         "half of the draws fail, all inside a stated error of 10",
         **PAIR,
-        conclusion=lambda u: margin(u[1] - 0.5, 10.0),
+        conclusion=lambda u, _: margin(u[1] - 0.5, 10.0),
         failure_probability=const(0.05),
         draws=500,
         allowed=INCONCLUSIVE,
@@ -162,7 +162,7 @@ PLANTED = (
         "failures-that-are-not-numbers",
         "where it fails, the margin is the logarithm of a negative number",
         **PAIR,
-        conclusion=lambda u: sharp(jnp.sqrt(u[1] - 0.3) + 1),
+        conclusion=lambda u, _: sharp(jnp.sqrt(u[1] - 0.3) + 1),
         failure_probability=const(0.01),
         draws=500,
         allowed=INCONCLUSIVE,
@@ -171,7 +171,7 @@ PLANTED = (
         "premise-not-a-number",
         "no draw is known to satisfy the premise",
         **PAIR,
-        hypotheses={"log": lambda u: sharp(jnp.log(-u[0]))},
+        hypotheses={"log": lambda u, _: sharp(jnp.log(-u[0]))},
         conclusion=fails_at(0.9),
         failure_probability=const(0.05),
         allowed=INCONCLUSIVE,
@@ -180,7 +180,7 @@ PLANTED = (
         "premise-undecided-where-it-fails",
         "the premise is known only where the conclusion holds",
         **PAIR,
-        hypotheses={"small": lambda u: margin(jnp.where(u[1] < 0.4, 1.0, 3.0), 2.0)},
+        hypotheses={"small": lambda u, _: margin(jnp.where(u[1] < 0.4, 1.0, 3.0), 2.0)},
         conclusion=fails_at(0.4),
         failure_probability=const(0.05),
         draws=500,
@@ -191,7 +191,7 @@ PLANTED = (
         "1/6 where .05 is allowed; discrete draws repeat and are draws all the same",
         kind="probabilistic",
         sample=integers(1, 7),
-        conclusion=lambda n: margin(6 - n[0]),
+        conclusion=lambda n, _: margin(6 - n[0]),
         failure_probability=const(0.05),
         draws=600,
     ),
@@ -214,8 +214,8 @@ PLANTED = (
         "delta-of-the-draw-exact",
         "every draw fails with its own δ",
         **PAIR,
-        conclusion=lambda u: sharp(u[1] - u[0] / 4),
-        failure_probability=lambda u: u[0] / 4,
+        conclusion=lambda u, _: sharp(u[1] - u[0] / 4),
+        failure_probability=lambda u, _: u[0] / 4,
         draws=800,
     ),
     true(
@@ -231,14 +231,14 @@ PLANTED = (
         "delta-zero-and-no-failure",
         "never fails and never may",
         **PAIR,
-        conclusion=lambda u: sharp(1 + u[1]),
+        conclusion=lambda u, _: sharp(1 + u[1]),
         failure_probability=const(0.0),
     ),
     true(
         "initial-premise-with-many-failures",
         "P(premise and failure) = .05 as allowed, though half of the draws with the premise fail",
         **PAIR,
-        hypotheses=tier("init", lambda u: sharp(0.1 - u[0])),
+        hypotheses=tier("init", lambda u, _: sharp(0.1 - u[0])),
         conclusion=fails_at(0.5),
         failure_probability=const(0.05),
         draws=1000,
@@ -248,8 +248,8 @@ PLANTED = (
         "certificate-that-knows-the-outcome",
         "the premise looks at the solution, and half of what it selects fails: .05 of all draws",
         **PAIR,
-        hypotheses=tier("certificate", lambda u: sharp(0.2 - u[1])),
-        conclusion=lambda u: sharp(jnp.where(u[0] < 0.5, -1.0, 1.0) * (0.1 - u[1])),
+        hypotheses=tier("certificate", lambda u, _: sharp(0.2 - u[1])),
+        conclusion=lambda u, _: sharp(jnp.where(u[0] < 0.5, -1.0, 1.0) * (0.1 - u[1])),
         failure_probability=const(0.1),
         draws=1000,
         allowed=NOT_REFUTED,
@@ -258,7 +258,7 @@ PLANTED = (
         "data-premise-without-influence",
         "the premise selects by u, the failure depends on v",
         **PAIR,
-        hypotheses={"small": lambda u: sharp(0.3 - u[0])},
+        hypotheses={"small": lambda u, _: sharp(0.3 - u[0])},
         conclusion=fails_at(0.05),
         failure_probability=const(0.05),
         draws=1500,
@@ -267,7 +267,7 @@ PLANTED = (
         "failures-where-the-premise-is-undecided",
         "the premise is false wherever the conclusion fails, but only just",
         **PAIR,
-        hypotheses={"large": lambda u: margin(u[1] - 0.2, 0.3)},
+        hypotheses={"large": lambda u, _: margin(u[1] - 0.2, 0.3)},
         conclusion=fails_at(0.2),
         failure_probability=const(0.01),
         draws=400,
@@ -278,7 +278,7 @@ PLANTED = (
         "δ = 1 exactly where draws fail",
         **PAIR,
         conclusion=fails_at(0.3),
-        failure_probability=lambda u: jnp.where(u[1] < 0.4, 1.0, 0.01),
+        failure_probability=lambda u, _: jnp.where(u[1] < 0.4, 1.0, 0.01),
         draws=500,
         allowed=CONSISTENT | INCONCLUSIVE,  # such a δ looks at the outcome: no theorem's does
     ),
@@ -287,7 +287,7 @@ PLANTED = (
         "exactly 1/6; six different instances in 600 draws are no reason to count only six",
         kind="probabilistic",
         sample=integers(1, 7),
-        conclusion=lambda n: margin(6 - n[0]),
+        conclusion=lambda n, _: margin(6 - n[0]),
         failure_probability=const(1 / 6),
         draws=600,
     ),
@@ -295,7 +295,7 @@ PLANTED = (
         "premise-never-met",
         "nothing was tested",
         **PAIR,
-        hypotheses={"large": lambda u: sharp(u[0] - 2.0)},
+        hypotheses={"large": lambda u, _: sharp(u[0] - 2.0)},
         conclusion=fails_at(0.01),
         failure_probability=const(0.05),
         allowed=VACUOUS,

@@ -13,19 +13,19 @@ PLANTED = (
         "slack-of-one-billionth",
         "1 + 10⁻⁹(1 + u) > 1 is decided in float64, and only there",
         sample=uniform,
-        conclusion=lambda u: exceeds(1 + 1e-9 * (1 + u), 1.0),
+        conclusion=lambda u, _: exceeds(1 + 1e-9 * (1 + u), 1.0),
     ),
     false(
         "slack-of-one-billionth-missing",
         "1 − 10⁻⁹(1 + u) > 1 is false by as little",
         sample=uniform,
-        conclusion=lambda u: exceeds(1 - 1e-9 * (1 + u), 1.0),
+        conclusion=lambda u, _: exceeds(1 - 1e-9 * (1 + u), 1.0),
     ),
     true(
         "sum-of-small-terms",
         "10⁵ terms of 10⁻⁸ add up to .001: in float32 beside 1 they vanish",
         sample=uniform,
-        conclusion=lambda u: exceeds(
+        conclusion=lambda u, _: exceeds(
             jax.lax.fori_loop(0, 100_000, lambda i, s: s + 1e-8 * (1 + u), jnp.ones_like(u)), 1.0009
         ),
         draws=14,
@@ -35,7 +35,7 @@ PLANTED = (
         "E[(1 + 10⁻⁹x²) − 1] = 10⁻⁹",
         kind="moment",
         sample=normals(8),
-        quantity=lambda x: (1 + 1e-9 * jnp.mean(x**2)) - 1,
+        quantity=lambda x, _: (1 + 1e-9 * jnp.mean(x**2)) - 1,
         claim=lambda config: Claim(1e-9, 0.2),
         draws=1000,
     ),
@@ -44,7 +44,7 @@ PLANTED = (
         "a quarter of the draws fail, by 10⁻¹⁰",
         kind="probabilistic",
         sample=uniform,
-        conclusion=lambda u: exceeds(1 + 1e-10 * jnp.where(u < 0.25, -1.0, 1.0), 1.0),
+        conclusion=lambda u, _: exceeds(1 + 1e-10 * jnp.where(u < 0.25, -1.0, 1.0), 1.0),
         failure_probability=const(0.01),
         draws=300,
     ),

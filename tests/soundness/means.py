@@ -27,22 +27,22 @@ def mean(value, resolution, **options):
     return {"kind": "moment", "claim": lambda config: Claim(value, resolution, **options)}
 
 
-def itself(x):
+def itself(x, _):
     return x
 
 
-def log_normal(x):
+def log_normal(x, _):
     return jnp.exp(2 * x)
 
 
 def happens(rate):
     """1 with this probability, else 0."""
-    return lambda u: jnp.where(u < rate, 1.0, 0.0)
+    return lambda u, _: jnp.where(u < rate, 1.0, 0.0)
 
 
 def pareto(tail):
     """Mean tail/(tail − 1)."""
-    return lambda u: (1 - u) ** (-1 / tail)
+    return lambda u, _: (1 - u) ** (-1 / tail)
 
 
 PLANTED = (
@@ -52,7 +52,7 @@ PLANTED = (
         "plain",
         **mean(1.0, 0.2),
         sample=normals(8),
-        quantity=lambda x: jnp.mean(x**2),
+        quantity=lambda x, _: jnp.mean(x**2),
         draws=1000,
     ),
     true(
@@ -60,7 +60,7 @@ PLANTED = (
         "skewness 2: 28 + 25·4 draws are enough",
         **mean(-1.0, 0.3),
         sample=uniform,
-        quantity=lambda u: jnp.log(1 - u),
+        quantity=lambda u, _: jnp.log(1 - u),
         draws=1000,
     ),
     true(
@@ -83,7 +83,7 @@ PLANTED = (
         "log-normal-wide-20",
         "σ = 3: the mean is 90, most samples of 20 have one below 20",
         **mean(90.01713130052181, 1.0),
-        quantity=lambda x: jnp.exp(3 * x),
+        quantity=lambda x, _: jnp.exp(3 * x),
         draws=20,
         allowed=NOT_REFUTED,
     ),
@@ -92,7 +92,7 @@ PLANTED = (
         "of two normals: missed in 5 to 16 %",
         **mean(1.0, 1.0),
         sample=normals(2),
-        quantity=lambda x: x[0] ** 2 * x[1] ** 2,
+        quantity=lambda x, _: x[0] ** 2 * x[1] ** 2,
         draws=50,
         allowed=NOT_REFUTED,
     ),
@@ -110,7 +110,7 @@ PLANTED = (
         "the same, mirrored and one-sided",
         **mean(-3.0, 1.0, side="at least"),
         sample=uniform,
-        quantity=lambda u: -pareto(1.5)(u),
+        quantity=lambda u, _: -pareto(1.5)(u),
         draws=300,
         allowed=NOT_REFUTED,
     ),
@@ -180,7 +180,7 @@ PLANTED = (
         "10⁶ with probability 10⁻⁴: the mean is 100, nearly all samples are 0",
         **mean(100.0, 1.0),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 1e-4, 1e6, 0.0),
+        quantity=lambda u, _: jnp.where(u < 1e-4, 1e6, 0.0),
         draws=200,
         allowed=NOT_REFUTED,
     ),
@@ -189,7 +189,7 @@ PLANTED = (
         "the same, from above",
         **mean(100.0, 1.0, side="at most"),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 1e-4, 1e6, 0.0),
+        quantity=lambda u, _: jnp.where(u < 1e-4, 1e6, 0.0),
         draws=20_000,
         allowed=NOT_REFUTED,
     ),
@@ -197,14 +197,14 @@ PLANTED = (
         "no-spread",
         "the same number in every draw, though the instances differ",
         **mean(0.3, 0.1),
-        quantity=lambda x: 0.1 + 0.2 + 0 * x,
+        quantity=lambda x, _: 0.1 + 0.2 + 0 * x,
         allowed=NOT_REFUTED,
     ),
     true(
         "spread-of-rounding",
         "sin² + cos² is 1 in every draw, up to 10⁻¹⁶",
         **mean(1.0, 0.1),
-        quantity=lambda x: jnp.sin(x) ** 2 + jnp.cos(x) ** 2,
+        quantity=lambda x, _: jnp.sin(x) ** 2 + jnp.cos(x) ** 2,
         allowed=NOT_REFUTED,
     ),
     true(
@@ -255,7 +255,7 @@ PLANTED = (
         "mean and mean square",
         kind="moment",
         sample=uniform,
-        quantity=lambda u: jnp.stack([u, u**2]),
+        quantity=lambda u, _: jnp.stack([u, u**2]),
         claim=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
         draws=1500,
     ),
@@ -264,7 +264,7 @@ PLANTED = (
         "the mean over the draws that count is .75",
         **mean(0.75, 0.1),
         sample=uniform,
-        hypotheses={"large": lambda u: sharp(u - 0.5)},
+        hypotheses={"large": lambda u, _: sharp(u - 0.5)},
         quantity=itself,
         draws=500,
     ),
@@ -272,7 +272,7 @@ PLANTED = (
         "premise-undecided",
         "the mean over x > 0 is √(2/π); which draws those are, nobody knows",
         **mean(MEAN_HALF_NORMAL, 0.2),
-        hypotheses={"positive": lambda x: margin(x, 100.0)},
+        hypotheses={"positive": lambda x, _: margin(x, 100.0)},
         quantity=itself,
         draws=2000,
         allowed=INCONCLUSIVE,
@@ -282,7 +282,7 @@ PLANTED = (
         "of 40 % of the draws nobody knows whether they count",
         **mean(0.75, 0.1),
         sample=uniform,
-        hypotheses={"large": lambda u: margin(u - 0.5, 0.2)},
+        hypotheses={"large": lambda u, _: margin(u - 0.5, 0.2)},
         quantity=itself,
         draws=2000,
         allowed=NOT_REFUTED,
@@ -291,7 +291,7 @@ PLANTED = (
         "premise-not-a-number",
         "no draw is known to count",
         **mean(3.0, 0.2),
-        hypotheses={"root": lambda x: sharp(jnp.sqrt(-1 - x**2))},
+        hypotheses={"root": lambda x, _: sharp(jnp.sqrt(-1 - x**2))},
         quantity=itself,
         draws=500,
         allowed=INCONCLUSIVE,
@@ -317,7 +317,7 @@ PLANTED = (
         "the kind decides: this is about the mean, and the conclusion fails in half of the draws",
         **mean(0.0, 0.3),
         quantity=itself,
-        conclusion=lambda x: sharp(x),
+        conclusion=lambda x, _: sharp(x),
         draws=400,
     ),
     false(
@@ -343,7 +343,7 @@ PLANTED = (
         "a factor forgotten",
         **mean(1.5, 0.2),
         sample=normals(8),
-        quantity=lambda x: jnp.mean(x**2),
+        quantity=lambda x, _: jnp.mean(x**2),
         draws=1000,
     ),
     false(
@@ -351,7 +351,7 @@ PLANTED = (
         "−1 is said to be −1.5",
         **mean(-1.5, 0.2),
         sample=uniform,
-        quantity=lambda u: jnp.log(1 - u),
+        quantity=lambda u, _: jnp.log(1 - u),
         draws=1000,
     ),
     false(
@@ -366,7 +366,7 @@ PLANTED = (
         "log-normal-wide-as-samples-suggest",
         "σ = 3: 90 is said to be 15",
         **mean(15.0, 1.0),
-        quantity=lambda x: jnp.exp(3 * x),
+        quantity=lambda x, _: jnp.exp(3 * x),
         draws=100,
         allowed=NOT_CONSISTENT,
     ),
@@ -437,7 +437,7 @@ PLANTED = (
         "10⁶ with probability 10⁻⁴ has mean 100, not 0",
         **mean(0.0, 50.0),
         sample=uniform,
-        quantity=lambda u: jnp.where(u < 1e-4, 1e6, 0.0),
+        quantity=lambda u, _: jnp.where(u < 1e-4, 1e6, 0.0),
         draws=200,
         allowed=NOT_CONSISTENT,
     ),
@@ -445,7 +445,7 @@ PLANTED = (
         "no-spread-off",
         "the same number in every draw, and not the one that is said",
         **mean(0.5, 0.1),
-        quantity=lambda x: 0.1 + 0.2 + 0 * x,
+        quantity=lambda x, _: 0.1 + 0.2 + 0 * x,
         allowed=NOT_CONSISTENT,
     ),
     false(
@@ -495,7 +495,7 @@ PLANTED = (
         "the second moment is ⅓, not ½",
         kind="moment",
         sample=uniform,
-        quantity=lambda u: jnp.stack([u, u**2]),
+        quantity=lambda u, _: jnp.stack([u, u**2]),
         claim=lambda config: (Claim(0.5, 0.2), Claim(0.5, 0.2)),
         draws=1500,
     ),
@@ -504,7 +504,7 @@ PLANTED = (
         "each claim has its own quantity",
         kind="moment",
         sample=uniform,
-        quantity=lambda u: jnp.stack([u**2, u]),
+        quantity=lambda u, _: jnp.stack([u**2, u]),
         claim=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
         draws=1500,
     ),
@@ -513,7 +513,7 @@ PLANTED = (
         "½ is the mean of all draws, .75 that of those that count",
         **mean(0.5, 0.1),
         sample=uniform,
-        hypotheses={"large": lambda u: sharp(u - 0.5)},
+        hypotheses={"large": lambda u, _: sharp(u - 0.5)},
         quantity=itself,
         draws=500,
     ),
@@ -521,7 +521,7 @@ PLANTED = (
         "premise-undecided-mean-of-all",
         "0 is the mean of all draws; of those that count, which nobody knows, it is not",
         **mean(0.0, 0.3),
-        hypotheses={"positive": lambda x: margin(x, 100.0)},
+        hypotheses={"positive": lambda x, _: margin(x, 100.0)},
         quantity=itself,
         draws=2000,
         allowed=INCONCLUSIVE,
@@ -531,7 +531,7 @@ PLANTED = (
         ".65 is the mean of all draws that may count; of those that do it is .75",
         **mean(0.65, 0.05),
         sample=uniform,
-        hypotheses={"large": lambda u: margin(u - 0.5, 0.2)},
+        hypotheses={"large": lambda u, _: margin(u - 0.5, 0.2)},
         quantity=itself,
         draws=2000,
         allowed=NOT_CONSISTENT,
@@ -564,7 +564,7 @@ PLANTED = (
         "claim-infinite",
         "the mean of a normal is not ∞",
         **mean(float("inf"), 0.1, side="at most"),
-        quantity=lambda x: x + 1,
+        quantity=lambda x, _: x + 1,
         allowed=UNTOLD,
     ),
     false(
@@ -615,7 +615,7 @@ PLANTED = (
         "a quantity of three entries is not three draws of one",
         **mean(0.0, 0.3),
         sample=uniforms(3),
-        quantity=lambda u: u - 0.5 + jnp.arange(3) - 1,
+        quantity=lambda u, _: u - 0.5 + jnp.arange(3) - 1,
         draws=400,
         allowed=REFUSED,
     ),

@@ -44,7 +44,7 @@ def judged(
     """The verdict on a toy; deterministic, with a conclusion that holds, unless told otherwise."""
     defaults = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
     if parts.get("kind", "deterministic") in ("deterministic", "probabilistic"):
-        defaults["conclusion"] = lambda x: sharp(1 + jnp.sum(x) ** 2)
+        defaults["conclusion"] = lambda x, _: sharp(1 + jnp.sum(x) ** 2)
     statement = Statement(**(defaults | parts))
     key = jax.random.key(0) if key is None else key
     return verify(statement, key=key, draws=draws, level=level, config=config)
@@ -77,18 +77,20 @@ BAD = (
     # Failure probabilities.
     Bad(
         "delta-of-shape-1",
-        lambda: allowed(lambda x: jnp.full(1, 0.1)),
+        lambda: allowed(lambda x, _: jnp.full(1, 0.1)),
         ("failure_probability", "one number|scalar|()|a number", "(1,)"),
     ),
     Bad(
         "delta-of-shape-2",
-        lambda: allowed(lambda x: jnp.full(2, 0.1)),
+        lambda: allowed(lambda x, _: jnp.full(2, 0.1)),
         ("failure_probability", "one number|scalar|()|a number", "(2,)"),
     ),
-    Bad("delta-none", lambda: allowed(lambda x: None), ("failure_probability", "number", "None")),
+    Bad(
+        "delta-none", lambda: allowed(lambda x, _: None), ("failure_probability", "number", "None")
+    ),
     Bad(
         "delta-a-margin",
-        lambda: allowed(lambda x: sharp(x)),
+        lambda: allowed(lambda x, _: sharp(x)),
         ("failure_probability", "number", "Margin"),
     ),
     Bad(
@@ -99,21 +101,27 @@ BAD = (
     # Claims.
     Bad(
         "claims-in-a-list",
-        lambda: mean_of(lambda x: jnp.stack([x, x]), const([Claim(0, 1), Claim(0, 1)])),
+        lambda: mean_of(lambda x, _: jnp.stack([x, x]), const([Claim(0, 1), Claim(0, 1)])),
         ("claim", "tuple", "list"),
     ),
-    Bad("claims-none", lambda: mean_of(lambda x: x, const(None)), ("claim", "Claim|given", "None")),
     Bad(
-        "claim-a-number", lambda: mean_of(lambda x: x, const(0.5)), ("claim", "Claim", "float|0.5")
+        "claims-none",
+        lambda: mean_of(lambda x, _: x, const(None)),
+        ("claim", "Claim|given", "None"),
+    ),
+    Bad(
+        "claim-a-number",
+        lambda: mean_of(lambda x, _: x, const(0.5)),
+        ("claim", "Claim", "float|0.5"),
     ),
     Bad(
         "no-claims",
-        lambda: mean_of(lambda x: jnp.zeros(0), const(())),
+        lambda: mean_of(lambda x, _: jnp.zeros(0), const(())),
         ("claim", "at least one", "()|0|none"),
     ),
     Bad(
         "claim-not-callable",
-        lambda: judged(kind="moment", quantity=lambda x: x, claim=Claim(0.0, 1.0)),
+        lambda: judged(kind="moment", quantity=lambda x, _: x, claim=Claim(0.0, 1.0)),
         ("claim", "function|callable", "Claim"),
     ),
     Bad("claim-nan", lambda: Claim(float("nan"), 0.1), ("value", "finite", "nan")),
@@ -152,106 +160,106 @@ BAD = (
     # Quantities.
     Bad(
         "quantity-of-three-and-one-claim",
-        lambda: mean_of(lambda x: x, sample=normals(3)),
+        lambda: mean_of(lambda x, _: x, sample=normals(3)),
         ("quantity", "one number|scalar|()|a number", "(3,)"),
     ),
     Bad(
         "quantity-of-three-and-two-claims",
-        lambda: mean_of(lambda x: x, (Claim(0.0, 1.0), Claim(0.0, 1.0)), sample=normals(3)),
+        lambda: mean_of(lambda x, _: x, (Claim(0.0, 1.0), Claim(0.0, 1.0)), sample=normals(3)),
         ("quantity", "2", "3"),
     ),
     Bad(
         "quantity-a-matrix",
-        lambda: mean_of(lambda x: x[:, None], sample=normals(3)),
+        lambda: mean_of(lambda x, _: x[:, None], sample=normals(3)),
         ("quantity", "one number|scalar|()|a number", "(3, 1)"),
     ),
-    Bad("quantity-none", lambda: mean_of(lambda x: None), ("quantity", "number|array", "None")),
+    Bad("quantity-none", lambda: mean_of(lambda x, _: None), ("quantity", "number|array", "None")),
     Bad(
         "quantity-a-margin",
-        lambda: mean_of(lambda x: sharp(x)),
+        lambda: mean_of(lambda x, _: sharp(x)),
         ("quantity", "number|array", "Margin"),
     ),
     Bad(
         "quantity-no-function", lambda: mean_of(1.0), ("quantity", "function|callable", "1.0|float")
     ),
-    Bad("quantity-complex", lambda: mean_of(lambda x: x * 1j), ("quantity", "real", "complex")),
+    Bad("quantity-complex", lambda: mean_of(lambda x, _: x * 1j), ("quantity", "real", "complex")),
     # Scales.
     Bad(
         "scales-five-for-six",
-        lambda: rate_of(lambda u: 0.5 + u, SCALES[:5]),
+        lambda: rate_of(lambda u, _: 0.5 + u, SCALES[:5]),
         ("quantity|scales", "5", "6"),
     ),
     Bad(
         "scales-seven-for-six",
-        lambda: rate_of(lambda u: 0.5 + u, 2.0 ** np.arange(7)),
+        lambda: rate_of(lambda u, _: 0.5 + u, 2.0 ** np.arange(7)),
         ("quantity|scales", "7", "6"),
     ),
     Bad(
         "scales-seven-for-one-number",
-        lambda: rate_of(lambda u: u[0], 2.0 ** np.arange(7)),
+        lambda: rate_of(lambda u, _: u[0], 2.0 ** np.arange(7)),
         ("quantity|scales", "scale", "()"),
     ),
     Bad(
         "scales-of-a-decay-five-for-six",
-        lambda: rate_of(lambda u: jnp.where(u < 0.5, 1.0, 0.0), SCALES[:5], kind="decay"),
+        lambda: rate_of(lambda u, _: jnp.where(u < 0.5, 1.0, 0.0), SCALES[:5], kind="decay"),
         ("quantity|scales", "5", "6"),
     ),
     Bad(
         "scales-four",
-        lambda: rate_of(lambda u: 0.5 + u, SCALES[:4], count=4),
+        lambda: rate_of(lambda u, _: 0.5 + u, SCALES[:4], count=4),
         ("scales", "five", "4"),
     ),
     Bad(
         "scales-with-zero",
-        lambda: rate_of(lambda u: 0.5 + u, np.arange(6.0)),
+        lambda: rate_of(lambda u, _: 0.5 + u, np.arange(6.0)),
         ("scales", "positive", "0"),
     ),
     Bad(
         "scales-negative",
-        lambda: rate_of(lambda u: 0.5 + u, -SCALES[::-1]),
+        lambda: rate_of(lambda u, _: 0.5 + u, -SCALES[::-1]),
         ("scales", "positive", "-256|−256"),
     ),
     Bad(
         "scales-nan",
-        lambda: rate_of(lambda u: 0.5 + u, np.r_[SCALES[:5], np.nan]),
+        lambda: rate_of(lambda u, _: 0.5 + u, np.r_[SCALES[:5], np.nan]),
         ("scales", "finite|positive|increasing", "nan"),
     ),
     Bad(
         "scales-equal",
-        lambda: rate_of(lambda u: 0.5 + u, np.full(6, 8.0)),
+        lambda: rate_of(lambda u, _: 0.5 + u, np.full(6, 8.0)),
         ("scales", "increasing|different|distinct", "8"),
     ),
     Bad(
         "scales-a-matrix",
-        lambda: rate_of(lambda u: 0.5 + u, SCALES[:, None]),
+        lambda: rate_of(lambda u, _: 0.5 + u, SCALES[:, None]),
         ("scales", "shape|(S,)|one axis|1-dimensional|one dimension|vector", "(6, 1)"),
     ),
     Bad(
         "scales-no-function",
         lambda: judged(
-            kind="rate", quantity=lambda x: x, claim=const(Claim(0.0, 1.0)), scales=SCALES
+            kind="rate", quantity=lambda x, _: x, claim=const(Claim(0.0, 1.0)), scales=SCALES
         ),
         ("scales", "function|callable", "ndarray|array"),
     ),
     Bad(
         "decay-of-fractions",
-        lambda: rate_of(lambda u: u, SCALES, kind="decay"),
+        lambda: rate_of(lambda u, _: u, SCALES, kind="decay"),
         ("quantity", "0", "1"),
     ),
     # Margins.
     Bad(
         "all-of-nothing",
-        lambda: concluded(lambda x: margin(jnp.zeros(0)).all()),
+        lambda: concluded(lambda x, _: margin(jnp.zeros(0)).all()),
         ("all", "at least one|empty|one entry", "(0,)|empty|none|0"),
     ),
     Bad(
         "error-of-another-shape",
-        lambda: concluded(lambda x: Margin(x, jnp.zeros(3), x)),
+        lambda: concluded(lambda x, _: Margin(x, jnp.zeros(3), x)),
         ("error", "()", "(3,)"),
     ),
     Bad(
         "ratio-of-another-shape",
-        lambda: concluded(lambda x: Margin(x, 0 * x, jnp.zeros(3))),
+        lambda: concluded(lambda x, _: Margin(x, 0 * x, jnp.zeros(3))),
         ("ratio", "()", "(3,)"),
     ),
     Bad(
@@ -293,12 +301,12 @@ BAD = (
     ),
     Bad(
         "conclusion-a-number",
-        lambda: concluded(lambda x: x),
+        lambda: concluded(lambda x, _: x),
         ("conclusion", "Margin", "Array|Tracer|float"),
     ),
     Bad(
         "conclusion-of-three",
-        lambda: concluded(lambda x: margin(x, 0.0), sample=normals(3)),
+        lambda: concluded(lambda x, _: margin(x, 0.0), sample=normals(3)),
         ("conclusion", ".all()", "(3,)"),
     ),
     Bad(
@@ -308,12 +316,12 @@ BAD = (
     ),
     Bad(
         "hypothesis-of-three",
-        lambda: judged(sample=normals(3), hypotheses={"wide": lambda x: margin(x, 0.0)}),
+        lambda: judged(sample=normals(3), hypotheses={"wide": lambda x, _: margin(x, 0.0)}),
         ("wide", ".all()", "(3,)"),
     ),
     Bad(
         "hypothesis-a-truth-value",
-        lambda: judged(hypotheses={"wide": lambda x: x > 0}),
+        lambda: judged(hypotheses={"wide": lambda x, _: x > 0}),
         ("wide", "Margin", "Array|Tracer|bool"),
     ),
     Bad(
@@ -323,19 +331,19 @@ BAD = (
     ),
     Bad(
         "hypotheses-a-list",
-        lambda: judged(hypotheses=[lambda x: sharp(x)]),
+        lambda: judged(hypotheses=[lambda x, _: sharp(x)]),
         ("hypotheses", "name|mapping|dict", "list"),
     ),
     Bad(
         "tier-unknown",
-        lambda: Hypothesis(lambda x: sharp(x), tier="weights"),
+        lambda: Hypothesis(lambda x, _: sharp(x), tier="weights"),
         ("tier", "certificate, data, init", "weights"),
     ),
     # Statements and what they are run with.
     Bad("kind-unknown", lambda: judged(kind="exact"), ("kind", "deterministic", "exact")),
     Bad(
         "role-missing",
-        lambda: judged(kind="moment", quantity=lambda x: x),
+        lambda: judged(kind="moment", quantity=lambda x, _: x),
         ("claim", "moment", "None"),
     ),
     Bad(

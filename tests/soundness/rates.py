@@ -34,12 +34,12 @@ def rate(value, resolution, *, scales=SCALES, **options):
 
 def power(exponent):
     """s^exponent, times uniforms in (½, 3/2) of each scale's own."""
-    return lambda u: jnp.asarray(SCALES) ** exponent * (0.5 + u)
+    return lambda u, _: jnp.asarray(SCALES) ** exponent * (0.5 + u)
 
 
 def root_with(noise):
     """s^{−½} times positive noise of mean 1, made of one normal per scale."""
-    return lambda x: jnp.asarray(SCALES) ** -0.5 * noise(x)
+    return lambda x, _: jnp.asarray(SCALES) ** -0.5 * noise(x)
 
 
 def log_normal(sigma):
@@ -74,7 +74,7 @@ PLANTED = (
         "every draw is an exact power law: the slope is off by one unit in the last place",
         **rate(-0.5, 0.1),
         sample=uniform,
-        quantity=lambda u: (1 + u) * jnp.asarray(SCALES) ** -0.5,
+        quantity=lambda u, _: (1 + u) * jnp.asarray(SCALES) ** -0.5,
         draws=200,
     ),
     true(
@@ -82,14 +82,14 @@ PLANTED = (
         "the same with exponent −1",
         **rate(-1.0, 0.1),
         sample=uniform,
-        quantity=lambda u: (1 + u) / jnp.asarray(SCALES),
+        quantity=lambda u, _: (1 + u) / jnp.asarray(SCALES),
         draws=200,
     ),
     true(
         "equal-in-every-draw",
         "no draw differs from another",
         **rate(-0.5, 0.1),
-        quantity=lambda x: jnp.asarray(SCALES) ** -0.5 + 0 * x,
+        quantity=lambda x, _: jnp.asarray(SCALES) ** -0.5 + 0 * x,
         draws=50,
         allowed=NOT_REFUTED,
     ),
@@ -116,7 +116,7 @@ PLANTED = (
         "100 with probability .01 at each scale, else nearly 0: means are right, samples are not",
         **rate(-0.5, 0.5),
         **NOISY,
-        quantity=lambda u: jnp.asarray(SCALES) ** -0.5 * jnp.where(u < 0.01, 100.0, 1e-6),
+        quantity=lambda u, _: jnp.asarray(SCALES) ** -0.5 * jnp.where(u < 0.01, 100.0, 1e-6),
         draws=50,
         allowed=NOT_REFUTED,
     ),
@@ -125,7 +125,7 @@ PLANTED = (
         "log-normal noise of mean 1 and growing σ: samples show a steeper fall",
         **rate(-0.5, 0.5),
         **HEAVY,
-        quantity=lambda x: (
+        quantity=lambda x, _: (
             jnp.asarray(SCALES) ** -0.5 * log_normal(jnp.linspace(0.1, 3.0, COUNT))(x)
         ),
         draws=100,
@@ -153,7 +153,7 @@ PLANTED = (
         "1/(s + 1) falls like 1/s, by .94 at these scales",
         **rate(-1.0, 0.05, tolerance=0.1),
         **NOISY,
-        quantity=lambda u: (0.5 + u) / (jnp.asarray(SCALES) + 1),
+        quantity=lambda u, _: (0.5 + u) / (jnp.asarray(SCALES) + 1),
         draws=400,
     ),
     true(
@@ -161,8 +161,8 @@ PLANTED = (
         "draws with u < ½ have exponent 0 and do not count, if one knew which they are",
         **rate(-0.5, 0.2),
         sample=uniform,
-        hypotheses={"large": lambda u: margin(u - 0.5, 10.0)},
-        quantity=lambda u: jnp.asarray(SCALES) ** jnp.where(u < 0.5, 0.0, -0.5) * (1 + u),
+        hypotheses={"large": lambda u, _: margin(u - 0.5, 10.0)},
+        quantity=lambda u, _: jnp.asarray(SCALES) ** jnp.where(u < 0.5, 0.0, -0.5) * (1 + u),
         draws=200,
         allowed=INCONCLUSIVE,
     ),
@@ -171,8 +171,8 @@ PLANTED = (
         "the same with a premise that is known",
         **rate(-0.5, 0.2),
         sample=uniforms(COUNT + 1),
-        hypotheses={"large": lambda u: sharp(u[0] - 0.5)},
-        quantity=lambda u: jnp.asarray(SCALES) ** jnp.where(u[0] < 0.5, 0.0, -0.5) * (1 + u[1:]),
+        hypotheses={"large": lambda u, _: sharp(u[0] - 0.5)},
+        quantity=lambda u, _: jnp.asarray(SCALES) ** jnp.where(u[0] < 0.5, 0.0, -0.5) * (1 + u[1:]),
         draws=400,
     ),
     true(
@@ -190,7 +190,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         **NOISY,
-        quantity=lambda u: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
+        quantity=lambda u, _: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
         claim=lambda config: (Claim(-0.5, 0.1), Claim(-1.0, 0.1)),
         draws=300,
     ),
@@ -248,7 +248,7 @@ PLANTED = (
         "an exact law with another exponent",
         **rate(-0.55, 0.01),
         sample=uniform,
-        quantity=lambda u: (1 + u) * jnp.asarray(SCALES) ** -0.5,
+        quantity=lambda u, _: (1 + u) * jnp.asarray(SCALES) ** -0.5,
         draws=200,
     ),
     false(
@@ -256,7 +256,7 @@ PLANTED = (
         "log s is no power; as one, its exponent here is about .29",
         **rate(0.0, 0.1),
         **NOISY,
-        quantity=lambda u: jnp.log(jnp.asarray(SCALES)) * (0.5 + u),
+        quantity=lambda u, _: jnp.log(jnp.asarray(SCALES)) * (0.5 + u),
         draws=300,
     ),
     false(
@@ -264,7 +264,7 @@ PLANTED = (
         "e^{−s/20} is no power",
         **rate(-1.0, 0.2),
         **NOISY,
-        quantity=lambda u: jnp.exp(-jnp.asarray(SCALES) / 20) * (0.5 + u),
+        quantity=lambda u, _: jnp.exp(-jnp.asarray(SCALES) / 20) * (0.5 + u),
         draws=300,
     ),
     false(
@@ -281,7 +281,7 @@ PLANTED = (
         "−½ is said to be −1.5, which samples look like",
         **rate(-1.5, 1.0),
         **HEAVY,
-        quantity=lambda x: (
+        quantity=lambda x, _: (
             jnp.asarray(SCALES) ** -0.5 * log_normal(jnp.linspace(0.1, 4.0, COUNT))(x)
         ),
         draws=100,
@@ -293,7 +293,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         **NOISY,
-        quantity=lambda u: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
+        quantity=lambda u, _: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
         claim=lambda config: (Claim(-0.5, 0.1), Claim(-0.5, 0.1)),
         draws=300,
     ),
@@ -321,7 +321,7 @@ PLANTED = (
             why,
             **rate(7.0, 0.5, scales=np.asarray(scales)),
             sample=uniforms(len(scales)),
-            quantity=lambda u: 0.5 + u,
+            quantity=lambda u, _: 0.5 + u,
             allowed=REFUSED,
         )
         for name, why, scales in (
@@ -338,7 +338,7 @@ PLANTED = (
         "quantity-zero",
         "0 has no logarithm, and the mean of nothing but zeros no rate",
         **rate(-0.5, 0.5),
-        quantity=lambda x: jnp.zeros(COUNT) * x,
+        quantity=lambda x, _: jnp.zeros(COUNT) * x,
         allowed=UNTOLD,
     ),
     false(
@@ -346,7 +346,7 @@ PLANTED = (
         "a negative mean has no exponent",
         **rate(-0.5, 0.5),
         **NOISY,
-        quantity=lambda u: -power(-0.5)(u),
+        quantity=lambda u, _: -power(-0.5)(u),
         allowed=UNTOLD,
     ),
     false(
@@ -354,7 +354,7 @@ PLANTED = (
         "the fit cannot leave out a scale",
         **rate(-0.5, 0.5),
         **NOISY,
-        quantity=lambda u: power(-0.5)(u).at[2].set(jnp.nan),
+        quantity=lambda u, _: power(-0.5)(u).at[2].set(jnp.nan),
         allowed=UNTOLD,
     ),
     false(
@@ -362,7 +362,7 @@ PLANTED = (
         "the means are infinite",
         **rate(-0.5, 0.5),
         **NOISY,
-        quantity=lambda u: power(-0.5)(u) * jnp.where(u < 0.1, jnp.inf, 1.0),
+        quantity=lambda u, _: power(-0.5)(u) * jnp.where(u < 0.1, jnp.inf, 1.0),
         allowed=UNTOLD,
     ),
     false(
@@ -378,7 +378,7 @@ PLANTED = (
         "nothing was tested",
         **rate(7.0, 0.5),
         **NOISY,
-        hypotheses={"large": lambda u: sharp(u[0] - 2)},
+        hypotheses={"large": lambda u, _: sharp(u[0] - 2)},
         quantity=power(-0.5),
         allowed={"vacuous"},
     ),

@@ -17,7 +17,7 @@ TRUE = Statement(
     id="toy.fails-at-its-rate",
     kind="probabilistic",
     sample=uniform,
-    conclusion=lambda u: sharp(u - 0.1),
+    conclusion=lambda u, _: sharp(u - 0.1),
     failure_probability=const(0.1),
     batch=5000,
 )
@@ -26,7 +26,7 @@ BOUNDED = Statement(
     id="toy.uniform",
     kind="moment",
     sample=uniform,
-    quantity=lambda u: u,
+    quantity=lambda u, _: u,
     claim=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
     batch=5000,
 )
@@ -34,7 +34,7 @@ EVENT = Statement(
     id="toy.coin",
     kind="moment",
     sample=uniform,
-    quantity=lambda u: jnp.where(u < 0.5, 1.0, 0.0),
+    quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
     claim=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
     batch=5000,
 )
@@ -69,7 +69,10 @@ def test_false_statements_are_refuted_early(statement):
 
 def test_counterexample_ends_a_deterministic_statement():
     statement = Statement(
-        id="toy.below-two", kind="deterministic", sample=normal, conclusion=lambda x: sharp(2.0 - x)
+        id="toy.below-two",
+        kind="deterministic",
+        sample=normal,
+        conclusion=lambda x, _: sharp(2.0 - x),
     )
     verdict = until(statement)
     assert verdict.verdict == "refuted"
@@ -82,7 +85,7 @@ def test_unbounded_mean_without_a_sequence_is_not_refuted_by_waiting():
         id="toy.log-normal",
         kind="moment",
         sample=normal,
-        quantity=lambda x: jnp.exp(2 * x),
+        quantity=lambda x, _: jnp.exp(2 * x),
         claim=const(Claim(float(np.exp(2)), 1.0)),
     )
     try:
@@ -117,6 +120,7 @@ def test_false_alarms(statement):
 
 def test_statement_of_pairs_ends_at_its_limit():
     verdict = until(
-        dataclasses.replace(TRUE, sample=uniforms(2), conclusion=lambda u: sharp(u[0] - 0.05)), 100
+        dataclasses.replace(TRUE, sample=uniforms(2), conclusion=lambda u, _: sharp(u[0] - 0.05)),
+        100,
     )
     assert verdict.draws <= 100

@@ -32,15 +32,15 @@ def failure(statement, **options):
 
 
 def test_true_statement_passes():
-    assert_statement(about(lambda u: sharp(1 + u)), instances=FLOATS, settings=FEW)
+    assert_statement(about(lambda u, _: sharp(1 + u)), instances=FLOATS, settings=FEW)
 
 
 @pytest.mark.parametrize(
     "conclusion",
     [
-        lambda u: margin(u, 10.0),
-        lambda u: margin(u, jnp.inf),
-        lambda u: sharp(jnp.log(-1 - u)),
+        lambda u, _: margin(u, 10.0),
+        lambda u, _: margin(u, jnp.inf),
+        lambda u, _: sharp(jnp.log(-1 - u)),
     ],
     ids=["large-error", "infinite-error", "not-a-number"],
 )
@@ -49,17 +49,17 @@ def test_everything_undecided_is_no_pass(conclusion):
 
 
 def test_premise_undecided_everywhere_is_no_pass():
-    undecided = {"close": lambda u: margin(u, 10.0)}
-    assert failure(about(lambda u: sharp(1 + u), hypotheses=undecided)) is not None
+    undecided = {"close": lambda u, _: margin(u, 10.0)}
+    assert failure(about(lambda u, _: sharp(1 + u), hypotheses=undecided)) is not None
 
 
 def test_premise_never_met_is_no_pass():
-    never = {"large": lambda u: sharp(u - 2)}
-    assert failure(about(lambda u: sharp(1 + u), hypotheses=never)) is not None
+    never = {"large": lambda u, _: sharp(u - 2)}
+    assert failure(about(lambda u, _: sharp(1 + u), hypotheses=never)) is not None
 
 
 def test_failure_shows_the_instance():
-    error = failure(about(lambda u: sharp(u - 0.25)))
+    error = failure(about(lambda u, _: sharp(u - 0.25)))
     assert isinstance(error, AssertionError)
     message = str(error)
     assert "toy.x" in message
@@ -69,7 +69,7 @@ def test_failure_shows_the_instance():
 
 def test_failure_shows_no_frames_of_its_own():
     """pytest leaves out frames with `__tracebackhide__`."""
-    error = failure(about(lambda u: sharp(u - 0.25)))
+    error = failure(about(lambda u, _: sharp(u - 0.25)))
     package = str(pathlib.Path(theory.__file__).parent)
     shown = [
         frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name
@@ -84,10 +84,10 @@ def test_failure_shows_no_frames_of_its_own():
 def test_single_instances_refute_no_probability(kind):
     parts = {
         "probabilistic": {
-            "conclusion": lambda u: sharp(u - 0.5),
+            "conclusion": lambda u, _: sharp(u - 0.5),
             "failure_probability": const(0.5),
         },
-        "moment": {"quantity": lambda u: u, "claim": const(theory.Claim(0.5, 0.1))},
+        "moment": {"quantity": lambda u, _: u, "claim": const(theory.Claim(0.5, 0.1))},
     }[kind]
     statement = Statement(id="toy.x", kind=kind, sample=uniform, **parts)
     with pytest.raises(ValueError, match="deterministic"):
@@ -96,9 +96,9 @@ def test_single_instances_refute_no_probability(kind):
 
 def test_inconclusive_over_draws_is_no_pass():
     with pytest.raises(AssertionError, match="inconclusive"):
-        assert_statement(about(lambda u: margin(u, 10.0)), draws=50)
+        assert_statement(about(lambda u, _: margin(u, 10.0)), draws=50)
 
 
 def test_false_over_draws_is_no_pass():
     with pytest.raises(AssertionError, match="refuted"):
-        assert_statement(about(lambda u: sharp(u - 0.25)), draws=50)
+        assert_statement(about(lambda u, _: sharp(u - 0.25)), draws=50)

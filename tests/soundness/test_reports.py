@@ -29,7 +29,7 @@ def smallest_refuted(trials, allowed, level):
 
 @pytest.mark.parametrize("draws", [14, 50, 400])
 def test_detectable_rate_of_a_deterministic_statement(draws):
-    verdict = judged(draws, conclusion=lambda x: sharp(1 + x**2))
+    verdict = judged(draws, conclusion=lambda x, _: sharp(1 + x**2))
     assert verdict.verdict == "consistent"
     assert verdict.detectable == pytest.approx(1 - 0.05 ** (1 / draws), rel=1e-6)
 
@@ -38,8 +38,8 @@ def test_detectable_rate_counts_only_draws_that_meet_the_premise():
     verdict = judged(
         200,
         sample=uniforms(2),
-        hypotheses={"small": lambda u: sharp(0.25 - u[0])},
-        conclusion=lambda u: sharp(1 + u[1]),
+        hypotheses={"small": lambda u, _: sharp(0.25 - u[0])},
+        conclusion=lambda u, _: sharp(1 + u[1]),
     )
     met = verdict.hypotheses["small"].met
     assert 20 < met < 80
@@ -53,7 +53,7 @@ def test_detectable_rate_of_a_probabilistic_statement(draws, delta, level):
         level,
         kind="probabilistic",
         sample=uniform,
-        conclusion=lambda u: sharp(u - delta / 2),
+        conclusion=lambda u, _: sharp(u - delta / 2),
         failure_probability=const(delta),
     )
     assert verdict.verdict == "consistent"
@@ -66,7 +66,7 @@ def test_detectable_rate_is_in_the_reason():
     verdict = judged(
         kind="probabilistic",
         sample=uniform,
-        conclusion=lambda u: sharp(u - 0.02),
+        conclusion=lambda u, _: sharp(u - 0.02),
         failure_probability=const(0.05),
     )
     assert "0.18" in verdict.reason
@@ -98,7 +98,7 @@ def test_what_is_false_by_the_detectable_rate_is_found():
     ],
 )
 def test_repeated_draws_are_counted_as_one_and_named(sample):
-    verdict = judged(sample=sample, conclusion=lambda x: sharp(1 + x**2))
+    verdict = judged(sample=sample, conclusion=lambda x, _: sharp(1 + x**2))
     assert verdict.distinct == 1
     assert any("same instance" in note and "key" in note for note in verdict.notes)
 
@@ -106,11 +106,11 @@ def test_repeated_draws_are_counted_as_one_and_named(sample):
 @pytest.mark.parametrize("solve", [None, lambda instance: {"x": instance["x"]}])
 def test_draws_that_differ_in_unused_keys_alone_are_one(solve):
     parts = {"sample": lambda key, config: {"key": key, "x": jnp.ones(3)}, "solve": solve}
-    verdict = judged(conclusion=lambda i: sharp(jnp.sum(i["x"])), **parts)
+    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts)
     assert (verdict.distinct, verdict.draws, verdict.verdict) == (1, 100, "inconclusive")
     assert any("but random keys" in note for note in verdict.notes)
     fixed = lambda key, config: {"key": jax.random.key(3), "x": jnp.ones(3)}  # noqa: E731
-    verdict = judged(conclusion=lambda i: sharp(jnp.sum(i["x"])), **parts | {"sample": fixed})
+    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts | {"sample": fixed})
     assert any("same instance" in note for note in verdict.notes)
 
 
@@ -118,21 +118,21 @@ def test_one_probability_that_differs_makes_draws_of_one_another():
     verdict = judged(
         kind="probabilistic",
         sample=lambda key, config: {"key": key, "x": jnp.ones(3)},
-        conclusion=lambda i: sharp(jnp.sum(i["x"])),
-        failure_probability=lambda i: 0.1 * jax.random.uniform(i["key"]),
+        conclusion=lambda i, _: sharp(jnp.sum(i["x"])),
+        failure_probability=lambda i, _: 0.1 * jax.random.uniform(i["key"]),
     )
     assert verdict.distinct == 100
 
 
 def test_draws_are_distinct_and_not_named():
-    verdict = judged(conclusion=lambda x: sharp(1 + x**2))
+    verdict = judged(conclusion=lambda x, _: sharp(1 + x**2))
     assert verdict.distinct == verdict.draws == 100
     assert not verdict.notes
 
 
 @pytest.mark.parametrize("batch", [1, 7, 16, 100])
 def test_distinct_draws_do_not_depend_on_the_batch(batch):
-    verdict = judged(45, batch=batch, conclusion=lambda x: sharp(1 + x**2))
+    verdict = judged(45, batch=batch, conclusion=lambda x, _: sharp(1 + x**2))
     assert verdict.distinct == 45
 
 
@@ -141,7 +141,11 @@ def test_distinct_draws_do_not_depend_on_the_batch(batch):
 
 @pytest.mark.parametrize(
     "conclusion",
-    [lambda x: margin(1.0, 0.0), lambda x: sharp(0 * x + 2), lambda x: margin(x - x + 1)],
+    [
+        lambda x, _: margin(1.0, 0.0),
+        lambda x, _: sharp(0 * x + 2),
+        lambda x, _: margin(x - x + 1),
+    ],
 )
 def test_constant_conclusion_is_named(conclusion):
     notes = " ".join(judged(conclusion=conclusion).notes)
@@ -151,8 +155,8 @@ def test_constant_conclusion_is_named(conclusion):
 def test_conclusion_that_is_its_premise_is_named():
     verdict = judged(
         sample=uniform,
-        hypotheses={"large": lambda u: sharp(u - 0.5)},
-        conclusion=lambda u: sharp(u - 0.5),
+        hypotheses={"large": lambda u, _: sharp(u - 0.5)},
+        conclusion=lambda u, _: sharp(u - 0.5),
     )
     assert any("large" in note and "tautolog" in note for note in verdict.notes)
 
@@ -160,15 +164,15 @@ def test_conclusion_that_is_its_premise_is_named():
 def test_conclusion_that_follows_from_its_premise_is_not_named():
     verdict = judged(
         sample=uniform,
-        hypotheses={"large": lambda u: sharp(u - 0.5)},
-        conclusion=lambda u: sharp(u**2 - 0.25),
+        hypotheses={"large": lambda u, _: sharp(u - 0.5)},
+        conclusion=lambda u, _: sharp(u**2 - 0.25),
     )
     assert not verdict.notes
 
 
 def test_no_number_of_draws_helps_where_delta_is_one():
     verdict = judged(
-        kind="probabilistic", conclusion=lambda x: sharp(x), failure_probability=const(1.0)
+        kind="probabilistic", conclusion=lambda x, _: sharp(x), failure_probability=const(1.0)
     )
     assert verdict.verdict == "vacuous"
     assert "δ ≥ 1 in 100 of 100 draws" in verdict.reason

@@ -214,7 +214,7 @@ def test_the_certificate_does_not_believe_the_solver():
 def test_where_the_mislabelled_effect_wins_the_networks_disagree():
     """The conclusion without the sufficient condition, at every query: refuted."""
 
-    def everywhere(instance):
+    def everywhere(instance, _):
         f, g = instance.clean, instance.adversarial
         value = np.inf * jnp.ones_like(f.v)
         value = jnp.where(instance.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value)

@@ -66,7 +66,9 @@ def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) ->
         return _errors_of_solved(statement, key, estimate)
 
     def values(key: jax.Array) -> dict[str, tuple[Any, Any]]:
-        evidence = instance_evidence(statement, statement.sample(key, statement.config))
+        evidence = instance_evidence(
+            statement, statement.sample(key, statement.config), statement.config
+        )
         return stated_values(evidence, needs_quantity(statement))
 
     def one(index: jax.Array) -> dict[str, Errors]:
@@ -79,7 +81,8 @@ def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) ->
 
 def _errors_of_solved(statement: Statement, key: jax.Array, estimate: bool) -> dict[str, Errors]:
     def values(instance: Any) -> dict[str, tuple[Any, Any]]:
-        return stated_values(instance_evidence(statement, instance), needs_quantity(statement))
+        evidence = instance_evidence(statement, instance, statement.config)
+        return stated_values(evidence, needs_quantity(statement))
 
     run = jax.jit(
         lambda instance: _with_estimates(values, instance, estimate),
@@ -158,7 +161,7 @@ def test_stated_errors_know_their_precision(id):
 def test_an_error_that_is_forgotten_is_found():
     """A sum of many terms passes with its bound, and not with the error of its last rounding."""
 
-    def conclusion(x, terms):
+    def conclusion(x, _, terms):
         return margin(jnp.sum(x) - 1, rounding_error(terms, 1 + jnp.sum(jnp.abs(x))))
 
     def found(terms):

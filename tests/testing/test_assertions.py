@@ -58,7 +58,7 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
     """A range that is a fourth too narrow, on exactly orthogonal data of norm 1."""
     false = dataclasses.replace(
         RANGE,
-        conclusion=lambda i: certificates.within(
+        conclusion=lambda i, _: certificates.within(
             MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.limit
         ),
     )
@@ -75,7 +75,9 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
 def test_over_draws_it_names_the_draw_and_how_to_make_it_again():
     with pytest.raises(AssertionError) as failure:
         assert_statement(
-            dataclasses.replace(MOVEMENT, conclusion=lambda i: margin(-jnp.max(jnp.abs(i.change)))),
+            dataclasses.replace(
+                MOVEMENT, conclusion=lambda i, _: margin(-jnp.max(jnp.abs(i.change)))
+            ),
             draws=4,
         )
     text = str(failure.value)
@@ -94,8 +96,8 @@ def test_hypothesis_shrinks_the_counterexample():
         id="toy.below",
         kind="deterministic",
         sample=lambda key, config: jnp.zeros(()),
-        hypotheses={"positive": lambda x: exceeds(x, 0.0)},
-        conclusion=lambda x: exceeds(10.0, x),
+        hypotheses={"positive": lambda x, _: exceeds(x, 0.0)},
+        conclusion=lambda x, _: exceeds(10.0, x),
     )
     instances = st.integers(-1000, 1000).map(lambda i: jnp.asarray(float(i)))
     with pytest.raises(AssertionError, match=r"instance float64\[\]: 10\."):
@@ -112,7 +114,7 @@ def test_only_deterministic_statements_can_be_searched():
 def test_a_false_statement_about_configurations_says_how_to_draw_the_instance():
     config = dataclasses.replace(MOVEMENT.config, n=8, d=4, m=16)
     false = dataclasses.replace(
-        MOVEMENT, conclusion=lambda i: exceeds(0.1, jnp.max(i.change / i.limit))
+        MOVEMENT, conclusion=lambda i, _: exceeds(0.1, jnp.max(i.change / i.limit))
     )
     configs = strategies.configurations(config, "T")
     with pytest.raises(AssertionError, match=r"drawn with theory\.keys\.make_key\(\d+\) from"):

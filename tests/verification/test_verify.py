@@ -11,7 +11,7 @@ from scipy import stats
 from theory.margins import exceeds, margin
 from theory.parameters import Parameters, parameter
 from theory.verification.claims import Claim
-from theory.verification.evaluation import evaluate
+from theory.verification.evaluation import evaluate, evaluate_instance
 from theory.verification.memory import largest_batch, memory_needed
 from theory.verification.statement import Hypothesis, Statement
 from theory.verification.verify import assess, verify
@@ -31,7 +31,7 @@ def toy(**parts):
     """A statement about normals; its conclusion holds in every draw unless it is given."""
     parts = {"id": "toy.x", "kind": "deterministic", "sample": normals, "config": Setting()} | parts
     if parts["kind"] in ("deterministic", "probabilistic"):
-        parts.setdefault("conclusion", lambda x: margin(1 + x[0] ** 2))
+        parts.setdefault("conclusion", lambda x, _: margin(1 + x[0] ** 2))
     return Statement(**parts)
 
 
@@ -39,28 +39,28 @@ TAIL = float(stats.norm.sf(2.0))  # P(x > 2) for a standard normal
 SCALES = 2.0 ** np.arange(3, 8)
 
 TRIANGLE = toy(  # the slack is far above rounding, so that equal signs are decided too
-    conclusion=lambda x: exceeds(jnp.sum(jnp.abs(x)) + 1e-9, jnp.abs(jnp.sum(x)))
+    conclusion=lambda x, _: exceeds(jnp.sum(jnp.abs(x)) + 1e-9, jnp.abs(jnp.sum(x)))
 )
-BELOW_ONE = toy(conclusion=lambda x: margin(1.0 - x[0]))
+BELOW_ONE = toy(conclusion=lambda x, _: margin(1.0 - x[0]))
 BELOW_ONE_IF_NEGATIVE = toy(
-    hypotheses={"negative": lambda x: margin(-x[0])}, conclusion=lambda x: margin(1.0 - x[0])
+    hypotheses={"negative": lambda x, _: margin(-x[0])}, conclusion=lambda x, _: margin(1.0 - x[0])
 )
-NEVER = toy(hypotheses={"huge": lambda x: exceeds(1.0, 8.0 + x[0] ** 2)})
+NEVER = toy(hypotheses={"huge": lambda x, _: exceeds(1.0, 8.0 + x[0] ** 2)})
 BELOW_TWO = toy(
     kind="probabilistic",
-    conclusion=lambda x: margin(2.0 - x[0]),
-    failure_probability=lambda x: TAIL,
+    conclusion=lambda x, _: margin(2.0 - x[0]),
+    failure_probability=lambda x, _: TAIL,
 )
-BELOW_TWO_TOO_BOLD = dataclasses.replace(BELOW_TWO, failure_probability=lambda x: TAIL / 10)
+BELOW_TWO_TOO_BOLD = dataclasses.replace(BELOW_TWO, failure_probability=lambda x, _: TAIL / 10)
 SECOND_MOMENT = toy(
     kind="moment",
-    quantity=lambda x: jnp.mean(x**2),
+    quantity=lambda x, _: jnp.mean(x**2),
     claim=lambda config: Claim(config.claimed, 0.1),
     config=Setting(m=8),
 )
 SQUARE_ROOT = toy(
     kind="rate",
-    quantity=lambda x: jnp.asarray(SCALES, x.dtype) ** -0.5 * (1.5 + jnp.tanh(x)),
+    quantity=lambda x, _: jnp.asarray(SCALES, x.dtype) ** -0.5 * (1.5 + jnp.tanh(x)),
     claim=lambda config: Claim(-config.claimed / 2, 0.1),
     scales=lambda config: SCALES,
     config=Setting(m=len(SCALES)),
@@ -111,8 +111,8 @@ def test_draws_are_the_instances_of_their_folded_keys(key):
 def test_draws_depend_on_neither_their_number_nor_the_batch(key):
     bits = {
         "kind": "probabilistic",
-        "failure_probability": lambda x: x[1] ** 2,
-        "quantity": lambda x: x,
+        "failure_probability": lambda x, _: x[1] ** 2,
+        "quantity": lambda x, _: x,
     }
     statement = toy(sample=lambda key, config: jax.random.uniform(key, (config.m,)), **bits)
     full = evaluate(statement, key, 20)
@@ -144,10 +144,10 @@ def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
 def test_hypotheses_have_tiers_and_bare_functions_look_at_everything(key):
     statement = toy(
         hypotheses={
-            "bare": lambda x: margin(x[0]),
-            "seen": Hypothesis(lambda x: margin(x[1]), "x₁ > 0", "certificate"),
+            "bare": lambda x, _: margin(x[0]),
+            "seen": Hypothesis(lambda x, _: margin(x[1]), "x₁ > 0", "certificate"),
         },
-        measured={"beside": Hypothesis(lambda x: margin(x[2]), tier="init")},
+        measured={"beside": Hypothesis(lambda x, _: margin(x[2]), tier="init")},
     )
     assert statement.tiers == {"bare": "certificate", "seen": "certificate", "beside": "init"}
     result = verify(statement, key=key, draws=50)
@@ -169,7 +169,7 @@ def test_float32_is_enough_for_what_float32_can_tell(key):
     assert verify(SQUARE_ROOT, draws=200, **single).verdict == "consistent"
     # A slack of 1e-9 is below what float32 can tell from 0: some draws have equal signs.
     assert verify(TRIANGLE, draws=50, **single).verdict == "inconclusive"
-    close = toy(conclusion=lambda x: margin(jnp.float32(1e-9), 1e-7))
+    close = toy(conclusion=lambda x, _: margin(jnp.float32(1e-9), 1e-7))
     assert verify(close, draws=50, **single).outcomes["undecided"] == 50
 
 
@@ -195,9 +195,51 @@ def test_statements_say_what_they_lack(changes, message):
         toy(**changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conclusion": lambda i: margin(i)},
+        {"constant": lambda i: 1.0},
+        {"hypotheses": {"large": lambda i: margin(i)}},
+        {"measured": {"large": lambda i: margin(i)}},
+        {"kind": "probabilistic", "failure_probability": lambda i: 0.1},
+        {"kind": "moment", "quantity": lambda i: i, "claim": lambda config: Claim(0.0, 1.0)},
+    ],
+)
+def test_conditions_of_the_instance_alone_are_refused(changes):
+    message = r"must take \(instance, config\), got \(i\): too many positional arguments"
+    with pytest.raises(ValueError, match=message):
+        toy(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sample": lambda key: key}, r"sample must take \(key, config\), got \(key\)"),
+        ({"solve": lambda i, c: i}, r"solve must take \(instance\), got \(i, c\)"),
+    ],
+)
+def test_other_functions_say_what_they_take(changes, message):
+    with pytest.raises(ValueError, match=message):
+        toy(**changes)
+
+
+def test_conditions_see_the_configuration(key):
+    statement = toy(
+        hypotheses={"claimed": lambda x, config: margin(config.claimed - 0.5)},
+        conclusion=lambda x, config: margin(config.claimed + x[0] ** 2),
+    )
+    evidence = evaluate(statement, key, 5, Setting(claimed=3.0))
+    assert evidence.hypotheses["claimed"].value.tolist() == [2.5] * 5
+    x = normals(jax.random.fold_in(key, 0), Setting())
+    instance = evaluate_instance(statement, x, Setting(claimed=3.0))
+    assert instance.conclusion.value[0] == pytest.approx(evidence.conclusion.value[0], rel=1e-15)
+    assert evaluate_instance(statement, x).hypotheses["claimed"].value == 0.5  # the default
+
+
 def test_hypotheses_say_which_tiers_there_are():
     with pytest.raises(ValueError, match="tier must be one of certificate, data, init; got 'none'"):
-        Hypothesis(lambda x: margin(x), tier="none")
+        Hypothesis(lambda x, _: margin(x), tier="none")
 
 
 @pytest.mark.parametrize(
@@ -218,14 +260,14 @@ def test_verify_says_what_it_needs(key, options, message):
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        (toy(conclusion=lambda x: x[0] > 0), "conclusion must return a Margin, got "),
+        (toy(conclusion=lambda x, _: x[0] > 0), "conclusion must return a Margin, got "),
         (
-            toy(conclusion=lambda x: margin(x)),
+            toy(conclusion=lambda x, _: margin(x)),
             r"one margin \(use .all\(\)\), got a value of shape \(4,\)",
         ),
-        (toy(hypotheses={"wide": lambda x: True}), "wide must return a Margin, got bool"),
-        (toy(hypotheses={"wide": lambda x: margin(x)}), r"wide must return one margin"),
-        (toy(measured={"seen": lambda x: margin(x)}), r"seen must return one margin"),
+        (toy(hypotheses={"wide": lambda x, _: True}), "wide must return a Margin, got bool"),
+        (toy(hypotheses={"wide": lambda x, _: margin(x)}), r"wide must return one margin"),
+        (toy(measured={"seen": lambda x, _: margin(x)}), r"seen must return one margin"),
     ],
 )
 def test_checks_must_return_one_margin(key, statement, message):
@@ -247,15 +289,15 @@ def test_the_solver_sees_every_draw_as_numpy_and_the_checks_see_its_answer(key):
 
     statement = toy(
         solve=solve,
-        hypotheses={"spread": lambda i: exceeds(i["sorted"][-1], i["sorted"][0])},
-        conclusion=lambda i: margin(i["sorted"][-1] - i["first"] + 1e-9),
+        hypotheses={"spread": lambda i, _: exceeds(i["sorted"][-1], i["sorted"][0])},
+        conclusion=lambda i, _: margin(i["sorted"][-1] - i["first"] + 1e-9),
         batch=8,
     )
     evidence = evaluate(statement, key, 20)
     assert len(seen) == 20
     plain = toy(
-        hypotheses={"spread": lambda x: exceeds(jnp.max(x), jnp.min(x))},
-        conclusion=lambda x: margin(jnp.max(x) - x[0] + 1e-9),
+        hypotheses={"spread": lambda x, _: exceeds(jnp.max(x), jnp.min(x))},
+        conclusion=lambda x, _: margin(jnp.max(x) - x[0] + 1e-9),
         batch=8,
     )
     expected = evaluate(plain, key, 20)
@@ -276,9 +318,9 @@ def test_cases_are_checked_when_the_statement_is_made():
 def test_constants_reach_the_verdict(key):
     """x₀ < 1 under the hypothesis |x₁| > C·1: contradicted by draws with x₀ > 1."""
     statement = toy(
-        hypotheses={"large": lambda x: exceeds(jnp.abs(x[1]), 1.0)},
-        conclusion=lambda x: margin(1.0 - x[0]),
-        constant=lambda x: jnp.abs(x[1]),
+        hypotheses={"large": lambda x, _: exceeds(jnp.abs(x[1]), 1.0)},
+        conclusion=lambda x, _: margin(1.0 - x[0]),
+        constant=lambda x, _: jnp.abs(x[1]),
     )
     x = np.array([normals(jax.random.fold_in(key, i), Setting()) for i in range(50)])
     constant = verify(statement, key=key, draws=50).constant
@@ -289,10 +331,13 @@ def test_constants_reach_the_verdict(key):
 # --- draws in batches that fit into memory --------------------------------------------------------
 
 WIDE = toy(  # a draw holds 8·m bytes at least: m random bits, and numbers made of them
-    quantity=lambda x: jnp.sort(x)[:3], config=Setting(m=10_000), id="toy.wide"
+    quantity=lambda x, _: jnp.sort(x)[:3], config=Setting(m=10_000), id="toy.wide"
 )
 SORTED = toy(
-    solve=np.sort, quantity=lambda x: jnp.cumsum(x)[-3:], config=Setting(m=10_000), id="toy.sorted"
+    solve=np.sort,
+    quantity=lambda x, _: jnp.cumsum(x)[-3:],
+    config=Setting(m=10_000),
+    id="toy.sorted",
 )
 
 

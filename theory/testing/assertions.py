@@ -38,7 +38,7 @@ def assert_statement(
       statement: what to test.
       draws: number of draws, the statement's own for "quick" if None.
       key: random key; default `theory.keys.make_key(0)`.
-      config: configuration of the sampler; default the statement's own.
+      config: configuration of the sampler and of the conditions; default the statement's own.
       level: false-alarm rate over draws.
       instances: strategy for instances, in place of the sampler.
       configs: strategy for configurations; the sampler draws from each with its own seed.
@@ -71,7 +71,7 @@ def assert_statement(
         @hypothesis.given(instances)
         def search(instance: Any) -> None:
             __tracebackhide__ = True
-            hypothesis.assume(_tested(statement, instance, "", seen))
+            hypothesis.assume(_tested(statement, instance, config, "", seen))
 
     else:
         assert configs is not None
@@ -82,7 +82,7 @@ def assert_statement(
             with arithmetic("float64"):
                 instance = statement.sample(make_key(seed), config)
             origin = f"drawn with theory.keys.make_key({seed}) from {config}"
-            hypothesis.assume(_tested(statement, instance, origin, seen))
+            hypothesis.assume(_tested(statement, instance, config, origin, seen))
 
     (search if settings is None else settings(search))()
     if not seen[Outcome.CONFIRMED]:
@@ -92,15 +92,17 @@ def assert_statement(
         )
 
 
-def _tested(statement: Statement, instance: Any, origin: str, seen: Counter[Outcome]) -> bool:
+def _tested(
+    statement: Statement, instance: Any, config: Any, origin: str, seen: Counter[Outcome]
+) -> bool:
     """Whether the instance satisfies the hypotheses; raises if the conclusion fails there."""
     __tracebackhide__ = True
     if statement.solve is not None:
         instance = statement.solve(jax.device_get(instance))
-    evidence = evaluate_instance(statement, instance)
+    evidence = evaluate_instance(statement, instance, config)
     found = _outcome(evidence)
     if found == Outcome.MISS:  # looked at twice, as `verify` does
-        found = _outcome(evaluate_instance(statement, instance, all_estimated=True))
+        found = _outcome(evaluate_instance(statement, instance, config, all_estimated=True))
     seen[found] += 1
     if found == Outcome.MISS:
         hypotheses, conclusion = jax.tree.map(

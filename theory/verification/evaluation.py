@@ -26,6 +26,7 @@ from theory.verification.programs import (
     optimization_level,
     quantity_rounding,
     sample_draws,
+    split_for_checks,
 )
 from theory.verification.statement import (
     Statement,
@@ -176,7 +177,7 @@ def _evaluate_solved(
     """Samples, solves and checks batch by batch, so that only one is held at a time."""
     level = optimization_level(statement, draws)
     sample = compiled(sample_draws, (0, 1, 5), mesh, level)
-    check = compiled(check_instances, (0, 2), mesh, level)
+    check = compiled(check_instances, (0, 1, 4), mesh, level)
 
     def solve(instance: Any) -> tuple[Any, tuple[Any, Any]]:
         assert statement.solve is not None
@@ -184,24 +185,31 @@ def _evaluate_solved(
         return statement.solve(instance), known
 
     batches, batch = equal_batches(draws, largest, mesh)
-    parts = []
+    parts, split = [], None
     for start in range(0, batches * batch, batch):
         sampled = sample(statement, *config, key, first + start, batch)
         solved, known = parallel.map_on_host(mesh, solve, sampled, draws - start)
         identity, others = known if mesh is None else parallel.gathered(known)
-        evidence = parallel.gathered(check(statement, solved))
+        split = split or split_for_checks(statement, *config, solved)
+        evidence = parallel.gathered(check(statement, *split, solved))
         parts.append(evidence._replace(identity=identity, beside_keys=others))
     return jax.tree.map(lambda *values: np.concatenate(values), *parts)
 
 
 def evaluate_instance(
-    statement: Statement, instance: Any, *, all_estimated: bool = False, precision: str = "float64"
+    statement: Statement,
+    instance: Any,
+    config: Any = None,
+    *,
+    all_estimated: bool = False,
+    precision: str = "float64",
 ) -> Evidence:
     """Checks one instance, wherever it comes from.
 
     Args:
       statement: what to check; its solver, if any, is not run.
       instance: a pytree of arrays, as the sampler returns it, or the solver where there is one.
+      config: the configuration that the conditions see, the statement's default if None.
       all_estimated: whether errors that are stated are replaced by estimates where those are
         larger.
       precision: "float64" or "float32", whatever JAX's own flags say.
@@ -209,6 +217,9 @@ def evaluate_instance(
     Returns:
       The `Evidence` of one draw, as numpy arrays.
     """
+    config = statement.config if config is None else config
+    check_config(config)
     with arithmetic(precision):
         rows = jax.tree.map(lambda part: jnp.asarray(part)[None], instance)
-        return parallel.gathered(compiled(check_instances, (0, 2))(statement, rows, all_estimated))
+        check = compiled(check_instances, (0, 1, 4))
+        return parallel.gathered(check(statement, config, {}, rows, all_estimated))

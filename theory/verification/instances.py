@@ -15,40 +15,46 @@ from theory.verification.statement import (
 from theory.verification.verdict import Evidence
 
 
-def instance_evidence(statement: Statement, instance: Any) -> Evidence:
+def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evidence:
     """Every condition of the statement, its quantity, δ and C, on one instance.
+
+    Args:
+      statement: what is asked.
+      instance: of one draw.
+      config: the configuration that it was drawn with.
 
     Raises:
       ValueError: where a function of the statement returns something else than it should.
     """
-    quantity = (
-        instance_quantity(statement, instance) if statement.quantity else Measured(None, None)
-    )
+    quantity = Measured(None, None)
+    if statement.quantity:
+        quantity = instance_quantity(statement, instance, config)
+    conclusion = statement.conclusion
     return Evidence(
-        hypotheses=_checked(statement.hypotheses, instance),
-        measured=_checked(statement.measured, instance),
-        conclusion=statement.conclusion and _scalar("conclusion", statement.conclusion(instance)),
-        allowed=_number(statement, "failure_probability", instance),
+        hypotheses=_checked(statement.hypotheses, instance, config),
+        measured=_checked(statement.measured, instance, config),
+        conclusion=conclusion and _scalar("conclusion", conclusion(instance, config)),
+        allowed=_number(statement, "failure_probability", instance, config),
         quantity=quantity.value,
-        constant=_number(statement, "constant", instance),
+        constant=_number(statement, "constant", instance, config),
         quantity_error=quantity.error,
     )
 
 
-def instance_quantity(statement: Statement, instance: Any) -> Measured:
+def instance_quantity(statement: Statement, instance: Any, config: Any) -> Measured:
     """The quantity as an array, with its numerical error or None where that is not stated."""
     assert statement.quantity is not None
-    found = statement.quantity(instance)
+    found = statement.quantity(instance, config)
     value, error = found if isinstance(found, Measured) else (found, None)
     return Measured(real_array("quantity", value), error)
 
 
-def _number(statement: Statement, role: str, instance: Any) -> Any:
+def _number(statement: Statement, role: str, instance: Any, config: Any) -> Any:
     """δ or C of an instance, one number."""
     function = getattr(statement, role)
     if function is None:
         return None
-    found = real_array(role, function(instance))
+    found = real_array(role, function(instance, config))
     if found.shape != ():
         raise ValueError(f"{role} must return one number, got shape {found.shape}")
     return found
@@ -71,8 +77,8 @@ def real_array(role: str, value: Any) -> jax.Array:
     return as_float(array)
 
 
-def _checked(conditions: Mapping[str, Hypothesis], instance: Any) -> dict[str, Margin]:
-    return {name: _scalar(name, c.check(instance)) for name, c in conditions.items()}
+def _checked(conditions: Mapping[str, Hypothesis], instance: Any, config: Any) -> dict[str, Margin]:
+    return {name: _scalar(name, c.check(instance, config)) for name, c in conditions.items()}
 
 
 def _scalar(name: str, condition: Any) -> Margin:

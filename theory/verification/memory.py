@@ -20,6 +20,7 @@ from theory.verification.programs import (
     evaluate_draws,
     optimization_level,
     sample_draws,
+    split_for_checks,
 )
 from theory.verification.statement import Statement
 
@@ -128,12 +129,14 @@ def _stages(
         yield bytes_needed(run, statement, *config, key, draws, batch, limit=limit)
         return
     sample = compiled(sample_draws, (0, 1, 5), level=level)
-    check = compiled(check_instances, (0, 2), level=level)
+    check = compiled(check_instances, (0, 1, 4), level=level)
     _, batch = equal_batches(draws, batch)
     yield bytes_needed(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))
     solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
-    yield bytes_needed(check, statement, _stacked([solved] * batch), limit=limit)
+    rows = _stacked([solved] * batch)
+    split = split_for_checks(statement, *config, rows)
+    yield bytes_needed(check, statement, *split, rows, limit=limit)
 
 
 def _stacked(instances: list[Any]) -> Any:

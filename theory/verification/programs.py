@@ -100,20 +100,43 @@ def sample_draws(
 
 
 def check_instances(
-    statement: Statement, instances: Any, all_estimated: bool = False, *, mesh: Mesh | None
+    statement: Statement,
+    config: Any,
+    traced: Mapping[str, Any],
+    instances: Any,
+    all_estimated: bool = False,
+    *,
+    mesh: Mesh | None,
 ) -> Evidence:
     """Checks instances as they are."""
+    config = parameters.filled(config, traced)
 
     def one(instance: Any) -> Evidence:
         return with_estimates(
-            instance_evidence(statement, instance),
-            lambda i: instance_evidence(statement, i),
+            instance_evidence(statement, instance, config),
+            lambda i: instance_evidence(statement, i, config),
             instance,
             quantity=True,
             all_estimated=all_estimated,
         )
 
     return parallel.split_rows(mesh, jax.vmap(one))(instances)
+
+
+def split_for_checks(
+    statement: Statement, static: Any, values: Mapping[str, Any], instances: Any
+) -> tuple[Any, Mapping[str, Any]]:
+    """The configuration as `check_instances` takes it: values of which Python looks at some in a
+    condition are constants again."""
+    if not values:
+        return static, values
+    config = parameters.filled(static, values)
+    row = jax.tree.map(lambda part: jax.ShapeDtypeStruct(part.shape[1:], part.dtype), instances)
+
+    def checked(_: jax.Array, config: Any) -> None:
+        jax.eval_shape(lambda instance: instance_evidence(statement, instance, config), row)
+
+    return parameters.split(config, parameters.traceable(checked, config, tuple(values)))
 
 
 def quantity_rounding(
@@ -131,7 +154,7 @@ def quantity_rounding(
     def one(index: jax.Array) -> jax.Array:
         key_of_draw = jax.random.fold_in(key, index)
         found = estimated_rounding(
-            lambda key: [instance_quantity(statement, statement.sample(key, config)).value],
+            lambda key: [instance_quantity(statement, statement.sample(key, config), config).value],
             key_of_draw,
             unsigned=False,
         )
@@ -146,16 +169,16 @@ def drawn_evidence(
     """One draw: its evidence, with estimates of the numerical errors that are not stated."""
 
     def evidence_of(key: jax.Array) -> Evidence:
-        return instance_evidence(statement, statement.sample(key, config))
+        return instance_evidence(statement, statement.sample(key, config), config)
 
     instance = statement.sample(key, config)
-    evidence = instance_evidence(statement, instance)._replace(
+    evidence = instance_evidence(statement, instance, config)._replace(
         identity=fingerprint(instance), beside_keys=_without_keys(fingerprint, instance)
     )
     evidence = with_estimates(evidence, evidence_of, key, all_estimated=all_estimated)
     if unstated(evidence) and _has_unsigned(instance):
         conditions = estimated_rounding(
-            lambda i: margin_values(instance_evidence(statement, i)), instance
+            lambda i: margin_values(instance_evidence(statement, i, config)), instance
         )
         evidence = in_doubt(evidence, conditions.overflow)
     return evidence

@@ -22,7 +22,7 @@ class Hypothesis:
     """One condition of a statement.
 
     Attributes:
-      check: instance → `Margin` (scalar), positive exactly when the condition holds.
+      check: (instance, config) → `Margin` (scalar), positive exactly when the condition holds.
       says: the condition in words and symbols.
       tier: what it looks at: "data" (data and hyper-parameters alone), "init" (also the drawn
         initialization) or "certificate" (also the solution; the default). Only if all hypotheses
@@ -30,16 +30,13 @@ class Hypothesis:
         forgetting to say so costs power and refutes nothing that is true.
     """
 
-    check: Callable[[Any], Margin]
+    check: Callable[[Any, Any], Margin]
     says: str = ""
     tier: str = "certificate"
 
     def __post_init__(self) -> None:
         check_choice("tier", self.tier, TIERS)
-        if not callable(self.check):
-            raise ValueError(
-                f"check must be a function of the instance, got {described(self.check)}"
-            )
+        check_condition("check", self.check)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,22 +57,23 @@ class Statement:
       id: unique name, "family.statement".
       kind: one of the four above.
       sample: (key, config) → instance, any pytree; a pure function that jit and vmap accept. The
-        instance should hold everything that the checks need, so that they stay deterministic.
-      hypotheses: name → `Hypothesis`, or a bare function instance → `Margin`, which stands for a
-        hypothesis that looks at everything.
+        instance should hold everything drawn that the checks need, so that they stay deterministic;
+        settings they take from the configuration.
+      hypotheses: name → `Hypothesis`, or a bare function (instance, config) → `Margin`, which
+        stands for a hypothesis that looks at everything.
       measured: the same, for conditions that are reported but not required.
-      conclusion: instance → `Margin` (scalar).
-      failure_probability: instance → δ, the failure probability allowed.
+      conclusion: (instance, config) → `Margin` (scalar).
+      failure_probability: (instance, config) → δ, the failure probability allowed.
       solve: instance → instance, a stage on the host between `sample` and the checks, for solvers
         that no compiler knows: numpy arrays of one draw in, numpy arrays of fixed shapes out.
         Numbers in the instance become arrays on the way.
-      quantity: instance → number ("moment", "empirical") or (S,) array: positive numbers ("rate")
-        or failures ("decay"); with an axis of claims in front where there are several. As
+      quantity: (instance, config) → number ("moment", "empirical") or (S,) array: positive numbers
+        ("rate") or failures ("decay"); with an axis of claims in front where there are several. As
         `measured(value, error)` it states its numerical error, which is estimated otherwise.
       claim: config → `Claim`, or a tuple of them about one quantity each.
       scales: config → (S,) the scales of a rate or decay.
-      constant: instance → number, the largest constant C with which the hypotheses of a published
-        form O(·) hold; the verdict names the smallest C that no draw contradicts.
+      constant: (instance, config) → number, the largest constant C with which the hypotheses of a
+        published form O(·) hold; the verdict names the smallest C that no draw contradicts.
       config: the default configuration, hashable.
       cases: name → changes of `config`: further settings that a run without settings covers.
       title, says, source: for people: one line; the statement in full; where it is printed.
@@ -97,12 +95,12 @@ class Statement:
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     solve: Callable[[Any], Any] | None = None
-    conclusion: Callable[[Any], Margin] | None = None
-    failure_probability: Callable[[Any], Any] | None = None
-    quantity: Callable[[Any], Any] | None = None
+    conclusion: Callable[[Any, Any], Margin] | None = None
+    failure_probability: Callable[[Any, Any], Any] | None = None
+    quantity: Callable[[Any, Any], Any] | None = None
     claim: Callable[[Any], Claim | tuple[Claim, ...]] | None = None
     scales: Callable[[Any], Any] | None = None
-    constant: Callable[[Any], Any] | None = None
+    constant: Callable[[Any, Any], Any] | None = None
     config: Any = None
     cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     title: str = ""
@@ -131,11 +129,13 @@ class Statement:
         for role in needed[self.kind]:
             if getattr(self, role) is None:
                 raise ValueError(f"{role} must be given for a {self.kind} statement, got None")
-        for role in ("sample", "solve", "conclusion", "failure_probability", "quantity", "claim",
-                     "scales", "constant"):  # fmt: skip
-            value = getattr(self, role)
-            if value is not None and not callable(value):
-                raise ValueError(f"{role} must be a function, got {described(value)}")
+        check_function("sample", self.sample, "key", "config")
+        for role in ("conclusion", "failure_probability", "quantity", "constant"):
+            if getattr(self, role) is not None:
+                check_condition(role, getattr(self, role))
+        for role, argument in (("solve", "instance"), ("claim", "config"), ("scales", "config")):
+            if getattr(self, role) is not None:
+                check_function(role, getattr(self, role), argument)
         if not self.random and self.kind != "deterministic":
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         check_config(self.config)
@@ -144,7 +144,6 @@ class Statement:
         check_integer("batch", self.batch)
         for preset, count in self.draws.items():
             check_integer(f"draws[{preset!r}]", count)
-        _check_signature("sample", self.sample, "(key, config)", 2)
         for name in self.cases:
             self.configured(name)
 
@@ -176,26 +175,30 @@ def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
     for name, condition in given.items():
         if isinstance(condition, Hypothesis):
             found[name] = condition
-        elif callable(condition):
-            function: Any = condition
-            found[name] = Hypothesis(function)
         else:
-            raise ValueError(
-                f"{role}[{name!r}] must be a function of the instance, got {described(condition)}"
-            )
+            check_condition(f"{role}[{name!r}]", condition)
+            found[name] = Hypothesis(condition)
     return found
 
 
-def _check_signature(role: str, function: Any, arguments: str, count: int) -> None:
+def check_condition(role: str, function: Any) -> None:
+    """ValueError unless it is a function of (instance, config)."""
+    check_function(role, function, "instance", "config")
+
+
+def check_function(role: str, function: Any, *arguments: str) -> None:
     """ValueError unless the function can be called with so many arguments, where that is known."""
+    named = f"({', '.join(arguments)})"
+    if not callable(function):
+        raise ValueError(f"{role} must be a function of {named}, got {described(function)}")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # of a built-in function nothing is known
         return
     try:
-        signature.bind(*range(count))
+        signature.bind(*arguments)
     except TypeError as error:
-        raise ValueError(f"{role} must take {arguments}, got {signature}: {error}") from None
+        raise ValueError(f"{role} must take {named}, got {signature}: {error}") from None
 
 
 def check_statement(statement: Any) -> None:

@@ -202,7 +202,7 @@ def _second_look(
             return jax.device_get(again(statement, config, key, index))
         sampled = jax.device_get(statement.sample(jax.random.fold_in(key, index), config))
         solved = statement.solve(sampled)
-    return evaluate_instance(statement, solved, all_estimated=True, precision=precision)
+    return evaluate_instance(statement, solved, config, all_estimated=True, precision=precision)
 
 
 def _drawn_again(

@@ -69,7 +69,7 @@ SPREAD = Statement(
     id="figure.kernel-spread",
     kind="rate",
     sample=_spread,
-    quantity=lambda parts: parts,
+    quantity=lambda parts, _: parts,
     claim=lambda config: tuple(Claim(-1.0, 0.2, name=name) for name in _frozen(config.slope)),
     scales=lambda config: config.scales,
     config=widths.WidthSetting(),

@@ -58,12 +58,11 @@ class LogisticSetting(DynamicsSetting):
 
 
 class Dynamics(NamedTuple):
-    """Deviation from the limit, the bound on it, their rounding errors in all, δ, and 8 − ηλ."""
+    """Deviation from the limit, the bound on it, their rounding errors in all, and 8 − ηλ."""
 
     deviation: Float[Array, ""]
     error: Float[Array, ""]
     bound: Float[Array, ""]
-    delta: float
     spare: Any = None
     spare_error: Any = None
 
@@ -88,7 +87,7 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
     s = bounds.output_exponent(config.delta)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, config.T, s).total
     error = error + bound_rounding(bound, x, z, config.T)
-    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta)
+    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0])
 
 
 def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
@@ -106,7 +105,7 @@ def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
     ).total
     # f(z; 0) was rounded, too; its terms are those of f(z; T) to first order.
     error = 2 * error + bound_rounding(bound, x, z, config.T)
-    return Dynamics(jnp.abs(after - before - limit)[0], error[0], bound[0], config.delta)
+    return Dynamics(jnp.abs(after - before - limit)[0], error[0], bound[0])
 
 
 def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
@@ -131,10 +130,10 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     error = error + at_points[n:] + gain * jnp.sqrt(jnp.mean(at_points[:n] ** 2))
     entries = maximum(lazy.product_sizes(x, x))
     spare_error = rounding_error(64 + n + x.shape[1], 8 + descent.learning_rate * entries)
-    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], config.delta, spare, spare_error)
+    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], spare, spare_error)
 
 
-def _conclusion(instance: Dynamics) -> Margin:
+def _conclusion(instance: Dynamics, _: Any) -> Margin:
     return exceeds(instance.bound, instance.deviation, instance.error)
 
 
@@ -150,7 +149,7 @@ STATEMENTS = (
         caveat=CAVEAT,
         sample=_dynamics,
         conclusion=_conclusion,
-        failure_probability=lambda i: i.delta,
+        failure_probability=lambda _, config: config.delta,
         config=DynamicsSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
@@ -166,7 +165,7 @@ STATEMENTS = (
         caveat=CAVEAT,
         sample=_certified,
         conclusion=_conclusion,
-        failure_probability=lambda i: i.delta,
+        failure_probability=lambda _, config: config.delta,
         config=CertifiedSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
@@ -183,11 +182,11 @@ STATEMENTS = (
         sample=_logistic,
         hypotheses={
             "step size": Hypothesis(
-                lambda i: margin(i.spare, i.spare_error), "ηλ < 8", tier="data"
+                lambda i, _: margin(i.spare, i.spare_error), "ηλ < 8", tier="data"
             ),
         },
         conclusion=_conclusion,
-        failure_probability=lambda i: i.delta,
+        failure_probability=lambda _, config: config.delta,
         config=LogisticSetting(),
         loose="what errors at the training points do to the weights is bounded by all of them at "
         "their bounds and of the worst sign at once (Cauchy–Schwarz)",

@@ -77,11 +77,10 @@ class Prediction(NamedTuple):
 
 
 class Matching(NamedTuple):
-    """The networks at z, and δ."""
+    """The networks at z."""
 
     f: Any
     g: Any
-    delta: float
 
 
 def _fit(
@@ -145,7 +144,7 @@ def _sampler(tier: str, networks: str = "fg") -> Any:
             r = gradient_perturbations(params_f, x, target, config.epsilon, config.slope)
             points = r if config.scenario == "a" else x + r
             _, g = _fit(key_g, points, target, z, config.T_g, delta, config, tier)
-        return Matching(f if "f" in networks else None, g, config.delta)
+        return Matching(f if "f" in networks else None, g)
 
     return sample
 
@@ -153,7 +152,7 @@ def _sampler(tier: str, networks: str = "fg") -> Any:
 def _exceeds_bound(which: str, part: str = "total") -> Any:
     """|centre| > the named part of B(z), of network f or g."""
 
-    def check(instance: Matching) -> Margin:
+    def check(instance: Matching, _: Any) -> Margin:
         prediction: Prediction = getattr(instance, which)
         bound = getattr(prediction.bound, part)
         error = prediction.centre_error + prediction.bound_error
@@ -165,19 +164,19 @@ def _exceeds_bound(which: str, part: str = "total") -> Any:
 def _own_sign(which: str) -> Any:
     """sgn f(z; T) = sgn centre."""
 
-    def check(instance: Matching) -> Margin:
+    def check(instance: Matching, _: Any) -> Margin:
         p: Prediction = getattr(instance, which)
         return same_sign(p.output, p.centre, p.error, p.centre_error)
 
     return check
 
 
-def _agreement(instance: Matching) -> Margin:
+def _agreement(instance: Matching, _: Any) -> Margin:
     f, g = instance.f, instance.g
     return same_sign(f.centre, g.centre, f.centre_error, g.centre_error)
 
 
-def _signs_match(instance: Matching) -> Margin:
+def _signs_match(instance: Matching, _: Any) -> Margin:
     f, g = instance.f, instance.g
     return same_sign(f.output, g.output, f.error, g.error)
 
@@ -213,7 +212,7 @@ _COMMON: dict[str, Any] = {
     "kind": "probabilistic",
     "source": f"ours, explicit form of {SOURCE}",
     "caveat": CAVEAT,
-    "failure_probability": lambda i: i.delta,
+    "failure_probability": lambda _, config: config.delta,
     "config": MatchingSetting(),
     "draws": {"quick": 50, "full": 1000},
     "data": True,

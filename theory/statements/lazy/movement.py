@@ -115,7 +115,7 @@ def _crossing_rounding(
     return rounding_error(n + d + 16, size)
 
 
-def _movement_conclusion(instance: Movement) -> Margin:
+def _movement_conclusion(instance: Movement, _: Any) -> Margin:
     relative = instance.change / instance.limit
     return exceeds(1.0, relative, instance.change_error / instance.limit).all()
 
@@ -137,7 +137,6 @@ class Stability(NamedTuple):
     changed: Float[Array, ""]
     bound: Float[Array, ""]
     error: Float[Array, ""]
-    delta: float
 
 
 def _stability(key: Array, config: StabilitySetting) -> Stability:
@@ -147,7 +146,7 @@ def _stability(key: Array, config: StabilitySetting) -> Stability:
     bound = movement.crossing[0] + fluctuation
     # Arctangents, means of counts, sums and the difference: eight roundings of them together.
     error = movement.crossing_error[0] + in_doubt + rounding_error(8, bound + changed + in_doubt)
-    return Stability(changed, bound, error, config.delta)
+    return Stability(changed, bound, error)
 
 
 class ActivationSetting(Parameters):
@@ -231,8 +230,8 @@ STATEMENTS = (
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
         sample=_stability,
-        conclusion=lambda i: exceeds(i.bound, i.changed, i.error),
-        failure_probability=lambda i: i.delta,
+        conclusion=lambda i, _: exceeds(i.bound, i.changed, i.error),
+        failure_probability=lambda _, config: config.delta,
         config=StabilitySetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
@@ -247,7 +246,7 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=_changed_shares,
-        quantity=lambda shares: shares,
+        quantity=lambda shares, _: shares,
         claim=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),
         scales=lambda config: config.scales,
         config=ActivationSetting(),

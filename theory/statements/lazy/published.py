@@ -44,7 +44,7 @@ class Published(NamedTuple):
 
     f, g: outputs at z.  f_error, g_error: their rounding errors.
     f_hat, g_hat: the published limits.  limit_error: rounding error of either.
-    f_threshold, g_threshold, width: what C multiplies.  C, m, delta: of the setting.
+    f_threshold, g_threshold, width: what C multiplies.
     """
 
     f: Float[Array, ""]
@@ -57,9 +57,6 @@ class Published(NamedTuple):
     f_threshold: Any
     g_threshold: Any
     width: Any
-    C: Any
-    m: Any
-    delta: Any
 
 
 def _published(key: Array, config: PublishedSetting) -> Published:
@@ -91,22 +88,19 @@ def _published(key: Array, config: PublishedSetting) -> Published:
         f_threshold,
         g_threshold,
         float(d**2 * (config.T_f + config.T_g) ** 2),
-        config.C,
-        float(config.m),
-        config.delta,
     )
 
 
-def _constant(i: Published) -> Array:
+def _constant(i: Published, config: PublishedSetting) -> Array:
     """The largest C with which both margins hold; 0 where sgn f̂ ≠ sgn ĝ or the width is too small.
 
     The width is held to the configured C: it is the same at every draw and would cap the constant.
     """
     constant = jnp.minimum(jnp.abs(i.f_hat) / i.f_threshold, jnp.abs(i.g_hat) / i.g_threshold)
-    return jnp.where((i.f_hat * i.g_hat > 0) & (i.m > i.C * i.width), constant, 0.0)
+    return jnp.where((i.f_hat * i.g_hat > 0) & (config.m > config.C * i.width), constant, 0.0)
 
 
-def _signs(i: Published) -> Margin:
+def _signs(i: Published, _: Any) -> Margin:
     return same_sign(i.f, i.g, i.f_error, i.g_error)
 
 
@@ -223,28 +217,28 @@ STATEMENTS = (
         sample=_published,
         hypotheses={
             "margin of f": Hypothesis(
-                lambda i: exceeds(jnp.abs(i.f_hat), i.C * i.f_threshold, i.limit_error),
+                lambda i, c: exceeds(jnp.abs(i.f_hat), c.C * i.f_threshold, i.limit_error),
                 "|f̂(z)| > C(1 + 1/T_f)",
                 tier="data",
             ),
             "margin of g": Hypothesis(
-                lambda i: exceeds(jnp.abs(i.g_hat), i.C * i.g_threshold, i.limit_error),
+                lambda i, c: exceeds(jnp.abs(i.g_hat), c.C * i.g_threshold, i.limit_error),
                 "|ĝ(z)| > C(1/T_f + (√d/ε)(1/T_g + 1/√n))",
                 "init",
             ),
             "agreement": Hypothesis(
-                lambda i: same_sign(i.f_hat, i.g_hat, i.limit_error, i.limit_error),
+                lambda i, _: same_sign(i.f_hat, i.g_hat, i.limit_error, i.limit_error),
                 "sgn f̂(z) = sgn ĝ(z)",
                 "init",
             ),
             "width": Hypothesis(
-                lambda i: exceeds(i.m, i.C * i.width, rounding_error(8, i.C * i.width)),
+                lambda i, c: exceeds(float(c.m), c.C * i.width, rounding_error(8, c.C * i.width)),
                 "m > C d²(T_f + T_g)²",
                 tier="data",
             ),
         },
         conclusion=_signs,
-        failure_probability=lambda i: i.delta,
+        failure_probability=lambda _, config: config.delta,
         constant=_constant,
         config=PublishedSetting(),
         cases={"scenario b": {"scenario": "b", "separation": 3.0}},
@@ -263,7 +257,7 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=_constants,
-        quantity=lambda values: values,
+        quantity=lambda values, _: values,
         claim=lambda config: (
             Claim(0.0, 0.3, side="at most", name="exponent for f", tolerance=BEND),
             Claim(0.0, 0.3, side="at most", name="exponent for g", tolerance=BEND),

@@ -141,7 +141,7 @@ def _predictions(key: Array, config: PredictorSetting) -> Predictions:
     )
 
 
-def _agreement(instance: Predictions) -> Margin:
+def _agreement(instance: Predictions, _: Any) -> Margin:
     """Every bound exceeds the difference it is on; the error is what computing both costs."""
     i = instance
     condition = jnp.sqrt(i.eigenvalues[-1] / i.eigenvalues[0])
@@ -157,11 +157,11 @@ def _agreement(instance: Predictions) -> Margin:
     return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
-def _positive(instance: Predictions) -> Margin:
+def _positive(instance: Predictions, _: Any) -> Margin:
     return margin(instance.eigenvalues[0], instance.eigenvalue_error)
 
 
-def _stable(instance: Predictions) -> Margin:
+def _stable(instance: Predictions, _: Any) -> Margin:
     largest = instance.step * instance.eigenvalues[-1]
     return exceeds(
         1.0, largest, instance.step * instance.eigenvalue_error + rounding_error(4, largest)
@@ -180,7 +180,7 @@ STATEMENTS = (
         "exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
         sample=_dynamics_errors,
-        quantity=lambda errors: errors,
+        quantity=lambda errors, _: errors,
         claim=lambda config: tuple(
             Claim(-0.5, 0.1, name=f"exponent ({v.name})", tolerance=TOLERANCE)
             for v in variants(config)

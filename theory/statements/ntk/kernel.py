@@ -86,12 +86,11 @@ class BoundSetting(Parameters):
 
 
 class KernelBound(NamedTuple):
-    """T|k_m(z) − k(z)|, the bound on it, the rounding errors of both together, and δ."""
+    """T|k_m(z) − k(z)|, the bound on it, and the rounding errors of both together."""
 
     deviation: Float[Array, ""]
     error: Float[Array, ""]
     bound: Float[Array, ""]
-    delta: float
 
 
 def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
@@ -113,11 +112,10 @@ def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
             + rounding_error(64 + config.d, size * factor)
         )[0],
         (kappa * factor)[0],
-        config.delta,
     )
 
 
-def _kernel_bound_conclusion(instance: KernelBound) -> Margin:
+def _kernel_bound_conclusion(instance: KernelBound, _: Any) -> Margin:
     return exceeds(instance.bound, instance.deviation, instance.error)
 
 
@@ -133,7 +131,7 @@ STATEMENTS = (
         "the fitted exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Jacot et al. 2018, Theorem 1",
         sample=_kernel_errors,
-        quantity=lambda errors: errors,
+        quantity=lambda errors, _: errors,
         claim=lambda config: tuple(
             Claim(-0.5, 0.15, name=f"exponent ({name}, {norm})", tolerance=TOLERANCE)
             for name in names(config.slope)
@@ -154,7 +152,7 @@ STATEMENTS = (
         source="ours, explicit form of Jacot et al. 2018, Theorem 1",
         sample=_kernel_bound,
         conclusion=_kernel_bound_conclusion,
-        failure_probability=lambda i: i.delta,
+        failure_probability=lambda _, config: config.delta,
         config=BoundSetting(),
         draws={"quick": 200, "full": 5000},
         data=True,

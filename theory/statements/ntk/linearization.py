@@ -89,7 +89,7 @@ STATEMENTS = (
         "between show.",
         source=SOURCE,
         sample=_linearization_errors,
-        quantity=lambda errors: errors,
+        quantity=lambda errors, _: errors,
         claim=lambda config: tuple(
             Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
             for v in variants(config)
@@ -108,7 +108,7 @@ STATEMENTS = (
         "within 0.05.",
         source=SOURCE,
         sample=_movements,
-        quantity=lambda movements: movements,
+        quantity=lambda movements, _: movements,
         claim=lambda config: tuple(
             Claim(-0.5, 0.1, name=f"exponent ({v.name}, {layer})", tolerance=TOLERANCE)
             for v in variants(config)

@@ -135,7 +135,7 @@ STATEMENTS = (
         "bend them.",
         source="ours",
         sample=_corrections(_kinked),
-        quantity=lambda corrections: corrections,
+        quantity=lambda corrections, _: corrections,
         claim=lambda config: tuple(
             Claim(-0.5, 0.12, name=f"exponent ({name})", tolerance=0.05, signed=True)
             for name in _kinked(config)
@@ -154,7 +154,7 @@ STATEMENTS = (
         "must be −1, within 0.05 for what finite widths bend it.",
         source="ours",
         sample=_corrections(_smooth, shared=False),
-        quantity=lambda corrections: corrections,
+        quantity=lambda corrections, _: corrections,
         claim=lambda config: tuple(
             Claim(-1.0, 0.05, name=f"exponent ({name})", tolerance=0.05, signed=True)
             for name in _smooth(config)

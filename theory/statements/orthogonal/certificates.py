@@ -9,17 +9,22 @@ import jax.numpy as jnp
 from theory.certificates import cone, max_margin
 from theory.certificates.max_margin import Solved, kkt_certificate, solve
 from theory.margins import Margin, exceeds, margin, rounding_error
-from theory.statements.orthogonal.setting import Trained
+from theory.statements.orthogonal.setting import Trained, TrainedSetting
 from theory.verification.statement import Hypothesis
 
 
-def near_orthogonal(instance: Solved) -> Margin:
+def near_orthogonal(instance: Solved, _: Any) -> Margin:
     """The data tier, γ³R_min⁴/(3nR_max²) ≥ p_max."""
     threshold, p_max = max_margin.near_orthogonality(instance.x, instance.slope)
     return exceeds(threshold, p_max, rounding_error(instance.x.shape[1] + 16, 1.0))
 
 
-def closed_form(instance: Solved) -> Margin:
+def kkt(instance: Solved, _: Any) -> Margin:
+    """The KKT certificate of the closed form."""
+    return kkt_certificate(instance)
+
+
+def closed_form(instance: Solved, _: Any) -> Margin:
     """λ_k > 0 for the λ of H λ = 2·1; of an instance in which all samples are active."""
     largest = jnp.max(jnp.sum(instance.x**2, axis=1))
     return margin(
@@ -27,20 +32,20 @@ def closed_form(instance: Solved) -> Margin:
     ).all()
 
 
-def global_certificate(instance: Solved) -> Margin:
+def global_certificate(instance: Solved, _: Any) -> Margin:
     """The closed form is a KKT point and the unique global solution of the max-margin problem."""
     values = max_margin.global_margins(instance.limit, instance.x, instance.y, instance.slope)
-    own, kkt = margin(values, 3 * instance.limit.response_error).all(), kkt_certificate(instance)
-    both = jnp.stack([own.value, kkt.value]), jnp.stack([own.error, kkt.error])
+    own, point = margin(values, 3 * instance.limit.response_error).all(), kkt_certificate(instance)
+    both = jnp.stack([own.value, point.value]), jnp.stack([own.error, point.error])
     return margin(*both).all()
 
 
-def reached(instance: Trained) -> Margin:
+def reached(instance: Trained, _: Any) -> Margin:
     """Training was inside the cone over its second half."""
     return margin(instance.cone, rounding_error(instance.solved.x.shape[1] + 4, 1.0))
 
 
-def stays(instance: Trained) -> Margin:
+def stays(instance: Trained, config: TrainedSetting) -> Margin:
     """Gradient flow from the final weights never leaves the cone: a proof.
 
     It is about the points that training saw, `x_span`, which differ from x by the rounding of a
@@ -48,9 +53,7 @@ def stays(instance: Trained) -> Margin:
     """
     s = instance.solved
     seen = solve(instance.x_span, s.y, s.slope, s.limit.active)
-    found = cone.stays_in_cone(
-        instance.params, seen.limit, seen.x, seen.y, seen.slope, instance.loss
-    )
+    found = cone.stays_in_cone(instance.params, seen.limit, seen.x, seen.y, seen.slope, config.loss)
     proven = kkt_certificate(seen).holds
     return dataclasses.replace(found, error=jnp.where(proven, found.error, jnp.inf))
 
@@ -70,13 +73,13 @@ def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit)
 def hypothesis(name: str, of: Callable[[Any], Any] = lambda instance: instance) -> Hypothesis:
     """The condition of that name, of the part of an instance that `of` picks."""
     check, says, tier = CONDITIONS[name]
-    return Hypothesis(lambda instance: check(of(instance)), says, tier)
+    return Hypothesis(lambda instance, config: check(of(instance), config), says, tier)
 
 
 CONDITIONS = {
     "near-orthogonality": (near_orthogonal, "γ³R_min⁴/(3nR_max²) ≥ p_max", "data"),
     "KKT certificate": (
-        kkt_certificate,
+        kkt,
         "λ > 0 on the support vectors, y_k f(x_k) > 1 elsewhere, and y_k⟨u₊, x_k⟩ > 0 > "
         "y_k⟨u₋, x_k⟩: the closed form is a KKT point",
         "certificate",

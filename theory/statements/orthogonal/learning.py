@@ -98,7 +98,7 @@ def _sample(key: Array, config: LearningSetting) -> Learned:
     else:
         far_f, far_adv = fit(key_f, parts[0], y), fit(key_adv, parts[1], target)
     networks = [
-        Trained(solved, part, far.params, far.cone, z, far.v, far.missing, config.tie, config.loss)
+        Trained(solved, part, far.params, far.cone, z, far.v, far.missing)
         for solved, part, far in zip((clean, moved), parts, (far_f, far_adv), strict=True)
     ]
     seen = perturbed.effects(moved.limit, base, target, shift, z)
@@ -127,20 +127,20 @@ def _boundary(instance: Learned) -> Array:
 
 
 def _at_first(condition: Any) -> Any:
-    def check(instance: Learned) -> Margin:
+    def check(instance: Learned, _: Any) -> Margin:
         return jax.tree.map(lambda part: part[0], condition(instance))
 
     return check
 
 
-def _somewhere(instance: Learned) -> Margin:
+def _somewhere(instance: Learned, _: Any) -> Margin:
     """The largest margin of the sufficient condition over the queries."""
     found = _sufficient(instance)
     best = jnp.argmax(jnp.where(instance.asked, found.value - found.error, -jnp.inf))
     return jax.tree.map(lambda part: part[best], found)
 
 
-def _same_sign(instance: Learned) -> Margin:
+def _same_sign(instance: Learned, _: Any) -> Margin:
     """sgn f_adv(z; ∞) = sgn f(z; ∞) wherever the sufficient condition holds and nothing is tied.
 
     The sign of both outputs is that of their product, whose error follows from theirs.

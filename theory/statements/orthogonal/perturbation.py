@@ -136,7 +136,7 @@ def _claims(config: PerturbationSetting) -> tuple[Claim, ...]:
     )
 
 
-def _trained(instance: Attacked) -> Margin:
+def _trained(instance: Attacked, _: Any) -> Margin:
     value, error = instance.margin
     return exceeds(value, TRAINED_MARGIN, error + rounding_error(4, value))
 
@@ -157,7 +157,7 @@ STATEMENTS = (
         measured={
             "trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}", "certificate")
         },
-        quantity=lambda instance: instance.cosines,
+        quantity=lambda instance, _: instance.cosines,
         claim=_claims,
         config=PerturbationSetting(),
         draws={"quick": 80, "full": 500},

@@ -1,6 +1,5 @@
 """The boundary where not every sample is a support vector: a quadratic program on the host."""
 
-import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -48,7 +47,7 @@ def _propose(instance: Proposed) -> Proposed:
 def _trained(instance: Proposed) -> Trained:
     every = instance.trained.solved
     found = solve(every.x, every.y, every.slope, instance.active)
-    return dataclasses.replace(instance.trained, solved=found)
+    return instance.trained._replace(solved=found)
 
 
 def _solved(instance: Proposed) -> Solved:
@@ -76,7 +75,7 @@ STATEMENTS: tuple[Statement, ...] = (
             "closed form λ > 0": hypothesis("closed form λ > 0", lambda i: i.trained.solved),
             "cone reached": hypothesis("cone reached", _trained),
         },
-        conclusion=lambda instance: agreement(_trained(instance)),
+        conclusion=lambda instance, config: agreement(_trained(instance), config),
         config=TrainedSetting(data="shifted-gaussian", n=16, d=100, steps=4000, tie=0.25),
         draws={"quick": 20, "full": 200},
         data=True,

@@ -1,6 +1,5 @@
 """Settings and samplers that the statements of the family share."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -62,9 +61,7 @@ class TrainedSetting(DataSetting):
     )
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Trained:
+class Trained(NamedTuple):
     """A solved instance with a trained network beside it.
 
     x_span: (n, e) the training points in coordinates of the span, in which training went on.
@@ -73,19 +70,15 @@ class Trained:
     z: (q, d) queries.
     v: (q,) outputs at the queries over the training margin.
     missing: (q,) what may be missing from v to t → ∞; infinite where that is not known.
-    tie: queries this close to the boundary are not asked.
-    loss: the training loss.
     """
 
-    solved: Any
-    x_span: Any
-    params: Any
-    cone: Any
-    z: Any
-    v: Any
-    missing: Any
-    tie: Any = dataclasses.field(metadata={"static": True})
-    loss: str = dataclasses.field(metadata={"static": True})
+    solved: Solved
+    x_span: Float[Array, "n e"]
+    params: Params
+    cone: Float[Array, ""]
+    z: Float[Array, "q d"]
+    v: Float[Array, " q"]
+    missing: Float[Array, " q"]
 
 
 class Far(NamedTuple):
@@ -138,9 +131,7 @@ def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Traine
     z = jax.random.normal(key_z, (config.queries, x.shape[1])) * root_mean_square(x)
     x_span, z_span = max_margin.same_span(x, z)
     far = train_far(key_init, x_span, solved.y, z_span, x.shape[1], config)
-    return Trained(
-        solved, x_span, far.params, far.cone, z, far.v, far.missing, config.tie, config.loss
-    )
+    return Trained(solved, x_span, far.params, far.cone, z, far.v, far.missing)
 
 
 def ties(normal: Array, z: Array, tie: Any) -> Bool[Array, " q"]:
@@ -149,11 +140,11 @@ def ties(normal: Array, z: Array, tie: Any) -> Bool[Array, " q"]:
     return jnp.abs(z @ normal) * z.shape[1] ** 0.5 <= tie * size
 
 
-def agreement(trained: Trained) -> Margin:
+def agreement(trained: Trained, config: TrainedSetting) -> Margin:
     """sgn f(z; t → ∞) = sgn⟨q, z⟩ at every query that is no tie."""
     normal = trained.solved.limit.normal
     signed = jnp.sign(trained.z @ normal) * trained.v
-    tied = ties(normal, trained.z, trained.tie)
+    tied = ties(normal, trained.z, config.tie)
     value, error = jnp.where(tied, jnp.inf, signed), jnp.where(tied, 0, trained.missing)
     return margin(value, error, infinite=True).all()
 

@@ -78,16 +78,6 @@ class ProbeSetting(Parameters):
     )
 
 
-class Probes(NamedTuple):
-    """found: accuracies, and shares in doubt, of the image probe and then of every noise probe.
-
-    least_accuracy: what the latter must reach.
-    """
-
-    found: "Decisions"
-    least_accuracy: Any
-
-
 # Roundings that a classifier is trusted to forget: training it takes hundreds of steps, at rates
 # near the edge of stability, where errors grow before they decay.
 TRUSTED = 10**6
@@ -119,10 +109,10 @@ def probe_values(probe: LinearProbe, z: Float[Array, "q d"]) -> Float[Array, "q 
 
 
 def _probes(regimes: tuple[Regime, ...]) -> Any:
-    """The sampler of `Probes` of these regimes."""
+    """The sampler of accuracies, and shares in doubt, of the image probe and then of these."""
     kinds = sorted({NETWORKS.index((r.fast, r.robust)) for r in regimes})
 
-    def sample(key: Array, config: ProbeSetting) -> Probes:
+    def sample(key: Array, config: ProbeSetting) -> Decisions:
         key_data, key_init = jax.random.split(key)
         data = draw_classes(
             key_data,
@@ -168,19 +158,18 @@ def _probes(regimes: tuple[Regime, ...]) -> Any:
         )
         index = [0, *(kinds.index(NETWORKS.index((r.fast, r.robust))) for r in regimes)]
         images = jnp.arange(len(everything)) == 0
-        found = jax.lax.map(probe, (images, jnp.array(index), attacks))
-        return Probes(found, config.least_accuracy)
+        return jax.lax.map(probe, (images, jnp.array(index), attacks))
 
     return sample
 
 
-def _successes(probes: Probes) -> Measured:
+def _successes(probes: Decisions, config: ProbeSetting) -> Measured:
     """1 where a noise probe is accurate enough and better than the image probe, else 0.
 
     In doubt where a single test point of the two is.
     """
-    accuracy, in_doubt = probes.found
-    better = (accuracy[1:] >= probes.least_accuracy) & (accuracy[1:] > accuracy[0])
+    accuracy, in_doubt = probes
+    better = (accuracy[1:] >= config.least_accuracy) & (accuracy[1:] > accuracy[0])
     open_ = in_doubt[1:] + in_doubt[0] > 0
     return measured(jnp.where(better, 1.0, 0.0), jnp.where(open_, 1.0, 0.0))
 
@@ -297,7 +286,7 @@ def _fits(key: Array, config: FitSetting) -> Fits:
     return Fits(_errors(logits(network, x), labels), *jax.lax.map(at, temperatures))
 
 
-def _perfect_and_permuted(fits: Fits) -> Measured:
+def _perfect_and_permuted(fits: Fits, _: Any) -> Measured:
     """1 where all noises are fitted, else 0; then the accuracy on permuted labels."""
     wrong, in_doubt = fits.small
     perfect = jnp.where(wrong == 0, 1.0, 0.0)
@@ -369,12 +358,12 @@ STATEMENTS = (
         # Twice the counts, less 1: a count of 0 is a decided answer, not an undecided one.
         hypotheses={
             "trained": Hypothesis(
-                lambda fits: margin(1 - 2 * fits.own.wrong, 2 * fits.own.in_doubt),
+                lambda fits, _: margin(1 - 2 * fits.own.wrong, 2 * fits.own.in_doubt),
                 "the network gets all its training images right",
                 tier="certificate",
             ),
             "linear misfit": Hypothesis(
-                lambda fits: margin(
+                lambda fits, _: margin(
                     2 * jnp.min(fits.linear.wrong) - 1, 2 * jnp.max(fits.linear.in_doubt)
                 ),
                 "a linear classifier gets a noise wrong at both temperatures",

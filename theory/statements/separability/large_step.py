@@ -70,12 +70,10 @@ class Examples(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """value, error: (n,) one number per example and its rounding error.  m, d: sizes."""
+    """value, error: (n,) one number per example and its rounding error."""
 
     value: Float[Array, " n"]
     error: Float[Array, " n"]
-    m: int
-    d: int
 
 
 def _draw(key: Array, data: Any, n: int, d: int, m: int) -> Network:
@@ -107,7 +105,7 @@ def _relative_noise(key: Array, config: StepSetting) -> Sizes:
     gradient_error = gradient_error + in_doubt @ (size_a * jnp.linalg.norm(size_w, axis=1))
     norm = jnp.linalg.norm(noise, axis=1)
     error = doubt * gradient_error + norm / doubt * doubt_error + rounding_error(d + 8, norm)
-    return Sizes(d**-0.25 * norm, d**-0.25 * error, m, d)
+    return Sizes(d**-0.25 * norm, d**-0.25 * error)
 
 
 class Projections(NamedTuple):
@@ -198,13 +196,13 @@ def _decide(examples: Examples) -> Examples:
     return examples._replace(separable=np.asarray(separable, examples.z.dtype))
 
 
-def _within_step(instance: Sizes) -> Margin:
+def _within_step(instance: Sizes, config: StepSetting) -> Margin:
     """d^{−1/4} > η‖r_k‖/‖x_k‖ for all k."""
-    return exceeds(instance.d**-0.25, instance.value, instance.error).all()
+    return exceeds(config.d**-0.25, instance.value, instance.error).all()
 
 
-def _norm_failure(instance: Sizes) -> float:
-    return len(instance.value) * (1 - initialization.gradient_norm_cdf(instance.m, instance.d, 1.0))
+def _norm_failure(instance: Sizes, config: StepSetting) -> float:
+    return len(instance.value) * (1 - initialization.gradient_norm_cdf(config.m, config.d, 1.0))
 
 
 STATEMENTS = (
@@ -235,7 +233,7 @@ STATEMENTS = (
         sample=_sample_examples,
         solve=_decide,
         # Certified or not: a decision, which is not rounded.
-        quantity=lambda examples: measured(examples.separable, 0.0),
+        quantity=lambda examples, _: measured(examples.separable, 0.0),
         claim=lambda config: Claim(
             0.5, 0.33, side="at least", name="separable sets", bounds=(0, 1)
         ),
@@ -256,7 +254,7 @@ STATEMENTS = (
         "the examples.",
         source=f"{SOURCE}, Remark 1",
         sample=_median_ratios,
-        quantity=lambda medians: measured(medians.value, medians.error),
+        quantity=lambda medians, _: measured(medians.value, medians.error),
         scales=lambda config: config.scales,
         claim=lambda config: Claim(0.25, 0.02, name="exponent of the ratio", tolerance=0.005),
         config=GrowthSetting(),

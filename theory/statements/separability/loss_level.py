@@ -171,13 +171,10 @@ def _descend_until(step: Any, state: Any, f: Array, until: _Until) -> tuple[Any,
 
 
 class Level(NamedTuple):
-    """What was reached, and the limits set to it.  ratio: m/(nd)."""
+    """What was reached.  ratio: m/(nd)."""
 
     reached: Reached
-    m: int
     ratio: Any
-    width_constant: Any
-    loss_level: Any
 
 
 def _network(key: Array, config: Any, n: int) -> tuple[Params, Array, Array]:
@@ -196,15 +193,13 @@ def _sample(key: Array, config: LevelSetting) -> Level:
     initial, x, y = _network(key_rest, config, config.n)
     n = jax.random.randint(key_size, (), 1, config.n + 1).astype(x.dtype)
     reached = descend(initial, _first(x, n), y, config.loss_level, config.most_steps)
-    ratio = config.m / (n * config.d)
-    return Level(reached, config.m, ratio, config.width_constant, config.loss_level)
+    return Level(reached, config.m / (n * config.d))
 
 
 class Growth(NamedTuple):
-    """(S,) what is reached at growing numbers of points, and ϵ."""
+    """(S,) what is reached at growing numbers of points."""
 
     reached: Reached
-    loss_level: Any
 
 
 def _sample_growth(key: Array, config: GrowthSetting) -> Growth:
@@ -213,11 +208,11 @@ def _sample_growth(key: Array, config: GrowthSetting) -> Growth:
     def at(n: Array) -> Reached:
         return descend(initial, _first(x, n), y, config.loss_level, config.most_steps)
 
-    return Growth(jax.lax.map(at, jnp.asarray(config.scales, x.dtype)), config.loss_level)
+    return Growth(jax.lax.map(at, jnp.asarray(config.scales, x.dtype)))
 
 
 LEVEL = Hypothesis(  # A loss that is exactly ϵ is reached, too, but never happens.
-    lambda i: exceeds(i.loss_level, jnp.max(i.reached.loss), jnp.max(i.reached.loss_error)),
+    lambda i, c: exceeds(c.loss_level, jnp.max(i.reached.loss), jnp.max(i.reached.loss_error)),
     "training stopped with L ≤ ϵ = loss_level",
     tier="certificate",
 )
@@ -237,7 +232,7 @@ STATEMENTS = (
         source=f"ours, on {SOURCE}, Lemma 3.5",
         sample=_sample_growth,
         hypotheses={"level": LEVEL},
-        quantity=lambda i: measured(i.reached.readout, i.reached.readout_error),
+        quantity=lambda i, _: measured(i.reached.readout, i.reached.readout_error),
         scales=lambda config: config.scales,
         claim=lambda config: Claim(0.5, 0.04, name="exponent in n", tolerance=0.03),
         config=GrowthSetting(),
@@ -257,14 +252,14 @@ STATEMENTS = (
         sample=_sample,
         hypotheses={
             "width": Hypothesis(
-                lambda i: exceeds(i.ratio, i.width_constant, rounding_error(4, i.ratio)),
+                lambda i, c: exceeds(i.ratio, c.width_constant, rounding_error(4, i.ratio)),
                 "m > C·n·d, C = width_constant",
                 tier="data",
             ),
             "level": LEVEL,
         },
-        conclusion=lambda i: exceeds(i.m**-0.5, i.reached.readout, i.reached.readout_error),
-        failure_probability=lambda i: 0.5,
+        conclusion=lambda i, c: exceeds(c.m**-0.5, i.reached.readout, i.reached.readout_error),
+        failure_probability=lambda i, _: 0.5,
         config=LevelSetting(),
         erratum="movement-of-the-readout",
         draws={"quick": 50, "full": 1000},

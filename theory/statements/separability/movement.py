@@ -47,7 +47,7 @@ class Moved(NamedTuple):
 
     readout: ‖a* − a‖.  hidden: ‖W* − W‖₂.  predicted: means of ‖a* − a‖² and ‖W* − W‖²_F.
     errors: bounds on the rounding errors of the first two.  loss, loss_error: the training loss
-    and its rounding.  ratio: m/(nd).  The rest are sizes and thresholds.
+    and its rounding.  n: number of points.  ratio: m/(nd).
     """
 
     readout: Float[Array, ""]
@@ -57,14 +57,7 @@ class Moved(NamedTuple):
     loss: Float[Array, ""]
     loss_error: Float[Array, ""]
     n: Any
-    m: int
     ratio: Any
-    config: tuple[Any, ...]
-
-    @property
-    def loss_below(self) -> Any:
-        """Training loss that must be reached."""
-        return self.config[0]
 
 
 def _rounding_of_movement(network: TrainedNetwork) -> after_training.Movement:
@@ -97,40 +90,41 @@ def _sample_moved(key: Array, config: MovementSetting) -> Moved:
         loss=jnp.maximum(loss, 0),
         loss_error=network.loss_error * len(y) / n,
         n=n,
-        m=m,
         ratio=m / (n * d),
-        config=(config.loss_below, config.width_constant, config.readout_constant),
     )
 
 
-def _moved_little(instance: Moved) -> Margin:
-    limit = jnp.sqrt(instance.config[2] * instance.n / instance.m)
+def _moved_little(instance: Moved, config: MovementSetting) -> Margin:
+    limit = jnp.sqrt(config.readout_constant * instance.n / config.m)
     error = instance.errors.readout + rounding_error(4, limit)
-    readout, hidden = exceeds(limit, instance.readout, error), _hidden_moved_little(instance)
+    readout = exceeds(limit, instance.readout, error)
+    hidden = _hidden_moved_little(instance, config)
     return jax.tree.map(lambda *parts: jnp.stack(parts), readout, hidden).all()
 
 
-def _hidden_moved_little(instance: Moved) -> Margin:
-    return exceeds(instance.m**-0.5, instance.hidden, instance.errors.hidden)
+def _hidden_moved_little(instance: Moved, config: MovementSetting) -> Margin:
+    return exceeds(config.m**-0.5, instance.hidden, instance.errors.hidden)
 
 
-def _by_markov(instance: Moved) -> Any:
-    hidden = instance.m * instance.predicted.hidden
-    readout = instance.m / (instance.config[2] * instance.n) * instance.predicted.readout
+def _by_markov(instance: Moved, config: MovementSetting) -> Any:
+    hidden = config.m * instance.predicted.hidden
+    readout = config.m / (config.readout_constant * instance.n) * instance.predicted.readout
     # Where the width alone, no matter of chance, is too small, nothing is claimed or can fail.
-    return jnp.where(instance.ratio > instance.config[1], hidden + readout, 0.0)
+    return jnp.where(instance.ratio > config.width_constant, hidden + readout, 0.0)
 
 
 WIDE = Hypothesis(
-    lambda instance: exceeds(instance.ratio, instance.config[1], rounding_error(4, instance.ratio)),
+    lambda instance, config: exceeds(
+        instance.ratio, config.width_constant, rounding_error(4, instance.ratio)
+    ),
     "m > C·n·d, C = width_constant",
     tier="data",
 )
 
 
-def _largest_width_constant(instance: Moved) -> Any:
+def _largest_width_constant(instance: Moved, config: MovementSetting) -> Any:
     """m/(nd), or 0 where training did not end: such a draw contradicts no C."""
-    return jnp.where(instance.loss < instance.loss_below, instance.ratio, 0.0)
+    return jnp.where(instance.loss < config.loss_below, instance.ratio, 0.0)
 
 
 class SizeSetting(TrainedSetting):
@@ -149,7 +143,7 @@ class Sizes(NamedTuple):
     """ratios: ‖a* − a‖² and ‖W* − W‖²_F over their predicted means.
 
     errors: bounds on their rounding errors.  loss, loss_error: the training loss and its rounding.
-    spread, spread_error: n·cond(Σ)/m and its rounding.  The rest are thresholds.
+    spread, spread_error: n·cond(Σ)/m and its rounding.
     """
 
     ratios: Float[Array, "2"]
@@ -158,8 +152,6 @@ class Sizes(NamedTuple):
     loss_error: Float[Array, ""]
     spread: Float[Array, ""]
     spread_error: Float[Array, ""]
-    loss_below: Any
-    conditioning_constant: Any
 
 
 def _sample_sizes(key: Array, config: SizeSetting) -> Sizes:
@@ -191,14 +183,12 @@ def _sample_sizes(key: Array, config: SizeSetting) -> Sizes:
         network.loss_error,
         spread,
         rounding_error(roundings, lost * spread),
-        config.loss_below,
-        config.conditioning_constant,
     )
 
 
 WELL_CONDITIONED = Hypothesis(
-    lambda instance: exceeds(
-        1 / instance.conditioning_constant, instance.spread, instance.spread_error
+    lambda instance, config: exceeds(
+        1 / config.conditioning_constant, instance.spread, instance.spread_error
     ),
     "m > C·n·cond(Σ), C = conditioning_constant",
     tier="data",
@@ -252,7 +242,7 @@ STATEMENTS = (
         source=f"ours, on {SOURCE}, Lemma 3.5",
         sample=_sample_sizes,
         hypotheses={"trained": TRAINED, "conditioning": WELL_CONDITIONED},
-        quantity=lambda instance: measured(instance.ratios, instance.errors),
+        quantity=lambda instance, _: measured(instance.ratios, instance.errors),
         claim=_size_claims,
         config=SizeSetting(),
         draws={"quick": 900, "full": 4000},

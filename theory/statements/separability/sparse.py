@@ -104,7 +104,7 @@ def _sample(key: Array, config: SparseSetting) -> Suprema:
     return sparse_suprema(key, config.m, config.d, support_size(config.m, config.sparsity))
 
 
-def _squares(instance: Suprema) -> Measured:
+def _squares(instance: Suprema, _: Any) -> Measured:
     value = jnp.stack([instance.supremum**2, instance.readout**2])
     first = _error_of_square(instance.supremum, instance.error)
     second = _error_of_square(instance.readout, instance.readout_error)
@@ -150,7 +150,7 @@ def _growth(key: Array, config: WidthSetting) -> Growth:
     return Growth(jnp.stack(values), jnp.stack(errors))
 
 
-def _at_most_two(instance: Suprema) -> Margin:
+def _at_most_two(instance: Suprema, _: Any) -> Margin:
     return exceeds(2.0, instance.supremum, instance.error)
 
 
@@ -181,7 +181,7 @@ STATEMENTS = (
         "exactly: no constant bounds it at every width.",
         source=f"ours, on {SOURCE}, Lemma 3.7, eq. 20",
         sample=_growth,
-        quantity=lambda growth: measured(growth.value, growth.error),
+        quantity=lambda growth, _: measured(growth.value, growth.error),
         scales=lambda config: config.scales,
         claim=lambda config: Claim(1.0, 0.03, name="exponent in the width"),
         config=WidthSetting(),
@@ -198,7 +198,7 @@ STATEMENTS = (
         "for its size and separability.sparse-supremum-rate, by which no other constants help.",
         source=f"{SOURCE}, Lemma 3.7, eq. 20",
         conclusion=_at_most_two,
-        failure_probability=lambda instance: 0.5,
+        failure_probability=lambda instance, _: 0.5,
         erratum="sparse-vectors-in-lemma-37",
         draws={"quick": 100, "full": 2000},
         **SPARSE,

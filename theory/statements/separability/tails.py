@@ -82,7 +82,7 @@ def _bounded(tails: Tails) -> Margin:
 
 
 def _entry(index: int) -> Any:
-    def check(tails: Tails) -> Margin:
+    def check(tails: Tails, _: Any) -> Margin:
         return _bounded(Tails(tails.probability[index], tails.bound[index]))
 
     return check
@@ -107,7 +107,7 @@ STATEMENTS = (
         sample=_sample_size,
         solve=_corrected,
         measured=_lines(EVENTS),
-        conclusion=lambda tails: _bounded(tails).all(),
+        conclusion=lambda tails, _: _bounded(tails).all(),
         config=TailSetting(),
         draws={"quick": 200, "full": 2000},
         batch=256,
@@ -125,7 +125,7 @@ STATEMENTS = (
         sample=_sample_size,
         solve=_as_printed,
         measured=_lines(PRINTED),
-        conclusion=lambda tails: _bounded(tails).all(),
+        conclusion=lambda tails, _: _bounded(tails).all(),
         config=TailSetting(),
         erratum="exponents-in-the-proof-of-theorem-31",
         draws={"quick": 200, "full": 2000},

@@ -73,7 +73,7 @@ def _sample_bounds(key: Array, config: BoundSetting) -> Bounds:
 def _within(bound: str, *names: str) -> Any:
     """The condition that the named terms add up to less than their bound, at every point."""
 
-    def condition(instance: Bounds) -> Margin:
+    def condition(instance: Bounds, _: Any) -> Margin:
         total = jnp.abs(sum(getattr(instance.terms, name) for name in names))
         return exceeds(getattr(instance, bound), total, instance.terms.error).all()
 
@@ -152,7 +152,7 @@ def _active_readout(key: Array, config: ReadoutSetting) -> Readout:
 READOUT: dict[str, Any] = {
     "kind": "moment",
     "sample": _active_readout,
-    "quantity": lambda squared: measured(squared.value, squared.error),
+    "quantity": lambda squared, _: measured(squared.value, squared.error),
     "config": ReadoutSetting(),
     "draws": {"quick": 2000, "full": 100_000},
     "data": True,
@@ -170,7 +170,7 @@ STATEMENTS = (
         "with ΔD. Measured: each of the three bounds against the terms it belongs to.",
         source=f"{SOURCE}, eq. 17 to 22, with explicit bounds",
         sample=_sample_bounds,
-        conclusion=lambda instance: exceeds(
+        conclusion=lambda instance, _: exceeds(
             instance.total, jnp.abs(instance.terms.change), instance.terms.error
         ).all(),
         measured={
@@ -195,7 +195,7 @@ STATEMENTS = (
         "settles slowly.",
         source=f"{SOURCE}, eq. 17 to 22",
         sample=_terms_by_width,
-        quantity=lambda sizes: measured(sizes.value, sizes.error),
+        quantity=lambda sizes, _: measured(sizes.value, sizes.error),
         scales=lambda config: config.scales,
         claim=lambda config: (
             Claim(0.0, 0.14, name="exponent of Δa", tolerance=0.08),

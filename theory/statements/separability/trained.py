@@ -108,7 +108,7 @@ def sample_initial(key: Array, config: TrainedSetting) -> tuple[Params, Array, A
 
 
 TRAINED = Hypothesis(
-    lambda instance: exceeds(instance.loss_below, instance.loss, instance.loss_error),
+    lambda instance, config: exceeds(config.loss_below, instance.loss, instance.loss_error),
     "the training loss is below loss_below",
     tier="certificate",
 )
@@ -118,15 +118,13 @@ class AfterTraining(NamedTuple):
     """What is left of a trained network when S* is all that is asked for.
 
     terms, error: of S*, and their rounding.  loss, loss_error: the training loss and its rounding.
-    loss_below, slack: the hypotheses' thresholds.  failure: n·P(S ≤ slack).
+    failure: n·P(S ≤ slack).
     """
 
     terms: after_training.Terms
     error: Float[Array, " n"]
     loss: Float[Array, ""]
     loss_error: Float[Array, ""]
-    loss_below: Any
-    slack: Any
     failure: Any
 
 
@@ -148,19 +146,17 @@ def _sample_theorem(key: Array, config: TheoremSetting) -> AfterTraining:
         *terms_with_error(network),
         network.loss,
         network.loss_error,
-        config.loss_below,
-        config.slack,
         failure,
     )
 
 
-def _all_positive(instance: AfterTraining) -> Margin:
+def _all_positive(instance: AfterTraining, _: Any) -> Margin:
     return exceeds(instance.terms.trained, 0.0, instance.error).all()
 
 
-def _little_change(instance: AfterTraining) -> Margin:
+def _little_change(instance: AfterTraining, config: TheoremSetting) -> Margin:
     change = jnp.abs(instance.terms.change)
-    return exceeds(instance.slack, change, instance.error).all()
+    return exceeds(config.slack, change, instance.error).all()
 
 
 class ShareSetting(Parameters):
@@ -193,7 +189,7 @@ def share_of(
     )
 
 
-def shares_measured(shares: Shares) -> Measured:
+def shares_measured(shares: Shares, _: Any) -> Measured:
     """The shares, which may be off by those in doubt, and are rounded quotients."""
     value = shares.value.reshape(-1)
     return measured(value, shares.in_doubt.reshape(-1) + rounding_error(2, value))
@@ -274,7 +270,7 @@ STATEMENTS = (
             ),
         },
         conclusion=_all_positive,
-        failure_probability=lambda instance: instance.failure,
+        failure_probability=lambda instance, _: instance.failure,
         config=TheoremSetting(),
         draws={"quick": 40, "full": 1000},
         data=True,
@@ -312,7 +308,7 @@ STATEMENTS = (
         "width, chosen after corrections of 2 to 3.4 d/m had been measured.",
         source=f"ours, the fourth term of {SOURCE}, eq. 22",
         sample=_change_over_prediction,
-        quantity=lambda ratio: measured(ratio.value, ratio.error),
+        quantity=lambda ratio, _: measured(ratio.value, ratio.error),
         claim=lambda config: Claim(
             1.0,
             0.2,

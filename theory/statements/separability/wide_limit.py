@@ -1,7 +1,7 @@
 """Family A, Z23 Theorem 3.6: its printed probability, in the limit of wide networks at fixed d."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +25,13 @@ class LimitSetting(Parameters):
 class Untrained(NamedTuple):
     """S and the logistic loss at the one point.
 
-    error, loss_error: bounds on their rounding errors.  loss_below: ϵ.
+    error, loss_error: bounds on their rounding errors.
     """
 
     alignment: Float[Array, ""]
     loss: Float[Array, ""]
     error: Float[Array, ""]
     loss_error: Float[Array, ""]
-    loss_below: Any
 
 
 def _sample(key: Array, config: LimitSetting) -> Untrained:
@@ -54,7 +53,6 @@ def _sample(key: Array, config: LimitSetting) -> Untrained:
         loss,
         rounding_error(d + 2 * DRAWN, magnitude),
         rounding_error(DRAWN, jnp.abs(output) + loss),
-        config.loss_below,
     )
 
 
@@ -73,13 +71,13 @@ STATEMENTS = (
         sample=_sample,
         hypotheses={
             "Lemma 3.5": Hypothesis(
-                lambda i: exceeds(i.loss_below, i.loss, i.loss_error),
+                lambda i, c: exceeds(c.loss_below, i.loss, i.loss_error),
                 "the untrained loss L(0) is below ϵ = loss_below, and no weight has moved",
                 tier="init",
             )
         },
-        conclusion=lambda i: exceeds(i.alignment, 0.0, i.error),
-        failure_probability=lambda i: 0.0,
+        conclusion=lambda i, _: exceeds(i.alignment, 0.0, i.error),
+        failure_probability=lambda i, _: 0.0,
         config=LimitSetting(),
         erratum="probability-in-theorem-36",
         draws={"quick": 1000, "full": 20_000},
