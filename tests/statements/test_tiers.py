@@ -35,7 +35,7 @@ def no_data_behind(statement, name):
     check = statement.hypotheses[name].check
 
     def value(key):
-        found = check(statement.sample(key, statement.config))
+        found = check(statement.sample(key, statement.config), statement.config)
         return found.value, found.error
 
     for primitive, frames in equations_behind(value, make_key(0)):
