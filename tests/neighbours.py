@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory.margins import Margin
-from theory.verification.claims import SCALED, Claim, checked_claims
+from theory.verification.claims import Claim, checked_claims
 from theory.verification.judging import judge
+from theory.verification.kinds import ByOutcome, Kind, Probabilistic, Rate, Scaled
 from theory.verification.outcomes import premise
 from theory.verification.verdict import Estimate, Evidence, Verdict
 
@@ -30,16 +31,20 @@ SLIGHTLY = 0.99  # of the factor that the draws allow
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """How a statement is judged: all arguments of `judge` but its evidence and claims."""
+    """How a statement is judged: all arguments of `judge` but its evidence."""
 
-    kind: str
+    kind: Kind
     level: float
     tiers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    scales: np.ndarray | None = None
+    config: Any = None
 
     def verdict(self, evidence: Evidence, claim: Any = None) -> Verdict:
-        options = {"tiers": self.tiers, "scales": self.scales, "level": self.level}
-        return judge("neighbour", self.kind, evidence, claim=claim, **options)
+        """Against its own claims, or another claim or tuple of them."""
+        kind: Any = self.kind
+        if claim is not None:
+            kind = dataclasses.replace(kind, claims=lambda config: claim)
+        options = {"tiers": self.tiers, "config": self.config, "level": self.level}
+        return judge("neighbour", kind, evidence, **options)
 
     def refutes(self, evidence: Evidence) -> bool:
         return self.verdict(evidence).verdict == "refuted"
@@ -58,11 +63,12 @@ class Neighbour(NamedTuple):
     factor: float = 1.0
 
 
-def neighbours(how: Judged, evidence: Evidence, claim: Any = None) -> list[Neighbour]:
+def neighbours(how: Judged, evidence: Evidence) -> list[Neighbour]:
     """All false neighbours of a statement with which the evidence is consistent."""
-    if how.kind in ("deterministic", "probabilistic"):
+    if isinstance(how.kind, ByOutcome):
         return list(_of_a_conclusion(how, evidence))
-    return list(_of_claims(how, evidence, claim))
+    kind: Any = how.kind
+    return list(_of_claims(how, evidence, kind.claims(how.config)))
 
 
 # --- means, exponents, decays ---------------------------------------------------------------------
@@ -95,7 +101,7 @@ def _shifted(claim: Claim, false: Claim, found: Estimate) -> Neighbour:
     return Neighbour(f"{claim.name} {false} for {claim}", found.verdict == "refuted", numbers)
 
 
-def false_claims(claim: Claim, measured: Estimate, kind: str) -> Iterator[Claim]:
+def false_claims(claim: Claim, measured: Estimate, kind: Kind) -> Iterator[Claim]:
     """The one or two claims beside a true one that lie inside its bounds, as finely resolved.
 
     Args:
@@ -104,13 +110,13 @@ def false_claims(claim: Claim, measured: Estimate, kind: str) -> Iterator[Claim]
       kind: of the statement; the resolution of a mean is relative to its value.
     """
     off = SHIFT * measured.resolution + claim.tolerance
-    off = min(off, OTHER_LAW) if kind == "rate" else off
+    off = min(off, OTHER_LAW) if isinstance(kind, Rate) else off
     least, most = claim.bounds or (-np.inf, np.inf)
     top = max(claim.value, measured.observed) if claim.side == "at least" else claim.value
     bottom = min(claim.value, measured.observed) if claim.side == "at most" else claim.value
     sides = ("equal", "equal") if claim.side == "equal" else ("at least", "at most")
     for side, value in zip(sides, (top + off, bottom - off), strict=True):
-        unit = 1.0 if kind in SCALED else abs(value) or 1.0
+        unit = 1.0 if isinstance(kind, Scaled) else abs(value) or 1.0
         if least <= value <= most:
             resolution = measured.resolution / unit
             yield dataclasses.replace(claim, value=value, side=side, resolution=resolution)
@@ -123,7 +129,7 @@ def _of_a_conclusion(how: Judged, evidence: Evidence) -> Iterator[Neighbour]:
     verdict = how.verdict(negated(evidence))
     yield Neighbour("the negated conclusion", verdict.verdict == "refuted", verdict.reason)
     yield from _shrunk_bound(how, evidence)
-    if how.kind == "probabilistic" and how.verdict(evidence).failure_rate.failures > 1:
+    if isinstance(how.kind, Probabilistic) and how.verdict(evidence).failure_rate.failures > 1:
         yield _smaller_probability(how, evidence)
 
 

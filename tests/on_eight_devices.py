@@ -1,5 +1,6 @@
 """What `test_sharding.py` runs in a process with eight devices: meshes of 1, 2, 4 and 8 of them."""
 
+import dataclasses
 import functools
 import re
 
@@ -11,8 +12,8 @@ from sweep_toys import registry
 
 from experiments.results import store
 from experiments.sweep import planning
-from theory import REGISTRY, parallel
-from theory.margins import margin
+from theory import REGISTRY, Claim, Moment, Probabilistic, parallel
+from theory.margins import margin, measured
 from theory.networks.blocks import BLOCK, sum_over_blocks
 from theory.networks.descent import Descent
 from theory.networks.network import all_trained, fixed_signs, frozen_readout, init, outputs
@@ -226,13 +227,18 @@ def uniforms(key, config):
 
 PLAIN = Statement(
     id="toy.plain",
-    kind="probabilistic",
     sample=uniforms,
     hypotheses={"above": lambda x, _: margin(x[1] - 0.1)},
-    conclusion=lambda x, _: margin(x[0] - 0.2),
-    failure_probability=lambda x, _: x[1] ** 2,
-    quantity=lambda x, _: x,
+    claim=Probabilistic(
+        conclusion=lambda x, _: margin(x[0] - 0.2),
+        failure_probability=lambda x, _: x[1] ** 2,
+    ),
     batch=2,
+)
+QUANTITY = dataclasses.replace(
+    PLAIN,
+    id="toy.quantity",
+    claim=Moment(lambda x, _: measured(x, 0.0), lambda config: (Claim(0.5, 0.1),) * 3),
 )
 
 
@@ -244,13 +250,14 @@ def same(got, wanted):
 @pytest.mark.parametrize(("draws", "sizes"), [(1, ()), (7, (4,)), (21, SIZES)])
 def test_draws_do_not_depend_on_the_devices(key, draws, sizes):
     """The checks are comparisons and single roundings, so even the bits agree."""
-    alone = evaluate(PLAIN, key, draws)
     drawn = [uniforms(jax.random.fold_in(key, i), None) for i in range(draws)]
-    np.testing.assert_array_equal(alone.quantity, np.stack(drawn))
-    for size in sizes:
-        same(evaluate(PLAIN, key, draws, mesh=mesh_of(size)), alone)
+    np.testing.assert_array_equal(evaluate(QUANTITY, key, draws).quantity, np.stack(drawn))
     every_axis = make_mesh(neurons=2, data=2)
-    same(evaluate(PLAIN, key, draws, mesh=every_axis, batch=1), alone)
+    for statement in (PLAIN, QUANTITY):
+        alone = evaluate(statement, key, draws)
+        for size in sizes:
+            same(evaluate(statement, key, draws, mesh=mesh_of(size)), alone)
+        same(evaluate(statement, key, draws, mesh=every_axis, batch=1), alone)
 
 
 def test_the_host_solves_each_draw_once_whatever_the_devices(key):
@@ -263,11 +270,12 @@ def test_the_host_solves_each_draw_once_whatever_the_devices(key):
 
     statement = Statement(
         id="toy.solved",
-        kind="moment",
         sample=uniforms,
         solve=solve,
-        quantity=lambda x, _: x[3],
-        claim=lambda config: None,
+        claim=Moment(
+            quantity=lambda x, _: x[3],
+            claims=lambda config: None,
+        ),
         batch=2,
     )
     draws = 11

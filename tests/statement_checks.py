@@ -9,7 +9,7 @@ import pathlib
 import runpy
 
 import jax
-import numpy as np
+from loose_parts import changed
 
 from theory import REGISTRY, Margin
 from theory.verification.evaluation import evaluate
@@ -80,16 +80,14 @@ def evidence_of(id: str, draws: int) -> Evidence:
 def verdict_of(id: str, evidence: Evidence, claim=None) -> Verdict:
     """The verdict on a registered statement from any evidence, against its own or another claim."""
     statement = REGISTRY[id]
-    if claim is None and statement.claim is not None:
-        claim = statement.claim(statement.config)
-    scales = np.asarray(statement.scales(statement.config), float) if statement.scales else None
+    if claim is not None:
+        statement = changed(statement, claims=lambda config: claim)
     return judge(
         id,
-        statement.kind,
+        statement.claim,
         evidence,
         tiers=statement.tiers,
-        claim=claim,
-        scales=scales,
+        config=statement.config,
         level=LEVEL,
         random=statement.random,
     )

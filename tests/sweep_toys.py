@@ -12,7 +12,19 @@ import numpy as np
 
 from experiments.command import main
 from experiments.settings import references
-from theory import REGISTRY, Claim, Hypothesis, Parameters, Statement, exceeds, margin, parameter
+from theory import (
+    REGISTRY,
+    Claim,
+    Deterministic,
+    Hypothesis,
+    Parameters,
+    Probabilistic,
+    Rate,
+    Statement,
+    exceeds,
+    margin,
+    parameter,
+)
 from theory.statements import registry
 
 
@@ -33,30 +45,35 @@ def sample(key, config):
 
 TAIL = Statement(
     id="toy.tail",
-    kind="probabilistic",
     sample=sample,
     hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i, _: exceeds(20.0 + i[0][0], 1.0), "wide", "init")},
     measured={"positive": lambda i, _: margin(i[0][0], unit="σ")},
-    conclusion=lambda i, _: margin(i[1] - i[0].sum(), unit="σ"),
-    failure_probability=lambda i, _: 0.5,
+    claim=Probabilistic(
+        conclusion=lambda i, _: margin(i[1] - i[0].sum(), unit="σ"),
+        failure_probability=lambda i, _: 0.5,
+    ),
     constant=lambda i, _: jnp.abs(i[0][0]),
     config=Setting(),
     draws={"quick": 40},
 )
 REFUTED = dataclasses.replace(
-    TAIL, id="toy.refuted", kind="deterministic", failure_probability=None, constant=None
+    TAIL,
+    id="toy.refuted",
+    claim=Deterministic(lambda i, _: margin(i[1] - i[0].sum(), unit="σ")),
+    constant=None,
 )
 SCALES = 2.0 ** np.arange(5)
 RATES = Statement(  # with a solver, claims and scales
     id="toy.rates",
-    kind="rate",
     sample=lambda key, config: jax.random.normal(key, (config.m, len(SCALES))),
     solve=lambda x: np.sort(x, axis=0),
-    quantity=lambda x, _: jnp.stack(
-        [jnp.asarray(SCALES**-power, x.dtype) * (2 + jnp.tanh(x[0])) for power in (0.5, 1.0)]
+    claim=Rate(
+        quantity=lambda x, _: jnp.stack(
+            [jnp.asarray(SCALES**-power, x.dtype) * (2 + jnp.tanh(x[0])) for power in (0.5, 1.0)]
+        ),
+        claims=lambda config: (Claim(-0.5, 0.5, name="half"), Claim(-1.0, 0.5, name="one")),
+        scales=lambda config: SCALES,
     ),
-    claim=lambda config: (Claim(-0.5, 0.5, name="half"), Claim(-1.0, 0.5, name="one")),
-    scales=lambda config: SCALES,
     config=Setting(),
     draws={"quick": 20},
 )

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import changed
 
-from theory import REGISTRY, Parameters, Statement, margin, parameter, parameters
+from theory import REGISTRY, Deterministic, Parameters, Statement, margin, parameter, parameters
 from theory.verification.evaluation import evaluate, traceable_parameters
 from theory.verification.memory import largest_batch, memory_needed
 from theory.verification.programs import (
@@ -43,9 +44,8 @@ def sample(key, config):
 
 STATEMENT = Statement(
     id="toy.values",
-    kind="deterministic",
     sample=sample,
-    conclusion=lambda x, _: margin(x.sum()),
+    claim=Deterministic(conclusion=lambda x, _: margin(x.sum())),
     config=Setting(),
 )
 NAMES = ("T", "branch", "steps", "host", "label", "either")
@@ -89,7 +89,7 @@ def test_conditions_see_the_values_of_each_draw(key):
     def conclusion(x, config):
         return margin(config.T - x[0] + (1.0 if config.branch > 1 else 0.0))
 
-    plain = dataclasses.replace(STATEMENT, conclusion=conclusion)
+    plain = changed(STATEMENT, conclusion=conclusion)
     for statement in (plain, dataclasses.replace(plain, solve=lambda instance: instance)):
         for T, branch in ((1.0, 0.5), (2.0, 0.5), (2.0, 1.5)):
             config = Setting(T=T, branch=branch)

@@ -20,6 +20,12 @@ from theory.parameters import parameter as parameter
 from theory.statements.registry import REGISTRY as REGISTRY
 from theory.statements.registry import select as select
 from theory.verification.claims import Claim as Claim
+from theory.verification.kinds import Decay as Decay
+from theory.verification.kinds import Deterministic as Deterministic
+from theory.verification.kinds import Empirical as Empirical
+from theory.verification.kinds import Moment as Moment
+from theory.verification.kinds import Probabilistic as Probabilistic
+from theory.verification.kinds import Rate as Rate
 from theory.verification.outcomes import Outcome as Outcome
 from theory.verification.statement import Hypothesis as Hypothesis
 from theory.verification.statement import Statement as Statement

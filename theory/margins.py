@@ -101,7 +101,7 @@ class Measured(NamedTuple):
 
 
 def measured(value: Any, error: Any) -> Measured:
-    """A quantity whose numerical error is stated, for `Statement.quantity`.
+    """A quantity whose numerical error is stated, for the quantity of a claim.
 
     Args:
       value: real array of any shape.

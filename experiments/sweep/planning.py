@@ -21,6 +21,7 @@ from experiments.verify import running
 from theory import Dataset, Statement
 from theory._validation import check_choice, check_integer, check_real
 from theory.verification.evaluation import evaluate, traceable_parameters
+from theory.verification.kinds import Scaled
 from theory.verification.memory import largest_batch
 from theory.verification.verdict import Evidence
 from theory.verification.verify import assess
@@ -238,6 +239,6 @@ def _arrays(statement: Statement, config: Any, evidence: Evidence) -> dict[str, 
     for name in ("allowed", "quantity", "constant"):
         if (values := getattr(evidence, name)) is not None:
             arrays[name] = np.asarray(values)
-    if statement.scales is not None:
-        arrays["scales"] = np.asarray(statement.scales(config), float)
+    if isinstance(statement.claim, Scaled):
+        arrays["scales"] = np.asarray(statement.claim.scales(config), float)
     return arrays

@@ -11,7 +11,7 @@ from theory import REGISTRY
 
 FILE = '''"""A statement."""
 import jax
-from theory import Statement, exceeds
+from theory import Deterministic, Statement, exceeds
 
 BOUND = {bound}  # {comment}
 
@@ -20,7 +20,7 @@ def sample(key, config):
     return jax.random.normal(key)
 
 statement = Statement(
-    id="mine.tail", kind="deterministic", sample=sample, conclusion=lambda x, _: exceeds(BOUND, x)
+    id="mine.tail", sample=sample, claim=Deterministic(lambda x, _: exceeds(BOUND, x))
 )
 '''
 

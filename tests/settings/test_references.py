@@ -13,7 +13,7 @@ FILE = '''"""Bounds on a uniform number."""
 
 import jax
 from helper_beside_it import BOUND
-from widetheory import Parameters, Statement, exceeds, parameter
+from widetheory import Deterministic, Parameters, Statement, exceeds, parameter
 
 
 class Setting(Parameters):
@@ -27,12 +27,12 @@ def sample(key, config):
 
 
 below = Statement(
-    id="mine.below", kind="deterministic", sample=sample,
-    conclusion=lambda x, config: exceeds(config.bound, x), config=Setting(),
+    id="mine.below", sample=sample, config=Setting(),
+    claim=Deterministic(lambda x, config: exceeds(config.bound, x)),
 )
 bare = Statement(
-    id="mine.bare", kind="deterministic", sample=lambda key, config: jax.random.uniform(key),
-    conclusion=lambda x, config: exceeds(BOUND, x),
+    id="mine.bare", sample=lambda key, config: jax.random.uniform(key),
+    claim=Deterministic(lambda x, config: exceeds(BOUND, x)),
 )
 PAIR = (below, bare)
 number = 3
@@ -105,8 +105,8 @@ def test_what_is_none_is_refused(file, name, message):
         ("import nothing_of_this_name", "line 1: ModuleNotFoundError"),
         ("x = 1\n\n\n1 / 0", "line 4: ZeroDivisionError: division by zero"),
         ("raise SystemExit(0)", "line 1: SystemExit"),
-        (FILE + "\nagain = Statement(id='mine.bare', kind='deterministic', sample=sample,"
-         "conclusion=lambda x, _: exceeds(1.0, x))", "got 'mine.bare' twice"),
+        (FILE + "\nagain = Statement(id='mine.bare', sample=sample,"
+         "claim=Deterministic(lambda x, _: exceeds(1.0, x)))", "got 'mine.bare' twice"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_refused_with_the_line(file, content, message):

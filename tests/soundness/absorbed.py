@@ -59,7 +59,7 @@ PLANTED = (
         "E[((1 + 10⁻¹⁷x²) − 1)·10¹⁷] = E x² = 1, computed as 0 but for x² > 11",
         kind="moment",
         quantity=lambda x, _: ((1 + 1e-17 * x**2) - 1) * 1e17,
-        claim=lambda config: Claim(1.0, 0.2),
+        claims=lambda config: Claim(1.0, 0.2),
         draws=1000,
         allowed=NOT_REFUTED,
     ),

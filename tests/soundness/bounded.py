@@ -22,7 +22,7 @@ SCALES = 2.0 ** np.arange(3, 9)
 
 
 def mean(value, resolution, **options):
-    return {"kind": "moment", "claim": lambda config: Claim(value, resolution, **options)}
+    return {"kind": "moment", "claims": lambda config: Claim(value, resolution, **options)}
 
 
 def itself(x, _):
@@ -147,7 +147,7 @@ PLANTED = (
         kind="empirical",
         sample=uniform,
         quantity=itself,
-        claim=lambda config: Claim(0.3, 0.3, side="at least", bounds=(0.0, 1.0)),
+        claims=lambda config: Claim(0.3, 0.3, side="at least", bounds=(0.0, 1.0)),
         draws=2000,
     ),
     false(
@@ -283,7 +283,7 @@ PLANTED = (
             jnp.asarray(SCALES) ** -0.5 * (0.5 + u) * jnp.linspace(0.9, 1.1, len(SCALES)),
             0.15 * jnp.asarray(SCALES) ** -0.5,
         ),
-        claim=lambda config: Claim(-0.5, 0.3),
+        claims=lambda config: Claim(-0.5, 0.3),
         draws=500,
         allowed=NOT_REFUTED,
     ),
@@ -294,7 +294,7 @@ PLANTED = (
         scales=const(SCALES),
         sample=uniforms(len(SCALES)),
         quantity=lambda u, _: measured(jnp.asarray(SCALES) ** -0.5 * (0.5 + u), 1e-6),
-        claim=lambda config: Claim(-1.5, 0.3),
+        claims=lambda config: Claim(-1.5, 0.3),
         draws=500,
     ),
 )

@@ -16,7 +16,7 @@ from soundness.planted import (
     uniforms,
 )
 
-from theory import Claim, exceeds, margin
+from theory import exceeds, margin
 
 
 def solved(instance):
@@ -136,14 +136,6 @@ PLANTED = (
         conclusion=lambda x, _: margin(jnp.sign(x[0]) * jnp.sign(x[1]) + 1, 0.0),
     ),
     false(
-        "claim-beside-a-false-conclusion",
-        "the kind decides: a claim that is met does not make the conclusion true",
-        conclusion=lambda x, _: sharp(x),
-        quantity=lambda x, _: x,
-        claim=lambda config: Claim(0.0, 1.0),
-        draws=400,
-    ),
-    false(
         "solver-is-wrong",
         "half of the proposed solutions are none",
         sample=system,
@@ -241,14 +233,6 @@ PLANTED = (
         "fifty entries, all of them positive",
         sample=normals(50),
         conclusion=lambda x, _: margin(x**2 + 0.1, 1e-12).all(),
-    ),
-    true(
-        "claim-beside-a-true-conclusion",
-        "the kind decides: a claim that is missed does not make the conclusion false",
-        conclusion=lambda x, _: sharp(1 + x**2),
-        quantity=lambda x, _: x,
-        claim=lambda config: Claim(3.0, 1.0),
-        draws=400,
     ),
     true(
         "solver-is-right",

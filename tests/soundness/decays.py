@@ -26,7 +26,7 @@ def decay(value, resolution, *, scales=SCALES, **options):
     """The parts of a statement about one decay rate."""
     return {
         "kind": "decay",
-        "claim": lambda config: Claim(value, resolution, **options),
+        "claims": lambda config: Claim(value, resolution, **options),
         "scales": const(scales),
     }
 

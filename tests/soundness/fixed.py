@@ -72,7 +72,7 @@ PLANTED = (
         **FIXED,
         kind="moment",
         quantity=lambda x, _: jnp.mean(x),
-        claim=lambda config: Claim(5.5, 0.01),
+        claims=lambda config: Claim(5.5, 0.01),
         allowed=NOT_REFUTED | REFUSED,
     ),
     false(
@@ -81,7 +81,7 @@ PLANTED = (
         **FIXED,
         kind="moment",
         quantity=lambda x, _: jnp.mean(x),
-        claim=lambda config: Claim(6.0, 0.01),
+        claims=lambda config: Claim(6.0, 0.01),
         allowed=NOT_CONSISTENT | REFUSED,
     ),
     true(
@@ -91,7 +91,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         quantity=lambda x, _: jnp.asarray(SCALES) ** -0.5 * x[1],
-        claim=lambda config: Claim(-0.5, 0.01),
+        claims=lambda config: Claim(-0.5, 0.01),
         allowed=NOT_REFUTED | REFUSED,
     ),
     false(
@@ -101,7 +101,7 @@ PLANTED = (
         kind="rate",
         scales=const(SCALES),
         quantity=lambda x, _: jnp.asarray(SCALES) ** -0.5 * x[1],
-        claim=lambda config: Claim(-0.6, 0.01),
+        claims=lambda config: Claim(-0.6, 0.01),
         allowed=NOT_CONSISTENT | REFUSED,
     ),
     false(
@@ -117,7 +117,7 @@ PLANTED = (
         random=False,
         kind="moment",
         quantity=lambda x, _: x,
-        claim=lambda config: Claim(0.0, 0.01),
+        claims=lambda config: Claim(0.0, 0.01),
         allowed=INCONCLUSIVE | REFUSED,
     ),
 )

@@ -36,7 +36,7 @@ PLANTED = (
         kind="moment",
         sample=normals(8),
         quantity=lambda x, _: (1 + 1e-9 * jnp.mean(x**2)) - 1,
-        claim=lambda config: Claim(1e-9, 0.2),
+        claims=lambda config: Claim(1e-9, 0.2),
         draws=1000,
     ),
     false(

@@ -24,7 +24,7 @@ MEAN_HALF_NORMAL = 0.7978845608028654  # √(2/π)
 
 def mean(value, resolution, **options):
     """The parts of a statement about one mean."""
-    return {"kind": "moment", "claim": lambda config: Claim(value, resolution, **options)}
+    return {"kind": "moment", "claims": lambda config: Claim(value, resolution, **options)}
 
 
 def itself(x, _):
@@ -237,7 +237,7 @@ PLANTED = (
         kind="empirical",
         sample=uniform,
         quantity=itself,
-        claim=lambda config: Claim(0.3, 0.2, side="at least"),
+        claims=lambda config: Claim(0.3, 0.2, side="at least"),
         draws=1000,
     ),
     true(
@@ -246,7 +246,7 @@ PLANTED = (
         kind="empirical",
         sample=uniform,
         quantity=itself,
-        claim=lambda config: Claim(0.5, 0.2, side="at least"),
+        claims=lambda config: Claim(0.5, 0.2, side="at least"),
         draws=1000,
         allowed=NOT_REFUTED,
     ),
@@ -256,7 +256,7 @@ PLANTED = (
         kind="moment",
         sample=uniform,
         quantity=lambda u, _: jnp.stack([u, u**2]),
-        claim=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
+        claims=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
         draws=1500,
     ),
     true(
@@ -311,14 +311,6 @@ PLANTED = (
         quantity=itself,
         draws=1,
         allowed=INCONCLUSIVE,
-    ),
-    true(
-        "conclusion-beside-a-claim",
-        "the kind decides: this is about the mean, and the conclusion fails in half of the draws",
-        **mean(0.0, 0.3),
-        quantity=itself,
-        conclusion=lambda x, _: sharp(x),
-        draws=400,
     ),
     false(
         "normal-shifted", "by .6 standard deviations", **mean(0.6, 0.3), quantity=itself, draws=400
@@ -478,7 +470,7 @@ PLANTED = (
         kind="empirical",
         sample=uniform,
         quantity=itself,
-        claim=lambda config: Claim(0.7, 0.2, side="at least"),
+        claims=lambda config: Claim(0.7, 0.2, side="at least"),
         draws=1000,
     ),
     false(
@@ -487,7 +479,7 @@ PLANTED = (
         kind="empirical",
         sample=uniform,
         quantity=itself,
-        claim=lambda config: Claim(0.6, 0.1),
+        claims=lambda config: Claim(0.6, 0.1),
         draws=1500,
     ),
     false(
@@ -496,7 +488,7 @@ PLANTED = (
         kind="moment",
         sample=uniform,
         quantity=lambda u, _: jnp.stack([u, u**2]),
-        claim=lambda config: (Claim(0.5, 0.2), Claim(0.5, 0.2)),
+        claims=lambda config: (Claim(0.5, 0.2), Claim(0.5, 0.2)),
         draws=1500,
     ),
     false(
@@ -505,7 +497,7 @@ PLANTED = (
         kind="moment",
         sample=uniform,
         quantity=lambda u, _: jnp.stack([u**2, u]),
-        claim=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
+        claims=lambda config: (Claim(0.5, 0.2), Claim(1 / 3, 0.2)),
         draws=1500,
     ),
     false(

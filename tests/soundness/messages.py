@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from loose_parts import made_of
 from soundness.planted import const, normal, normals, sharp, uniforms
 
 from theory import Claim, Hypothesis, Margin, Statement, exceeds, margin, verify
@@ -45,14 +46,14 @@ def judged(
     defaults = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
     if parts.get("kind", "deterministic") in ("deterministic", "probabilistic"):
         defaults["conclusion"] = lambda x, _: sharp(1 + jnp.sum(x) ** 2)
-    statement = Statement(**(defaults | parts))
+    statement = made_of(**(defaults | parts))
     key = jax.random.key(0) if key is None else key
     return verify(statement, key=key, draws=draws, level=level, config=config)
 
 
 def mean_of(quantity: Any, claim: Any = Claim(0.0, 1.0), **parts: Any) -> Verdict:  # noqa: B008
     claims = claim if callable(claim) else const(claim)
-    return judged(kind="moment", quantity=quantity, claim=claims, **parts)
+    return judged(kind="moment", quantity=quantity, claims=claims, **parts)
 
 
 def rate_of(quantity: Any, scales: Any, *, kind: str = "rate", count: int = 6) -> Verdict:
@@ -60,7 +61,7 @@ def rate_of(quantity: Any, scales: Any, *, kind: str = "rate", count: int = 6) -
         kind=kind,
         sample=uniforms(count),
         quantity=quantity,
-        claim=const(Claim(-0.5, 1.0)),
+        claims=const(Claim(-0.5, 1.0)),
         scales=const(scales),
     )
 
@@ -121,7 +122,7 @@ BAD = (
     ),
     Bad(
         "claim-not-callable",
-        lambda: judged(kind="moment", quantity=lambda x, _: x, claim=Claim(0.0, 1.0)),
+        lambda: judged(kind="moment", quantity=lambda x, _: x, claims=Claim(0.0, 1.0)),
         ("claim", "function|callable", "Claim"),
     ),
     Bad("claim-nan", lambda: Claim(float("nan"), 0.1), ("value", "finite", "nan")),
@@ -237,7 +238,7 @@ BAD = (
     Bad(
         "scales-no-function",
         lambda: judged(
-            kind="rate", quantity=lambda x, _: x, claim=const(Claim(0.0, 1.0)), scales=SCALES
+            kind="rate", quantity=lambda x, _: x, claims=const(Claim(0.0, 1.0)), scales=SCALES
         ),
         ("scales", "function|callable", "ndarray|array"),
     ),
@@ -340,11 +341,15 @@ BAD = (
         ("tier", "certificate, data, init", "weights"),
     ),
     # Statements and what they are run with.
-    Bad("kind-unknown", lambda: judged(kind="exact"), ("kind", "deterministic", "exact")),
     Bad(
-        "role-missing",
-        lambda: judged(kind="moment", quantity=lambda x, _: x),
-        ("claim", "moment", "None"),
+        "claim-of-no-kind",
+        lambda: Statement(id="toy.bad", sample=normal, claim="exact"),  # pyright: ignore
+        ("claim", "Deterministic", "exact"),
+    ),
+    Bad(
+        "claim-a-conclusion",
+        lambda: Statement(id="toy.bad", sample=normal, claim=lambda x, _: sharp(x)),  # pyright: ignore
+        ("claim", "Deterministic", "function"),
     ),
     Bad(
         "sample-no-function",

@@ -201,7 +201,7 @@ PLANTED = (
         "the mean of √x over x > 0 is said, and the draws with x < 0 have no number",
         kind="moment",
         quantity=lambda x, _: jnp.sqrt(x),
-        claim=lambda config: Claim(0.8221789586624586, 0.2),
+        claims=lambda config: Claim(0.8221789586624586, 0.2),
         allowed=UNTOLD,
     ),
     false(
@@ -209,7 +209,7 @@ PLANTED = (
         "no number at all",
         kind="moment",
         quantity=lambda x, _: jnp.log(-1 - x**2),
-        claim=lambda config: Claim(1.0, 0.2),
+        claims=lambda config: Claim(1.0, 0.2),
         allowed=UNTOLD,
     ),
     false(
@@ -217,7 +217,7 @@ PLANTED = (
         "the mean of an overflow",
         kind="moment",
         quantity=lambda x, _: jnp.exp(1000 + x),
-        claim=lambda config: Claim(1.0, 0.2, side="at least"),
+        claims=lambda config: Claim(1.0, 0.2, side="at least"),
         allowed=UNTOLD,
     ),
     false(
@@ -227,7 +227,7 @@ PLANTED = (
         sample=uniform,
         hypotheses={"large": lambda u, _: sharp(u - 0.5)},
         quantity=lambda u, _: jnp.where(u > 0.5, u, jnp.nan),
-        claim=lambda config: Claim(0.5, 0.2),
+        claims=lambda config: Claim(0.5, 0.2),
         draws=400,
     ),
     true(
@@ -237,7 +237,7 @@ PLANTED = (
         sample=uniform,
         hypotheses={"large": lambda u, _: sharp(u - 0.5)},
         quantity=lambda u, _: jnp.where(u > 0.5, u, jnp.nan),
-        claim=lambda config: Claim(0.75, 0.2),
+        claims=lambda config: Claim(0.75, 0.2),
         draws=400,
     ),
     false(

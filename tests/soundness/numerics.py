@@ -292,7 +292,7 @@ PLANTED = (
         "E[(10⁸ + x)² − 10¹⁶ − 2·10⁸x] = E x² = 1, computed in steps of 2",
         kind="moment",
         quantity=lambda x, _: (1e8 + x) ** 2 - 1e16 - 2e8 * x,
-        claim=lambda config: Claim(1.0, 0.2),
+        claims=lambda config: Claim(1.0, 0.2),
         draws=2000,
         allowed=NOT_REFUTED,
     ),

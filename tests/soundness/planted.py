@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import pytest
+from loose_parts import made_of
 
 from theory import Margin, Statement, Verdict, margin, verify
 
@@ -60,7 +61,7 @@ class Planted:
 
     @functools.cached_property
     def statement(self) -> Statement:
-        return Statement(id=f"planted.{self.name}", **self.parts)
+        return made_of(id=f"planted.{self.name}", **self.parts)
 
     @property
     def kind(self) -> str:

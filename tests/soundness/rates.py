@@ -27,7 +27,7 @@ def rate(value, resolution, *, scales=SCALES, **options):
     """The parts of a statement about one exponent."""
     return {
         "kind": "rate",
-        "claim": lambda config: Claim(value, resolution, **options),
+        "claims": lambda config: Claim(value, resolution, **options),
         "scales": const(scales),
     }
 
@@ -191,7 +191,7 @@ PLANTED = (
         scales=const(SCALES),
         **NOISY,
         quantity=lambda u, _: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
-        claim=lambda config: (Claim(-0.5, 0.1), Claim(-1.0, 0.1)),
+        claims=lambda config: (Claim(-0.5, 0.1), Claim(-1.0, 0.1)),
         draws=300,
     ),
     false(
@@ -294,7 +294,7 @@ PLANTED = (
         scales=const(SCALES),
         **NOISY,
         quantity=lambda u, _: jnp.stack([power(-0.5)(u), power(-1.0)(u)]),
-        claim=lambda config: (Claim(-0.5, 0.1), Claim(-0.5, 0.1)),
+        claims=lambda config: (Claim(-0.5, 0.1), Claim(-0.5, 0.1)),
         draws=300,
     ),
     false(

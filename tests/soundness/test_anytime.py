@@ -9,33 +9,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import changed
 from soundness.planted import LEVEL, const, normal, sharp, uniform, uniforms
 
-from theory import Claim, Statement, verify, verify_until
+from theory import Claim, Deterministic, Moment, Probabilistic, Statement, verify, verify_until
 
 TRUE = Statement(
     id="toy.fails-at-its-rate",
-    kind="probabilistic",
     sample=uniform,
-    conclusion=lambda u, _: sharp(u - 0.1),
-    failure_probability=const(0.1),
+    claim=Probabilistic(
+        conclusion=lambda u, _: sharp(u - 0.1),
+        failure_probability=const(0.1),
+    ),
     batch=5000,
 )
-FALSE = dataclasses.replace(TRUE, failure_probability=const(0.01))
+FALSE = changed(TRUE, failure_probability=const(0.01))
 BOUNDED = Statement(
     id="toy.uniform",
-    kind="moment",
     sample=uniform,
-    quantity=lambda u, _: u,
-    claim=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
+    claim=Moment(
+        quantity=lambda u, _: u,
+        claims=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
+    ),
     batch=5000,
 )
 EVENT = Statement(
     id="toy.coin",
-    kind="moment",
     sample=uniform,
-    quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
-    claim=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
+    claim=Moment(
+        quantity=lambda u, _: jnp.where(u < 0.5, 1.0, 0.0),
+        claims=const(Claim(0.5, 0.2, bounds=(0.0, 1.0))),
+    ),
     batch=5000,
 )
 
@@ -55,8 +59,8 @@ def test_true_statements_are_not_refuted(statement):
     "statement",
     [
         FALSE,
-        dataclasses.replace(BOUNDED, claim=const(Claim(0.8, 0.2, bounds=(0.0, 1.0)))),
-        dataclasses.replace(EVENT, claim=const(Claim(0.2, 0.2, bounds=(0.0, 1.0)))),
+        changed(BOUNDED, claims=const(Claim(0.8, 0.2, bounds=(0.0, 1.0)))),
+        changed(EVENT, claims=const(Claim(0.2, 0.2, bounds=(0.0, 1.0)))),
     ],
     ids=lambda s: s.id,
 )
@@ -70,9 +74,8 @@ def test_false_statements_are_refuted_early(statement):
 def test_counterexample_ends_a_deterministic_statement():
     statement = Statement(
         id="toy.below-two",
-        kind="deterministic",
         sample=normal,
-        conclusion=lambda x, _: sharp(2.0 - x),
+        claim=Deterministic(conclusion=lambda x, _: sharp(2.0 - x)),
     )
     verdict = until(statement)
     assert verdict.verdict == "refuted"
@@ -83,10 +86,11 @@ def test_unbounded_mean_without_a_sequence_is_not_refuted_by_waiting():
     """No confidence sequence is known for it, so it may be refused, too."""
     statement = Statement(
         id="toy.log-normal",
-        kind="moment",
         sample=normal,
-        quantity=lambda x, _: jnp.exp(2 * x),
-        claim=const(Claim(float(np.exp(2)), 1.0)),
+        claim=Moment(
+            quantity=lambda x, _: jnp.exp(2 * x),
+            claims=const(Claim(float(np.exp(2)), 1.0)),
+        ),
     )
     try:
         word = until(statement, draws=300).verdict
@@ -120,7 +124,9 @@ def test_false_alarms(statement):
 
 def test_statement_of_pairs_ends_at_its_limit():
     verdict = until(
-        dataclasses.replace(TRUE, sample=uniforms(2), conclusion=lambda u, _: sharp(u[0] - 0.05)),
+        dataclasses.replace(
+            changed(TRUE, conclusion=lambda u, _: sharp(u[0] - 0.05)), sample=uniforms(2)
+        ),
         100,
     )
     assert verdict.draws <= 100

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
+from loose_parts import made_of
 from soundness.planted import const, sharp, uniform
 
 import theory
-from theory import Statement, margin
+from theory import margin
 from theory.testing.assertions import assert_statement
 
 FLOATS = st.floats(0.0, 1.0).map(jnp.asarray)
@@ -19,9 +20,7 @@ FEW = settings(max_examples=20, deadline=None, derandomize=True, database=None)
 
 
 def about(conclusion, **parts):
-    return Statement(
-        id="toy.x", kind="deterministic", sample=uniform, conclusion=conclusion, **parts
-    )
+    return made_of(id="toy.x", sample=uniform, conclusion=conclusion, **parts)
 
 
 def failure(statement, **options):
@@ -87,9 +86,9 @@ def test_single_instances_refute_no_probability(kind):
             "conclusion": lambda u, _: sharp(u - 0.5),
             "failure_probability": const(0.5),
         },
-        "moment": {"quantity": lambda u, _: u, "claim": const(theory.Claim(0.5, 0.1))},
+        "moment": {"quantity": lambda u, _: u, "claims": const(theory.Claim(0.5, 0.1))},
     }[kind]
-    statement = Statement(id="toy.x", kind=kind, sample=uniform, **parts)
+    statement = made_of(id="toy.x", kind=kind, sample=uniform, **parts)
     with pytest.raises(ValueError, match="deterministic"):
         assert_statement(statement, instances=FLOATS)
 

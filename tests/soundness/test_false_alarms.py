@@ -6,6 +6,7 @@ its level fails with probability .0013 (three standard errors); seeds are fixed.
 
 import numpy as np
 import pytest
+from loose_parts import kind_of
 from scipy import stats
 
 from theory import Claim, Margin
@@ -30,7 +31,8 @@ def word(kind, *, conclusion=None, allowed=None, quantity=None, claim=None, scal
         margin = Margin(conclusion, np.zeros_like(conclusion), np.full_like(conclusion, np.nan))
         allowed = np.broadcast_to(allowed, conclusion.shape)
     evidence = Evidence({}, {}, margin, allowed, quantity)
-    return judge("toy.x", kind, evidence, tiers={}, claim=claim, scales=scales, level=LEVEL).verdict
+    of_kind = kind_of(kind, claim, scales)
+    return judge("toy.x", of_kind, evidence, tiers={}, level=LEVEL).verdict
 
 
 def shares(judged):

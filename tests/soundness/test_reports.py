@@ -4,16 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import kind_of, made_of
 from scipy import optimize, stats
 from soundness.planted import SEED, const, normal, sharp, uniform, uniforms
 
-from theory import Margin, Statement, margin, verify
+from theory import Margin, margin, verify
 from theory.verification.judging import judge
 from theory.verification.verdict import Evidence
 
 
 def judged(draws=100, level=0.01, **parts):
-    statement = Statement(**({"id": "toy.x", "kind": "deterministic", "sample": normal} | parts))
+    statement = made_of(**({"id": "toy.x", "sample": normal} | parts))
     return verify(statement, key=jax.random.key(SEED), draws=draws, level=level)
 
 
@@ -82,7 +83,7 @@ def test_what_is_false_by_the_detectable_rate_is_found():
         value = np.where(fails, -1.0, 1.0)
         conclusion = Margin(value, np.zeros(draws), np.full(draws, np.nan))
         evidence = Evidence({}, {}, conclusion, np.full(draws, delta), None)
-        found += judge("toy.x", "probabilistic", evidence, tiers={}).verdict == "refuted"
+        found += judge("toy.x", kind_of("probabilistic"), evidence, tiers={}).verdict == "refuted"
     assert found >= samples * 0.95 - 3 * np.sqrt(samples * 0.95 * 0.05)
 
 

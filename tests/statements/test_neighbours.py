@@ -7,6 +7,7 @@ evidence.
 import jax
 import numpy as np
 import pytest
+from loose_parts import kind_of
 from neighbours import Judged, neighbours
 from statement_checks import LEVEL, draws_of_files, evidence_of
 
@@ -30,8 +31,7 @@ def test_every_statement_is_tested():
 
 def how(id):
     statement = REGISTRY[id]
-    scales = np.asarray(statement.scales(statement.config), float) if statement.scales else None
-    return Judged(statement.kind, LEVEL, statement.tiers, scales)
+    return Judged(statement.claim, LEVEL, statement.tiers, statement.config)
 
 
 @pytest.mark.slow
@@ -39,8 +39,7 @@ def how(id):
 def test_false_neighbours_are_refuted(file, id):
     """Each of them, with all numbers where one is not; a bound must be within reach of them."""
     statement = REGISTRY[id]
-    claim = statement.claim(statement.config) if statement.claim else None
-    found = neighbours(how(id), evidence_of(id, DRAWS[file, id]), claim)
+    found = neighbours(how(id), evidence_of(id, DRAWS[file, id]))
     weak = [f"{n.says}: {n.numbers}" for n in found if not n.refuted]
     weak += [
         f"{n.says}: looser than by a factor of {LOOSE:g}, and `loose` does not say why"
@@ -76,13 +75,15 @@ NORMAL = np.random.default_rng(0).normal(size=4000)
     ],
 )
 def test_neighbours_of_a_mean(claim, refuted):
-    found = neighbours(Judged("moment", LEVEL), evidence(NORMAL), claim)
+    found = neighbours(Judged(kind_of("moment", claim), LEVEL), evidence(NORMAL))
     assert [n.refuted for n in found] == refuted, found
 
 
 def test_a_claim_that_is_as_wide_as_its_bounds_has_no_neighbour():
     shares = (NORMAL > 0).astype(float)
-    found = neighbours(Judged("moment", LEVEL), evidence(shares), Claim(0.5, 0.4, bounds=(0, 1)))
+    found = neighbours(
+        Judged(kind_of("moment", Claim(0.5, 0.4, bounds=(0, 1))), LEVEL), evidence(shares)
+    )
     assert [n.refuted for n in found] == [False]
     assert "bounds" in found[0].says
 
@@ -90,7 +91,7 @@ def test_a_claim_that_is_as_wide_as_its_bounds_has_no_neighbour():
 def test_one_claim_of_several_cannot_hide_behind_another():
     values = np.stack([NORMAL, 100 * NORMAL], axis=1)
     claims = (Claim(0.0, 0.1), Claim(0.0, 0.1))
-    found = neighbours(Judged("moment", LEVEL), evidence(values), claims)
+    found = neighbours(Judged(kind_of("moment", claims), LEVEL), evidence(values))
     assert [n.refuted for n in found] == [True, False, True, False]
 
 
@@ -98,12 +99,15 @@ def test_a_coarse_exponent_is_told_from_other_laws():
     """±0.4 by 600 draws whose interval is ±0.09 finds 1/√m; by fewer draws it would not."""
     scales = np.array([16.0, 32, 64, 128, 256])
     noise = np.random.default_rng(1).lognormal(sigma=0.5, size=(600, 5))
-    how = Judged("rate", LEVEL, scales=scales)
+
+    def how(claim):
+        return Judged(kind_of("rate", claim, scales), LEVEL)
+
     claim = Claim(-1.0, 0.4, tolerance=0.05)
-    found = neighbours(how, evidence(noise / scales), claim)
+    found = neighbours(how(claim), evidence(noise / scales))
     assert [n.refuted for n in found] == [True, True]
     assert "-0.5 ± 0.05" in found[0].says
-    found = neighbours(how, evidence((3 * noise / scales)[:60]), Claim(-1.0, 0.6, tolerance=0.4))
+    found = neighbours(how(Claim(-1.0, 0.6, tolerance=0.4)), evidence((3 * noise / scales)[:60]))
     assert [n.refuted for n in found] == [False, False], found
 
 
@@ -111,14 +115,15 @@ def test_neighbours_of_a_bound():
     """|x| < 4 for 40 normal x, of which none comes near 4; and with a certain rate of failures."""
     left, right = np.full(40, 4.0), np.abs(NORMAL[:40])
     found = neighbours(
-        Judged("deterministic", LEVEL), evidence(conclusion=jax.device_get(exceeds(left, right)))
+        Judged(kind_of("deterministic"), LEVEL),
+        evidence(conclusion=jax.device_get(exceeds(left, right))),
     )
     assert [n.refuted for n in found] == [True, True]
     assert found[1].factor == pytest.approx(4.0 / right.max() / 0.99)
     rare = jax.device_get(
         exceeds(np.full(4000, 2.0), np.abs(NORMAL))
     )  # fails with probability 0.0455
-    how = Judged("probabilistic", LEVEL)
+    how = Judged(kind_of("probabilistic"), LEVEL)
     found = neighbours(how, evidence(conclusion=rare, allowed=np.full(4000, 0.0455)))
     assert [n.refuted for n in found] == [True] * 3
     assert 1 < found[1].factor < 1.2
@@ -127,11 +132,13 @@ def test_neighbours_of_a_bound():
 
 def test_few_draws_of_a_probable_failure_refute_nothing():
     conclusion = jax.device_get(margin(np.ones(3), 0.0))
-    found = neighbours(Judged("probabilistic", LEVEL), evidence(None, conclusion, np.full(3, 0.5)))
+    found = neighbours(
+        Judged(kind_of("probabilistic"), LEVEL), evidence(None, conclusion, np.full(3, 0.5))
+    )
     assert [n.refuted for n in found] == [False]
 
 
 def test_undecided_draws_refute_nothing():
     conclusion = jax.device_get(margin(np.ones(30), np.full(30, 2.0)))
-    found = neighbours(Judged("deterministic", LEVEL), evidence(conclusion=conclusion))
+    found = neighbours(Judged(kind_of("deterministic"), LEVEL), evidence(conclusion=conclusion))
     assert [n.refuted for n in found] == [False]

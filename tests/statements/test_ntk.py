@@ -23,6 +23,7 @@ from theory.networks.training import train
 from theory.statements.ntk import widths
 from theory.verification.evaluation import evaluate
 from theory.verification.judging import judge
+from theory.verification.kinds import ByQuantity
 
 DRAWS = {
     "ntk.initial-output": 200,
@@ -45,8 +46,8 @@ def test_the_default_run_tests_the_statement(id):
 
 def claims(id):
     statement = REGISTRY[id]
-    assert statement.claim is not None
-    found = statement.claim(statement.config)
+    assert isinstance(statement.claim, ByQuantity)
+    found = statement.claim.claims(statement.config)
     return found if isinstance(found, tuple) else (found,)
 
 
@@ -113,11 +114,10 @@ def test_with_equal_learning_rates_the_kernel_of_all_weights_does_not_converge(m
     evidence = evaluate(statement, jax.random.key(3), 32, config)
     verdict = judge(
         statement.id,
-        "rate",
+        statement.claim,
         evidence,
         tiers={},
-        claim=claims(statement.id),
-        scales=config.scales.astype(float),
+        config=config,
     )
     found = {e.name: e.observed for e in verdict.estimates}
     for name, exponent in found.items():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import changed
 from scipy import stats
 from statement_checks import check_default, evidence_of, first_look, negated, verdict_of
 
@@ -221,7 +222,7 @@ def test_where_the_mislabelled_effect_wins_the_networks_disagree():
         return margin(value, 0.0, infinite=True).all()
 
     statement = REGISTRY["orthogonal.learning-from-perturbations"]
-    statement = dataclasses.replace(statement, conclusion=everywhere)
+    statement = changed(statement, conclusion=everywhere)
     assert first_look(statement, key=jax.random.key(0), draws=8).verdict == "refuted"
 
 

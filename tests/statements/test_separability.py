@@ -210,7 +210,7 @@ def test_the_claimed_rate_is_that_of_the_exact_law_and_tends_to_the_limit():
 
     def claim(id, **changes):
         statement = REGISTRY[id]
-        found = statement.claim(dataclasses.replace(statement.config, **changes))
+        found = statement.claim.claims(dataclasses.replace(statement.config, **changes))
         assert found.tolerance == 0
         return found.value
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import changed
 from scipy import special, stats
 from statement_checks import (
     LEVEL,
@@ -116,7 +117,7 @@ BROKEN = {"separability.ntk-terms", "separability.ntk-movement"}  # by the tests
 
 def test_bounds_without_the_fourth_term_are_refuted():
     """|S* − S(0)| ≤ the bounds on the terms with ΔW and ΔD alone."""
-    statement = dataclasses.replace(
+    statement = changed(
         REGISTRY["separability.ntk-terms"],
         conclusion=lambda i, _: trained.exceeds(
             i.w + i.d, jnp.abs(i.terms.change), i.terms.error
@@ -129,7 +130,9 @@ def test_a_width_that_does_not_grow_with_the_points_is_refuted():
     """The printed 1/√m for the hidden layer without the condition m > C·n·d."""
     statement = REGISTRY["separability.ntk-movement"]
     config = dataclasses.replace(statement.config, n=8, d=16, m=64, width_constant=0.1)
-    statement = dataclasses.replace(statement, failure_probability=lambda i, _: 0.2, config=config)
+    statement = dataclasses.replace(
+        changed(statement, failure_probability=lambda i, _: 0.2), config=config
+    )
     verdict = first_look(statement, key=jax.random.key(0), draws=64)
     assert verdict.verdict == "refuted"
     assert verdict.constant.smallest > 1
@@ -269,7 +272,7 @@ def test_a_failure_probability_that_decays_is_not_refuted_where_it_has_not_decay
     """The statement is about the limit: with the exact limit allowed, it is consistent."""
     statement = REGISTRY["separability.ntk-probability-as-printed"]
     limit = special.betainc(2, 0.5, 0.5) / 2
-    allowed = dataclasses.replace(statement, failure_probability=lambda i, _: limit)
+    allowed = changed(statement, failure_probability=lambda i, _: limit)
     assert first_look(allowed, key=jax.random.key(0), draws=500).verdict == "consistent"
 
 

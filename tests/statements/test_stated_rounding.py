@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loose_parts import by_outcome
 from origins import is_given
 
-from theory import REGISTRY
+from theory import REGISTRY, Deterministic
 from theory.compilation import quick_to_compile
 from theory.keys import make_key
 from theory.margins import margin, rounding_error
@@ -56,7 +57,7 @@ def stated_values(evidence: Any, scaled: bool) -> dict[str, tuple[Any, Any]]:
 
 
 def needs_quantity(statement: Statement) -> bool:
-    return statement.kind not in ("deterministic", "probabilistic")
+    return not by_outcome(statement)
 
 
 def errors_of(statement: Statement, key: jax.Array, *, estimate: bool = True) -> dict[str, Errors]:
@@ -167,9 +168,8 @@ def test_an_error_that_is_forgotten_is_found():
     def found(terms):
         toy = Statement(
             id="toy.sum",
-            kind="deterministic",
             sample=lambda key, config: jax.random.normal(key, (1000,)),
-            conclusion=functools.partial(conclusion, terms=terms),
+            claim=Deterministic(conclusion=functools.partial(conclusion, terms=terms)),
         )
         return offenders(errors_of(toy, make_key(0)))
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from loose_parts import changed
 
-from theory import REGISTRY
+from theory import REGISTRY, Deterministic
 from theory.certificates import max_margin
 from theory.certificates.max_margin import MultiplierRange
 from theory.margins import exceeds, margin
@@ -56,7 +57,7 @@ def test_movement_holds_on_degenerate_data():
 
 def test_a_false_statement_fails_with_the_instance_that_broke_it():
     """A range that is a fourth too narrow, on exactly orthogonal data of norm 1."""
-    false = dataclasses.replace(
+    false = changed(
         RANGE,
         conclusion=lambda i, _: certificates.within(
             MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.limit
@@ -75,9 +76,7 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
 def test_over_draws_it_names_the_draw_and_how_to_make_it_again():
     with pytest.raises(AssertionError) as failure:
         assert_statement(
-            dataclasses.replace(
-                MOVEMENT, conclusion=lambda i, _: margin(-jnp.max(jnp.abs(i.change)))
-            ),
+            changed(MOVEMENT, conclusion=lambda i, _: margin(-jnp.max(jnp.abs(i.change)))),
             draws=4,
         )
     text = str(failure.value)
@@ -94,10 +93,9 @@ def test_inconclusive_is_no_pass():
 def test_hypothesis_shrinks_the_counterexample():
     statement = Statement(
         id="toy.below",
-        kind="deterministic",
         sample=lambda key, config: jnp.zeros(()),
         hypotheses={"positive": lambda x, _: exceeds(x, 0.0)},
-        conclusion=lambda x, _: exceeds(10.0, x),
+        claim=Deterministic(conclusion=lambda x, _: exceeds(10.0, x)),
     )
     instances = st.integers(-1000, 1000).map(lambda i: jnp.asarray(float(i)))
     with pytest.raises(AssertionError, match=r"instance float64\[\]: 10\."):
@@ -113,9 +111,7 @@ def test_only_deterministic_statements_can_be_searched():
 
 def test_a_false_statement_about_configurations_says_how_to_draw_the_instance():
     config = dataclasses.replace(MOVEMENT.config, n=8, d=4, m=16)
-    false = dataclasses.replace(
-        MOVEMENT, conclusion=lambda i, _: exceeds(0.1, jnp.max(i.change / i.limit))
-    )
+    false = changed(MOVEMENT, conclusion=lambda i, _: exceeds(0.1, jnp.max(i.change / i.limit)))
     configs = strategies.configurations(config, "T")
     with pytest.raises(AssertionError, match=r"drawn with theory\.keys\.make_key\(\d+\) from"):
         assert_statement(false, configs=configs, settings=FOUND)

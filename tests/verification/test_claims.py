@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from loose_parts import kind_of
 
 from theory.margins import Margin
 from theory.verification.claims import Claim, checked_claims
@@ -23,9 +24,7 @@ def quantified(quantity, claim, scales=None, level=0.01, kind=None, **hypotheses
     evidence = Evidence(hypotheses, {}, None, None, quantity)
     kind = kind or ("moment" if scales is None else "rate")
     tiers = dict.fromkeys(hypotheses, "data")
-    return judge(
-        "toy.quantity", kind, evidence, tiers=tiers, claim=claim, scales=scales, level=level
-    )
+    return judge("toy.quantity", kind_of(kind, claim, scales), evidence, tiers=tiers, level=level)
 
 
 def plus_minus(mean, deviation, draws):
@@ -222,11 +221,14 @@ def test_verdicts_do_not_depend_on_the_unit_of_the_quantity(size, bounded):
 def test_bounds_of_any_size_are_judged(end, anytime):
     """An interval of 10^160 and more is no number of draws away from a resolution of 0.1."""
     evidence = Evidence({}, {}, None, None, plus_minus(0.0, 1.0, 200))
-    found = judge("toy.quantity", "moment", evidence, tiers={}, anytime=anytime,
-                  claim=Claim(0.0, 0.1, bounds=(-end, end)))  # fmt: skip
+
+    def judged(claim):
+        kind = kind_of("moment", claim)
+        return judge("toy.quantity", kind, evidence, tiers={}, anytime=anytime)
+
+    found = judged(Claim(0.0, 0.1, bounds=(-end, end)))
     assert (found.verdict, found.draws_needed) == ("inconclusive", None)
-    far = judge("toy.quantity", "moment", evidence, tiers={}, anytime=anytime,
-                claim=Claim(0.9 * end, 0.1, bounds=(-end, end)))  # fmt: skip
+    far = judged(Claim(0.9 * end, 0.1, bounds=(-end, end)))
     assert far.verdict == "refuted"
 
 
@@ -363,7 +365,7 @@ def test_an_exact_interval_refutes_however_wide_it_is():
 def with_error(quantity, error, claim, scales=None):
     evidence = Evidence({}, {}, None, None, quantity, quantity_error=error)
     kind = "moment" if scales is None else "rate"
-    return judge("toy.quantity", kind, evidence, tiers={}, claim=claim, scales=scales)
+    return judge("toy.quantity", kind_of(kind, claim, scales), evidence, tiers={})
 
 
 @pytest.mark.parametrize(

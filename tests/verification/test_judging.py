@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from loose_parts import kind_of
 from scipy import stats
 
 from theory.margins import Margin
@@ -26,7 +27,7 @@ def judged(conclusion, allowed=None, tier="data", level=0.01, **hypotheses):
         allowed = np.broadcast_to(np.asarray(allowed, float), np.shape(conclusion.value))
     evidence = Evidence(hypotheses, {}, conclusion, allowed, None)
     tiers = dict.fromkeys(hypotheses, tier)
-    return judge("toy.statement", kind, evidence, tiers=tiers, level=level)
+    return judge("toy.statement", kind_of(kind), evidence, tiers=tiers, level=level)
 
 
 # --- every verdict of every kind ------------------------------------------------------------------
@@ -89,10 +90,10 @@ def test_the_smallest_constant_is_the_largest_that_a_draw_contradicts():
     conclusion = condition(5, 3)
     constants = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 0.5, 2.5, 0.1])
     evidence = Evidence({}, {}, conclusion, None, None, constants)
-    result = judge("a.b", "deterministic", evidence, tiers={})
+    result = judge("a.b", kind_of("deterministic"), evidence, tiers={})
     assert result.constant == (2.5, 9.0)
     evidence = Evidence({}, {}, condition(8), None, None, constants)
-    assert judge("a.b", "deterministic", evidence, tiers={}).constant == (0.0, 9.0)
+    assert judge("a.b", kind_of("deterministic"), evidence, tiers={}).constant == (0.0, 9.0)
     assert judged(conclusion).constant is None
 
 
@@ -133,7 +134,9 @@ def test_conditions_are_summarized():
         np.array([3.0, -1.0, 0.1]), np.full(3, 0.5), np.array([4.0, 0.5, 1.1]), "neurons"
     )
     evidence = Evidence({"wide": margin}, {"seen": condition(2, 1)}, condition(3), None, None)
-    result = judge("a.b", "deterministic", evidence, tiers={"wide": "data", "seen": "certificate"})
+    result = judge(
+        "a.b", kind_of("deterministic"), evidence, tiers={"wide": "data", "seen": "certificate"}
+    )
     assert result.hypotheses["wide"]._asdict() == {
         "met": 1,
         "failed": 1,
@@ -165,7 +168,7 @@ def test_tightest_margins_are_those_that_are_known():
 
 def test_measured_conditions_decide_nothing():
     evidence = Evidence({}, {"seen": condition(0, 20)}, condition(20), None, None)
-    result = judge("a.b", "deterministic", evidence, tiers={"seen": "certificate"})
+    result = judge("a.b", kind_of("deterministic"), evidence, tiers={"seen": "certificate"})
     assert result.verdict == "consistent"
     assert result.failure_rate.trials == 20
 
@@ -231,7 +234,9 @@ def test_the_tier_of_the_hypotheses_decides_the_denominator(tier, trials, verdic
 def test_one_hypothesis_of_another_tier_makes_all_draws_count():
     hypotheses = {"wide": condition(40, 160), "agree": condition(200)}
     evidence = Evidence(hypotheses, {}, condition(200), np.full(200, 0.1), None)
-    result = judge("a.b", "probabilistic", evidence, tiers={"wide": "data", "agree": "init"})
+    result = judge(
+        "a.b", kind_of("probabilistic"), evidence, tiers={"wide": "data", "agree": "init"}
+    )
     assert result.failure_rate.trials == 200
 
 

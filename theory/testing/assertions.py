@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from theory.keys import make_key
 from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
+from theory.verification.kinds import ByOutcome, Deterministic
 from theory.verification.outcomes import Outcome, outcome
 from theory.verification.statement import Statement
 from theory.verification.verdict import Evidence
@@ -58,7 +59,7 @@ def assert_statement(
     if instances is None and configs is None:
         _over_draws(statement, draws, make_key(0) if key is None else key, config, level)
         return
-    if statement.kind != "deterministic":
+    if not isinstance(statement.claim, Deterministic):
         raise ValueError(
             f"statement must be deterministic to be searched for a counterexample, got the "
             f"{statement.kind} {statement.id}"
@@ -126,7 +127,7 @@ def _over_draws(
         return
     message = str(verdict)
     config = statement.config if config is None else config
-    if statement.conclusion is not None and verdict.outcomes["miss"]:
+    if isinstance(statement.claim, ByOutcome) and verdict.outcomes["miss"]:
         evidence = evaluate(statement, key, verdict.draws, config)
         assert evidence.conclusion is not None
         outcomes = np.broadcast_to(

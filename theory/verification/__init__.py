@@ -1,6 +1,7 @@
 """From a statement to a verdict.
 
-`statement` is what a theorem is here, `programs` draws it and `instances` asks it of one instance;
+`statement` is what a theorem is here and `kinds` what it can claim, each kind with its rule
+(`signatures` checks the functions of both); `programs` draws it and `instances` asks one instance;
 `rounding` and `estimates` find numerical errors that nobody stated; `outcomes` says what one draw
 shows, `judging` with `claims` and `statistics` what all of them do, `verdict` how that is reported;
 `evaluation` and `verify` are the doors. `canary` refuses a compiler that computes wrong numbers,
@@ -16,6 +17,12 @@ from theory.verification.evaluation import traceable_parameters as traceable_par
 from theory.verification.judging import detectable_rate as detectable_rate
 from theory.verification.judging import draws_for_power as draws_for_power
 from theory.verification.judging import judge as judge
+from theory.verification.kinds import Decay as Decay
+from theory.verification.kinds import Deterministic as Deterministic
+from theory.verification.kinds import Empirical as Empirical
+from theory.verification.kinds import Moment as Moment
+from theory.verification.kinds import Probabilistic as Probabilistic
+from theory.verification.kinds import Rate as Rate
 from theory.verification.memory import largest_batch as largest_batch
 from theory.verification.memory import memory_needed as memory_needed
 from theory.verification.outcomes import Outcome as Outcome

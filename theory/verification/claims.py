@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from theory._validation import check_choice, check_real
+from theory.verification.judging import Judged
 from theory.verification.outcomes import Outcome, premise
 from theory.verification.statistics import (
     Interval,
@@ -25,7 +27,6 @@ from theory.verification.verdict import (
 )
 
 SIDES = ("equal", "at most", "at least")
-SCALED = ("rate", "decay")  # kinds whose quantity has an axis of scales
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Claim:
     """What a statement says about a quantity as a whole.
 
     Attributes:
-      value: the claimed mean (kinds "moment" and "empirical"), exponent of a power law ("rate") or
-        decay rate per unit scale ("decay").
+      value: the claimed mean (`Moment`, `Empirical`), exponent of a power law (`Rate`) or rate of
+        decay per unit scale (`Decay`).
       resolution: half-width that the confidence interval must reach before anything is said;
         absolute for rates and for a mean claimed to be 0, relative to |value| for other means.
         Positive.
@@ -77,13 +78,37 @@ class Claim:
         return f"{side}{self.value:.4g}" + (f" ± {self.tolerance:.3g}" if self.tolerance else "")
 
 
+class Found(NamedTuple):
+    """A measured value with its interval, see `statistics.MeanEstimate`."""
+
+    observed: float
+    interval: Interval
+    method: str
+    exact: bool
+    doubt: str
+    needed: int | None
+    resolution: float
+
+
+class Values(NamedTuple):
+    """What one claim is judged by: the draws that count.
+
+    values, errors: (draws,) or (draws, scales) the quantity and its error.
+    undecided: (draws,) whose hypotheses are undecided.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray
+    undecided: np.ndarray
+
+
 def judge_quantity(
-    common: dict[str, Any],
-    evidence: Evidence,
+    judged: Judged,
     claim: Claim | tuple[Claim, ...],
-    scales: np.ndarray | None,
+    estimate: Callable[[Claim, Values, float], Found],
     *,
-    anytime: bool = False,
+    scales: np.ndarray | None = None,
+    must_show: bool = False,
 ) -> Verdict:
     """Judges every claim about the mean, exponent or decay of the quantity.
 
@@ -92,20 +117,21 @@ def judge_quantity(
     said. One refuted claim refutes the statement, and all must be consistent for it to be.
 
     Args:
-      common: id, kind, level and summaries of the verdict.
-      evidence: of all draws, with a quantity of shape (draws,), with an axis of claims if they are
-        a tuple and then one of scales if there are any, and its error.
+      judged: the draws, with a quantity of shape (draws,), with an axis of claims if they are a
+        tuple and then one of scales if there are any, and its error.
       claim: one claim, or a tuple of claims that share the level.
-      scales: (S,) for kinds "rate" and "decay".
-      anytime: whether intervals must hold although the number of draws was chosen by looking.
+      estimate: (claim, values, confidence) → what was `Found`.
+      scales: (S,) where the quantity has an axis of them.
+      must_show: whether the interval must lie on the claimed side for "consistent".
 
     Raises:
       ValueError: for a claim or quantity of another form, a quantity that is not finite, or one
         without bounds where the level must hold at any time.
     """
-    id, kind = common["id"], common["kind"]
+    common, evidence = judged.common, judged.evidence
+    id = common["id"]
     claims = checked_claims(id, claim)
-    values, errors = _rows(id, kind, evidence, claim, scales)
+    values, errors = _rows(id, common["kind"], evidence, claim, scales)
     draws = len(values)
     holds, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
     common = common | {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
@@ -121,19 +147,14 @@ def judge_quantity(
         bad = int(np.sum(~np.isfinite(values)))
         raise ValueError(f"quantity of {id} must be finite, got {bad} NaN or infinite")
     confidence = 1 - common["level"] / len(claims)
-    judged = []
+    answers = []
     for i, one in enumerate(claims):
         try:
-            if anytime:
-                found = _at_any_time(kind, one, values[:, i], errors[:, i], undecided, confidence)
-            else:
-                found = _estimated(
-                    kind, one, values[:, i], errors[:, i], scales, undecided, confidence
-                )
+            found = estimate(one, Values(values[:, i], errors[:, i], undecided), confidence)
         except ValueError as error:
             raise ValueError(f"quantity of {id}, claim {one.name!r}: {error}") from None
-        judged.append(_judge_claim(kind, one, found, len(values)))
-    return _combined(common, judged, draws / len(values))
+        answers.append(_judge_claim(one, found, len(values), must_show))
+    return _combined(common, answers, draws / len(values))
 
 
 def checked_claims(id: str, claim: Any) -> tuple[Claim, ...]:
@@ -153,7 +174,7 @@ def _rows(
     if evidence.quantity is None:
         raise ValueError(f"quantity of {id} must be given for a statement of kind {kind!r}")
     values = np.asarray(evidence.quantity, float)
-    several, scaled = isinstance(claim, tuple), kind in SCALED
+    several, scaled = isinstance(claim, tuple), scales is not None
     axes = ["draws", *(["claims"] if several else []), *(["scales"] if scaled else [])]
     if values.ndim != len(axes):
         expected = "a number per draw" if len(axes) == 1 else f"axes ({', '.join(axes)})"
@@ -186,19 +207,7 @@ def _errors(id: str, values: np.ndarray, error: Any) -> np.ndarray:
     return np.where(np.isnan(error), np.inf, error)  # an unknown error is no small one
 
 
-class _Found(NamedTuple):
-    """A measured value with its interval, see `statistics.MeanEstimate`."""
-
-    observed: float
-    interval: Interval
-    method: str
-    exact: bool
-    doubt: str
-    needed: int | None
-    resolution: float
-
-
-class _Judged(NamedTuple):
+class _Answer(NamedTuple):
     """One claim: its estimate, the reason of its verdict, and draws needed if known."""
 
     estimate: Estimate
@@ -206,64 +215,72 @@ class _Judged(NamedTuple):
     needed: int | None
 
 
-def _estimated(
-    kind: str,
-    claim: Claim,
-    values: np.ndarray,
-    errors: np.ndarray,
-    scales: np.ndarray | None,
-    undecided: np.ndarray,
-    confidence: float,
-) -> _Found:
-    """Observed value, its interval, and the half-width that the interval must reach."""
-    if kind not in SCALED:
-        mean = mean_interval(
-            values, confidence, bounds=claim.bounds, error=errors, undecided=undecided
-        )
-        return _Found(*mean, claim.resolution * (abs(claim.value) or 1.0))
-    assert scales is not None
-    if kind == "decay":
-        fit = fit_decay(scales, values, confidence)
-        observed, method = fit.rate, "profile likelihood with sandwich variance"
-    else:
-        fit = fit_rate(scales, values, confidence, signed=claim.signed, error=errors)
-        observed, method = fit.exponent, "Hall"
+def mean(claim: Claim, draws: Values, confidence: float) -> Found:
+    """The mean, its interval, and the half-width that the interval must reach."""
+    values, errors, undecided = draws
+    found = mean_interval(
+        values, confidence, bounds=claim.bounds, error=errors, undecided=undecided
+    )
+    return Found(*found, claim.resolution * (abs(claim.value) or 1.0))
+
+
+def exponent(scales: np.ndarray) -> Callable[[Claim, Values, float], Found]:
+    """The same for the exponent of a power law in the scales."""
+
+    def estimate(claim: Claim, draws: Values, confidence: float) -> Found:
+        fit = fit_rate(scales, draws.values, confidence, signed=claim.signed, error=draws.errors)
+        return _fitted(claim, draws, fit.exponent, fit, "Hall")
+
+    return estimate
+
+
+def decay(scales: np.ndarray) -> Callable[[Claim, Values, float], Found]:
+    """The same for the rate at which a probability decays in the scales."""
+
+    def estimate(claim: Claim, draws: Values, confidence: float) -> Found:
+        fit = fit_decay(scales, draws.values, confidence)
+        return _fitted(claim, draws, fit.rate, fit, "profile likelihood with sandwich variance")
+
+    return estimate
+
+
+def _fitted(claim: Claim, draws: Values, observed: float, fit: Any, method: str) -> Found:
     doubt, needed = fit.doubt, fit.needed
-    if undecided.any():
-        doubt, needed = f"the hypotheses are undecided in {int(undecided.sum())} draws", None
-    return _Found(observed, fit.interval, method, False, doubt, needed, claim.resolution)
+    if draws.undecided.any():
+        doubt, needed = _undecided(draws), None
+    return Found(observed, fit.interval, method, False, doubt, needed, claim.resolution)
 
 
-def _at_any_time(
-    kind: str,
-    claim: Claim,
-    values: np.ndarray,
-    errors: np.ndarray,
-    undecided: np.ndarray,
-    confidence: float,
-) -> _Found:
-    """As `_estimated`, by a confidence sequence, which exists for bounded means only."""
-    if kind in SCALED or claim.bounds is None:
-        raise ValueError(
-            "bounds must be declared to judge a mean at any time, and rates cannot be; use a fixed "
-            "number of draws"
-        )
-    interval = mean_sequence(values, claim.bounds, confidence).last
-    error = float(errors.mean())
-    interval = Interval(interval.low - error, interval.high + error)
-    doubt = f"the hypotheses are undecided in {int(undecided.sum())} draws"
-    return _Found(
-        mean_of(values),
-        interval,
+def _undecided(draws: Values) -> str:
+    return f"the hypotheses are undecided in {int(draws.undecided.sum())} draws"
+
+
+def mean_at_any_time(claim: Claim, draws: Values, confidence: float) -> Found:
+    """The mean by a confidence sequence, which exists for bounded ones only."""
+    if claim.bounds is None:
+        return nothing_at_any_time(claim, draws, confidence)
+    interval = mean_sequence(draws.values, claim.bounds, confidence).last
+    error = float(draws.errors.mean())
+    return Found(
+        mean_of(draws.values),
+        Interval(interval.low - error, interval.high + error),
         "betting, at any time",
         True,
-        doubt if undecided.any() else "",
+        _undecided(draws) if draws.undecided.any() else "",
         None,
         claim.resolution * (abs(claim.value) or 1.0),
     )
 
 
-def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
+def nothing_at_any_time(claim: Claim, draws: Values, confidence: float) -> Found:
+    """Of what knows no confidence sequence: ValueError."""
+    raise ValueError(
+        "bounds must be declared to judge a mean at any time, and rates cannot be; use a fixed "
+        "number of draws"
+    )
+
+
+def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _Answer:
     """The verdict on one claim; a comparison with NaN ends "inconclusive"."""
     low, high = found.interval
     half = high / 2 - low / 2
@@ -273,7 +290,7 @@ def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
     against = {"equal": above or below, "at most": above, "at least": below}[claim.side]
     # An experimental claim must show in the draws; against a theorem they must speak.
     seen = (
-        kind != "empirical"
+        not must_show
         or {
             "equal": True,
             "at most": high <= ends[1],
@@ -305,7 +322,7 @@ def _judge_claim(kind: str, claim: Claim, found: _Found, draws: int) -> _Judged:
         claim.name, claim.value, claim.side, claim.tolerance, found.observed, low, high, verdict,
         found.resolution, found.method,
     )  # fmt: skip
-    return _Judged(estimate, reason, needed)
+    return _Answer(estimate, reason, needed)
 
 
 def _times(draws: int, half: float, wanted: float) -> int | None:
@@ -315,7 +332,7 @@ def _times(draws: int, half: float, wanted: float) -> int | None:
     return math.ceil(more) if more < 1e15 else None
 
 
-def _combined(common: dict[str, Any], judged: list[_Judged], drawn_per_counted: float) -> Verdict:
+def _combined(common: dict[str, Any], judged: list[_Answer], drawn_per_counted: float) -> Verdict:
     verdicts = [j.estimate.verdict for j in judged]
     verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "consistent")
     chosen = [j for j in judged if j.estimate.verdict == verdict]

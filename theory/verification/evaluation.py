@@ -15,6 +15,7 @@ from theory._validation import check_choice, check_integer
 from theory.keys import with_generator
 from theory.verification import canary
 from theory.verification.distinct import fingerprint_on_host
+from theory.verification.kinds import ByQuantity
 from theory.verification.outcomes import premise
 from theory.verification.programs import (
     _without_keys,
@@ -113,8 +114,7 @@ def evaluate(
         else:
             evidence = _evaluate_solved(statement, static, key, draws, batch, mesh, start)
         evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
-        judged = statement.kind not in ("deterministic", "probabilistic")
-        if judged and evidence.quantity is not None and evidence.quantity_error is None:
+        if isinstance(statement.claim, ByQuantity) and evidence.quantity_error is None:
             found = _rounding_of_quantity(statement, static, key, evidence, start)
             evidence = evidence._replace(quantity_error=found)
     return evidence._replace(  # jit sorts dictionaries by name

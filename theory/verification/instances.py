@@ -1,17 +1,15 @@
 """What a statement says of one instance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from theory.margins import Margin, Measured, as_float
-from theory.verification.statement import (
-    Hypothesis,
-    Statement,
-    described,
-)
+from theory.verification.kinds import ByOutcome, ByQuantity, Probabilistic
+from theory.verification.signatures import described
+from theory.verification.statement import Hypothesis, Statement
 from theory.verification.verdict import Evidence
 
 
@@ -26,32 +24,33 @@ def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evide
     Raises:
       ValueError: where a function of the statement returns something else than it should.
     """
-    quantity = Measured(None, None)
-    if statement.quantity:
+    claim, conclusion, quantity = statement.claim, None, Measured(None, None)
+    if isinstance(claim, ByOutcome):
+        conclusion = _scalar("conclusion", claim.conclusion(instance, config))
+    if isinstance(claim, ByQuantity):
         quantity = instance_quantity(statement, instance, config)
-    conclusion = statement.conclusion
+    allowed = claim.failure_probability if isinstance(claim, Probabilistic) else None
     return Evidence(
         hypotheses=_checked(statement.hypotheses, instance, config),
         measured=_checked(statement.measured, instance, config),
-        conclusion=conclusion and _scalar("conclusion", conclusion(instance, config)),
-        allowed=_number(statement, "failure_probability", instance, config),
+        conclusion=conclusion,
+        allowed=_number("failure_probability", allowed, instance, config),
         quantity=quantity.value,
-        constant=_number(statement, "constant", instance, config),
+        constant=_number("constant", statement.constant, instance, config),
         quantity_error=quantity.error,
     )
 
 
 def instance_quantity(statement: Statement, instance: Any, config: Any) -> Measured:
     """The quantity as an array, with its numerical error or None where that is not stated."""
-    assert statement.quantity is not None
-    found = statement.quantity(instance, config)
+    assert isinstance(statement.claim, ByQuantity)
+    found = statement.claim.quantity(instance, config)
     value, error = found if isinstance(found, Measured) else (found, None)
     return Measured(real_array("quantity", value), error)
 
 
-def _number(statement: Statement, role: str, instance: Any, config: Any) -> Any:
+def _number(role: str, function: Callable[..., Any] | None, instance: Any, config: Any) -> Any:
     """δ or C of an instance, one number."""
-    function = getattr(statement, role)
     if function is None:
         return None
     found = real_array(role, function(instance, config))

@@ -1,17 +1,21 @@
-"""From many draws to one verdict: consistent, refuted, vacuous or inconclusive, and why."""
+"""From many draws to one verdict: consistent, refuted, vacuous or inconclusive, and why.
 
+`judge` does what is common to all kinds of statements, and the rules here are those of the kinds
+that every draw has an outcome of; `claims` has those about a quantity.
+"""
+
+import abc
 import bisect
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 from scipy import special
 
 from theory.margins import Margin
-from theory.verification.claims import Claim, judge_quantity
 from theory.verification.distinct import distinct
 from theory.verification.outcomes import Outcome, outcome, premise
 from theory.verification.statistics import (
@@ -37,14 +41,52 @@ POWER = 0.95  # probability with which a "consistent" test would have found a fa
 ENOUGH = 14
 
 
+class Judged(NamedTuple):
+    """What a statement is judged by.
+
+    Attributes:
+      common: id, kind, level and summaries of the verdict.
+      evidence: of all draws that are not the same again.
+      config: configuration that they were drawn with.
+      fresh: (draws,) where each distinct instance is seen first.
+      conditional: whether failures are counted among the draws that satisfy the hypotheses.
+      random: whether draws are random.
+      anytime: whether the level must hold although the number of draws was chosen by looking.
+    """
+
+    common: dict[str, Any]
+    evidence: Evidence
+    config: Any
+    fresh: np.ndarray
+    conditional: bool
+    random: bool
+    anytime: bool
+
+
+Config = TypeVar("Config", contravariant=True)
+Instance = TypeVar("Instance", contravariant=True)
+
+
+class Kind(abc.ABC, Generic[Config, Instance]):
+    """What a statement claims of its instances; `theory.verification.kinds` has all there are.
+
+    name: what reports and stored files call the kind.
+    """
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def judge(self, judged: Judged) -> Verdict:
+        """The verdict by the rule of the kind."""
+
+
 def judge(
     id: str,
-    kind: str,
+    kind: Kind[Any, Any],
     evidence: Evidence,
     *,
     tiers: Mapping[str, str],
-    claim: Claim | tuple[Claim, ...] | None = None,
-    scales: np.ndarray | None = None,
+    config: Any = None,
     level: float = 0.01,
     random: bool = True,
     anytime: bool = False,
@@ -52,13 +94,13 @@ def judge(
     """The verdict on a statement from the evidence of its draws.
 
     Args:
-      id, kind: of the statement, see `verification.Statement`. The kind decides by which rule.
+      id: of the statement.
+      kind: its `claim`, see `theory.verification.kinds`, which decides by which rule.
       evidence: the draws. If all are the same instance, they count as one.
       tiers: name of each condition → its tier. If every hypothesis is a function of the data
         alone, failures are counted among the draws that satisfy them all; otherwise the theorem
         bounds P(hypotheses hold and conclusion fails), and all draws count.
-      claim: for kinds about a quantity, one or several; several share the level.
-      scales: (S,) the scales of a rate or decay.
+      config: configuration that they were drawn with, of which claims and scales are functions.
       level: false-alarm rate of "refuted"; intervals have confidence 1 − level.
       random: whether draws are random; a deterministic statement without randomness needs one.
       anytime: whether the level must hold although the number of draws was chosen by looking at
@@ -68,8 +110,8 @@ def judge(
       The `Verdict`.
 
     Raises:
-      ValueError: for a kind that is none, claims that do not fit the quantity, a negative δ, or a
-        quantity that knows no judgement at any time.
+      ValueError: for claims that do not fit the quantity, a negative δ, or a quantity that knows no
+        judgement at any time.
     """
     fresh = _fresh(evidence)
     draws = len(fresh)
@@ -82,20 +124,15 @@ def judge(
         "hypotheses": _summarize(evidence.hypotheses, tiers),
         "measured": _summarize(evidence.measured, tiers),
     }
-    common = dict(id=id, kind=kind, level=level, **summaries)
-    if kind in ("deterministic", "probabilistic"):
-        conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
-        verdict = _judge_outcomes(common, evidence, fresh, conditional, random, anytime)
-        if one:  # more of the same would not do
-            verdict = dataclasses.replace(
-                verdict, reason=verdict.reason.split("; about")[0], draws_needed=None
-            )
-    elif kind in ("moment", "empirical", "rate", "decay"):
-        if claim is None:
-            raise ValueError(f"claim must be given for a {kind} statement, got None")
-        verdict = judge_quantity(common, evidence, claim, scales, anytime=anytime)
-    else:
-        raise ValueError(f"kind must be one that statements have, got {kind!r}")
+    common = dict(id=id, kind=kind.name, level=level, **summaries)
+    conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
+    verdict = kind.judge(
+        Judged(common, evidence, config, fresh, conditional, random=random, anytime=anytime)
+    )
+    if one and evidence.conclusion is not None:  # more of the same would not do
+        verdict = dataclasses.replace(
+            verdict, reason=verdict.reason.split("; about")[0], draws_needed=None
+        )
     return dataclasses.replace(
         verdict,
         draws=draws,
@@ -190,7 +227,7 @@ def _summarize(
     return summaries
 
 
-class _Counts(NamedTuple):
+class Counts(NamedTuple):
     """What the draws of a deterministic or probabilistic statement amount to.
 
     holds, fails: (draws,) whether the premise certainly does, δ ≥ 1 counting as a failing one.
@@ -210,46 +247,46 @@ class _Counts(NamedTuple):
 
     @property
     def misses(self) -> int:
+        """Number of certain failures."""
         return int(self.missed.sum())
 
     @property
     def possible(self) -> int:
+        """Number of failures if all undecided draws are some."""
         return int(self.doubtful.sum())
 
 
-class _Decision(NamedTuple):
+class Decision(NamedTuple):
+    """A verdict, why, how many draws would do, and the rate that these would have shown."""
+
     verdict: str
     reason: str
     needed: int | None = None
     detectable: float | None = None
 
 
-def _judge_outcomes(
-    common: dict[str, Any],
-    evidence: Evidence,
-    fresh: np.ndarray,
-    conditional: bool,
-    random: bool,
-    anytime: bool,
-) -> Verdict:
+def judge_outcomes(judged: Judged, decide: Callable[[Counts], Decision]) -> Verdict:
+    """The verdict on a statement that every draw has an outcome of.
+
+    Args:
+      judged: the draws.
+      decide: the rule, asked where the hypotheses certainly hold in some draw.
+
+    Raises:
+      ValueError: without a conclusion, or for a negative δ.
+    """
+    common, evidence, fresh = judged.common, judged.evidence, judged.fresh
     conclusion = evidence.conclusion
     if conclusion is None:
         raise ValueError(f"conclusion must be given for a {common['kind']} statement, got None")
-    counts = _counted(evidence, conclusion, fresh, conditional)
+    counts = _counted(evidence, conclusion, fresh, judged.conditional)
     trials = len(counts.delta)
     rate = None
     if trials:
-        interval = _limits(counts, 1 - common["level"], anytime)
+        interval = _limits(counts, 1 - common["level"], judged.anytime)
         allowed = float(counts.delta.mean())
         rate = FailureRate(counts.misses, trials, counts.misses / trials, *interval, allowed)
-    if not counts.holds.any():
-        decision = _nothing_tested(common, counts)
-    elif common["kind"] == "deterministic":
-        decision = _deterministic(counts, random)
-    elif anytime:
-        decision = _probabilistic_at_any_time(counts, conditional, common["level"])
-    else:
-        decision = _probabilistic(counts, conditional, common["level"] / 2)
+    decision = decide(counts) if counts.holds.any() else _nothing_tested(common, counts)
     margins = np.asarray(conclusion.value)
     return Verdict(
         **common,
@@ -269,7 +306,7 @@ def _judge_outcomes(
 
 def _counted(
     evidence: Evidence, conclusion: Margin, fresh: np.ndarray, conditional: bool
-) -> _Counts:
+) -> Counts:
     draws = len(fresh)
     allowed = np.zeros(draws) if evidence.allowed is None else np.asarray(evidence.allowed, float)
     if (allowed < 0).any():
@@ -282,7 +319,7 @@ def _counted(
     outcomes[empty] = np.where(conclusion.holds, Outcome.BEYOND, Outcome.VACUOUS)[empty]
     holds, fails = holds & says_something, fails | ~says_something
     tested = ~fails if conditional else np.ones(draws, bool)
-    return _Counts(
+    return Counts(
         holds=holds,
         fails=fails,
         outcomes=outcomes,
@@ -294,9 +331,9 @@ def _counted(
     )
 
 
-def _nothing_tested(common: dict[str, Any], counts: _Counts) -> _Decision:
+def _nothing_tested(common: dict[str, Any], counts: Counts) -> Decision:
     if not counts.fails.all():
-        return _Decision(
+        return Decision(
             "inconclusive", "the hypotheses are within numerical error in every draw that counts"
         )
     draws = len(counts.fails)
@@ -304,45 +341,47 @@ def _nothing_tested(common: dict[str, Any], counts: _Counts) -> _Decision:
     beyond = int(np.sum(counts.outcomes == Outcome.BEYOND))
     if beyond:
         reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
-    return _Decision("vacuous", reason)
+    return Decision("vacuous", reason)
 
 
-def _deterministic(counts: _Counts, random: bool) -> _Decision:
+def deterministic(counts: Counts, random: bool) -> Decision:
+    """Refuted by one certain failure, consistent after `ENOUGH` draws without any."""
     trials = len(counts.delta)
     if counts.misses:
         first = int(np.argmax(counts.outcomes == Outcome.MISS))
-        return _Decision(
+        return Decision(
             "refuted",
             f"counterexample outside numerical error in {counts.misses} of {trials} draws, "
             f"first in draw {first}",
         )
     if counts.possible:
-        return _Decision(
+        return Decision(
             "inconclusive", f"{counts.possible} of {trials} draws are within numerical error"
         )
     if not random:
-        return _Decision("consistent", "it holds; nothing in it is random")
+        return Decision("consistent", "it holds; nothing in it is random")
     detectable = 1 - (1 - POWER) ** (1 / counts.hits)
     seen = f"a failure rate of {detectable:.2g} would have shown with {POWER:.0%} probability"
     if counts.hits < ENOUGH:
         needed = math.ceil(ENOUGH * len(counts.fails) / counts.hits)
         reason = f"no counterexample in {counts.hits} draws, but only {seen}"
-        return _Decision("inconclusive", reason, needed, detectable)
+        return Decision("inconclusive", reason, needed, detectable)
     reason = f"no counterexample in {counts.hits} draws; {seen}"
-    return _Decision("consistent", reason, detectable=detectable)
+    return Decision("consistent", reason, detectable=detectable)
 
 
-def _probabilistic(counts: _Counts, conditional: bool, tail: float) -> _Decision:
+def probabilistic(counts: Counts, conditional: bool, tail: float) -> Decision:
+    """Refuted by more failures than the allowed rates make likely, by a one-sided test."""
     trials = len(counts.delta)
     if counts.misses > 1 and poisson_binomial_tail(counts.misses, counts.delta) <= tail:
         reason = f"{counts.misses} of {trials} draws failed, more than {_allowed(counts.delta)}"
-        return _Decision("refuted", reason + " allows")
+        return Decision("refuted", reason + " allows")
     if poisson_binomial_tail(counts.possible, counts.delta) <= tail:
         undecided = counts.possible - counts.misses
         reason = f"{undecided} undecided draws could each be a failure"
         if not undecided:
             reason = "one draw failed, and a single miss refutes no probabilistic statement"
-        return _Decision("inconclusive", reason)
+        return Decision("inconclusive", reason)
     delta = float(counts.delta.mean())
     hit_rate = 1.0 if conditional else float(counts.holds.mean())
     needed = draws_for_power(delta, hit_rate, tail)
@@ -351,24 +390,24 @@ def _probabilistic(counts: _Counts, conditional: bool, tail: float) -> _Decision
         reason = f"{counts.misses} of {trials} draws failed, {_allowed(counts.delta)} allowed"
         if detectable is not None:
             reason += f"; one of {detectable:.2g} would have shown"
-        return _Decision("consistent", reason, detectable=detectable)
+        return Decision("consistent", reason, detectable=detectable)
     reason = f"{trials} draws cannot tell a false statement from a true one"
     if needed is not None:
         needed = math.ceil(needed * len(counts.fails) / trials)
-    return _Decision("inconclusive", reason, needed, detectable)
+    return Decision("inconclusive", reason, needed, detectable)
 
 
-def _limits(counts: _Counts, confidence: float, anytime: bool) -> Interval:
+def _limits(counts: Counts, confidence: float, anytime: bool) -> Interval:
     if anytime:
         return rate_sequence(counts.missed, confidence).last
     return clopper_pearson(counts.misses, len(counts.delta), confidence)
 
 
-def _probabilistic_at_any_time(counts: _Counts, conditional: bool, level: float) -> _Decision:
+def probabilistic_at_any_time(counts: Counts, conditional: bool, level: float) -> Decision:
     """Refuted by an e-value, consistent once a clearly false rate is excluded for good."""
     trials, evidence = len(counts.delta), failure_e_value(counts.missed, counts.delta).max()
     if evidence >= 1 / level:
-        return _Decision(
+        return Decision(
             "refuted",
             f"{counts.misses} of {trials} draws failed, evidence of {evidence:.3g} to 1 against "
             f"{_allowed(counts.delta)}",
@@ -377,13 +416,13 @@ def _probabilistic_at_any_time(counts: _Counts, conditional: bool, level: float)
     clearly_false = (delta + (1.0 if conditional else float(counts.holds.mean()))) / 2
     high = rate_sequence(counts.doubtful, 1 - level).last.high
     if delta < clearly_false and high <= clearly_false:
-        return _Decision(
+        return Decision(
             "consistent",
             f"{counts.misses} of {trials} draws failed, a rate of {high:.2g} at most and "
             f"{_allowed(counts.delta)} allowed",
             detectable=high,
         )
-    return _Decision("inconclusive", f"{trials} draws do not decide it yet")
+    return Decision("inconclusive", f"{trials} draws do not decide it yet")
 
 
 def _tightness(ratio: np.ndarray, holds: np.ndarray, allowed: np.ndarray) -> float | None:

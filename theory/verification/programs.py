@@ -22,6 +22,7 @@ from theory.verification.instances import (
     instance_evidence,
     instance_quantity,
 )
+from theory.verification.kinds import ByOutcome
 from theory.verification.rounding import estimated_rounding
 from theory.verification.statement import (
     Statement,
@@ -43,8 +44,7 @@ def compiled(
 
 def optimization_level(statement: Statement, draws: int) -> int:
     """How much the compiler shall optimize, see `quick_to_compile`."""
-    conditions = statement.kind in ("deterministic", "probabilistic")
-    return 0 if conditions and draws <= FEW else 1
+    return 0 if isinstance(statement.claim, ByOutcome) and draws <= FEW else 1
 
 
 @functools.cache

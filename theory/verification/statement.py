@@ -1,18 +1,19 @@
 """A theorem as one object: how it is drawn, what it assumes and what it claims."""
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax
 
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
-from theory.verification.claims import Claim, checked_claims
+from theory.verification.claims import checked_claims
+from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
+from theory.verification.signatures import check_condition, check_function, described
 
-KINDS = ("deterministic", "probabilistic", "moment", "empirical", "rate", "decay")
-
+Config = TypeVar("Config")
+Instance = TypeVar("Instance")
 
 TIERS = ("data", "init", "certificate")
 
@@ -40,38 +41,22 @@ class Hypothesis:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Statement:
+class Statement(Generic[Config, Instance]):
     """A theorem, lemma or claim, in a form that can be checked on drawn instances.
-
-    "deterministic": hypotheses ⇒ conclusion, always.
-    "probabilistic": hypotheses ⇒ conclusion, except with probability `failure_probability`.
-    "moment": the mean of `quantity` over draws equals `claim(config).value`.
-    "empirical": the same for what an experiment showed, not a theorem; consistent only where the
-      confidence interval lies on the claimed side.
-    "rate": the mean of `quantity` over draws is a power law in `scales(config)` with exponent
-      `claim(config).value`.
-    "decay": `quantity` is 1 where a draw fails at a scale, else 0; the probability of failure
-      decays like exp(−`claim(config).value`·scale).
 
     Attributes:
       id: unique name, "family.statement".
-      kind: one of the four above.
       sample: (key, config) → instance, any pytree; a pure function that jit and vmap accept. The
         instance should hold everything drawn that the checks need, so that they stay deterministic;
         settings they take from the configuration.
       hypotheses: name → `Hypothesis`, or a bare function (instance, config) → `Margin`, which
         stands for a hypothesis that looks at everything.
       measured: the same, for conditions that are reported but not required.
-      conclusion: (instance, config) → `Margin` (scalar).
-      failure_probability: (instance, config) → δ, the failure probability allowed.
+      claim: what follows from the hypotheses: a `Deterministic`, `Probabilistic`, `Moment`,
+        `Empirical`, `Rate` or `Decay`.
       solve: instance → instance, a stage on the host between `sample` and the checks, for solvers
         that no compiler knows: numpy arrays of one draw in, numpy arrays of fixed shapes out.
         Numbers in the instance become arrays on the way.
-      quantity: (instance, config) → number ("moment", "empirical") or (S,) array: positive numbers
-        ("rate") or failures ("decay"); with an axis of claims in front where there are several. As
-        `measured(value, error)` it states its numerical error, which is estimated otherwise.
-      claim: config → `Claim`, or a tuple of them about one quantity each.
-      scales: config → (S,) the scales of a rate or decay.
       constant: (instance, config) → number, the largest constant C with which the hypotheses of a
         published form O(·) hold; the verdict names the smallest C that no draw contradicts.
       config: the default configuration, hashable.
@@ -86,22 +71,17 @@ class Statement:
       batch: most draws evaluated at once.
 
     Raises:
-      ValueError: for an unknown kind, a missing or impossible field, or a wrong case.
+      ValueError: for a claim that is none, what is no function of its arguments, or a wrong case.
     """
 
     id: str
-    kind: str
-    sample: Callable[[jax.Array, Any], Any]
+    sample: Callable[[jax.Array, Config], Instance]
+    claim: Kind[Config, Instance]
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Any], Any] | None = None
-    conclusion: Callable[[Any, Any], Margin] | None = None
-    failure_probability: Callable[[Any, Any], Any] | None = None
-    quantity: Callable[[Any, Any], Any] | None = None
-    claim: Callable[[Any], Claim | tuple[Claim, ...]] | None = None
-    scales: Callable[[Any], Any] | None = None
-    constant: Callable[[Any, Any], Any] | None = None
-    config: Any = None
+    solve: Callable[[Any], Instance] | None = None
+    constant: Callable[[Instance, Config], Any] | None = None
+    config: Config = None  # pyright: ignore[reportAssignmentType]
     cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""
@@ -117,26 +97,15 @@ class Statement:
     batch: int = 16
 
     def __post_init__(self) -> None:
-        check_choice("kind", self.kind, KINDS)
-        needed = {
-            "deterministic": ("conclusion",),
-            "probabilistic": ("conclusion", "failure_probability"),
-            "moment": ("quantity", "claim"),
-            "empirical": ("quantity", "claim"),
-            "rate": ("quantity", "claim", "scales"),
-            "decay": ("quantity", "claim", "scales"),
-        }
-        for role in needed[self.kind]:
-            if getattr(self, role) is None:
-                raise ValueError(f"{role} must be given for a {self.kind} statement, got None")
+        if not isinstance(self.claim, KINDS):
+            names = ", ".join(kind.__name__ for kind in KINDS)
+            raise ValueError(f"claim must be one of {names}, got {described(self.claim)}")
         check_function("sample", self.sample, "key", "config")
-        for role in ("conclusion", "failure_probability", "quantity", "constant"):
-            if getattr(self, role) is not None:
-                check_condition(role, getattr(self, role))
-        for role, argument in (("solve", "instance"), ("claim", "config"), ("scales", "config")):
-            if getattr(self, role) is not None:
-                check_function(role, getattr(self, role), argument)
-        if not self.random and self.kind != "deterministic":
+        if self.solve is not None:
+            check_function("solve", self.solve, "instance")
+        if self.constant is not None:
+            check_condition("constant", self.constant)
+        if not self.random and not isinstance(self.claim, Deterministic):
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         check_config(self.config)
         for role in ("hypotheses", "measured"):
@@ -147,23 +116,22 @@ class Statement:
         for name in self.cases:
             self.configured(name)
 
-    def configured(self, case: str = "") -> Any:
+    @property
+    def kind(self) -> str:
+        """The name of the kind of its claim."""
+        return self.claim.name
+
+    def configured(self, case: str = "") -> Config:
         """The default configuration, or that of a case. ValueError if its changes are wrong."""
+        config: Any = self.config
         if not case:
-            return self.config
-        return dataclasses.replace(
-            self.config, **self.cases[check_choice("case", case, self.cases)]
-        )
+            return config
+        return dataclasses.replace(config, **self.cases[check_choice("case", case, self.cases)])
 
     @property
     def tiers(self) -> dict[str, str]:
         """Name of each condition, required or only measured → its tier."""
         return {name: c.tier for name, c in (*self.hypotheses.items(), *self.measured.items())}
-
-
-def described(value: Any) -> str:
-    """A value with its type, for messages."""
-    return f"{type(value).__name__} {value!r}"
 
 
 def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
@@ -181,26 +149,6 @@ def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
     return found
 
 
-def check_condition(role: str, function: Any) -> None:
-    """ValueError unless it is a function of (instance, config)."""
-    check_function(role, function, "instance", "config")
-
-
-def check_function(role: str, function: Any, *arguments: str) -> None:
-    """ValueError unless the function can be called with so many arguments, where that is known."""
-    named = f"({', '.join(arguments)})"
-    if not callable(function):
-        raise ValueError(f"{role} must be a function of {named}, got {described(function)}")
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # of a built-in function nothing is known
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        raise ValueError(f"{role} must take {named}, got {signature}: {error}") from None
-
-
 def check_statement(statement: Any) -> None:
     """ValueError unless it is a `Statement`."""
     if not isinstance(statement, Statement):
@@ -211,8 +159,8 @@ def check_statement(statement: Any) -> None:
 
 def check_claims(statement: Statement, config: Any) -> None:
     """ValueError for claims that are none, before any draw is made."""
-    if statement.claim is not None:
-        checked_claims(statement.id, statement.claim(config))
+    if isinstance(statement.claim, ByQuantity):
+        checked_claims(statement.id, statement.claim.claims(config))
 
 
 def check_config(config: Any) -> None:

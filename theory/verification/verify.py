@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from theory._validation import check_integer, check_real
 from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
 from theory.verification.judging import judge
+from theory.verification.kinds import ByOutcome, Deterministic
 from theory.verification.outcomes import Outcome, outcome
 from theory.verification.programs import (
     compiled,
@@ -65,7 +66,7 @@ def verify(
     check_claims(statement, config)
     evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh, precision=precision)
     verdict = assess(statement, evidence, config=config, level=level)
-    if statement.kind == "deterministic" and verdict.verdict == "refuted":
+    if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)
     return verdict
 
@@ -106,7 +107,7 @@ def verify_until(
     check_real("level", level, low=0, high=1, open_low=True, open_high=True)
     config = statement.config if config is None else config
     check_claims(statement, config)
-    outcomes = statement.kind in ("deterministic", "probabilistic")
+    outcomes = isinstance(statement.claim, ByOutcome)
     final = ("refuted",) if outcomes else ("refuted", "consistent")
     parts: list[Evidence] = []
     while True:
@@ -119,7 +120,7 @@ def verify_until(
         verdict = assess(statement, evidence, config=config, level=level, anytime=True)
         if verdict.verdict in final or start + stage >= draws or not statement.random:
             break
-    if statement.kind == "deterministic" and verdict.verdict == "refuted":
+    if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)
     return verdict
 
@@ -148,11 +149,10 @@ def assess(
     config = statement.config if config is None else config
     return judge(
         statement.id,
-        statement.kind,
+        statement.claim,
         evidence,
         tiers=statement.tiers,
-        claim=statement.claim(config) if statement.claim else None,
-        scales=np.asarray(statement.scales(config), float) if statement.scales else None,
+        config=config,
         level=level,
         random=statement.random,
         anytime=anytime,

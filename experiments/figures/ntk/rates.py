@@ -23,6 +23,7 @@ from theory.statements.ntk import widths
 from theory.statements.registry import REGISTRY
 from theory.verification.claims import Claim
 from theory.verification.evaluation import evaluate
+from theory.verification.kinds import Rate
 from theory.verification.statement import Statement
 from theory.verification.statistics import fit_rate
 
@@ -67,11 +68,12 @@ def _frozen(slope: float) -> dict[str, Any]:
 
 SPREAD = Statement(
     id="figure.kernel-spread",
-    kind="rate",
     sample=_spread,
-    quantity=lambda parts, _: parts,
-    claim=lambda config: tuple(Claim(-1.0, 0.2, name=name) for name in _frozen(config.slope)),
-    scales=lambda config: config.scales,
+    claim=Rate(
+        quantity=lambda parts, _: parts,
+        claims=lambda config: tuple(Claim(-1.0, 0.2, name=name) for name in _frozen(config.slope)),
+        scales=lambda config: config.scales,
+    ),
     config=widths.WidthSetting(),
 )
 
@@ -172,7 +174,9 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     rows = []
     for panel in PANELS:
         config = configuration(settings, panel)
-        claims = PANELS[panel].statement.claim(config)  # pyright: ignore[reportOptionalCall]
+        rate = PANELS[panel].statement.claim
+        assert isinstance(rate, Rate)
+        claims = rate.claims(config)
         laws = _laws(panel, values, config)
         for index, claim in enumerate(claims if isinstance(claims, tuple) else (claims,)):
             measured = values[panel][:, index, :]

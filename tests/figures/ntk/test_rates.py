@@ -19,7 +19,7 @@ def power_laws(settings, rng, changed=()):
     for cell in rates.cells(settings):
         panel, _, predicted = cell["quantity"].partition(" ")
         config = rates.configuration(settings, panel)
-        claims = rates.PANELS[panel].statement.claim(config)
+        claims = rates.PANELS[panel].statement.claim.claims(config)
         claims = claims if isinstance(claims, tuple) else (claims,)
         scales = np.asarray(config.scales, float)
         if predicted:

@@ -21,6 +21,7 @@ from theory.statements.lazy.rounding import (
     limit_rounding,
     output_rounding,
 )
+from theory.verification.kinds import Probabilistic
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -140,7 +141,6 @@ def _conclusion(instance: Dynamics, _: Any) -> Margin:
 STATEMENTS = (
     Statement(
         id="lazy.dynamics",
-        kind="probabilistic",
         title="f(z; T) is within B(z) of its infinite-width limit T(f̂ + β)",
         says="|f(z; T) − T(f̂(z) + β(z))| ≤ B(z) with probability ≥ 1 − 6e^{−s}, under the "
         "identity loss, for one fixed z. B(z) is the sum of a bound on the initial output, on the "
@@ -148,15 +148,16 @@ STATEMENTS = (
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
         sample=_dynamics,
-        conclusion=_conclusion,
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=_conclusion,
+            failure_probability=lambda _, config: config.delta,
+        ),
         config=DynamicsSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
         id="lazy.dynamics-certified",
-        kind="probabilistic",
         title="f(z; T) − f(z; 0) is within a bound of k_α(z) at the trained weights α, any loss",
         says="|f(z; T) − f(z; 0) − (1/n) Σ_k y_kα_kΘ(x_k, z)| ≤ kernel + lazy parts with "
         "probability ≥ 1 − 2n e^{−s''} − 64(n + 1)e^{−s'}, α_k = ∫ℓ'(−y_k f(x_k; t))dt the weights "
@@ -164,15 +165,16 @@ STATEMENTS = (
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
         sample=_certified,
-        conclusion=_conclusion,
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=_conclusion,
+            failure_probability=lambda _, config: config.delta,
+        ),
         config=CertifiedSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
         id="lazy.dynamics-logistic",
-        kind="probabilistic",
         title="f(z; T) is within a bound of function-space descent, from the data alone",
         says="|f(z; T) − k_ᾱ(z)| ≤ B(z) + √((1/n)ΣB(x_k)²)·√(TΘ(z, z)/(8 − ηλ)) with probability "
         "≥ 1 − 4(n + 1)e^{−s} − n(n + 3)e^{−s''}, under the logistic loss and gradient descent "
@@ -185,8 +187,10 @@ STATEMENTS = (
                 lambda i, _: margin(i.spare, i.spare_error), "ηλ < 8", tier="data"
             ),
         },
-        conclusion=_conclusion,
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=_conclusion,
+            failure_probability=lambda _, config: config.delta,
+        ),
         config=LogisticSetting(),
         loose="what errors at the training points do to the weights is bounded by all of them at "
         "their bounds and of the worst sign at once (Cauchy–Schwarz)",

@@ -21,6 +21,7 @@ from theory.statements.lazy.rounding import (
     output_rounding,
     same_sign,
 )
+from theory.verification.kinds import Probabilistic
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -208,11 +209,14 @@ def _matching_hypotheses(tier: str, centre: str, bound: str) -> dict[str, Hypoth
     }
 
 
+def _probably(conclusion: Any) -> Probabilistic[MatchingSetting, Matching]:
+    """The conclusion, except with the probability δ of the configuration."""
+    return Probabilistic(conclusion, failure_probability=lambda _, config: config.delta)
+
+
 _COMMON: dict[str, Any] = {
-    "kind": "probabilistic",
     "source": f"ours, explicit form of {SOURCE}",
     "caveat": CAVEAT,
-    "failure_probability": lambda _, config: config.delta,
     "config": MatchingSetting(),
     "draws": {"quick": 50, "full": 1000},
     "data": True,
@@ -231,7 +235,7 @@ STATEMENTS = (
             "margin of f": Hypothesis(_exceeds_bound("f"), "T_f|k_f(z)| > B_f(z)", tier="data")
         },
         measured=_parts("f"),
-        conclusion=_own_sign("f"),
+        claim=_probably(_own_sign("f")),
         **_COMMON,
     ),
     Statement(
@@ -245,7 +249,7 @@ STATEMENTS = (
             "margin of g": Hypothesis(_exceeds_bound("g"), "T_g|k_g(z)| > B_g(z)", tier="data")
         },
         measured=_parts("g"),
-        conclusion=_own_sign("g"),
+        claim=_probably(_own_sign("g")),
         cases=_SCENARIO_B,
         **_COMMON,
     ),
@@ -261,7 +265,7 @@ STATEMENTS = (
                 _exceeds_bound("f"), "|f(z; 0) + T_f k_f(z)| > kernel + lazy parts", "init"
             )
         },
-        conclusion=_own_sign("f"),
+        claim=_probably(_own_sign("f")),
         **_COMMON,
     ),
     Statement(
@@ -274,7 +278,7 @@ STATEMENTS = (
         sample=_sampler("data"),
         hypotheses=_matching_hypotheses("data", "T_{0}k_{0}(z)", "B_{0}(z)"),
         measured=_parts("f"),
-        conclusion=_signs_match,
+        claim=_probably(_signs_match),
         cases=_SCENARIO_B,
         **_COMMON,
     ),
@@ -286,7 +290,7 @@ STATEMENTS = (
         "≤ δ_f + δ_g; identity loss.",
         sample=_sampler("init"),
         hypotheses=_matching_hypotheses("init", "{0}(z; 0) + T_{0}k_{0}(z)", "trained parts"),
-        conclusion=_signs_match,
+        claim=_probably(_signs_match),
         **_COMMON,
     ),
     Statement(
@@ -297,7 +301,7 @@ STATEMENTS = (
         "except with probability ≤ δ_f + δ_g; any loss with 0 ≤ ℓ' ≤ 1.",
         sample=_sampler("certificate"),
         hypotheses=_matching_hypotheses("certificate", "{0}(z; 0) + k_α,{0}(z)", "certified parts"),
-        conclusion=_signs_match,
+        claim=_probably(_signs_match),
         **{**_COMMON, "config": LogisticMatchingSetting()},
     ),
 )

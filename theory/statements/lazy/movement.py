@@ -21,6 +21,7 @@ from theory.statements.lazy.rounding import (
     pre_activation_rounding,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Deterministic, Probabilistic, Rate
 from theory.verification.statement import Statement
 
 SOURCE = "Kumano et al. 2024b (reconstructed)"
@@ -206,7 +207,6 @@ def _changed_shares(key: Array, config: ActivationSetting) -> Measured:
 STATEMENTS = (
     Statement(
         id="lazy.movement",
-        kind="deterministic",
         title="no pre-activation moves further than T|a_i|κ(z)",
         says="|h_i(z; T) − h_i(z; 0)| ≤ T|a_i|κ(z) for every neuron i and point z, with "
         "κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|, for any loss with 0 ≤ ℓ' ≤ 1. Equality is attained on "
@@ -214,14 +214,13 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=lambda key, config: _movement(key, config, queries=8),
-        conclusion=_movement_conclusion,
+        claim=Deterministic(conclusion=_movement_conclusion),
         config=MovementSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
         id="lazy.activation-stability",
-        kind="probabilistic",
         title="few neurons change their activation at z",
         says="The share of neurons whose sign at z changes before T is at most "
         "½ Σ_± (2/π) arctan r_± + √(ln(1/δ)/(2m)) with probability ≥ 1 − δ, r_± = ρ_±/(σ(z)√m) "
@@ -230,15 +229,16 @@ STATEMENTS = (
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
         sample=_stability,
-        conclusion=lambda i, _: exceeds(i.bound, i.changed, i.error),
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=lambda i, _: exceeds(i.bound, i.changed, i.error),
+            failure_probability=lambda _, config: config.delta,
+        ),
         config=StabilitySetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
     Statement(
         id="lazy.activation-rate",
-        kind="rate",
         title="the share of neurons that change their activation falls like m^(−1/2)",
         says="E(share of neurons with sgn h_i(z; T) ≠ sgn h_i(z; 0)) = Θ(m^{−1/2}) at fixed T, "
         'identity loss: the rate behind "most neurons keep their activation if '
@@ -246,9 +246,11 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=_changed_shares,
-        quantity=lambda shares, _: shares,
-        claim=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),
-        scales=lambda config: config.scales,
+        claim=Rate(
+            quantity=lambda shares, _: shares,
+            claims=lambda config: Claim(-0.5, 0.1, name="exponent", tolerance=RATE_TOLERANCE),
+            scales=lambda config: config.scales,
+        ),
         config=ActivationSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,

@@ -19,6 +19,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations.attacks import unit_rows
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment
 from theory.verification.statement import Statement
 
 
@@ -179,15 +180,16 @@ def _cosine_claims(config: PerturbationSetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="lazy.initial-gradient",
-        kind="moment",
         title="initial gradients have covariance ((1 + γ²)/2) I/d",
         says="E[∇f(x; 0)∇f(x; 0)ᵀ] = ((1 + γ²)/2) I/d at every width and dimension and every x, "
         "along x, across it and between the two.",
         source=SOURCE,
         caveat=CAVEAT,
         sample=_initial_gradient,
-        quantity=lambda values, _: values,
-        claim=_initial_gradient_claims,
+        claim=Moment(
+            quantity=lambda values, _: values,
+            claims=_initial_gradient_claims,
+        ),
         config=GradientSetting(),
         draws={"quick": 40_000, "full": 1_000_000},
         data=True,
@@ -195,7 +197,6 @@ STATEMENTS = (
     ),
     Statement(
         id="lazy.trained-gradient",
-        kind="moment",
         title="training adds T∇k(z) to ∇f(z), not T·(1/n)Σ y_kΦ(x_k, z)x_k",
         says="(∇f(z; T) − ∇f(z; 0))/T → ∇k(z) = (1/n) Σ_k y_k[Φ(x_k, z)x_k + (⟨x_k, z⟩ + 1)"
         "∇_zΦ(x_k, z)] as m → ∞, identity loss. Measured along ∇k − q, in units of ‖∇k − q‖: "
@@ -204,10 +205,12 @@ STATEMENTS = (
         source=f"ours; {SOURCE} states the first term",
         caveat=CAVEAT,
         sample=_trained_gradient,
-        quantity=lambda values, _: values,
-        claim=lambda config: (
-            Claim(0.0, 0.15, side="at most", name="excess over ∇k, less its order"),
-            Claim(0.0, 0.15, side="at least", name="excess over ∇k, plus its order"),
+        claim=Moment(
+            quantity=lambda values, _: values,
+            claims=lambda config: (
+                Claim(0.0, 0.15, side="at most", name="excess over ∇k, less its order"),
+                Claim(0.0, 0.15, side="at least", name="excess over ∇k, plus its order"),
+            ),
         ),
         config=TrainedGradientSetting(),
         draws={"quick": 300, "full": 5000},
@@ -216,7 +219,6 @@ STATEMENTS = (
     ),
     Statement(
         id="lazy.perturbation",
-        kind="moment",
         title="cos(r_k, q_k) = T‖q_k‖/√(T²‖q_k‖² + (1 + γ²)/2)",
         says="The cosine between the perturbation r_k ∥ ∇f(x_k; T) and its training-sample sum "
         "q_k = (1/n) Σ_j y_jΦ(x_j, x_k)x_j, mean over initializations and samples, is that of "
@@ -225,8 +227,10 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=_cosine_excess,
-        quantity=lambda values, _: values,
-        claim=_cosine_claims,
+        claim=Moment(
+            quantity=lambda values, _: values,
+            claims=_cosine_claims,
+        ),
         config=PerturbationSetting(),
         draws={"quick": 100, "full": 5000},
         data=True,

@@ -22,6 +22,7 @@ from theory.statements.lazy.matching import MatchingSetting, draw_relabelled
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import output_rounding, same_sign
 from theory.verification.claims import Claim
+from theory.verification.kinds import Probabilistic, Rate
 from theory.verification.statement import Hypothesis, Statement
 
 # Small dimensions and widths bend the line of a constant by 0.023 (docs); twice that is allowed.
@@ -205,7 +206,6 @@ def _constants(key: Array, config: ScalingSetting) -> Measured:
 STATEMENTS = (
     Statement(
         id="lazy.prediction-matching-published",
-        kind="probabilistic",
         title="prediction matching under the published conditions, with a constant C",
         says="|f̂(z)| > C(1 + 1/T_f), |ĝ(z)| > C(1/T_f + (√d/ε)(1/T_g + 1/√n)), d/√n for 1/√n in "
         "scenario b, sgn f̂(z) = sgn ĝ(z) and m ≥ C d²(T_f + T_g)² imply sgn f(z; T_f) = "
@@ -237,8 +237,10 @@ STATEMENTS = (
                 tier="data",
             ),
         },
-        conclusion=_signs,
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=_signs,
+            failure_probability=lambda _, config: config.delta,
+        ),
         constant=_constant,
         config=PublishedSetting(),
         cases={"scenario b": {"scenario": "b", "separation": 3.0}},
@@ -248,7 +250,6 @@ STATEMENTS = (
     ),
     Statement(
         id="lazy.published-constant",
-        kind="rate",
         title="the constant that the published conditions need stays bounded",
         says="|f/T_f − f̂|/(1 + 1/T_f) and |gν/(T_fT_gε) − ĝ|/(1/T_f + (√d/ε)(1/T_g + 1/√n)), the "
         "constants with which the published margins are enough at a draw, are O(1) as the training "
@@ -257,12 +258,14 @@ STATEMENTS = (
         source=SOURCE,
         caveat=CAVEAT,
         sample=_constants,
-        quantity=lambda values, _: values,
-        claim=lambda config: (
-            Claim(0.0, 0.3, side="at most", name="exponent for f", tolerance=BEND),
-            Claim(0.0, 0.3, side="at most", name="exponent for g", tolerance=BEND),
+        claim=Rate(
+            quantity=lambda values, _: values,
+            claims=lambda config: (
+                Claim(0.0, 0.3, side="at most", name="exponent for f", tolerance=BEND),
+                Claim(0.0, 0.3, side="at most", name="exponent for g", tolerance=BEND),
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=ScalingSetting(),
         cases={"dimension": {"grows": "d", "d": 2, "width": 4.0}},
         draws={"quick": 480, "full": 1500},

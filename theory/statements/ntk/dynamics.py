@@ -24,6 +24,7 @@ from theory.statements.ntk.widths import (
     variants,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Deterministic, Rate
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -171,7 +172,6 @@ def _stable(instance: Predictions, _: Any) -> Margin:
 STATEMENTS = (
     Statement(
         id="ntk.training-dynamics",
-        kind="rate",
         title="training approaches the infinite-width dynamics like m^(−1/2)",
         says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from "
         "the infinite-width NTK with the same initial outputs and the same learning rate, step for "
@@ -180,19 +180,20 @@ STATEMENTS = (
         "exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
         sample=_dynamics_errors,
-        quantity=lambda errors, _: errors,
-        claim=lambda config: tuple(
-            Claim(-0.5, 0.1, name=f"exponent ({v.name})", tolerance=TOLERANCE)
-            for v in variants(config)
+        claim=Rate(
+            quantity=lambda errors, _: errors,
+            claims=lambda config: tuple(
+                Claim(-0.5, 0.1, name=f"exponent ({v.name})", tolerance=TOLERANCE)
+                for v in variants(config)
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=TrainingSetting(data="sphere"),
         draws={"quick": 400, "full": 4000},
         data=True,
     ),
     Statement(
         id="ntk.predictors-agree",
-        kind="deterministic",
         title="both predictors of the infinitely wide network agree",
         says="With the same kernel and initial outputs: (1) gradient flow under the squared loss "
         "by neural-tangents and by us is the same to rounding; (2) our gradient descent differs "
@@ -205,7 +206,7 @@ STATEMENTS = (
             "stable steps": Hypothesis(_stable, "λ_max·η/n < 1", tier="data"),
             "positive definite": Hypothesis(_positive, "λ_min(K) > 0", tier="data"),
         },
-        conclusion=_agreement,
+        claim=Deterministic(conclusion=_agreement),
         config=PredictorSetting(),
         draws={"quick": 50, "full": 1000},
         data=True,

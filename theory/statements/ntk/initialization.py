@@ -20,6 +20,7 @@ from theory.networks.network import (
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import for_network, names
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment
 from theory.verification.statement import Statement
 
 WIDTHS = (1, 2, 8)
@@ -142,7 +143,6 @@ def _kurtosis_claims(config: InitialSetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="ntk.initial-output",
-        kind="moment",
         title="mean and covariance of f(·; 0) are the NNGP's at every width",
         says="E f(x; 0) = 0 and E f(x; 0)f(z; 0) = K(x, z) = E[φ(h(x))φ(h(z))] exactly, at every "
         "width, for a ~ N(0, 1/m), with and without biases; only higher cumulants depend on the "
@@ -150,15 +150,16 @@ STATEMENTS = (
         "(f(x)f(z) − K(x, z))/√(K(x, x)K(z, z)) has mean 0.",
         source="Jacot et al. 2018, Proposition 1; Lee et al. 2019, eq. 6",
         sample=_moments,
-        quantity=lambda moments, _: moments,
-        claim=_moment_claims,
+        claim=Moment(
+            quantity=lambda moments, _: moments,
+            claims=_moment_claims,
+        ),
         config=InitialSetting(),
         draws={"quick": 200, "full": 5000},
         data=True,
     ),
     Statement(
         id="ntk.initial-kurtosis",
-        kind="moment",
         title="the output at initialization has excess kurtosis 15/m (ReLU)",
         says="E f⁴/(E f²)² − 3 = (3/m)(6(1 + γ⁴)/(1 + γ²)² − 1) exactly, at every width, point and "
         "dimension; 15/m for the ReLU. Given the hidden weights f is normal with variance v, so "
@@ -166,8 +167,10 @@ STATEMENTS = (
         "tails too heavy for an honest interval.",
         source="ours",
         sample=_kurtosis,
-        quantity=lambda moments, _: moments,
-        claim=_kurtosis_claims,
+        claim=Moment(
+            quantity=lambda moments, _: moments,
+            claims=_kurtosis_claims,
+        ),
         config=InitialSetting(),
         draws={"quick": 200, "full": 5000},
         data=True,

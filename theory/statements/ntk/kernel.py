@@ -23,6 +23,7 @@ from theory.statements.ntk.widths import (
     readout_scales,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Probabilistic, Rate
 from theory.verification.statement import Statement
 
 NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
@@ -122,7 +123,6 @@ def _kernel_bound_conclusion(instance: KernelBound, _: Any) -> Margin:
 STATEMENTS = (
     Statement(
         id="ntk.kernel-convergence",
-        kind="rate",
         title="the finite-width NTK approaches its limit like m^(−1/2)",
         says="‖Θ_m − Θ‖/‖Θ‖ = Θ(m^{−1/2}) at initialization, Θ_m the tangent kernel of all trained "
         "weights of a network of width m, in the operator norm and for the largest entry, for "
@@ -131,28 +131,31 @@ STATEMENTS = (
         "the fitted exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Jacot et al. 2018, Theorem 1",
         sample=_kernel_errors,
-        quantity=lambda errors, _: errors,
-        claim=lambda config: tuple(
-            Claim(-0.5, 0.15, name=f"exponent ({name}, {norm})", tolerance=TOLERANCE)
-            for name in names(config.slope)
-            for norm in NORMS
+        claim=Rate(
+            quantity=lambda errors, _: errors,
+            claims=lambda config: tuple(
+                Claim(-0.5, 0.15, name=f"exponent ({name}, {norm})", tolerance=TOLERANCE)
+                for name in names(config.slope)
+                for norm in NORMS
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=WidthSetting(),
         draws={"quick": 300, "full": 5000},
         data=True,
     ),
     Statement(
         id="ntk.kernel-bound",
-        kind="probabilistic",
         title="T times the kernel's fluctuation is within the second part of B(z)",
         says="T|k_m(z) − k(z)| ≤ Tκ(z)(√(6s/m) + 2s/m) with probability ≥ 1 − 2e^{−s}, at "
         "initialization, for one fixed z independent of it: k_m(z) = (1/n) Σ_k y_kΘ_m(x_k, z), "
         "k = f̂ + β its limit, κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|; s = ln(2/δ).",
         source="ours, explicit form of Jacot et al. 2018, Theorem 1",
         sample=_kernel_bound,
-        conclusion=_kernel_bound_conclusion,
-        failure_probability=lambda _, config: config.delta,
+        claim=Probabilistic(
+            conclusion=_kernel_bound_conclusion,
+            failure_probability=lambda _, config: config.delta,
+        ),
         config=BoundSetting(),
         draws={"quick": 200, "full": 5000},
         data=True,

@@ -20,6 +20,7 @@ from theory.statements.ntk.widths import (
     variants,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Rate
 from theory.verification.statement import Statement
 
 SOURCE = "Lee et al. 2019, Theorem 2.1"
@@ -80,7 +81,6 @@ def _movements(key: Array, config: TrainingSetting) -> Measured:
 STATEMENTS = (
     Statement(
         id="ntk.linearization",
-        kind="rate",
         title="a wide network trains as its linearization does, up to m^(−1/2)",
         says="sup over t ≤ T and test points of |f_m(z; t) − f_lin(z; t)| = O(m^{−1/2}), f_lin the "
         "network linearized in its initial weights and trained by the same steps: gradient descent "
@@ -89,32 +89,35 @@ STATEMENTS = (
         "between show.",
         source=SOURCE,
         sample=_linearization_errors,
-        quantity=lambda errors, _: errors,
-        claim=lambda config: tuple(
-            Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
-            for v in variants(config)
+        claim=Rate(
+            quantity=lambda errors, _: errors,
+            claims=lambda config: tuple(
+                Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
+                for v in variants(config)
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=TrainingSetting(data="sphere"),
         draws={"quick": 400, "full": 4000},
         data=True,
     ),
     Statement(
         id="ntk.parameter-movement",
-        kind="rate",
         title="the weights move by m^(−1/2) of their size",
         says="‖θ(T) − θ(0)‖/‖θ(0)‖ = Θ(m^{−1/2}) for the hidden layer, and where it is trained, at "
         "1/m of the learning rate, for the readout. Two-sided: the fitted exponents must be −1/2, "
         "within 0.05.",
         source=SOURCE,
         sample=_movements,
-        quantity=lambda movements, _: movements,
-        claim=lambda config: tuple(
-            Claim(-0.5, 0.1, name=f"exponent ({v.name}, {layer})", tolerance=TOLERANCE)
-            for v in variants(config)
-            for layer in _layers(v)
+        claim=Rate(
+            quantity=lambda movements, _: movements,
+            claims=lambda config: tuple(
+                Claim(-0.5, 0.1, name=f"exponent ({v.name}, {layer})", tolerance=TOLERANCE)
+                for v in variants(config)
+                for layer in _layers(v)
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=TrainingSetting(data="sphere"),
         draws={"quick": 128, "full": 1000},
         data=True,

@@ -24,6 +24,7 @@ from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import slope_name
 from theory.verification.claims import Claim
+from theory.verification.kinds import Rate
 from theory.verification.statement import Statement
 
 
@@ -126,7 +127,6 @@ def _corrections(
 STATEMENTS = (
     Statement(
         id="ntk.mean-correction",
-        kind="rate",
         title="kinks slow the mean of f_m down by a share of the order m^(−1/2)",
         says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(m^{−1/2}), and positive, under the identity "
         "loss, for ReLU and leaky ReLU: the mean of the finite network is not within O(1/m) of the "
@@ -135,31 +135,34 @@ STATEMENTS = (
         "bend them.",
         source="ours",
         sample=_corrections(_kinked),
-        quantity=lambda corrections, _: corrections,
-        claim=lambda config: tuple(
-            Claim(-0.5, 0.12, name=f"exponent ({name})", tolerance=0.05, signed=True)
-            for name in _kinked(config)
+        claim=Rate(
+            quantity=lambda corrections, _: corrections,
+            claims=lambda config: tuple(
+                Claim(-0.5, 0.12, name=f"exponent ({name})", tolerance=0.05, signed=True)
+                for name in _kinked(config)
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=MeanSetting(),
         draws={"quick": 200, "full": 2000},
         data=True,
     ),
     Statement(
         id="ntk.mean-correction-smooth",
-        kind="rate",
         title="without kinks the mean of f_m is within O(1/m) of the limit",
         says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(1/m) under the identity loss for φ = erf: "
         "expanded in the readout a, only even powers have a mean. Two-sided: the fitted exponent "
         "must be −1, within 0.05 for what finite widths bend it.",
         source="ours",
         sample=_corrections(_smooth, shared=False),
-        quantity=lambda corrections, _: corrections,
-        claim=lambda config: tuple(
-            Claim(-1.0, 0.05, name=f"exponent ({name})", tolerance=0.05, signed=True)
-            for name in _smooth(config)
+        claim=Rate(
+            quantity=lambda corrections, _: corrections,
+            claims=lambda config: tuple(
+                Claim(-1.0, 0.05, name=f"exponent ({name})", tolerance=0.05, signed=True)
+                for name in _smooth(config)
+            ),
+            scales=lambda config: config.scales,
         ),
-        scales=lambda config: config.scales,
         config=MeanSetting(n=3, d=20, T=0.5, neurons=256),
         draws={"quick": 400, "full": 2000},
         data=True,

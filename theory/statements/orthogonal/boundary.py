@@ -16,6 +16,7 @@ from theory.statements.orthogonal.setting import (
     agreement,
     sample_trained,
 )
+from theory.verification.kinds import Deterministic
 from theory.verification.statement import Statement
 
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
@@ -38,7 +39,6 @@ def _solved(instance: Trained) -> Solved:
 STATEMENTS = (
     Statement(
         id="orthogonal.decision-boundary",
-        kind="deterministic",
         title="training on near-orthogonal data ends at a linear decision boundary",
         says="Near-orthogonality implies sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩ from any "
         "initialization. Checked by training: the sign at every query that is no tie, "
@@ -53,14 +53,13 @@ STATEMENTS = (
             "cone never left": hypothesis("cone never left"),
             "cone reached": hypothesis("cone reached"),
         },
-        conclusion=agreement,
+        claim=Deterministic(conclusion=agreement),
         config=TrainedSetting(),
         draws={"quick": 20, "full": 500},
         data=True,
     ),
     Statement(
         id="orthogonal.decision-boundary-certified",
-        kind="deterministic",
         title="the same boundary, from a certificate instead of near-orthogonality",
         says="If the closed form λ = H⁻¹(2·1) is a KKT point and training comes so close to it "
         "that gradient flow provably never leaves the cone a_i y_k⟨w_i, x_k⟩ > 0, then "
@@ -77,14 +76,13 @@ STATEMENTS = (
             "global certificate": hypothesis("global certificate", _solved),
             "cone reached": hypothesis("cone reached"),
         },
-        conclusion=agreement,
+        claim=Deterministic(conclusion=agreement),
         config=TrainedSetting(data="uniform", n=20, d=2000),
         draws={"quick": 20, "full": 200},
         data=True,
     ),
     Statement(
         id="orthogonal.multiplier-range",
-        kind="deterministic",
         title="all multipliers lie in (1/(2R_max²), 3/(2γ²R_min²))",
         says="Near-orthogonality implies 1/(2R_max²) < λ_k < 3/(2γ²R_min²) for every k. "
         "Margin: the smaller of λ_k·2R_max² − 1 and 1 − λ_k·2γ²R_min²/3.",
@@ -92,7 +90,9 @@ STATEMENTS = (
         sample=_sample_data,
         hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
         measured={"KKT certificate": hypothesis("KKT certificate")},
-        conclusion=lambda i, _: within(max_margin.multiplier_range(i.x, i.slope), i.limit),
+        claim=Deterministic(
+            conclusion=lambda i, _: within(max_margin.multiplier_range(i.x, i.slope), i.limit)
+        ),
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},
         data=True,
@@ -100,7 +100,6 @@ STATEMENTS = (
     ),
     Statement(
         id="orthogonal.multiplier-range-sharp",
-        kind="deterministic",
         title="a sharper range of the multipliers",
         says="Near-orthogonality implies (1+γ²)R_min²λ_max ≤ 2/(1−γ³/3) and "
         "(1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1−γ³/3). Sharper than Lemmas 17 and 18 of Frei, Vardi, "
@@ -111,7 +110,9 @@ STATEMENTS = (
         sample=_sample_data,
         hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
         measured={"KKT certificate": hypothesis("KKT certificate")},
-        conclusion=lambda i, _: within(max_margin.sharp_multiplier_range(i.x, i.slope), i.limit),
+        claim=Deterministic(
+            conclusion=lambda i, _: within(max_margin.sharp_multiplier_range(i.x, i.slope), i.limit)
+        ),
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},
         data=True,

@@ -25,6 +25,7 @@ from theory.statements.orthogonal.setting import (
     ties,
     train_far,
 )
+from theory.verification.kinds import Deterministic
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -184,7 +185,6 @@ SAYS = (
 STATEMENTS = (
     Statement(
         id="orthogonal.learning-from-perturbations",
-        kind="deterministic",
         title="a network that sees only perturbed noise predicts like the one attacked",
         says=SAYS.format(premise="Both training sets are near-orthogonal."),
         source="Kumano et al. 2024a, Theorem 4.1 (reconstructed)",
@@ -196,7 +196,7 @@ STATEMENTS = (
             "sufficient somewhere": SOMEWHERE,
         },
         measured=MEASURED,
-        conclusion=_same_sign,
+        claim=Deterministic(conclusion=_same_sign),
         config=LearningSetting(
             data="uniform", n=4, n_adv=4, d=10_000, slope=0.9, size=0.3, steps=1000, tie=0.03
         ),
@@ -205,7 +205,6 @@ STATEMENTS = (
     ),
     Statement(
         id="orthogonal.learning-from-perturbations-certified",
-        kind="deterministic",
         title="the same with more samples, from certificates instead of near-orthogonality",
         says=SAYS.format(
             premise="For both sets the closed form is a KKT point and gradient flow provably never "
@@ -225,7 +224,7 @@ STATEMENTS = (
             "f_adv: near-orthogonality": hypothesis("near-orthogonality", _moved),
             **MEASURED,
         },
-        conclusion=_same_sign,
+        claim=Deterministic(conclusion=_same_sign),
         config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, steps=1000, tie=0.05),
         cases={
             "ℓ∞ perturbations, logistic loss": {"norm": "linf", "loss": "logistic"},

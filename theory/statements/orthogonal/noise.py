@@ -17,6 +17,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations import effects
 from theory.statements.orthogonal.setting import CAVEAT, root_mean_square
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment, Rate
 from theory.verification.statement import Statement
 
 
@@ -212,7 +213,6 @@ def _early_accuracies(config: EarlySetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="orthogonal.effect-growth",
-        kind="rate",
         title="the perturbation effect outgrows that of wrong labels like √n_adv",
         says="With random labels y' on perturbed noise samples, ε fixed and n_adv ≪ d, the ratio "
         "of the perturbation effect ε(Σ_k λ'_k)⟨q/‖q‖, z⟩ to the mislabelled-sample effect "
@@ -223,15 +223,16 @@ STATEMENTS = (
         source="Kumano et al. 2024a (reconstructed); the correction is ours",
         caveat=CAVEAT,
         sample=_sample,
-        quantity=lambda instance, _: instance.ratio,
-        claim=_exponent,
-        scales=lambda config: config.n_adv,
+        claim=Rate(
+            quantity=lambda instance, _: instance.ratio,
+            claims=_exponent,
+            scales=lambda config: config.n_adv,
+        ),
         config=NoiseSetting(d=1024, numbers=5),
         draws={"quick": 200, "full": 500},
     ),
     Statement(
         id="orthogonal.noise-accuracy",
-        kind="moment",
         title="accuracy on clean samples of a network trained on perturbed noise",
         says="With a = ε√(d n_adv/n)/R, s = ε²n_adv/R², κ = 2γ/(1+γ²), isotropic data and random "
         "labels, the share of clean samples that f_adv classifies like their label has the mean "
@@ -241,15 +242,16 @@ STATEMENTS = (
         "the defaults: the two are not told apart.",
         source="ours",
         sample=_sample,
-        quantity=lambda instance, _: instance.accuracy,
-        claim=_accuracies,
+        claim=Moment(
+            quantity=lambda instance, _: instance.accuracy,
+            claims=_accuracies,
+        ),
         config=NoiseSetting(),
         batch=64,
         draws={"quick": 1600, "full": 10_000},
     ),
     Statement(
         id="orthogonal.noise-accuracy-early",
-        kind="moment",
         title="the same accuracy at finite time, with as many samples as dimensions",
         says="Networks of width m are trained to time T under the exponential loss, on n clean "
         "samples and on n_adv ~ d perturbed noise samples. As long as losses are nearly equal, "
@@ -259,8 +261,10 @@ STATEMENTS = (
         "Φ_N(a/√(1+s)) for μ = 0, whatever n/d and n_adv/d are.",
         source="ours",
         sample=_sample_early,
-        quantity=lambda instance, _: instance,
-        claim=_early_accuracies,
+        claim=Moment(
+            quantity=lambda instance, _: instance,
+            claims=_early_accuracies,
+        ),
         config=EarlySetting(n=64, d=128, epsilon=0.0884, smallest=128, numbers=2),
         draws={"quick": 500, "full": 3000},
     ),

@@ -19,6 +19,7 @@ from theory.perturbations import alignment
 from theory.perturbations.attacks import Ball, ball, projected_gradient, unit_rows
 from theory.statements.orthogonal.setting import CAVEAT, TRAINED_MARGIN
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment
 from theory.verification.statement import Hypothesis, Statement
 
 NORMS = ("l0", "l2", "linf")
@@ -144,7 +145,6 @@ def _trained(instance: Attacked, _: Any) -> Margin:
 STATEMENTS = (
     Statement(
         id="orthogonal.perturbation-direction",
-        kind="moment",
         title="attacks on the trained network point along the normal q of its boundary",
         says="On orthogonal data of equal norms, half of either label, the perturbations that "
         "projected gradient ascent finds on the trained network have known cosines to the "
@@ -157,8 +157,10 @@ STATEMENTS = (
         measured={
             "trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}", "certificate")
         },
-        quantity=lambda instance, _: instance.cosines,
-        claim=_claims,
+        claim=Moment(
+            quantity=lambda instance, _: instance.cosines,
+            claims=_claims,
+        ),
         config=PerturbationSetting(),
         draws={"quick": 80, "full": 500},
     ),

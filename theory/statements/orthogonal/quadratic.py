@@ -18,6 +18,7 @@ from theory.statements.orthogonal.setting import (
     agreement,
     sample_trained,
 )
+from theory.verification.kinds import Deterministic
 from theory.verification.statement import Statement
 
 
@@ -57,7 +58,6 @@ def _solved(instance: Proposed) -> Solved:
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
         id="orthogonal.decision-boundary-quadratic",
-        kind="deterministic",
         title="the boundary where the closed form has negative multipliers",
         says="Let λ solve the quadratic program λ ≥ 0, (Hλ)_k ≥ 2 with equality where λ_k > 0. If "
         "y_k⟨u₊, x_k⟩ > 0 > y_k⟨u₋, x_k⟩ for all k and gradient flow provably never leaves the "
@@ -75,7 +75,9 @@ STATEMENTS: tuple[Statement, ...] = (
             "closed form λ > 0": hypothesis("closed form λ > 0", lambda i: i.trained.solved),
             "cone reached": hypothesis("cone reached", _trained),
         },
-        conclusion=lambda instance, config: agreement(_trained(instance), config),
+        claim=Deterministic(
+            conclusion=lambda instance, config: agreement(_trained(instance), config)
+        ),
         config=TrainedSetting(data="shifted-gaussian", n=16, d=100, steps=4000, tie=0.25),
         draws={"quick": 20, "full": 200},
         data=True,

@@ -19,6 +19,7 @@ from theory.perturbations.noise_alignment import (
     readout_direction,
 )
 from theory.statements.separability.initialization import SOURCE
+from theory.verification.kinds import Probabilistic
 from theory.verification.statement import Statement
 
 
@@ -55,7 +56,6 @@ def _failure_probability(instance: Alignment, _: Any) -> float:
 STATEMENTS = (
     Statement(
         id="separability.adversarial-examples",
-        kind="probabilistic",
         title="v' = −Π⊥Wᵀa separates the adversarial examples x_k + ηr_k for d > n",
         says="Let Π⊥ project out all points x_k. For every step η > 0, P(y_k⟨v', x_k + ηr_k⟩ > 0 "
         "for all k) ≥ 1 − n·P(S ≤ 0) with v' = −Π⊥Wᵀa, where S follows the exact law in d − n "
@@ -63,8 +63,10 @@ STATEMENTS = (
         "Measured: min_k ⟨Π⊥Wᵀa, ∇f(x_k)⟩, which has the sign of y_k⟨v', x_k + ηr_k⟩.",
         source=f'{SOURCE}, Corollary 3.4.1 ("d > poly(n)"), with its y_i; probability ours',
         sample=_sample,
-        conclusion=_separates,
-        failure_probability=_failure_probability,
+        claim=Probabilistic(
+            conclusion=_separates,
+            failure_probability=_failure_probability,
+        ),
         config=ExampleSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,

@@ -21,6 +21,7 @@ from theory.perturbations.classifiers import (
 )
 from theory.statements.separability.trained import SOURCE
 from theory.verification.claims import Claim
+from theory.verification.kinds import Empirical
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -312,7 +313,6 @@ def _fit_claims(config: FitSetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="separability.generalization",
-        kind="empirical",
         title="a linear classifier of one-step noises classifies those of new images",
         says="A linear classifier (50 L-BFGS steps) fitted to the one-step noises of the training "
         "images classifies those of test images with an accuracy of at least least_accuracy, and "
@@ -320,8 +320,10 @@ STATEMENTS = (
         "least_share of the networks. Two classes, small learning rate.",
         source=f"{SOURCE}, section 4.2",
         sample=_probes(THEORY),
-        quantity=_successes,
-        claim=_claims(THEORY),
+        claim=Empirical(
+            quantity=_successes,
+            claims=_claims(THEORY),
+        ),
         config=ProbeSetting(classes=2),
         draws={"quick": 48, "full": 400},
         data=True,
@@ -329,15 +331,16 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.generalization-beyond",
-        kind="empirical",
         title="so does one of noises that no theorem covers",
         says="The same for projected gradients of 5, 10 and 100 steps in an ℓ∞ ball, of 10 steps "
         "in an ℓ₂ ball, towards the next class, at softmax temperature 10, of a network trained "
         "at a large rate, and of one trained adversarially (those four 10 steps in ℓ∞).",
         source=f"{SOURCE}, sections 4.2, 4.3 and appendix 7",
         sample=_probes(BEYOND),
-        quantity=_successes,
-        claim=_claims(BEYOND),
+        claim=Empirical(
+            quantity=_successes,
+            claims=_claims(BEYOND),
+        ),
         config=ProbeSetting(),
         draws={"quick": 48, "full": 200},
         data=True,
@@ -345,7 +348,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.generalization-two-layer",
-        kind="empirical",
         title="a small two-layer network fits the noises that a linear classifier misfits",
         says="One-step noises of a network trained to fit at a large rate, made at softmax "
         "temperatures 1 and high_temperature and scaled to one norm. Where a linear classifier "
@@ -370,8 +372,10 @@ STATEMENTS = (
                 tier="certificate",
             ),
         },
-        quantity=_perfect_and_permuted,
-        claim=_fit_claims,
+        claim=Empirical(
+            quantity=_perfect_and_permuted,
+            claims=_fit_claims,
+        ),
         config=FitSetting(),
         draws={"quick": 112, "full": 400},
         data=True,

@@ -15,6 +15,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations import initialization
 from theory.perturbations.noise_alignment import NETWORK, Alignment, noise_alignment
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment, Probabilistic
 from theory.verification.statement import Statement
 
 SOURCE = "Zhang et al. 2023"
@@ -98,7 +99,6 @@ RESOLUTION = 0.05
 STATEMENTS = (
     Statement(
         id="separability.initialization",
-        kind="probabilistic",
         title="v = −Wᵀa separates all one-step noises at initialization",
         says="P(⟨v, y_k r_k⟩ > 0 for all k) ≥ 1 − n·P(S ≤ 0) with v = −Wᵀa and the exact "
         "P(S ≤ 0) = E_ρ I_{(1−√ρ)/2}(d/2, d/2) in place of the paper's 3C(e^{−c₁d} + e^{−c₂m}), "
@@ -106,8 +106,10 @@ STATEMENTS = (
         "Measured: min_k S_k, S_k = aᵀWWᵀD_k a, which has the sign of ⟨v, y_k r_k⟩.",
         source=f"{SOURCE}, Theorem 3.1; exact law ours, in place of its unnamed C, c₁, c₂",
         sample=_sample_noises,
-        conclusion=_all_above(0.0),
-        failure_probability=_union_bound(0.0),
+        claim=Probabilistic(
+            conclusion=_all_above(0.0),
+            failure_probability=_union_bound(0.0),
+        ),
         config=NoiseSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,
@@ -115,14 +117,15 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.initialization-margin",
-        kind="probabilistic",
         title="the noises are separated with S_k > 1/32",
         says="P(min_k S_k > 1/32) ≥ 1 − n·P(S ≤ 1/32), with the exact law of S in place of the "
         "paper's probability, whose constants it does not name.",
         source=f"{SOURCE}, eq. 18 and 23; exact law ours",
         sample=_sample_noises,
-        conclusion=_all_above(1 / 32),
-        failure_probability=_union_bound(1 / 32),
+        claim=Probabilistic(
+            conclusion=_all_above(1 / 32),
+            failure_probability=_union_bound(1 / 32),
+        ),
         config=NoiseSetting(n=16),
         draws={"quick": 1000, "full": 20_000},
         data=True,
@@ -130,13 +133,14 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.mean",
-        kind="moment",
         title="E S = 1/2",
         says="E[aᵀWWᵀD_x a] = 1/2 at every width and dimension, for the true D_x.",
         source=f"{SOURCE}, eq. 8",
         sample=_sample_pair,
-        quantity=_mean,
-        claim=lambda config: Claim(initialization.MEAN, RESOLUTION, name="E S"),
+        claim=Moment(
+            quantity=_mean,
+            claims=lambda config: Claim(initialization.MEAN, RESOLUTION, name="E S"),
+        ),
         config=MomentSetting(),
         draws=MOMENT_DRAWS,
         data=True,
@@ -144,15 +148,16 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.variance",
-        kind="moment",
         title="Var S = 5/(4m) + 3/(4d) + 9/(4md)",
         says="The variance of aᵀWWᵀD_x a is 5/(4m) + 3/(4d) + 9/(4md) at every width and "
         "dimension, for the true D_x. Estimated without bias by ½(S − S')² over independent pairs.",
         source=f"ours, correcting {SOURCE}, eq. 9",
         sample=_sample_pair,
-        quantity=_half_squared_difference,
-        claim=lambda config: Claim(
-            initialization.alignment_variance(config.m, config.d), RESOLUTION, name="Var S"
+        claim=Moment(
+            quantity=_half_squared_difference,
+            claims=lambda config: Claim(
+                initialization.alignment_variance(config.m, config.d), RESOLUTION, name="Var S"
+            ),
         ),
         config=MomentSetting(),
         draws=MOMENT_DRAWS,
@@ -161,17 +166,18 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.variance-as-printed",
-        kind="moment",
         title="Var S = 5/(4m) + 1/d + 2/(md), as printed",
         says="The variance of aᵀWWᵀD_x a is 5/(4m) + 1/d + 2/(md). Known to be misprinted for "
         "m > 1: see separability.variance.",
         source=f"{SOURCE}, eq. 9",
         sample=_sample_pair,
-        quantity=_half_squared_difference,
-        claim=lambda config: Claim(
-            initialization.alignment_variance_as_printed(config.m, config.d),
-            RESOLUTION,
-            name="Var S",
+        claim=Moment(
+            quantity=_half_squared_difference,
+            claims=lambda config: Claim(
+                initialization.alignment_variance_as_printed(config.m, config.d),
+                RESOLUTION,
+                name="Var S",
+            ),
         ),
         config=MomentSetting(),
         erratum="variance-of-the-alignment",

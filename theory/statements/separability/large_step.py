@@ -17,6 +17,7 @@ from theory.perturbations.attacks import gradient_noise
 from theory.perturbations.noise_alignment import NETWORK
 from theory.statements.separability.initialization import DRAWN, SOURCE
 from theory.verification.claims import Claim
+from theory.verification.kinds import Empirical, Probabilistic, Rate
 from theory.verification.statement import Statement
 
 
@@ -208,14 +209,15 @@ def _norm_failure(instance: Sizes, config: StepSetting) -> float:
 STATEMENTS = (
     Statement(
         id="separability.large-step",
-        kind="probabilistic",
         title="at η = d^{1/4} the noise has relative size at most d^{−1/4}",
         says="P(η‖r_k‖ < d^{−1/4}‖x_k‖ for all k) ≥ 1 − n·P(‖∇f‖² ≥ 1) at η = d^{1/4}, with the "
         "exact law ‖∇f‖² = ‖Da‖²X, X ~ χ²_d/d: the explicit form of O(d^{−1/4}).",
         source=f"{SOURCE}, Remark 1; probability ours",
         sample=_relative_noise,
-        conclusion=_within_step,
-        failure_probability=_norm_failure,
+        claim=Probabilistic(
+            conclusion=_within_step,
+            failure_probability=_norm_failure,
+        ),
         config=StepSetting(),
         draws={"quick": 500, "full": 10_000},
         data=True,
@@ -223,7 +225,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.large-step-separator",
-        kind="empirical",
         title="at η = d^{1/4} some separator mostly exists beyond n = 2d",
         says="At n = 2.25d, more than half of the sets {(x_k + ηr_k, y_k)}, η = d^{1/4}, are "
         "linearly separable, with random labels. Of the clean points, which Wendel's theorem "
@@ -233,9 +234,11 @@ STATEMENTS = (
         sample=_sample_examples,
         solve=_decide,
         # Certified or not: a decision, which is not rounded.
-        quantity=lambda examples, _: measured(examples.separable, 0.0),
-        claim=lambda config: Claim(
-            0.5, 0.33, side="at least", name="separable sets", bounds=(0, 1)
+        claim=Empirical(
+            quantity=lambda examples, _: measured(examples.separable, 0.0),
+            claims=lambda config: Claim(
+                0.5, 0.33, side="at least", name="separable sets", bounds=(0, 1)
+            ),
         ),
         config=SymmetricSetting(),
         draws={"quick": 100, "full": 1000},
@@ -243,7 +246,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.large-step-ratio",
-        kind="rate",
         title="at η = d^{1/4}, |⟨−Wᵀa, x^adv − x⟩|/|⟨−Wᵀa, x⟩| grows like d^{1/4}",
         says="The median over networks of |⟨−Wᵀa, x^adv − x⟩|/|⟨−Wᵀa, x⟩|, x^adv = x + ηr and "
         "η = d^{1/4}, grows like d^{1/4}: the noise overweighs the point as the dimension grows. "
@@ -254,9 +256,11 @@ STATEMENTS = (
         "the examples.",
         source=f"{SOURCE}, Remark 1",
         sample=_median_ratios,
-        quantity=lambda medians, _: measured(medians.value, medians.error),
-        scales=lambda config: config.scales,
-        claim=lambda config: Claim(0.25, 0.02, name="exponent of the ratio", tolerance=0.005),
+        claim=Rate(
+            quantity=lambda medians, _: measured(medians.value, medians.error),
+            claims=lambda config: Claim(0.25, 0.02, name="exponent of the ratio", tolerance=0.005),
+            scales=lambda config: config.scales,
+        ),
         config=GrowthSetting(),
         draws={"quick": 128, "full": 1000},
         batch=32,

@@ -22,6 +22,7 @@ from theory.statements.separability.trained import (
     outputs_with_error,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Probabilistic, Rate
 from theory.verification.statement import Hypothesis, Statement
 
 LOGISTIC = LOSSES["logistic"]
@@ -221,7 +222,6 @@ LEVEL = Hypothesis(  # A loss that is exactly ϵ is reached, too, but never happ
 STATEMENTS = (
     Statement(
         id="separability.ntk-movement-logistic",
-        kind="rate",
         title="training to a logistic loss ϵ moves the readout by an order of √(n/m)",
         says="Gradient descent on the logistic loss, at equal rates, until L ≤ ϵ = loss_level: "
         "‖a* − a‖ grows like √n with the number of points, orthogonal and with balanced labels. In "
@@ -232,9 +232,11 @@ STATEMENTS = (
         source=f"ours, on {SOURCE}, Lemma 3.5",
         sample=_sample_growth,
         hypotheses={"level": LEVEL},
-        quantity=lambda i, _: measured(i.reached.readout, i.reached.readout_error),
-        scales=lambda config: config.scales,
-        claim=lambda config: Claim(0.5, 0.04, name="exponent in n", tolerance=0.03),
+        claim=Rate(
+            quantity=lambda i, _: measured(i.reached.readout, i.reached.readout_error),
+            claims=lambda config: Claim(0.5, 0.04, name="exponent in n", tolerance=0.03),
+            scales=lambda config: config.scales,
+        ),
         config=GrowthSetting(),
         draws={"quick": 160, "full": 600},
         data=True,
@@ -242,7 +244,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.ntk-movement-as-printed",
-        kind="probabilistic",
         title="‖a* − a‖ ≤ 1/√m, as printed",
         says="If m > C·n·d, and gradient descent on the logistic loss has reached L ≤ ϵ = "
         "loss_level, ‖a* − a‖ ≤ 1/√m, in the weakest reading of a high probability: at least every "
@@ -258,8 +259,10 @@ STATEMENTS = (
             ),
             "level": LEVEL,
         },
-        conclusion=lambda i, c: exceeds(c.m**-0.5, i.reached.readout, i.reached.readout_error),
-        failure_probability=lambda i, _: 0.5,
+        claim=Probabilistic(
+            conclusion=lambda i, c: exceeds(c.m**-0.5, i.reached.readout, i.reached.readout_error),
+            failure_probability=lambda i, _: 0.5,
+        ),
         config=LevelSetting(),
         erratum="movement-of-the-readout",
         draws={"quick": 50, "full": 1000},

@@ -26,6 +26,7 @@ from theory.statements.separability.trained import (
     terms_with_error,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Empirical
 from theory.verification.statement import Statement
 
 LOADS = (0.25, 8.0)  # n/d
@@ -107,7 +108,6 @@ def _claims(config: LoadSetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="separability.ntk-many-samples",
-        kind="empirical",
         title="with random labels, v separates all noises for n ≪ d and about half for n ≫ d",
         says="After training to zero squared loss on points with random labels, the share of them "
         "whose noise v = −W(0)ᵀa(0) separates is at least 0.75 at n = d/4 and at most 0.7 at "
@@ -117,8 +117,10 @@ STATEMENTS = (
         "theorem says nothing. Both thresholds were set knowing measurements at these sizes.",
         source=f"ours, on {SOURCE}, Theorem 3.6",
         sample=_separated_shares,
-        quantity=shares_measured,
-        claim=_claims,
+        claim=Empirical(
+            quantity=shares_measured,
+            claims=_claims,
+        ),
         config=LoadSetting(),
         draws={"quick": 80, "full": 500},
         batch=8,

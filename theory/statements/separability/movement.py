@@ -25,6 +25,7 @@ from theory.statements.separability.trained import (
     sample_initial,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment, Probabilistic
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -208,7 +209,6 @@ def _size_claims(config: SizeSetting) -> tuple[Claim, ...]:
 STATEMENTS = (
     Statement(
         id="separability.ntk-movement",
-        kind="probabilistic",
         title="‖W* − W‖₂ < 1/√m and ‖a* − a‖ < √(K·n/m) when m > C·n·d",
         says="If m > C·n·d and training (squared loss, equal rates) reaches a loss below "
         "loss_below, then ‖W* − W‖₂ < 1/√m and ‖a* − a‖ < √(K·n/m), except with probability "
@@ -221,8 +221,10 @@ STATEMENTS = (
         measured={
             "‖W* − W‖₂ < 1/√m": Hypothesis(_hidden_moved_little, tier="certificate"),
         },
-        conclusion=_moved_little,
-        failure_probability=_by_markov,
+        claim=Probabilistic(
+            conclusion=_moved_little,
+            failure_probability=_by_markov,
+        ),
         constant=_largest_width_constant,
         config=MovementSetting(),
         draws={"quick": 256, "full": 3000},
@@ -231,7 +233,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.ntk-movement-size",
-        kind="moment",
         title="E‖a* − a‖² = 3.93 n/m and E‖W* − W‖²_F = 5.8 nd/m², from the NTK",
         says="The mean squared movement of either layer, trained at equal rates to zero squared "
         "loss, is tr[K⁻¹(mΣ)K⁻¹(yyᵀ + Σ)] for the readout and tr[K⁻¹ΘK⁻¹(yyᵀ + Σ)] for the hidden "
@@ -242,8 +243,10 @@ STATEMENTS = (
         source=f"ours, on {SOURCE}, Lemma 3.5",
         sample=_sample_sizes,
         hypotheses={"trained": TRAINED, "conditioning": WELL_CONDITIONED},
-        quantity=lambda instance, _: measured(instance.ratios, instance.errors),
-        claim=_size_claims,
+        claim=Moment(
+            quantity=lambda instance, _: measured(instance.ratios, instance.errors),
+            claims=_size_claims,
+        ),
         config=SizeSetting(),
         draws={"quick": 900, "full": 4000},
         data=True,

@@ -15,6 +15,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations import initialization
 from theory.statements.separability.initialization import DRAWN, SOURCE
 from theory.verification.claims import Claim
+from theory.verification.kinds import Decay, Deterministic, Moment
 from theory.verification.statement import Statement
 from theory.verification.statistics import decay_rate
 
@@ -268,21 +269,22 @@ def _on_ray(config: RaySetting) -> tuple[np.ndarray, np.ndarray]:
 STATEMENTS = (
     Statement(
         id="separability.exact-law",
-        kind="moment",
         title="P(S ≤ 0) at nine widths and dimensions",
         says="P(S ≤ 0) = E_ρ I_{(1−√ρ)/2}(d/2, d/2) for S = aᵀWWᵀD_x a with the true D_x, at every "
         "width and dimension: m, m/2, m/4 by d, d/2, d/4. Measured: how often real networks fail.",
         source=f"ours, exact form of {SOURCE}, Theorem 3.1",
         sample=_sample_networks,
-        quantity=_quantity,
-        claim=lambda config: tuple(
-            Claim(
-                initialization.alignment_failure(m, d),
-                0.25,
-                name=f"P(S ≤ 0) at m = {m}, d = {d}",
-                bounds=(0, 1),
-            )
-            for m, d in _cells(config)
+        claim=Moment(
+            quantity=_quantity,
+            claims=lambda config: tuple(
+                Claim(
+                    initialization.alignment_failure(m, d),
+                    0.25,
+                    name=f"P(S ≤ 0) at m = {m}, d = {d}",
+                    bounds=(0, 1),
+                )
+                for m, d in _cells(config)
+            ),
         ),
         config=CellSetting(),
         draws={"quick": 60_000, "full": 500_000},
@@ -290,23 +292,23 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.rate-in-dimension",
-        kind="decay",
         title="−log P(S ≤ 0) grows like (½ log 2)·d for m ≫ d",
         says="Where the width is much larger than the dimension, the probability that −Wᵀa fails "
         "for one noise decays like 2^{−d/2}. Claimed is the rate that the exact law has at these "
         "very sizes, with no allowance; separability.rate-limits compares that law with its limit.",
         source=f"{SOURCE}, Theorem 3.1 (the term e^{{−c₁d}}); constant ours",
         sample=_sampler(_at_width),
-        quantity=_quantity,
-        scales=_scales,
-        claim=_claim(_at_width, 0.04, "rate per dimension"),
+        claim=Decay(
+            quantity=_quantity,
+            claims=_claim(_at_width, 0.04, "rate per dimension"),
+            scales=_scales,
+        ),
         config=DimensionSetting(),
         draws={"quick": 40_000, "full": 400_000},
         batch=1000,
     ),
     Statement(
         id="separability.rate-in-width",
-        kind="decay",
         title="−log P(S ≤ 0) grows like (log 2)·m for d ≫ m",
         says="Where the dimension is much larger than the width, the probability that −Wᵀa fails "
         "for one noise decays like 2^{−m}: it fails when no neuron is active. Claimed is the rate "
@@ -314,16 +316,17 @@ STATEMENTS = (
         "compares that law with its limit.",
         source=f"{SOURCE}, Theorem 3.1 (the term e^{{−c₂m}}); constant ours",
         sample=_sampler(_at_dimension),
-        quantity=_quantity,
-        scales=_scales,
-        claim=_claim(_at_dimension, 0.02, "rate per neuron"),
+        claim=Decay(
+            quantity=_quantity,
+            claims=_claim(_at_dimension, 0.02, "rate per neuron"),
+            scales=_scales,
+        ),
         config=WidthSetting(),
         draws={"quick": 40_000, "full": 600_000},
         batch=4000,
     ),
     Statement(
         id="separability.rate-on-a-ray",
-        kind="decay",
         title="−log P(S ≤ 0) grows like J(κ)·m along d = κm",
         says="Along d = κm the probability that −Wᵀa fails for one noise decays like e^{−J(κ)m}, "
         "J(κ) = log 2 − (3/2) log(1 + r) + ((1 + κ)/2) log(1 + r³), r = 2/(1 + √(1 + 4κ)). "
@@ -331,16 +334,17 @@ STATEMENTS = (
         "separability.rate-limits compares that law with its limit.",
         source=f"ours, exact form of {SOURCE}, Theorem 3.1",
         sample=_sampler(_on_ray),
-        quantity=_quantity,
-        scales=_scales,
-        claim=_claim(_on_ray, 0.025, "rate per neuron"),
+        claim=Decay(
+            quantity=_quantity,
+            claims=_claim(_on_ray, 0.025, "rate per neuron"),
+            scales=_scales,
+        ),
         config=RaySetting(),
         draws={"quick": 40_000, "full": 600_000},
         batch=4000,
     ),
     Statement(
         id="separability.rate-limits",
-        kind="deterministic",
         title="the exact law decays at the rates ½ log 2, log 2 and J(κ), with explicit remainders",
         says="With P(m, d) = P(S ≤ 0): ½ log(P(m, d)/P(m, d + 2)) → ½ log 2 as m → ∞ and then "
         "d → ∞, −log P(m, d)/m → log 2 as d → ∞, and −log P(m, κm)/m → J(κ) as m → ∞, each with "
@@ -348,7 +352,7 @@ STATEMENTS = (
         "random.",
         source=f"ours, exact form of {SOURCE}, Theorem 3.1",
         sample=_gaps,
-        conclusion=_within_bounds,
+        claim=Deterministic(conclusion=_within_bounds),
         config=LimitSetting(),
         random=False,
     ),

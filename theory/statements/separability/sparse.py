@@ -13,6 +13,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations import initialization
 from theory.statements.separability.initialization import DRAWN, SOURCE
 from theory.verification.claims import Claim
+from theory.verification.kinds import Moment, Probabilistic, Rate
 from theory.verification.statement import Statement
 
 
@@ -159,7 +160,6 @@ SPARSE: dict[str, Any] = {"sample": _sample, "config": SparseSetting(), "batch":
 STATEMENTS = (
     Statement(
         id="separability.sparse-supremum",
-        kind="moment",
         title="E sup |aᵀWWᵀu|² over ‖u‖₀ ≤ s, ‖u‖ = 1 is (1 + (m + 1)/d)·E Σ_{i≤s} g²_(i)/m",
         says="Over ‖u‖₀ ≤ s and ‖u‖ = 1 the supremum of |aᵀWWᵀu| is the ℓ₂ norm of the s largest "
         "|entries| of WWᵀa, whose squared mean is (1 + (m + 1)/d)·κ with κ = (1/m) E Σ_{i≤s} "
@@ -167,38 +167,36 @@ STATEMENTS = (
         "the squared mean κ. For s = m/ln²m, κ = 4 ln ln m/ln²m up to a factor 1 + o(1). "
         "Measured: both, from their exact joint law.",
         source=f"ours, correcting {SOURCE}, Lemma 3.7, eq. 20, and the step before it",
-        quantity=_squares,
-        claim=_sizes,
+        claim=Moment(quantity=_squares, claims=_sizes),
         draws={"quick": 320, "full": 5000},
         **SPARSE,
     ),
     Statement(
         id="separability.sparse-supremum-rate",
-        kind="rate",
         title="at fixed d, sup |aᵀWWᵀu|² over ‖u‖₀ ≤ m/ln²m grows like m·ln ln m/ln²m",
         says="At fixed d the squared supremum of |aᵀWWᵀu| over ‖u‖₀ ≤ s = ⌊m/ln²m⌋ and ‖u‖ = 1, "
         "divided by κ = E sup |aᵀu|² (of order ln ln m/ln²m) and by 1 + (d + 1)/m, grows like m¹, "
         "exactly: no constant bounds it at every width.",
         source=f"ours, on {SOURCE}, Lemma 3.7, eq. 20",
         sample=_growth,
-        quantity=lambda growth, _: measured(growth.value, growth.error),
-        scales=lambda config: config.scales,
-        claim=lambda config: Claim(1.0, 0.03, name="exponent in the width"),
+        claim=Rate(
+            quantity=lambda growth, _: measured(growth.value, growth.error),
+            claims=lambda config: Claim(1.0, 0.03, name="exponent in the width"),
+            scales=lambda config: config.scales,
+        ),
         config=WidthSetting(),
         draws={"quick": 80, "full": 600},
         batch=10,
     ),
     Statement(
         id="separability.sparse-supremum-as-printed",
-        kind="probabilistic",
         title="|aᵀWWᵀu| ≤ 2‖u‖ for all u with ‖u‖₀ ≤ m/ln²m, as printed",
         says="For all u with ‖u‖₀ ≤ O(m/log²m), |aᵀWWᵀu| ≤ 2‖u‖ with probability at least "
         "1 − e^{−Ω(m)}: read with the constant 1 in O, and as weakly as possible, as every second "
         "time. Known to be wrong for m much larger than d: see separability.sparse-supremum "
         "for its size and separability.sparse-supremum-rate, by which no other constants help.",
         source=f"{SOURCE}, Lemma 3.7, eq. 20",
-        conclusion=_at_most_two,
-        failure_probability=lambda instance, _: 0.5,
+        claim=Probabilistic(conclusion=_at_most_two, failure_probability=lambda *_: 0.5),
         erratum="sparse-vectors-in-lemma-37",
         draws={"quick": 100, "full": 2000},
         **SPARSE,

@@ -11,6 +11,7 @@ from theory.margins import Margin, exceeds
 from theory.parameters import Parameters, parameter
 from theory.perturbations.initialization import event_failures
 from theory.statements.separability.initialization import SOURCE
+from theory.verification.kinds import Deterministic
 from theory.verification.statement import Hypothesis, Statement
 
 EVENTS = {
@@ -96,9 +97,8 @@ def _lines(events: dict[str, str]) -> dict[str, Hypothesis]:
 
 
 STATEMENTS = (
-    Statement(
+    Statement[TailSetting, Any](
         id="separability.tails",
-        kind="deterministic",
         title="the events of the proof fail as rarely as its bounds say, three of them corrected",
         says="At every width and dimension: "
         + "; ".join(f"{name} {bound}" for name, bound in EVENTS.items())
@@ -107,14 +107,13 @@ STATEMENTS = (
         sample=_sample_size,
         solve=_corrected,
         measured=_lines(EVENTS),
-        conclusion=lambda tails, _: _bounded(tails).all(),
+        claim=Deterministic(conclusion=lambda tails, _: _bounded(tails).all()),
         config=TailSetting(),
         draws={"quick": 200, "full": 2000},
         batch=256,
     ),
-    Statement(
+    Statement[TailSetting, Any](
         id="separability.tails-as-printed",
-        kind="deterministic",
         title="(27), (29) and E₂ ∩ E₃ with their exponents as printed",
         says="At every width and dimension: "
         + "; ".join(f"{name} {bound}" for name, bound in PRINTED.items())
@@ -125,7 +124,7 @@ STATEMENTS = (
         sample=_sample_size,
         solve=_as_printed,
         measured=_lines(PRINTED),
-        conclusion=lambda tails, _: _bounded(tails).all(),
+        claim=Deterministic(conclusion=lambda tails, _: _bounded(tails).all()),
         config=TailSetting(),
         erratum="exponents-in-the-proof-of-theorem-31",
         draws={"quick": 200, "full": 2000},

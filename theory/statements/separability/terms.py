@@ -28,6 +28,7 @@ from theory.statements.separability.trained import (
     terms_with_error,
 )
 from theory.verification.claims import Claim
+from theory.verification.kinds import Deterministic, Moment, Rate
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -149,10 +150,16 @@ def _active_readout(key: Array, config: ReadoutSetting) -> Readout:
     return Readout(value, error)
 
 
+def _square_is(value: float) -> Moment[ReadoutSetting, Readout]:
+    """The claim that E‖D_x a‖² has this value."""
+    return Moment(
+        quantity=lambda squared, _: measured(squared.value, squared.error),
+        claims=lambda config: Claim(value, 0.05, name="E‖D_x a‖²"),
+    )
+
+
 READOUT: dict[str, Any] = {
-    "kind": "moment",
     "sample": _active_readout,
-    "quantity": lambda squared, _: measured(squared.value, squared.error),
     "config": ReadoutSetting(),
     "draws": {"quick": 2000, "full": 100_000},
     "data": True,
@@ -162,7 +169,6 @@ READOUT: dict[str, Any] = {
 STATEMENTS = (
     Statement(
         id="separability.ntk-terms",
-        kind="deterministic",
         title="the seven terms that training adds to S, bounded by the movement of the weights",
         says="|S*_k − S_k(0)| ≤ ‖D_kWv‖‖Δa‖ + ‖v‖‖ΔW‖₂‖D_k a*‖ + Σ_{i flipped at x_k} "
         "|a*_i⟨w*_i, v⟩|, v = W(0)ᵀa(0): of the terms of a(0)ᵀW(0)(W + ΔW)ᵀ(D_k + ΔD_k)(a + Δa), "
@@ -170,9 +176,11 @@ STATEMENTS = (
         "with ΔD. Measured: each of the three bounds against the terms it belongs to.",
         source=f"{SOURCE}, eq. 17 to 22, with explicit bounds",
         sample=_sample_bounds,
-        conclusion=lambda instance, _: exceeds(
-            instance.total, jnp.abs(instance.terms.change), instance.terms.error
-        ).all(),
+        claim=Deterministic(
+            conclusion=lambda instance, _: exceeds(
+                instance.total, jnp.abs(instance.terms.change), instance.terms.error
+            ).all(),
+        ),
         measured={
             "Δa within its bound": Hypothesis(_within("a", "a"), tier="certificate"),
             "ΔW within its bound": Hypothesis(_within("w", "w", "wa"), tier="certificate"),
@@ -187,7 +195,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.ntk-term-rates",
-        kind="rate",
         title="only the term with Δa survives at large width; the others are O(1/m)",
         says="After training to zero squared loss at equal rates, a(0)ᵀW(0)W(0)ᵀD_k Δa has a limit "
         "(m⁰), a(0)ᵀW(0)ΔWᵀD_k a is Θ(1/m), and the five remaining terms of eq. 17 together at "
@@ -195,12 +202,14 @@ STATEMENTS = (
         "settles slowly.",
         source=f"{SOURCE}, eq. 17 to 22",
         sample=_terms_by_width,
-        quantity=lambda sizes, _: measured(sizes.value, sizes.error),
-        scales=lambda config: config.scales,
-        claim=lambda config: (
-            Claim(0.0, 0.14, name="exponent of Δa", tolerance=0.08),
-            Claim(-1.0, 0.14, name="exponent of ΔW", tolerance=0.08),
-            Claim(-0.75, 0.14, side="at most", name="exponent of the rest"),
+        claim=Rate(
+            quantity=lambda sizes, _: measured(sizes.value, sizes.error),
+            claims=lambda config: (
+                Claim(0.0, 0.14, name="exponent of Δa", tolerance=0.08),
+                Claim(-1.0, 0.14, name="exponent of ΔW", tolerance=0.08),
+                Claim(-0.75, 0.14, side="at most", name="exponent of the rest"),
+            ),
+            scales=lambda config: config.scales,
         ),
         config=WidthSetting(),
         draws={"quick": 320, "full": 2000},
@@ -213,7 +222,7 @@ STATEMENTS = (
         says="Half of the neurons are active, so E‖D_x a‖² = 1/2 at every width and "
         "‖D_x a‖ → 0.707.",
         source=f"ours, correcting {SOURCE}, before eq. 19",
-        claim=lambda config: Claim(0.5, 0.05, name="E‖D_x a‖²"),
+        claim=_square_is(0.5),
         **READOUT,
     ),
     Statement(
@@ -223,7 +232,7 @@ STATEMENTS = (
         "E‖D_x a‖² tends to 1/4. Known to be the square of the norm: see "
         "separability.ntk-active-readout.",
         source=f"{SOURCE}, before eq. 19",
-        claim=lambda config: Claim(0.25, 0.05, name="E‖D_x a‖²"),
+        claim=_square_is(0.25),
         erratum="norm-of-the-active-readout",
         **READOUT,
     ),

@@ -15,6 +15,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations import after_training, initialization
 from theory.statements.separability.initialization import DRAWN
 from theory.verification.claims import Claim
+from theory.verification.kinds import Empirical, Moment, Probabilistic
 from theory.verification.statement import Hypothesis, Statement
 
 SOURCE = "Zhang et al. 2023"
@@ -251,7 +252,6 @@ def _change_over_prediction(key: Array, config: AlignmentSetting) -> Ratio:
 STATEMENTS = (
     Statement(
         id="separability.ntk",
-        kind="probabilistic",
         title="v = −W(0)ᵀa(0) still separates the noises of the trained network",
         says="With S*_k = a(0)ᵀW(0)W*ᵀD*_k a*, * after training: if the training loss is below "
         "loss_below and training changed every S_k by less than `slack`, then S*_k > 0 for all k, "
@@ -269,8 +269,10 @@ STATEMENTS = (
                 _little_change, "max_k |S*_k − S_k(0)| < slack", tier="certificate"
             ),
         },
-        conclusion=_all_positive,
-        failure_probability=lambda instance, _: instance.failure,
+        claim=Probabilistic(
+            conclusion=_all_positive,
+            failure_probability=lambda instance, _: instance.failure,
+        ),
         config=TheoremSetting(),
         draws={"quick": 40, "full": 1000},
         data=True,
@@ -278,7 +280,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.ntk-share",
-        kind="empirical",
         title="at d = 16, v separates most noises after training for n ≤ d, fewer at n = 2d",
         says="The share of training points whose noise v = −W(0)ᵀa(0) separates after training to "
         "zero squared loss is at least 0.85 at n = d/4 and 0.6 at n = d, but at most 0.8 at n = 2d "
@@ -287,11 +288,13 @@ STATEMENTS = (
         "sizes.",
         source=f"ours, on {SOURCE}, Theorem 3.6",
         sample=_separated_shares,
-        quantity=shares_measured,
-        claim=lambda config: (
-            Claim(0.85, 0.1, side="at least", name="share at n = d/4", bounds=(0, 1)),
-            Claim(0.6, 0.2, side="at least", name="share at n = d", bounds=(0, 1)),
-            Claim(0.8, 0.2, side="at most", name="share at n = 2d", bounds=(0, 1)),
+        claim=Empirical(
+            quantity=shares_measured,
+            claims=lambda config: (
+                Claim(0.85, 0.1, side="at least", name="share at n = d/4", bounds=(0, 1)),
+                Claim(0.6, 0.2, side="at least", name="share at n = d", bounds=(0, 1)),
+                Claim(0.8, 0.2, side="at most", name="share at n = 2d", bounds=(0, 1)),
+            ),
         ),
         config=ShareSetting(),
         draws={"quick": 256, "full": 1000},
@@ -299,7 +302,6 @@ STATEMENTS = (
     ),
     Statement(
         id="separability.ntk-alignment",
-        kind="moment",
         title="training lowers E S from 1/2 to a known value above 0",
         says="The mean over initializations and labels of S*_k − S_k(0) after training to zero "
         "squared loss is −(m/2d) Σ_j [(sin θ_kj/2π)(K⁻¹G)_jk + Φ_kj(K⁻¹G)_jj], K the NTK at equal "
@@ -308,12 +310,14 @@ STATEMENTS = (
         "width, chosen after corrections of 2 to 3.4 d/m had been measured.",
         source=f"ours, the fourth term of {SOURCE}, eq. 22",
         sample=_change_over_prediction,
-        quantity=lambda ratio, _: measured(ratio.value, ratio.error),
-        claim=lambda config: Claim(
-            1.0,
-            0.2,
-            name="change of S, measured/predicted",
-            tolerance=4 * config.d / config.m,  # empirical: 2 to 3.4 d/m were measured
+        claim=Moment(
+            quantity=lambda ratio, _: measured(ratio.value, ratio.error),
+            claims=lambda config: Claim(
+                1.0,
+                0.2,
+                name="change of S, measured/predicted",
+                tolerance=4 * config.d / config.m,  # empirical: 2 to 3.4 d/m were measured
+            ),
         ),
         config=AlignmentSetting(),
         draws={"quick": 900, "full": 6000},

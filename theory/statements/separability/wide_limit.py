@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from theory.margins import exceeds, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import DRAWN, SOURCE
+from theory.verification.kinds import Probabilistic
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -59,7 +60,6 @@ def _sample(key: Array, config: LimitSetting) -> Untrained:
 STATEMENTS = (
     Statement(
         id="separability.ntk-probability-as-printed",
-        kind="probabilistic",
         title="Theorem 3.6 fails with probability Cn·e^{−Ω(m/log²m) − cd}, as printed",
         says="For an NTK solution that satisfies Lemma 3.5, −Wᵀa separates all noises with "
         "probability at least 1 − Cn·e^{−Ω(m/log²m) − cd}. Whatever C, c and the constant of Ω "
@@ -76,8 +76,10 @@ STATEMENTS = (
                 tier="init",
             )
         },
-        conclusion=lambda i, _: exceeds(i.alignment, 0.0, i.error),
-        failure_probability=lambda i, _: 0.0,
+        claim=Probabilistic(
+            conclusion=lambda i, _: exceeds(i.alignment, 0.0, i.error),
+            failure_probability=lambda i, _: 0.0,
+        ),
         config=LimitSetting(),
         erratum="probability-in-theorem-36",
         draws={"quick": 1000, "full": 20_000},
