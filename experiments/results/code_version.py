@@ -36,7 +36,11 @@ def code_version(modules: Iterable[str]) -> dict[str, str]:
 
 def modules_of(statement: Statement) -> set[str]:
     """The modules in which the functions of a statement and its configuration are written."""
-    parts = [getattr(statement, field.name) for field in dataclasses.fields(statement)]
+    parts = [
+        getattr(owner, field.name)
+        for owner in (statement, statement.claim)
+        for field in dataclasses.fields(owner)
+    ]
     conditions = (*statement.hypotheses.values(), *statement.measured.values())
     parts += [type(statement.config), *(condition.check for condition in conditions)]
     names = {getattr(_unwrapped(part), "__module__", None) for part in parts if callable(part)}
