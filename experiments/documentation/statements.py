@@ -38,7 +38,7 @@ def table(statements: Sequence[Statement], links: dict[str, str]) -> str:
         name = f"[`{statement.id}`]({links[statement.id]})"
         if statement.erratum:
             name += f", [known erratum](../errata.md#{statement.erratum})"
-        conditions = "; ".join(f"{n} ({h.tier})" for n, h in statement.hypotheses.items())
+        conditions = "; ".join(f"{n} ({statement.tiers[n]})" for n in statement.hypotheses)
         rows.append((name, statement.title, statement.kind, conditions or "none", statement.source))
     return _markdown(COLUMNS, rows)
 

@@ -40,7 +40,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         "title": statement.title,
         "says": statement.says,
         "hypotheses": {
-            n: {"says": h.says, "tier": h.tier} for n, h in statement.hypotheses.items()
+            n: {"says": h.says, "tier": statement.tiers[n]} for n, h in statement.hypotheses.items()
         },
         "documented_erratum": statement.erratum,
         "parameters": [parameter_json(f) for f in fields_by_name(statement.config).values()],
@@ -79,7 +79,7 @@ def show(statement: Statement) -> Group:
         conditions.add_column(column)
     for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
         for name, condition in group.items():
-            conditions.add_row(name, role, condition.tier, condition.says)
+            conditions.add_row(name, role, statement.tiers[name], condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Parameter", "Default", "Range", "Unit", "Says"):
         parameters.add_column(column)

@@ -1,7 +1,8 @@
 """From a statement to a verdict.
 
 `statement` is what a theorem is here and `kinds` what it can claim, each kind with its rule
-(`signatures` checks the functions of both); `programs` draws it and `instances` asks one instance;
+(`signatures` checks the functions of both); `stages` and `programs` draw it and `instances` asks
+one instance;
 `rounding` and `estimates` find numerical errors that nobody stated; `outcomes` says what one draw
 shows, `judging` with `claims` and `statistics` what all of them do, `verdict` how that is reported;
 `evaluation` and `verify` are the doors. `canary` refuses a compiler that computes wrong numbers,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from theory.margins import Margin, Measured, as_float
 from theory.verification.kinds import ByOutcome, ByQuantity, Probabilistic
 from theory.verification.signatures import described
+from theory.verification.stages import check_staged, seen_from
 from theory.verification.statement import Hypothesis, Statement
 from theory.verification.verdict import Evidence
 
@@ -22,8 +23,10 @@ def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evide
       config: the configuration that it was drawn with.
 
     Raises:
-      ValueError: where a function of the statement returns something else than it should.
+      ValueError: where a function of the statement returns something else than it should, or for
+        an instance without the stages of the statement.
     """
+    check_staged(instance, statement.stages)
     claim, conclusion, quantity = statement.claim, None, Measured(None, None)
     if isinstance(claim, ByOutcome):
         conclusion = _scalar("conclusion", claim.conclusion(instance, config))
@@ -77,7 +80,10 @@ def real_array(role: str, value: Any) -> jax.Array:
 
 
 def _checked(conditions: Mapping[str, Hypothesis], instance: Any, config: Any) -> dict[str, Margin]:
-    return {name: _scalar(name, c.check(instance, config)) for name, c in conditions.items()}
+    return {
+        name: _scalar(name, c.check(seen_from(instance, c.stage), config))
+        for name, c in conditions.items()
+    }
 
 
 def _scalar(name: str, condition: Any) -> Margin:

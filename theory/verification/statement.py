@@ -11,6 +11,7 @@ from theory.margins import Margin
 from theory.verification.claims import checked_claims
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
 from theory.verification.signatures import check_condition, check_function, described
+from theory.verification.stages import InStages, Staged
 
 Config = TypeVar("Config")
 Instance = TypeVar("Instance")
@@ -25,18 +26,27 @@ class Hypothesis:
     Attributes:
       check: (instance, config) → `Margin` (scalar), positive exactly when the condition holds.
       says: the condition in words and symbols.
-      tier: what it looks at: "data" (data and hyper-parameters alone), "init" (also the drawn
-        initialization) or "certificate" (also the solution; the default). Only if all hypotheses
-        of a statement are "data" are failures counted among the draws that satisfy them, so that
-        forgetting to say so costs power and refutes nothing that is true.
+      tier: what it looks at, in a statement without stages: "data" (data and hyper-parameters
+        alone), "init" (also the drawn initialization) or "certificate" (also the solution; the
+        default). Only if all hypotheses of a statement are "data" are failures counted among the
+        draws that satisfy them, so that forgetting to say so costs power and refutes nothing that
+        is true.
+      stage: in a statement with stages, the last one that it looks at; all if None. It is given
+        that stage and those before it, and its tier follows.
+
+    Raises:
+      ValueError: for a tier that is none, a tier beside a stage, or what is no such function.
     """
 
     check: Callable[[Any, Any], Margin]
     says: str = ""
     tier: str = "certificate"
+    stage: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("tier", self.tier, TIERS)
+        if self.stage is not None and self.tier != "certificate":
+            raise ValueError(f"tier must not be given beside stage {self.stage!r}, which says it")
         check_condition("check", self.check)
 
 
@@ -49,6 +59,11 @@ class Statement(Generic[Config, Instance]):
       sample: (key, config) → instance, any pytree; a pure function that jit and vmap accept. The
         instance should hold everything drawn that the checks need, so that they stay deterministic;
         settings they take from the configuration.
+      stages: in place of `sample`, name → (key, earlier, config) → pytree, drawn in this order,
+        each with a key of its own (`theory.verification.stages`). The instance has a part for each
+        of them, and a condition about a stage is given that one and those before it: it cannot
+        look at what is drawn later. If all hypotheses are about the first of several stages,
+        failures are counted among the draws that satisfy them.
       hypotheses: name → `Hypothesis`, or a bare function (instance, config) → `Margin`, which
         stands for a hypothesis that looks at everything.
       measured: the same, for conditions that are reported but not required.
@@ -75,8 +90,11 @@ class Statement(Generic[Config, Instance]):
     """
 
     id: str
-    sample: Callable[[jax.Array, Config], Instance]
     claim: Kind[Config, Instance]
+    sample: Callable[[jax.Array, Config], Instance] = None  # pyright: ignore[reportAssignmentType]
+    stages: Mapping[str, Callable[[jax.Array, Staged, Config], Any]] = dataclasses.field(
+        default_factory=dict
+    )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     solve: Callable[[Any], Instance] | None = None
@@ -100,7 +118,7 @@ class Statement(Generic[Config, Instance]):
         if not isinstance(self.claim, KINDS):
             names = ", ".join(kind.__name__ for kind in KINDS)
             raise ValueError(f"claim must be one of {names}, got {described(self.claim)}")
-        check_function("sample", self.sample, "key", "config")
+        self._set_sampler()
         if self.solve is not None:
             check_function("solve", self.solve, "instance")
         if self.constant is not None:
@@ -109,12 +127,22 @@ class Statement(Generic[Config, Instance]):
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         check_config(self.config)
         for role in ("hypotheses", "measured"):
-            object.__setattr__(self, role, _conditions(role, getattr(self, role)))
+            object.__setattr__(self, role, _conditions(role, getattr(self, role), self.stages))
         check_integer("batch", self.batch)
         for preset, count in self.draws.items():
             check_integer(f"draws[{preset!r}]", count)
         for name in self.cases:
             self.configured(name)
+
+    def _set_sampler(self) -> None:
+        """Makes a sampler of the stages, or checks the one that is given."""
+        derived = isinstance(self.sample, InStages)  # of a statement that was copied
+        if (self.sample is None or derived) == (not self.stages):
+            got = "neither" if self.sample is None else "both" if self.stages else "the stages' own"
+            raise ValueError(f"sample or stages must be given, one of them, got {got}")
+        if self.stages:
+            object.__setattr__(self, "sample", InStages(self.stages))
+        check_function("sample", self.sample, "key", "config")
 
     @property
     def kind(self) -> str:
@@ -131,10 +159,18 @@ class Statement(Generic[Config, Instance]):
     @property
     def tiers(self) -> dict[str, str]:
         """Name of each condition, required or only measured → its tier."""
-        return {name: c.tier for name, c in (*self.hypotheses.items(), *self.measured.items())}
+        conditions = (*self.hypotheses.items(), *self.measured.items())
+        return {name: self._tier(condition) for name, condition in conditions}
+
+    def _tier(self, condition: Hypothesis) -> str:
+        """That of the condition's stage: "data" the first of several, "certificate" the last."""
+        names = list(self.stages)
+        if condition.stage is None or condition.stage == names[-1]:
+            return condition.tier
+        return "data" if condition.stage == names[0] else "init"
 
 
-def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
+def _conditions(role: str, given: Any, stages: Mapping[str, Any]) -> dict[str, Hypothesis]:
     if not isinstance(given, Mapping):
         raise ValueError(
             f"{role} must be a mapping from names to conditions, got {described(given)}"
@@ -142,11 +178,24 @@ def _conditions(role: str, given: Any) -> dict[str, Hypothesis]:
     found = {}
     for name, condition in given.items():
         if isinstance(condition, Hypothesis):
-            found[name] = condition
+            found[name] = _placed(f"{role}[{name!r}]", condition, stages)
         else:
             check_condition(f"{role}[{name!r}]", condition)
             found[name] = Hypothesis(condition)
     return found
+
+
+def _placed(role: str, condition: Hypothesis, stages: Mapping[str, Any]) -> Hypothesis:
+    """The condition; ValueError if its stage or its tier is none of the statement."""
+    if condition.stage is not None and condition.stage not in stages:
+        names = ", ".join(stages) or "none in a statement with `sample`"
+        raise ValueError(f"stage of {role} must be one of {names}; got {condition.stage!r}")
+    if stages and condition.tier != "certificate":
+        raise ValueError(
+            f"tier of {role} must follow from its stage, one of {', '.join(stages)}; "
+            f"got tier {condition.tier!r}"
+        )
+    return condition
 
 
 def check_statement(statement: Any) -> None:

@@ -1,0 +1,213 @@
+"""Draws in stages: their keys, what a condition is given, and how failures are counted."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from loose_parts import changed, made_of
+
+from theory import Hypothesis, Parameters, margin, parameter
+from theory.testing import assert_statement
+from theory.verification.evaluation import evaluate, evaluate_instance, traceable_parameters
+from theory.verification.stages import Staged
+from theory.verification.verify import verify
+
+
+class Setting(Parameters):
+    n: int = parameter(3, "points", low=1)
+    scale: float = parameter(2.0, "of the weights", low=0)
+
+
+def data(key, earlier, config):
+    assert not earlier
+    return jax.random.uniform(key, (config.n,))
+
+
+def weights(key, earlier, config):
+    assert list(earlier) == ["data"]
+    return config.scale * jax.random.normal(key, earlier.data.shape)
+
+
+def outputs(key, earlier, config):
+    assert list(earlier) == ["data", "weights"]
+    return {"f": earlier["data"] @ earlier.weights, "noise": jax.random.normal(key)}
+
+
+STAGES = {"data": data, "weights": weights, "outputs": outputs}
+DRAWN = {"id": "toy.staged", "stages": STAGES, "config": Setting()}
+SMALL = Hypothesis(lambda i, _: margin(0.5 - i.data[0]), "x₀ < ½", stage="data")
+
+
+def staged(**parts):
+    parts = {"conclusion": lambda i, _: margin(1 + i.outputs["f"] ** 2)} | DRAWN | parts
+    return made_of(**parts)
+
+
+def test_each_stage_has_its_own_key_and_sees_the_earlier_ones(key):
+    """The keys are those of a sampler that splits its own."""
+    drawn = staged().sample(key, Setting())
+    keys = jax.random.split(key, 3)
+    np.testing.assert_array_equal(drawn.data, jax.random.uniform(keys[0], (3,)))
+    np.testing.assert_array_equal(drawn["weights"], 2.0 * jax.random.normal(keys[1], (3,)))
+    np.testing.assert_array_equal(drawn.outputs["noise"], jax.random.normal(keys[2]))
+    assert list(drawn) == ["data", "weights", "outputs"]
+
+
+def test_staged_statements_are_evaluated_as_those_with_a_sampler(key):
+    """The same values, to the bit, also in batches and with traced values."""
+
+    def sample(key, config):
+        keys = jax.random.split(key, 3)
+        x = jax.random.uniform(keys[0], (config.n,))
+        return x, x @ (config.scale * jax.random.normal(keys[1], x.shape))
+
+    plain = made_of(
+        id="toy.plain",
+        sample=sample,
+        config=Setting(),
+        hypotheses={"small": Hypothesis(lambda i, _: margin(0.5 - i[0][0]), tier="data")},
+        conclusion=lambda i, _: margin(1 + i[1] ** 2),
+    )
+    statement = staged(hypotheses={"small": SMALL})
+    assert traceable_parameters(statement, Setting(), ("scale",)) == ("scale",)
+    for options in ({}, {"batch": 3}, {"traced": ("scale",)}):
+        one, other = (evaluate(s, key, 20, **options) for s in (statement, plain))
+        np.testing.assert_array_equal(one.conclusion.value, other.conclusion.value)
+        small = [e.hypotheses["small"].value for e in (one, other)]
+        np.testing.assert_array_equal(*small)
+
+
+@pytest.mark.parametrize(
+    ("stage", "seen"),
+    [
+        ("data", ["data"]),
+        ("weights", ["data", "weights"]),
+        ("outputs", ["data", "weights", "outputs"]),
+        (None, ["data", "weights", "outputs"]),
+    ],
+)
+def test_a_condition_sees_its_stage_and_those_before(key, stage, seen):
+    found = []
+
+    def check(instance, _):
+        found.append(list(instance))
+        return margin(1.0, 0.0)
+
+    evaluate(staged(measured={"seen": Hypothesis(check, stage=stage)}), key, 2)
+    assert found
+    assert all(names == seen for names in found)
+
+
+def test_a_condition_cannot_peek(key):
+    peeking = Hypothesis(lambda i, _: margin(i.weights[0]), stage="data")
+    with pytest.raises(AttributeError, match="there is no stage 'weights' here; there are data"):
+        evaluate(staged(hypotheses={"peeking": peeking}), key, 2)
+
+
+def test_tiers_follow_from_stages():
+    conditions = {
+        "bare": lambda i, _: margin(1.0),
+        **{name: Hypothesis(lambda i, _: margin(1.0), stage=name) for name in STAGES},
+    }
+    expected = {"data": "data", "weights": "init", "outputs": "certificate", "bare": "certificate"}
+    assert staged(hypotheses=conditions).tiers == expected
+    single = made_of(
+        id="toy.single",
+        stages={"data": data},
+        config=Setting(),
+        conclusion=lambda i, _: margin(1.0),
+        hypotheses={"data": Hypothesis(lambda i, _: margin(1.0), stage="data")},
+    )
+    assert single.tiers == {"data": "certificate"}  # nothing is drawn after it
+
+
+@pytest.mark.parametrize(("stage", "trials"), [("data", (60, 140)), ("weights", (200, 200))])
+def test_failures_are_counted_among_draws_that_meet_hypotheses_about_the_first_stage(
+    key, stage, trials
+):
+    """x₀ < ½ in half of 200 draws: outside [60, 140] once in 10⁸."""
+    premise = dataclasses.replace(SMALL, stage=stage)
+    verdict = verify(staged(hypotheses={"small": premise}), key=key, draws=200)
+    assert verdict.failure_rate is not None
+    assert trials[0] <= verdict.failure_rate.trials <= trials[1]
+
+
+def test_a_solver_returns_the_stages(key):
+    statement = staged(hypotheses={"small": SMALL})
+    replaced = dataclasses.replace(
+        statement, solve=lambda i: i.replaced(outputs={"f": i.data.sum(), "noise": 0.0})
+    )
+    evidence = evaluate(changed(replaced, conclusion=lambda i, _: margin(i.outputs["f"])), key, 5)
+    drawn = [replaced.sample(jax.random.fold_in(key, i), Setting()).data for i in range(5)]
+    np.testing.assert_allclose(evidence.conclusion.value, np.sum(drawn, axis=1), rtol=1e-12)
+    other = dataclasses.replace(statement, solve=lambda i: dict(i))
+    with pytest.raises(ValueError, match=r"must have the stages data, weights, .* got dict"):
+        evaluate(other, key, 5)
+
+
+def test_instances_of_ones_own_are_staged_too():
+    instance = Staged({"data": jnp.full(3, 0.25), "weights": jnp.ones(3), "outputs": {"f": 0.75}})
+    evidence = evaluate_instance(staged(hypotheses={"small": SMALL}), instance)
+    assert evidence.hypotheses["small"].value == 0.25
+    assert evidence.conclusion.value == 1 + 0.75**2
+    assert "data=" not in repr(instance)
+    assert list(instance.up_to("weights")) == ["data", "weights"]
+
+
+def test_a_counterexample_is_shown_by_stages():
+    false = staged(conclusion=lambda i, _: margin(0.5 - i.data[0]))
+    with pytest.raises(AssertionError, match=r"\.data float64\[3\]"):
+        assert_statement(false, draws=20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"sample": lambda key, config: key},
+            "sample or stages must be given, .* got both",
+        ),
+        ({"stages": {}}, "sample or stages must be given, one of them, got neither"),
+        (
+            {"stages": {"items": data}},
+            "name of a stage must be .* attribute, got 'items'",
+        ),
+        ({"stages": {"a b": data}}, "name of a stage must be usable as an attribute, got 'a b'"),
+        (
+            {"stages": {"data": lambda key, config: key}},
+            r"stages\['data'\] must take \(key, earlier, config\), got \(key, config\)",
+        ),
+        (
+            {"hypotheses": {"h": Hypothesis(lambda i, _: margin(1.0), stage="solution")}},
+            r"stage of hypotheses\['h'\] must be one of data, weights, outputs; got 'solution'",
+        ),
+        (
+            {"hypotheses": {"h": Hypothesis(lambda i, _: margin(1.0), tier="data")}},
+            r"tier of hypotheses\['h'\] must follow from its stage, one of data, weights, outputs",
+        ),
+    ],
+)
+def test_stages_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        staged(**changes)
+
+
+def test_a_stage_needs_stages_and_no_tier_beside_it():
+    with pytest.raises(ValueError, match="none in a statement with `sample`; got 'data'"):
+        made_of(
+            id="toy.x",
+            sample=lambda key, config: key,
+            conclusion=lambda i, _: margin(1.0),
+            hypotheses={"small": SMALL},
+        )
+    with pytest.raises(ValueError, match="tier must not be given beside stage 'data'"):
+        Hypothesis(lambda i, _: margin(1.0), stage="data", tier="init")
+
+
+def test_a_copy_of_a_staged_statement_is_one():
+    copy = dataclasses.replace(staged(), stages={"data": data, "outputs": lambda *_: {"f": 1.0}})
+    assert list(copy.sample(jax.random.key(0), Setting())) == ["data", "outputs"]
+    plain = dataclasses.replace(staged(), stages={}, sample=lambda key, config: key)
+    assert not plain.stages

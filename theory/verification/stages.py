@@ -1,0 +1,112 @@
+"""Instances drawn in stages, so that a condition sees no more than the stages it names."""
+
+import keyword
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+
+from theory._validation import check_choice
+from theory.verification.signatures import check_function, described
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Staged(Mapping[str, Any]):
+    """What the stages of a draw made: name of the stage → pytree, also as attributes.
+
+    As a pytree it has the parts as children, in their order.
+
+    Args:
+      parts: name of each stage → what it made, in their order.
+    """
+
+    def __init__(self, parts: Mapping[str, Any]) -> None:
+        self._parts = dict(parts)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._parts[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self._parts:
+            return self._parts[name]
+        known = ", ".join(self.__dict__.get("_parts", {})) or "none"
+        raise AttributeError(f"there is no stage {name!r} here; there are {known}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __repr__(self) -> str:
+        return f"Staged({self._parts!r})"
+
+    def up_to(self, name: str) -> "Staged":
+        """The parts of this stage and of those before it. ValueError if there is none."""
+        names = list(self._parts)
+        last = names.index(check_choice("stage", name, names))
+        return Staged({one: self._parts[one] for one in names[: last + 1]})
+
+    def replaced(self, **parts: Any) -> "Staged":
+        """The same with other parts, for solvers. ValueError for a stage that is none."""
+        for name in parts:
+            check_choice("stage", name, self._parts)
+        return Staged(self._parts | parts)
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+        """The children with their names, and all names."""
+        keys = ((jax.tree_util.GetAttrKey(name), part) for name, part in self._parts.items())
+        return list(keys), tuple(self._parts)
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], children: Any) -> "Staged":
+        """From names and children."""
+        return cls(dict(zip(names, children, strict=True)))
+
+
+class InStages:
+    """The sampler (key, config) → `Staged` of stages (key, earlier, config) → pytree.
+
+    Stage i of n has the key `jax.random.split(key, n)[i]`; earlier: the `Staged` before it.
+
+    Args:
+      stages: name → stage, in the order in which they are drawn.
+
+    Raises:
+      ValueError: for no stages, a name that is no attribute, or what is no such function.
+    """
+
+    def __init__(self, stages: Mapping[str, Callable[[jax.Array, Staged, Any], Any]]) -> None:
+        if not isinstance(stages, Mapping) or not stages:
+            raise ValueError(
+                f"stages must be a mapping from names to functions, got {described(stages)}"
+            )
+        for name, stage in stages.items():
+            text = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+            if not text or name.startswith("_") or hasattr(Staged, name):
+                raise ValueError(f"name of a stage must be usable as an attribute, got {name!r}")
+            check_function(f"stages[{name!r}]", stage, "key", "earlier", "config")
+        self.stages = dict(stages)
+
+    def __call__(self, key: jax.Array, config: Any) -> Staged:
+        """One draw, stage by stage."""
+        keys, drawn = jax.random.split(key, len(self.stages)), Staged({})
+        for own, (name, stage) in zip(keys, self.stages.items(), strict=True):
+            drawn = Staged({**drawn, name: stage(own, drawn, config)})
+        return drawn
+
+
+def seen_from(instance: Any, stage: str | None) -> Any:
+    """What a condition about a stage is given: that stage and those before it; all if None."""
+    return instance if stage is None else instance.up_to(stage)
+
+
+def check_staged(instance: Any, stages: Mapping[str, Any]) -> None:
+    """ValueError for an instance without the stages that its statement has."""
+    if stages and not (isinstance(instance, Staged) and list(instance) == list(stages)):
+        names = ", ".join(stages)
+        raise ValueError(
+            f"instance must have the stages {names}, as what a solver returns by "
+            f"instance.replaced(name=value) has; got {type(instance).__name__}"
+            + (f" of {', '.join(instance)}" if isinstance(instance, Staged) else "")
+        )
