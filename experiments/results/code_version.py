@@ -1,7 +1,6 @@
 """The code that determines numbers: which modules it is, and their hash."""
 
 import ast
-import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -36,11 +35,8 @@ def code_version(modules: Iterable[str]) -> dict[str, str]:
 
 def modules_of(statement: Statement) -> set[str]:
     """The modules in which the functions of a statement and its configuration are written."""
-    parts = [
-        getattr(owner, field.name)
-        for owner in (statement, statement.claim)
-        for field in dataclasses.fields(owner)
-    ]
+    parts = [*vars(statement).values(), *vars(statement.claim).values()]
+    parts += (statement.stages or {}).values()
     conditions = (*statement.hypotheses.values(), *statement.measured.values())
     parts += [type(statement.config), *(condition.check for condition in conditions)]
     names = {getattr(_unwrapped(part), "__module__", None) for part in parts if callable(part)}
