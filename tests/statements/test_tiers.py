@@ -5,6 +5,7 @@ from origins import INITIAL_WEIGHTS, JAX_RANDOM, equations_behind
 
 from theory import REGISTRY
 from theory.keys import make_key
+from theory.verification.stages import seen_from
 
 # What statements draw themselves, by file and function, and is data all the same.
 DRAWN_AS_DATA = {
@@ -22,8 +23,8 @@ OF_ANOTHER_NETWORK = {
 HYPOTHESES = [
     (id, name)
     for id, statement in REGISTRY.items()
-    for name, hypothesis in statement.hypotheses.items()
-    if hypothesis.tier == "data"
+    for name in statement.hypotheses
+    if statement.tiers[name] == "data"
 ]
 
 
@@ -32,10 +33,11 @@ def no_data_behind(statement, name):
 
     Behind a solver only what a hypothesis reads beside the solution is seen.
     """
-    check = statement.hypotheses[name].check
+    hypothesis = statement.hypotheses[name]
 
     def value(key):
-        found = check(statement.sample(key, statement.config), statement.config)
+        instance = seen_from(statement.sample(key, statement.config), hypothesis.stage)
+        found = hypothesis.check(instance, statement.config)
         return found.value, found.error
 
     for primitive, frames in equations_behind(value, make_key(0)):

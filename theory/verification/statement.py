@@ -50,6 +50,10 @@ class Hypothesis:
         check_condition("check", self.check)
 
 
+def _nothing(key: Any, config: Any) -> Any:
+    """Where no sampler is given."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Statement(Generic[Config, Instance]):
     """A theorem, lemma or claim, in a form that can be checked on drawn instances.
@@ -91,7 +95,7 @@ class Statement(Generic[Config, Instance]):
 
     id: str
     claim: Kind[Config, Instance]
-    sample: Callable[[jax.Array, Config], Instance] = None  # pyright: ignore[reportAssignmentType]
+    sample: Callable[[jax.Array, Config], Instance] = _nothing
     stages: Mapping[str, Callable[[jax.Array, Staged, Config], Any]] = dataclasses.field(
         default_factory=dict
     )
@@ -137,8 +141,9 @@ class Statement(Generic[Config, Instance]):
     def _set_sampler(self) -> None:
         """Makes a sampler of the stages, or checks the one that is given."""
         derived = isinstance(self.sample, InStages)  # of a statement that was copied
-        if (self.sample is None or derived) == (not self.stages):
-            got = "neither" if self.sample is None else "both" if self.stages else "the stages' own"
+        missing = self.sample is _nothing
+        if (missing or derived) == (not self.stages):
+            got = "neither" if missing else "both" if self.stages else "the stages' own"
             raise ValueError(f"sample or stages must be given, one of them, got {got}")
         if self.stages:
             object.__setattr__(self, "sample", InStages(self.stages))

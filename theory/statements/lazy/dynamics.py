@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum
-from theory.data.sampling import data_parameter, draw
+from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import bounds, function_space, kernels, lazy
 from theory.margins import Margin, exceeds, margin, rounding_error
 from theory.networks import embedding
-from theory.networks.descent import descent_for_time
+from theory.networks.descent import Descent, descent_for_time
 from theory.networks.network import frozen_readout, init, outputs
 from theory.networks.training import train
 from theory.parameters import Parameters, parameter
@@ -22,6 +22,7 @@ from theory.statements.lazy.rounding import (
     output_rounding,
 )
 from theory.verification.kinds import Probabilistic
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -59,31 +60,37 @@ class LogisticSetting(DynamicsSetting):
 
 
 class Dynamics(NamedTuple):
-    """Deviation from the limit, the bound on it, their rounding errors in all, and 8 − ηλ."""
+    """Deviation from the limit, the bound on it, and their rounding errors in all."""
 
     deviation: Float[Array, ""]
     error: Float[Array, ""]
     bound: Float[Array, ""]
-    spare: Any = None
-    spare_error: Any = None
 
 
-def _trained(key: Array, config: DynamicsSetting, loss: str) -> Any:
-    """Data, the result of training, f(z; 0), f(z; T), and the rounding error of the difference."""
-    key_data, key_init = jax.random.split(key)
-    x, y, z, _ = draw(key_data, config.data, config.n, config.d, separation=config.separation)
+def _data(key: Array, config: DynamicsSetting) -> Sample:
+    return draw(key, config.data, config.n, config.d, separation=config.separation)
+
+
+def _descent(config: DynamicsSetting, loss: str) -> Descent:
+    return descent_for_time(config.T, config.steps, config.momentum, loss=loss)
+
+
+def _trained(key: Array, data: Sample, config: DynamicsSetting, loss: str) -> Any:
+    """The result of training, f(z; 0), f(z; T), and the rounding error of the difference."""
+    x, y, z, _ = data
     network = frozen_readout(config.slope)
-    start = init(network, key_init, config.m, config.d)
-    descent = descent_for_time(config.T, config.steps, config.momentum, loss=loss)
-    result = train(network, start, x, y, descent)
+    start = init(network, key, config.m, config.d)
+    result = train(network, start, x, y, _descent(config, loss))
     before, after = (outputs(p, z, config.slope) for p in (start, result.params))
     error = output_rounding(result.params, x, z, config.T, config.steps)
     error = error + limit_rounding(x, z, config.T, config.steps)
-    return (x, y, z), descent, result, before, after, error
+    return result, before, after, error
 
 
 def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
-    (x, y, z), _, _, _, after, error = _trained(key, config, "identity")
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = data = _data(key_data, config)
+    _, _, after, error = _trained(key_init, data, config, "identity")
     limit = config.T * lazy.signal(x, y, z, config.slope)
     s = bounds.output_exponent(config.delta)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, config.T, s).total
@@ -92,7 +99,9 @@ def _dynamics(key: Array, config: DynamicsSetting) -> Dynamics:
 
 
 def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
-    (x, y, z), _, result, before, after, error = _trained(key, config, config.loss)
+    key_data, key_init = jax.random.split(key)
+    x, y, z, _ = data = _data(key_data, config)
+    result, before, after, error = _trained(key_init, data, config, config.loss)
     limit = lazy.signal(x, y, z, config.slope, result.weights)
     bound = bounds.certified_bound(
         x,
@@ -109,10 +118,31 @@ def _certified(key: Array, config: CertifiedSetting) -> Dynamics:
     return Dynamics(jnp.abs(after - before - limit)[0], error[0], bound[0])
 
 
-def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
-    (x, y, z), descent, _, _, after, error = _trained(key, config, "logistic")
+class Points(NamedTuple):
+    """A sample, the kernel Θ of its x with x and z, and 8 − ηλ with its rounding error."""
+
+    sample: Sample
+    kernel: Float[Array, "n all"]
+    spare: Float[Array, ""]
+    spare_error: Float[Array, ""]
+
+
+def _points(key: Array, earlier: Staged, config: LogisticSetting) -> Points:
+    sample = _data(key, config)
+    x = sample.x
+    kernel = kernels.hidden_ntk(x, jnp.concatenate([x, sample.z]), config.slope)
+    rate = _descent(config, "logistic").learning_rate
+    spare = bounds.logistic_spare(kernel[:, : config.n], rate)
+    entries = maximum(lazy.product_sizes(x, x))
+    spare_error = rounding_error(64 + config.n + x.shape[1], 8 + rate * entries)
+    return Points(sample, kernel, spare, spare_error)
+
+
+def _logistic(key: Array, earlier: Staged, config: LogisticSetting) -> Dynamics:
+    (x, y, z, _), kernel, *_ = earlier.data
+    descent = _descent(config, "logistic")
+    _, _, after, error = _trained(key, earlier.data.sample, config, "logistic")
     n, slope, points = config.n, config.slope, jnp.concatenate([x, z])
-    kernel = kernels.hidden_ntk(x, points, slope)
     k_train_train, k_test_train = kernel[:, :n], kernel[:, n:].T
     limit = function_space.function_space_descent(k_train_train, k_test_train, y, descent).test[-1]
     s, s_kernel = bounds.uniform_exponents(config.delta, n)
@@ -121,7 +151,6 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     response = bounds.logistic_response(
         k_train_train, diagonal, size[:n], config.T, descent.learning_rate
     )
-    spare = bounds.logistic_spare(k_train_train, descent.learning_rate)
     # The weights α of the limit are summed over the steps through n-term sums that the loss damps.
     error = error + limit_rounding(x, z, config.T, config.steps * n)
     bound = size[n:] + response
@@ -129,9 +158,7 @@ def _logistic(key: Array, config: LogisticSetting) -> Dynamics:
     at_points = bound_rounding(size, x, points, config.T)
     gain = response / jnp.sqrt(jnp.mean(size[:n] ** 2))
     error = error + at_points[n:] + gain * jnp.sqrt(jnp.mean(at_points[:n] ** 2))
-    entries = maximum(lazy.product_sizes(x, x))
-    spare_error = rounding_error(64 + n + x.shape[1], 8 + descent.learning_rate * entries)
-    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0], spare, spare_error)
+    return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0])
 
 
 def _conclusion(instance: Dynamics, _: Any) -> Margin:
@@ -173,7 +200,7 @@ STATEMENTS = (
         draws={"quick": 100, "full": 2000},
         data=True,
     ),
-    Statement(
+    Statement[LogisticSetting, Staged](
         id="lazy.dynamics-logistic",
         title="f(z; T) is within a bound of function-space descent, from the data alone",
         says="|f(z; T) − k_ᾱ(z)| ≤ B(z) + √((1/n)ΣB(x_k)²)·√(TΘ(z, z)/(8 − ηλ)) with probability "
@@ -181,14 +208,14 @@ STATEMENTS = (
         "with ηλ < 8, ᾱ the weights of the infinitely wide network, λ = max_k (1/n)Σ_j|Θ_jk|.",
         source=f"ours, explicit form of {SOURCE}",
         caveat=CAVEAT,
-        sample=_logistic,
+        stages={"data": _points, "training": _logistic},
         hypotheses={
             "step size": Hypothesis(
-                lambda i, _: margin(i.spare, i.spare_error), "ηλ < 8", tier="data"
+                lambda i, _: margin(i.data.spare, i.data.spare_error), "ηλ < 8", stage="data"
             ),
         },
         claim=Probabilistic(
-            conclusion=_conclusion,
+            conclusion=lambda i, config: _conclusion(i.training, config),
             failure_probability=lambda _, config: config.delta,
         ),
         config=LogisticSetting(),

@@ -1,11 +1,11 @@
 """The decision boundary at infinite time, and the range of its multipliers."""
 
-import jax
 from jaxtyping import Array
 
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved, solve
 from theory.data.sampling import draw
+from theory.margins import Margin
 from theory.statements.orthogonal.certificates import hypothesis, within
 from theory.statements.orthogonal.setting import (
     OURS,
@@ -17,7 +17,8 @@ from theory.statements.orthogonal.setting import (
     sample_trained,
 )
 from theory.verification.kinds import Deterministic
-from theory.verification.statement import Statement
+from theory.verification.stages import Staged
+from theory.verification.statement import Hypothesis, Statement
 
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 
@@ -27,17 +28,31 @@ def _sample_data(key: Array, config: DataSetting) -> Solved:
     return solve(x, y, config.slope)
 
 
-def _sample(key: Array, config: TrainedSetting) -> Trained:
-    key_data, key_training = jax.random.split(key)
-    return sample_trained(key_training, _sample_data(key_data, config), config)
+def _data(key: Array, earlier: Staged, config: TrainedSetting) -> Solved:
+    return _sample_data(key, config)
 
 
-def _solved(instance: Trained) -> Solved:
-    return instance.solved
+def _training(key: Array, earlier: Staged, config: TrainedSetting) -> Trained:
+    return sample_trained(key, earlier.data, config)
+
+
+STAGES = {"data": _data, "training": _training}
+
+
+def _of_data(name: str, stage: str | None = None) -> Hypothesis:
+    return hypothesis(name, lambda i: i.data, stage)
+
+
+def _of_training(name: str) -> Hypothesis:
+    return hypothesis(name, lambda i: i.training)
+
+
+def _agreement(instance: Staged, config: TrainedSetting) -> Margin:
+    return agreement(instance.training, config)
 
 
 STATEMENTS = (
-    Statement(
+    Statement[TrainedSetting, Staged](
         id="orthogonal.decision-boundary",
         title="training on near-orthogonal data ends at a linear decision boundary",
         says="Near-orthogonality implies sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩ from any "
@@ -45,20 +60,20 @@ STATEMENTS = (
         "with the distance still missing to infinite time as the error of the margin. "
         "The certificates of the closed form are measured beside it.",
         source=SOURCE,
-        sample=_sample,
-        hypotheses={"near-orthogonality": hypothesis("near-orthogonality", _solved)},
+        stages=STAGES,
+        hypotheses={"near-orthogonality": _of_data("near-orthogonality", "data")},
         measured={
-            "KKT certificate": hypothesis("KKT certificate", _solved),
-            "global certificate": hypothesis("global certificate", _solved),
-            "cone never left": hypothesis("cone never left"),
-            "cone reached": hypothesis("cone reached"),
+            "KKT certificate": _of_data("KKT certificate"),
+            "global certificate": _of_data("global certificate"),
+            "cone never left": _of_training("cone never left"),
+            "cone reached": _of_training("cone reached"),
         },
-        claim=Deterministic(conclusion=agreement),
+        claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(),
         draws={"quick": 20, "full": 500},
         data=True,
     ),
-    Statement(
+    Statement[TrainedSetting, Staged](
         id="orthogonal.decision-boundary-certified",
         title="the same boundary, from a certificate instead of near-orthogonality",
         says="If the closed form λ = H⁻¹(2·1) is a KKT point and training comes so close to it "
@@ -66,17 +81,17 @@ STATEMENTS = (
         "sgn f(z; t → ∞) = sgn Σ_k λ_k y_k⟨x_k, z⟩: inside the cone the problem is convex. "
         "Near-orthogonality is measured beside it.",
         source=OURS,
-        sample=_sample,
+        stages=STAGES,
         hypotheses={
-            "KKT certificate": hypothesis("KKT certificate", _solved),
-            "cone never left": hypothesis("cone never left"),
+            "KKT certificate": _of_data("KKT certificate"),
+            "cone never left": _of_training("cone never left"),
         },
         measured={
-            "near-orthogonality": hypothesis("near-orthogonality", _solved),
-            "global certificate": hypothesis("global certificate", _solved),
-            "cone reached": hypothesis("cone reached"),
+            "near-orthogonality": _of_data("near-orthogonality", "data"),
+            "global certificate": _of_data("global certificate"),
+            "cone reached": _of_training("cone reached"),
         },
-        claim=Deterministic(conclusion=agreement),
+        claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(data="uniform", n=20, d=2000),
         draws={"quick": 20, "full": 200},
         data=True,

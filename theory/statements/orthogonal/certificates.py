@@ -70,10 +70,22 @@ def within(bounds: max_margin.MultiplierRange, limit: max_margin.MaxMarginLimit)
     return margin(values, errors + rounding_error(operations, 1 + jnp.abs(values))).all()
 
 
-def hypothesis(name: str, of: Callable[[Any], Any] = lambda instance: instance) -> Hypothesis:
-    """The condition of that name, of the part of an instance that `of` picks."""
+def hypothesis(
+    name: str, of: Callable[[Any], Any] = lambda instance: instance, stage: str | None = None
+) -> Hypothesis:
+    """The condition of that name, of the part of an instance that `of` picks.
+
+    Args:
+      name: one of `CONDITIONS`.
+      of: instance, or what a stage sees of it → `Solved` or `Trained`.
+      stage: the stage that it looks at, in place of the condition's tier.
+    """
     check, says, tier = CONDITIONS[name]
-    return Hypothesis(lambda instance, config: check(of(instance), config), says, tier)
+
+    def condition(instance: Any, config: Any) -> Margin:
+        return check(of(instance), config)
+
+    return Hypothesis(condition, says, tier if stage is None else "certificate", stage)
 
 
 CONDITIONS = {
