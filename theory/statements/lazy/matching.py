@@ -22,6 +22,7 @@ from theory.statements.lazy.rounding import (
     same_sign,
 )
 from theory.verification.kinds import Probabilistic
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -84,6 +85,34 @@ class Matching(NamedTuple):
     g: Any
 
 
+class Limit(NamedTuple):
+    """What is known of one network at z from its training set; see `Prediction`."""
+
+    centre: Float[Array, "*q"]
+    centre_error: Float[Array, "*q"]
+    bound: bounds.OutputBound
+    bound_error: Float[Array, "*q"]
+
+
+class Known(NamedTuple):
+    """The data of f, and what is known of f from them."""
+
+    sample: Sample
+    limit: Limit
+
+
+def _limit(x: Array, y: Array, z: Array, time: Any, delta: float, config: MatchingSetting) -> Limit:
+    """T·k(z) ± B(z)."""
+    s = bounds.output_exponent(delta, parts=3)
+    bound = bounds.output_bound(x, y, z, config.m, config.slope, time, s)
+    return Limit(
+        lazy.signal(x, y, z, config.slope, time),
+        limit_rounding(x, z, time, config.steps),
+        bound,
+        bound_rounding(bound.total, x, z, time),
+    )
+
+
 def _fit(
     key: Array,
     x: Array,
@@ -105,21 +134,22 @@ def _fit(
     descent = descent_for_time(time, config.steps, config.momentum, loss=loss)
     result = train(frozen_readout(slope), start, x, y, descent)
     error = output_rounding(result.params, x, z, time, config.steps)
+    output = outputs(result.params, z, slope)
+    if tier == "data":
+        prediction = Prediction(output, error, *_limit(x, y, z, time, delta, config))
+        return result.params, jax.tree.map(lambda part: part[0], prediction)
     if tier == "certificate":
         weights = result.weights
         exponents = bounds.certified_exponents(delta, len(x))
         bound = bounds.certified_bound(x, y, z, m, slope, time, weights, *exponents)
     else:
         weights = time
-        s = bounds.output_exponent(delta, parts=3 if tier == "data" else 2)
+        s = bounds.output_exponent(delta, parts=2)
         bound = bounds.output_bound(x, y, z, m, slope, time, s)
-    centre = lazy.signal(x, y, z, slope, weights)
+    bound = bound._replace(initial=jnp.zeros_like(bound.initial))
+    centre = lazy.signal(x, y, z, slope, weights) + outputs(start, z, slope)
     centre_error = limit_rounding(x, z, time, config.steps)
-    if tier != "data":
-        bound = bound._replace(initial=jnp.zeros_like(bound.initial))
-        centre = centre + outputs(start, z, slope)
-        centre_error = centre_error + output_rounding(start, x, z, time, 0)
-    output = outputs(result.params, z, slope)
+    centre_error = centre_error + output_rounding(start, x, z, time, 0)
     bound_error = bound_rounding(bound.total, x, z, time)
     prediction = Prediction(output, error, centre, centre_error, bound, bound_error)
     return result.params, jax.tree.map(lambda part: part[0], prediction)
@@ -131,6 +161,17 @@ def draw_relabelled(key: Array, config: Any) -> tuple[Sample, Array, Array, Arra
     sample = draw(key_data, config.data, config.n, config.d, separation=config.separation)
     target = jax.random.rademacher(key_target, (config.n,), float)
     return sample, target, key_f, key_g
+
+
+def _known_of_f(key: Array, earlier: Staged, config: MatchingSetting) -> Known:
+    x, y, z, _ = sample = draw(key, config.data, config.n, config.d, separation=config.separation)
+    limit = _limit(x, y, z, config.T_f, config.delta, config)
+    return Known(sample, jax.tree.map(lambda part: part[0], limit))
+
+
+def _trained_f(key: Array, earlier: Staged, config: MatchingSetting) -> Prediction:
+    x, y, z, _ = earlier.data.sample
+    return _fit(key, x, y, z, config.T_f, config.delta, config, "data")[1]
 
 
 def _sampler(tier: str, networks: str = "fg") -> Any:
@@ -153,19 +194,22 @@ def _sampler(tier: str, networks: str = "fg") -> Any:
 def _exceeds_bound(which: str, part: str = "total") -> Any:
     """|centre| > the named part of B(z), of network f or g."""
 
-    def check(instance: Matching, _: Any) -> Margin:
-        prediction: Prediction = getattr(instance, which)
-        bound = getattr(prediction.bound, part)
-        error = prediction.centre_error + prediction.bound_error
-        return exceeds(jnp.abs(prediction.centre), bound, error)
+    def check(instance: Matching | Staged, _: Any) -> Margin:
+        return _beyond(getattr(instance, which), part)
 
     return check
+
+
+def _beyond(known: Any, part: str = "total") -> Margin:
+    """The same of a `Limit` or a `Prediction`."""
+    error = known.centre_error + known.bound_error
+    return exceeds(jnp.abs(known.centre), getattr(known.bound, part), error)
 
 
 def _own_sign(which: str) -> Any:
     """sgn f(z; T) = sgn centre."""
 
-    def check(instance: Matching, _: Any) -> Margin:
+    def check(instance: Matching | Staged, _: Any) -> Margin:
         p: Prediction = getattr(instance, which)
         return same_sign(p.output, p.centre, p.error, p.centre_error)
 
@@ -209,7 +253,7 @@ def _matching_hypotheses(tier: str, centre: str, bound: str) -> dict[str, Hypoth
     }
 
 
-def _probably(conclusion: Any) -> Probabilistic[MatchingSetting, Matching]:
+def _probably(conclusion: Any) -> Probabilistic[MatchingSetting, Any]:
     """The conclusion, except with the probability δ of the configuration."""
     return Probabilistic(conclusion, failure_probability=lambda _, config: config.delta)
 
@@ -230,9 +274,11 @@ STATEMENTS = (
         title="beyond its margin f(z; T) has the sign of its infinite-width limit",
         says="T_f|k_f(z)| > B_f(z) implies sgn f(z; T_f) = sgn k_f(z) with probability ≥ 1 − δ, "
         "k = f̂ + β, identity loss, one fixed z; B of lazy.dynamics.",
-        sample=_sampler("data", "f"),
+        stages={"data": _known_of_f, "f": _trained_f},
         hypotheses={
-            "margin of f": Hypothesis(_exceeds_bound("f"), "T_f|k_f(z)| > B_f(z)", tier="data")
+            "margin of f": Hypothesis(
+                lambda i, _: _beyond(i.data.limit), "T_f|k_f(z)| > B_f(z)", stage="data"
+            )
         },
         measured=_parts("f"),
         claim=_probably(_own_sign("f")),
