@@ -250,14 +250,13 @@ def same(got, wanted):
 @pytest.mark.parametrize(("draws", "sizes"), [(1, ()), (7, (4,)), (21, SIZES)])
 def test_draws_do_not_depend_on_the_devices(key, draws, sizes):
     """The checks are comparisons and single roundings, so even the bits agree."""
-    drawn = [uniforms(jax.random.fold_in(key, i), None) for i in range(draws)]
-    np.testing.assert_array_equal(evaluate(QUANTITY, key, draws).quantity, np.stack(drawn))
+    alone = evaluate(PLAIN, key, draws)
+    drawn = np.stack([uniforms(jax.random.fold_in(key, i), None) for i in range(draws)])
     every_axis = make_mesh(neurons=2, data=2)
-    for statement in (PLAIN, QUANTITY):
-        alone = evaluate(statement, key, draws)
-        for size in sizes:
-            same(evaluate(statement, key, draws, mesh=mesh_of(size)), alone)
-        same(evaluate(statement, key, draws, mesh=every_axis, batch=1), alone)
+    for options in (*({"mesh": mesh_of(size)} for size in sizes), {"mesh": every_axis, "batch": 1}):
+        same(evaluate(PLAIN, key, draws, **options), alone)
+        np.testing.assert_array_equal(evaluate(QUANTITY, key, draws, **options).quantity, drawn)
+    np.testing.assert_array_equal(evaluate(QUANTITY, key, draws).quantity, drawn)
 
 
 def test_the_host_solves_each_draw_once_whatever_the_devices(key):

@@ -134,7 +134,7 @@ PLANTED = (
         **decay(0.25, 0.1),
         sample=uniforms(COUNT + 1),
         hypotheses={"large": lambda u, _: margin(u[0] - 0.5, 10.0)},
-        quantity=lambda u, _: jnp.where(u[0] < 0.5, 1.0, fails(0.25)(u[1:], None)),
+        quantity=lambda u, _: jnp.where(u[0] < 0.5, 1.0, fails(0.25)(u[1:], _)),
         draws=500,
         allowed=INCONCLUSIVE,
     ),
@@ -242,7 +242,7 @@ PLANTED = (
         "the failures of two tries add up to 0, 1 or 2",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u, _: 2 * fails(0.25)(u, None),
+        quantity=lambda u, _: 2 * fails(0.25)(u, _),
         allowed=REFUSED,
     ),
     false(
@@ -250,7 +250,7 @@ PLANTED = (
         "±1 in the place of 1 and 0",
         **decay(0.25, 0.1),
         **OWN,
-        quantity=lambda u, _: 2 * fails(0.25)(u, None) - 1,
+        quantity=lambda u, _: 2 * fails(0.25)(u, _) - 1,
         allowed=REFUSED,
     ),
     false(

@@ -110,7 +110,7 @@ PLANTED = (
         "the same, mirrored and one-sided",
         **mean(-3.0, 1.0, side="at least"),
         sample=uniform,
-        quantity=lambda u, _: -pareto(1.5)(u, None),
+        quantity=lambda u, _: -pareto(1.5)(u, _),
         draws=300,
         allowed=NOT_REFUTED,
     ),
