@@ -36,7 +36,7 @@ JOBS: dict[str, Job] = {
 }
 
 
-def plan(names: Sequence[str]) -> list[str]:
+def chosen_jobs(names: Sequence[str]) -> list[str]:
     """The jobs of these names, all if none is given, in the order of `JOBS`.
 
     Raises:

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 
 def _bench(arguments: argparse.Namespace) -> int:
     environment.configure("float32")
-    chosen, out = jobs.plan(arguments.names), common.writable(arguments.out)
+    chosen, out = jobs.chosen_jobs(arguments.names), common.writable(arguments.out)
     machine = timing.machine()
     if (warning := jobs.busy(machine)) is not None:
         print(f"widetheory: {warning}", file=sys.stderr)

@@ -49,7 +49,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     environment.configure(arguments.precision)
     canary.check()
     common.check_seed(arguments)
-    planned, left_out = building.plan(
+    planned, left_out = building.plan_figures(
         arguments.names,
         preset=arguments.preset,
         data_name=arguments.data,

@@ -51,7 +51,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     mesh = devices.local(arguments.devices)
     canary.check()  # once, before every cell fails by it
     memory = _checked_memory(arguments)
-    planned = planning.plan(
+    planned = planning.plan_sweep(
         arguments.id,
         arguments.grids,
         draws=arguments.draws,

@@ -60,7 +60,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     environment.configure(arguments.precision)
     mesh = devices.connect(arguments)
     _check(arguments)
-    planned, left_out = planning.plan(
+    planned, left_out = planning.plan_runs(
         arguments.names,
         preset=arguments.preset,
         data_name=arguments.data,

@@ -76,7 +76,7 @@ class Sweep:
         }
 
 
-def plan(
+def plan_sweep(
     id: str,
     grids: Sequence[str],
     *,

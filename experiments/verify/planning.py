@@ -74,7 +74,7 @@ class Plan(NamedTuple):
     left_out: dict[str, str]
 
 
-def plan(
+def plan_runs(
     names: list[str],
     *,
     preset: str = "quick",

@@ -119,13 +119,13 @@ def test_without_pytorch_the_extra_is_named(capsys, monkeypatch):
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "widetheory[bench]" in message
-    assert jobs.plan(["throughput"]) == ["throughput"]
+    assert jobs.chosen_jobs(["throughput"]) == ["throughput"]
 
 
 def test_jobs_run_in_the_order_of_the_table(monkeypatch):
     monkeypatch.setattr(jobs, "torch_version", lambda: "2.0")
-    assert jobs.plan([]) == list(jobs.JOBS)
-    assert jobs.plan(["throughput", "cell"]) == ["cell", "throughput"]
+    assert jobs.chosen_jobs([]) == list(jobs.JOBS)
+    assert jobs.chosen_jobs(["throughput", "cell"]) == ["cell", "throughput"]
 
 
 def test_the_command_prints_a_table_or_json_and_writes(capsys, monkeypatch, tmp_path):

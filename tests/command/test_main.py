@@ -446,12 +446,12 @@ def test_help(capsys, command):
 
 
 def test_statements_that_cannot_run_on_the_data_are_left_out_aloud(capsys):
-    planned, left_out = planning.plan(["separability"], data_name="digits")
+    planned, left_out = planning.plan_runs(["separability"], data_name="digits")
     assert {run.statement.id for run in planned} >= {"separability.mean", "separability.ntk"}
     assert left_out["separability.tails"] == "it draws points of its own"
     assert not {run.statement.id for run in planned} & set(left_out)
     # every setting is planned or left out: a grid of dimensions cannot be had from one data set
-    planned, left_out = planning.plan(["lazy"], data_name="digits")
+    planned, left_out = planning.plan_runs(["lazy"], data_name="digits")
     assert list(left_out) == ["lazy.published-constant (dimension)"]
     assert "dimension of digits" in left_out["lazy.published-constant (dimension)"]
     assert all(str(run.config.data) == "digits" for run in planned)
@@ -470,7 +470,7 @@ def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
     planned = planning.Plan(
         [planning.Run(statement, statement.config, 4)], {"mine.other": "its reason"}
     )
-    monkeypatch.setattr(planning, "plan", lambda *_, **__: planned)
+    monkeypatch.setattr(planning, "plan_runs", lambda *_, **__: planned)
     _, out, err = run(capsys, "verify", "--data", "digits", "--draws", "4", "--json")
     assert json.loads(out)["left_out"] == {"mine.other": "its reason"}
     assert err == "widetheory: left out, as it cannot run on digits: mine.other: its reason\n"

@@ -71,17 +71,17 @@ def test_pictures_can_change_without_computing_again(figure):
 )
 def test_axes_are_checked_before_any_work(name, changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        building.plan([name], settings=changes)
+        building.plan_figures([name], settings=changes)
 
 
 def test_data_of_any_dimension_go_to_figures_without_one():
-    planned, left_out = building.plan(["all"], data_name="digits")
+    planned, left_out = building.plan_figures(["all"], data_name="digits")
     made = {plan.figure.name for plan in planned}
     assert {"lazy-activation", "ntk-rates"} <= made
     assert made | left_out.keys() == FIGURES.keys()
 
 
 def test_images_are_bound_by_their_own_hash():
-    (planned,), _ = building.plan(["separability-embedding"], data_name="all-digits")
+    (planned,), _ = building.plan_figures(["separability-embedding"], data_name="all-digits")
     digest = sources.digest(sources.load_images("all-digits"))
     assert planned.manifest()["data"] == {"sha256": digest}

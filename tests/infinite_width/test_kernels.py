@@ -192,7 +192,7 @@ def finite_network(bias):
             at_x, at_z = (networks.pre_activations(params, points) for points in (x, z))
             nngp = networks.leaky_relu(at_x, slope) @ networks.leaky_relu(at_z, slope).T / NEURONS
             hidden_ntk = kernels.finite_hidden_ntk(params, x, z, slope, bias)
-            phi = hidden_ntk / embedding.inner_products(x, z, bias)
+            phi = hidden_ntk / embedding.biased_products(x, z, bias)
             values[slope] = with_sums(phi, nngp, hidden_ntk)
         return values
 
@@ -240,7 +240,7 @@ def test_embedding_and_standard_deviation(bias):
     tolerance = (D + 4) * EPS * SIZE[bias]
     embedded = np.asarray(embedding.embed(x, bias) @ embedding.embed(z, bias).T)
     assert (np.abs(embedded - inner) <= tolerance).all()
-    assert (np.abs(embedding.inner_products(x, z, bias) - raw) <= tolerance).all()
+    assert (np.abs(embedding.biased_products(x, z, bias) - raw) <= tolerance).all()
     at_x, at_z = (np.asarray(embedding.standard_deviation(p, bias)) for p in (x, z))
     sigma = at_x[:, None] * at_z
     np.testing.assert_allclose(sigma, SIGMA[bias], rtol=2 * (D + 4) * EPS)

@@ -172,7 +172,7 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
         computed.append(f"m={cell['m']}")
         return compute(planned, programs, cell, *rest)
 
-    planned = planning.plan("toy.tail", ["m=8,16,32,64"])
+    planned = planning.plan_sweep("toy.tail", ["m=8,16,32,64"])
     place = store.begin(tmp_path, planned.manifest(), resume=False)
     taken = [place.claim(f"m={m}") for m in (8, 16, 32)]
     for claim in taken:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from theory._scaling import maximum, row_norms
 from theory._validation import is_traced, takes_arrays
 from theory.infinite_width.kernels import derivative_kernel
-from theory.networks.embedding import inner_products, standard_deviation
+from theory.networks.embedding import biased_products, standard_deviation
 
 # --- how far neurons move, and which can change their activation ----------------------------------
 
@@ -41,7 +41,7 @@ def reach(
     Returns:
       (2, q) array, ρ_+ and ρ_−.
     """
-    pull = (y * weights)[:, None] * inner_products(x, z) / len(x)
+    pull = (y * weights)[:, None] * biased_products(x, z) / len(x)
     up, down = (jnp.sum(jnp.maximum(side, 0), axis=0) for side in (pull, -pull))
     return jnp.stack([jnp.maximum(up - floor * down, 0), jnp.maximum(down - floor * up, 0)])
 
@@ -148,7 +148,7 @@ def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: flo
     It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
     fixed weights α at once.
     """
-    share = weights[:, None] * jnp.abs(inner_products(x, z)) / len(x)
+    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
     root = jnp.sum(share * jnp.sqrt(3 * derivative_kernel(x, z, slope**2)), axis=0)
     return weighted_deviation(root, jnp.sum(share, axis=0), s, m)
 
@@ -159,7 +159,7 @@ def _lazy_bound(
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
     at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
     r_x, r_z = crossing_ratio(at_x, x, m), crossing_ratio(at_z, z, m)
-    share = time * jnp.abs(inner_products(x, z)) / len(x)
+    share = time * jnp.abs(biased_products(x, z)) / len(x)
     mean = jnp.sum(weighted_crossing(r_x), axis=0) / 4 @ share
     mean = mean + jnp.sum(at_z * crossing_probability(r_z), axis=0) / 4
     root = jnp.sqrt(jnp.sum(fourth_crossing(r_x), axis=0) / 4) @ share
@@ -291,7 +291,7 @@ def certified_bound(
     def quarter(mean: Array, r: Array) -> Array:
         return mean / 4 + weighted_deviation(jnp.sqrt(fourth_crossing(r) / 4), 1.0, s_lazy, m)
 
-    share = weights[:, None] * jnp.abs(inner_products(x, z)) / len(x)
+    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
     at_z = rounded(z)
     r_x, r_z = crossing_ratio(rounded(x), x, m), crossing_ratio(at_z, z, m)
     lazy = jnp.sum(quarter(weighted_crossing(r_x), r_x), axis=0) @ share

@@ -47,7 +47,7 @@ def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
     check_slope(slope)
     mean = kernels.derivative_kernel(x, x, slope)
     square = kernels.derivative_kernel(x, x, slope**2)
-    return (3 * square - mean**2) * embedding.inner_products(x, x) ** 2
+    return (3 * square - mean**2) * embedding.biased_products(x, x) ** 2
 
 
 @takes_arrays
@@ -93,7 +93,7 @@ def kink_correction(
     units = points / sigma[:, None]
     along = jnp.einsum("kid,kd->ki", normal, units)
     h = (normal - along[:, :, None] * units[:, None, :]) @ points.T  # (k, neurons, j)
-    products = embedding.inner_products(x, x)
+    products = embedding.biased_products(x, x)
     per_point = y[:, None] * products / n  # (j, k)
     active = leaky_relu_derivative(h, slope)
     weights = per_point * (1 - jnp.eye(n))
@@ -143,7 +143,7 @@ def smooth_correction(
     check_real("T", T, low=0)
     n, d = x.shape
     h = jax.random.normal(key, (neurons, d + 1)) @ embedding.embed(x).T
-    products = embedding.inner_products(x, x)
+    products = embedding.biased_products(x, x)
     first = (2 / math.sqrt(math.pi)) * jnp.exp(-(h**2))
     second, third = -2 * h * first, (4 * h**2 - 2) * first
     slopes = (first * y[None, :] / n) @ products  # ⟨g, (x_k, 1)⟩

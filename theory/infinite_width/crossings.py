@@ -21,7 +21,7 @@ from theory._validation import (
     takes_arrays,
 )
 from theory.infinite_width import bounds
-from theory.networks.embedding import embed, inner_products, standard_deviation
+from theory.networks.embedding import biased_products, embed, standard_deviation
 
 
 class ChangedShare(NamedTuple):
@@ -92,7 +92,7 @@ def changed_share(
         bounds.crossing_ratio(bounds.reach(x, y, points, time, slope), points, 1) / m**0.5
         for points in (x, z)
     )
-    speed = time / m**0.5 * y[:, None] * inner_products(x, z) / len(x)
+    speed = time / m**0.5 * y[:, None] * biased_products(x, z) / len(x)
     return _changed_share(key, x, z, r_x, r_z, speed, slope, samples)
 
 

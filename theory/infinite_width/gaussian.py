@@ -14,7 +14,7 @@ from theory._validation import takes_arrays
 from theory.infinite_width import function_space, lazy
 from theory.infinite_width.kernels import derivative_kernel
 from theory.networks.descent import Descent
-from theory.networks.embedding import inner_products, standard_deviation
+from theory.networks.embedding import biased_products, standard_deviation
 from theory.networks.network import Params, outputs
 
 WIDE = 2048  # width of the network whose initial outputs and gradients stand for Gaussian ones
@@ -72,7 +72,7 @@ def limit(
     n = len(x)
     at = jnp.concatenate([x, z])
     phi = derivative_kernel(x, at, slope, d=d)
-    theta = phi * inner_products(x, at)
+    theta = phi * biased_products(x, at)
     if descent.loss == "identity" and descent.schedule == "constant":
         time = jnp.asarray(descent.time, x.dtype)
         weights = jnp.full(n, time)

@@ -17,7 +17,7 @@ from theory._scaling import maximum, power_of_two, scaled_rows
 from theory._validation import check_slope, takes_arrays
 from theory.infinite_width import _neural_tangents
 from theory.infinite_width._angles import acute_angle
-from theory.networks.embedding import embed, inner_products, standard_deviation
+from theory.networks.embedding import biased_products, embed, standard_deviation
 from theory.networks.network import (
     ACTIVATIONS,
     Network,
@@ -173,7 +173,7 @@ def hidden_ntk(
     Source:
       J18 for one hidden layer.
     """
-    return derivative_kernel(x, z, slope, bias, d) * inner_products(x, z, bias)
+    return derivative_kernel(x, z, slope, bias, d) * biased_products(x, z, bias)
 
 
 @takes_arrays
@@ -203,7 +203,7 @@ def finite_hidden_ntk(
     """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
     at_z = leaky_relu_derivative(pre_activations(params, z), slope)
-    return _weighted(params.a, at_x, at_z, inner_products(x, z, bias))
+    return _weighted(params.a, at_x, at_z, biased_products(x, z, bias))
 
 
 def _weighted(a: Array, at_x: Array, at_z: Array, products: Array) -> Array:
@@ -272,7 +272,7 @@ def network_ntk(
     if network.readout != "gaussian" or network.scale != 1.0 or "w" not in network.trained:
         raise ValueError(f"network must be `all_trained` or `frozen_readout`, got {network}")
     if network.activation == "erf":
-        hidden = erf_derivative_kernel(x, z, network.bias) * inner_products(x, z, network.bias)
+        hidden = erf_derivative_kernel(x, z, network.bias) * biased_products(x, z, network.bias)
         readout = erf_nngp(x, z, network.bias)
     else:
         hidden = hidden_ntk(x, z, network.slope, network.bias)
@@ -305,7 +305,7 @@ def finite_ntk(
     value, derivative = ACTIVATIONS[network.activation]
     h_x, h_z = pre_activations(params, x), pre_activations(params, z)
     at_x, at_z = derivative(h_x, network.slope), derivative(h_z, network.slope)
-    kernel = _weighted(params.a, at_x, at_z, inner_products(x, z, network.bias))
+    kernel = _weighted(params.a, at_x, at_z, biased_products(x, z, network.bias))
     if "a" not in network.trained:
         return kernel
     scale = 1 / len(params.a) if readout_scale is None else readout_scale

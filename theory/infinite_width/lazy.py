@@ -14,13 +14,13 @@ from theory._scaling import row_norms
 from theory._validation import takes_arrays
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import angle, derivative_kernel, hidden_ntk
-from theory.networks.embedding import inner_products, standard_deviation
+from theory.networks.embedding import biased_products, standard_deviation
 
 
 @takes_arrays
 def kappa(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> Float[Array, " q"]:
     """κ(z) = (1/n) Σ_k |⟨x_k, z⟩ + 1|: h_i(z) moves no faster than |a_i|κ(z) (K24b)."""
-    return jnp.mean(jnp.abs(inner_products(x, z)), axis=0)
+    return jnp.mean(jnp.abs(biased_products(x, z)), axis=0)
 
 
 @takes_arrays

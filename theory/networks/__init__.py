@@ -18,8 +18,8 @@ from theory.networks.descent import mean_loss as mean_loss
 from theory.networks.descent import repeated as repeated
 from theory.networks.descent import scaled_until_plateau as scaled_until_plateau
 from theory.networks.descent import training_time as training_time
+from theory.networks.embedding import biased_products as biased_products
 from theory.networks.embedding import embed as embed
-from theory.networks.embedding import inner_products as inner_products
 from theory.networks.embedding import standard_deviation as standard_deviation
 from theory.networks.network import Activation as Activation
 from theory.networks.network import Network as Network

@@ -23,7 +23,7 @@ def standard_deviation(
 
 
 @takes_arrays
-def inner_products(
+def biased_products(
     x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """⟨x, z⟩ + 1 with biases, ⟨x, z⟩ without: the NTK of the hidden layer before activation."""

@@ -30,7 +30,7 @@ from theory.networks.descent import (
     repeated,
     training_time,
 )
-from theory.networks.embedding import inner_products
+from theory.networks.embedding import biased_products
 from theory.networks.network import ACTIVATIONS, Network, Params
 
 FLIP_COST = 50  # floating-point operations of a matrix product, per point, that cost as much
@@ -117,7 +117,7 @@ def coefficients(
     """
     n = len(x)
     value, derivative = ACTIVATIONS[network.activation]
-    gram = inner_products(x, x, "b" in network.trained)
+    gram = biased_products(x, x, "b" in network.trained)
     optimizer = descent.transformation()
 
     def step(state: Any) -> Any:
@@ -164,7 +164,7 @@ def coefficients_by_flips(
     # Neurons with a = 0 fill the last block: they never move.
     h = jnp.pad(h, ((0, fill), (0, 0)))
     a = jnp.pad(a, (0, fill))
-    gram = inner_products(x, x, "b" in network.trained)
+    gram = biased_products(x, x, "b" in network.trained)
     c = jax.lax.map(
         lambda block: _block_by_flips(network, block[0], block[1], x, y, gram, descent),
         (h.reshape(blocks, neurons, n), a.reshape(blocks, neurons)),

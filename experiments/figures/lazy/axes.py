@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from experiments.figures.figure import Cell
-from experiments.figures.lazy.learning import LAWS, LONG, Run
+from experiments.figures.lazy.learning import LAWS, LONG, LearningRun
 from experiments.settings.grid import axis_values
 from theory._validation import check_choice
 from theory.networks.descent import SCHEDULES, training_time
@@ -100,7 +100,7 @@ def cells_of(settings: Base, axes: Sequence[str], losses: Sequence[str]) -> list
     return found
 
 
-def setting(settings: Base, cell: Cell) -> Run:
+def setting(settings: Base, cell: Cell) -> LearningRun:
     """What a cell computes."""
     law, axis, at = cell["law"], cell["axis"], cell["at"]
     values = {name: base_value(settings, law, name) for name in VARIED}
@@ -115,7 +115,7 @@ def setting(settings: Base, cell: Cell) -> Run:
     if settings.steps < LONG:  # compiling costs more than computing: one width for all
         width = max((*axis_values("ms", getattr(settings, "ms", str(width))), width))
     own, fresh = law == "gaussian", settings.measure_on == "fresh"
-    return Run(
+    return LearningRun(
         law=law, n=values["n"], d=values["d"], m=values["m"], width=width, slope=values["slope"],
         loss=cell["loss"], epsilon=values["epsilon"] * values["d"] ** 0.5,
         rates_f=fixed if axis == "T_f" else rates, rates_g=fixed if axis == "T_g" else rates,

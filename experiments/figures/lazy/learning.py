@@ -31,7 +31,7 @@ LONG = 100  # steps from which on training by flips repays its longer compilatio
 FLOATS = {"cpu": 2**26, "gpu": 2**31}  # of the arrays of a chunk of draws
 
 
-class Run(NamedTuple):
+class LearningRun(NamedTuple):
     """One setting of learning from perturbations.
 
     m ≤ width, the width of the arrays. rates_f, rates_g: learning rates of f and of g. schedule: of
@@ -104,7 +104,11 @@ class Problems(NamedTuple):
 
 
 def learn(
-    key: Array, run: Run, draws: int, scenarios: tuple[str, ...] = SCENARIOS, cosine: bool = False
+    key: Array,
+    run: LearningRun,
+    draws: int,
+    scenarios: tuple[str, ...] = SCENARIOS,
+    cosine: bool = False,
 ) -> dict[str, np.ndarray]:
     """Measured and predicted accuracies and agreement of K draws.
 
@@ -168,7 +172,8 @@ def points(
     Args:
       arrays: of `learn`.
       scenarios: those that it was given.
-      best: `Run.best`. "network": perturbation and agreement at the rate of g with the better
+      best: `LearningRun.best`. "network": perturbation and agreement at the rate of g with the
+      better
         accuracy; "metric": each at the pair of rates that is best for it.
 
     Returns:
@@ -232,7 +237,7 @@ def _point(
     }  # fmt: skip
 
 
-def _accuracy(trained: Trained | Predicted, chunk: Problems, run: Run) -> np.ndarray:
+def _accuracy(trained: Trained | Predicted, chunk: Problems, run: LearningRun) -> np.ndarray:
     """(R, K) share of the points on which accuracy is measured that are classified correctly."""
     on_training = run.measure_on == "training"
     if isinstance(trained, Predicted):
@@ -242,7 +247,7 @@ def _accuracy(trained: Trained | Predicted, chunk: Problems, run: Run) -> np.nda
     return share_of(positive, chunk.y if on_training else chunk.label)
 
 
-def cost(run: Run) -> float:
+def cost(run: LearningRun) -> float:
     """Operations of a draw, in units of anything."""
     n, seen = run.n, run.n + run.queries
     f_rates = len(run.rates_f) if run.best == "metric" else 1
@@ -251,7 +256,7 @@ def cost(run: Run) -> float:
     return (1 + 2 * f_rates) * (len(run.rates_f) * step * run.steps + limit)
 
 
-def _chunk(run: Run, draws: int) -> int:
+def _chunk(run: LearningRun, draws: int) -> int:
     """Draws that are worked on at once: the most that fit and divide their number."""
     n, seen, rates = run.n, run.n + run.queries, len(run.rates_f)
     each = 6 * n * seen + 4 * rates * run.width * n + gaussian.WIDE * (seen + run.d)
@@ -272,7 +277,12 @@ def share_of(positive: Any, event: Any) -> np.ndarray:
 
 
 def _second_half(
-    chunk: Problems, f: Trained, run: Run, rate: float, scenarios: tuple[str, ...], cosine: bool
+    chunk: Problems,
+    f: Trained,
+    run: LearningRun,
+    rate: float,
+    scenarios: tuple[str, ...],
+    cosine: bool,
 ) -> dict[str, np.ndarray]:
     """All that is known of f and follows from it."""
     x, z = chunk.x, chunk.z
@@ -316,13 +326,13 @@ def _jitted(function: Any, static: tuple[int, ...], quick: bool) -> Any:
     )
 
 
-def compiled(function: Any, static: tuple[int, ...], run: Run) -> Any:
+def compiled(function: Any, static: tuple[int, ...], run: LearningRun) -> Any:
     """Compiled in half the time where little is computed, and optimized where much is."""
     quick = jax.default_backend() == "cpu" and run.steps < LONG
     return _jitted(function, static, quick)
 
 
-def problems(keys: Array, run: Run) -> Problems:
+def problems(keys: Array, run: LearningRun) -> Problems:
     """Data of each draw; those of "gaussian" have the first training points as test points.
 
     Its labels are independent of the points, so that there is nothing to be learned of others.
@@ -354,7 +364,7 @@ def perturbed(base: Array, gradients: Array, target: Array, epsilon: Any) -> Arr
     return base + epsilon * target[..., None] * jax.vmap(unit_rows)(gradients)
 
 
-def _space(run: Run) -> str:
+def _space(run: LearningRun) -> str:
     """Where to train: by flips only where there are many steps."""
     network = frozen_readout(run.slope)
     descent = Descent(1.0, run.steps, run.loss, run.momentum, schedule=run.schedule)
@@ -365,7 +375,7 @@ def _space(run: Run) -> str:
 
 
 def train_networks(
-    keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: Run,
+    keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: LearningRun,
     rates: tuple[float, ...],
 ) -> Trained:  # fmt: skip
     """Networks of each draw trained on (x, y) at each rate, seen at z and train_points."""
@@ -410,7 +420,7 @@ def _train_all(
 
 
 def limit_networks(
-    keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: Run,
+    keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: LearningRun,
     rates: tuple[float, ...],
 ) -> Predicted:  # fmt: skip
     """Networks of infinite width of each draw, trained on (x, y) at each rate, seen likewise."""

@@ -13,8 +13,8 @@ from jaxtyping import Array
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.figures.lazy.learning import (
     LONG,
+    LearningRun,
     Problems,
-    Run,
     limit_networks,
     perturbed,
     problems,
@@ -64,18 +64,18 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
     return [{"case": case, "m": m} for case in CASES for m in widths]
 
 
-def setting(settings: Settings, cell: Cell) -> Run:
+def setting(settings: Settings, cell: Cell) -> LearningRun:
     """What a cell trains: f at the first of its rates, g at the second."""
     m, values = cell["m"], CASES[cell["case"]]
     common = {"m": m, "width": m, "loss": "identity", "queries": settings.queries}
     if cell["case"] == "published":
-        return Run(
+        return LearningRun(
             law="shifted-gaussian", n=settings.n, d=settings.d, slope=values["slope"],
             epsilon=settings.epsilon * settings.d**0.5, rates_f=(settings.rate,),
             rates_g=(settings.rate,), steps=settings.steps, momentum=settings.momentum, **common,
         )  # fmt: skip
     unit = training_time(1.0, STEPS)
-    return Run(
+    return LearningRun(
         law="separated-gaussian", n=values["n"], d=D, slope=values["slope"], epsilon=EPSILON,
         rates_f=(values["T_f"] / unit,), rates_g=(values["T_g"] / unit,), steps=STEPS,
         momentum=0.0, separation=values["separation"], **common,
@@ -124,7 +124,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     }  # fmt: skip
 
 
-def _values(run: Run) -> dict[str, Any]:
+def _values(run: LearningRun) -> dict[str, Any]:
     return {
         "slope": run.slope, "rate_f": run.rates_f[0], "rate_g": run.rates_g[0],
         "momentum": run.momentum, "epsilon": run.epsilon,
@@ -159,7 +159,7 @@ def _train_pairs(
 
 
 def _margins(
-    x: Array, y: Array, z: Array, run: Run, rate: float, delta: float
+    x: Array, y: Array, z: Array, run: LearningRun, rate: float, delta: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """T|k(z)|/B(z) of each draw and test point, and whether k(z) ≥ 0."""
     time = float(training_time(rate, run.steps, run.momentum))

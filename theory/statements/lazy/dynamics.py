@@ -147,7 +147,7 @@ def _logistic(key: Array, earlier: Staged, config: LogisticSetting) -> Dynamics:
     limit = function_space.function_space_descent(k_train_train, k_test_train, y, descent).test[-1]
     s, s_kernel = bounds.uniform_exponents(config.delta, n)
     size = bounds.uniform_bound(x, y, points, config.m, slope, config.T, s, s_kernel).total
-    diagonal = (1 + slope**2) / 2 * embedding.inner_products(z, z)[0]
+    diagonal = (1 + slope**2) / 2 * embedding.biased_products(z, z)[0]
     response = bounds.logistic_response(
         k_train_train, diagonal, size[:n], config.T, descent.learning_rate
     )
