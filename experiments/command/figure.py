@@ -23,7 +23,10 @@ def add(commands: Any) -> None:
         "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
         "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
     )
-    sub.add_argument("names", nargs="*", metavar="NAME", help="figures (see --list), or all")
+    sub.add_argument(
+        "names", nargs="*", metavar="NAME|FILE.py[:NAME]",
+        help="figures (see --list), all, or those of a file of your own",
+    )  # fmt: skip
     sub.add_argument(
         "--list", action="store_true", dest="listed",
         help="list the figures: source, content, cost",

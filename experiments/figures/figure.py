@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ class Figure:
     What is computed stands in the module of `compute`, the picture in a module beside it whose
     name ends in `_picture`, with `draw(settings, table)` and `caption(settings, table)`: stored
     cells are bound to the former and what it imports, so that pictures can change without
-    computing again.
+    computing again. Both may stand in one file, such as one of the user's.
 
     Attributes:
       name: what the command calls it.
@@ -71,4 +72,7 @@ class Figure:
         return self._picture().caption(settings, table)
 
     def _picture(self) -> Any:
-        return importlib.import_module(f"{self.compute.__module__}_picture")
+        module = self.compute.__module__
+        beside = f"{module}_picture"
+        found = importlib.util.find_spec(beside) is not None
+        return importlib.import_module(beside if found else module)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import experiments.figures
 from experiments.figures.figure import Figure
+from experiments.settings import references
 from theory._validation import check_choice
 
 
@@ -26,10 +27,37 @@ def _modules(package: ModuleType) -> Iterator[str]:
 
 
 def select(names: Sequence[str]) -> list[Figure]:
-    """The figures of these names, all of them for "all"; ValueError for an unknown one."""
+    """The figures of these names, all of them for "all".
+
+    Args:
+      names: of figures, FILE.py[:NAME] or package.module:NAME, where NAME is a variable or the name
+        of a figure.
+
+    Raises:
+      ValueError: for an unknown one, or two of one name.
+    """
     known = figures()
     if "all" in names and len(names) > 1:
         raise ValueError("NAME must be figures, or all alone")
     if list(names) == ["all"]:
         return list(known.values())
-    return [known[check_choice("NAME", name, known)] for name in dict.fromkeys(names)]
+    found: dict[str, Figure] = {}
+    for name in names:
+        place = references.place(name)
+        one = {name: known[check_choice("NAME", name, known)]} if place is None else _at(*place)
+        for figure in one.values():
+            if found.setdefault(figure.name, figure) is not figure:
+                raise ValueError(f"NAME must be of one figure, got two of the name {figure.name!r}")
+    return list(found.values())
+
+
+def _at(reference: str, inner: str) -> dict[str, Figure]:
+    """Name → figure of a file or module of the user's."""
+    module = references.load(reference)
+    held = {value.name: value for value in vars(module).values() if isinstance(value, Figure)}
+    chosen = vars(module).get(inner, held.get(inner))
+    found = {chosen.name: chosen} if isinstance(chosen, Figure) else {} if inner else held
+    if not found:
+        what = f"the figure {inner!r}" if inner else "figures"
+        raise ValueError(f"{reference} must hold {what}; it holds {', '.join(held) or 'none'}")
+    return found

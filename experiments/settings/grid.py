@@ -77,8 +77,8 @@ def cells(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
 
 
 def size(cell: Mapping[str, Any]) -> float:
-    """Product of the integers of a cell (widths, dimensions, …), to which its cost is related."""
-    numbers = (v for v in cell.values() if isinstance(v, int) and not isinstance(v, bool))
+    """Product of a cell's positive integers (widths, dimensions, …): its cost is related to it."""
+    numbers = (v for v in cell.values() if isinstance(v, int) and v > 0 and not isinstance(v, bool))
     return math.prod((float(v) for v in numbers), start=1.0)
 
 

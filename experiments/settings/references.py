@@ -43,8 +43,8 @@ def find(names: Sequence[str]) -> tuple[Named, ...]:
     registered = [name for name in names if _place(name) is None]
     found = [Named(s) for s in select(registered)] if registered or not names else []
     for name in names:
-        if (place := _place(name)) is not None:
-            found += _at(name, *place)
+        if (where := _place(name)) is not None:
+            found += _at(*where)
     by_identifier(one.statement for one in found)
     return tuple({one.statement.id: one for one in found}.values())
 
@@ -76,16 +76,31 @@ def load(reference: str) -> ModuleType:
     return _imported(reference, lambda: _execute(name, path))
 
 
-def _place(name: str) -> tuple[str, str] | None:
-    """File or module, and NAME or ""; None for what can only be of the registry."""
+def place(name: str) -> tuple[str, str] | None:
+    """The parts of FILE.py, FILE.py:NAME or package.module:NAME, NAME "" if there is none.
+
+    Returns:
+      File or module, and NAME; None for what is neither.
+
+    Raises:
+      ValueError: if nothing follows the colon.
+    """
     file = re.fullmatch(r"(.+\.py)(?::(.*))?", name)
-    if file is not None:
-        return file[1], file[2] or ""
-    module, colon, inner = name.partition(":")
-    families = {id.split(".")[0] for id in REGISTRY}
-    if name in REGISTRY or name in families or not (colon or _is_module(module)):
+    if file is None and ":" not in name:
         return None
-    return module, inner
+    reference, inner = file.groups() if file is not None else name.split(":", 1)
+    if inner == "":
+        raise ValueError(f"{reference} must be followed by a name after the colon, got {name!r}")
+    return reference, inner or ""
+
+
+def _place(name: str) -> tuple[str, str] | None:
+    """The same for statements, for which a module is named without a colon, too."""
+    if (found := place(name)) is not None:
+        return found
+    families = {id.split(".")[0] for id in REGISTRY}
+    registered = name in REGISTRY or name in families
+    return (name, "") if not registered and _is_module(name) else None
 
 
 def _is_module(name: str) -> bool:
@@ -99,17 +114,13 @@ def _is_module(name: str) -> bool:
         return False
 
 
-def _at(name: str, reference: str, inner: str) -> list[Named]:
+def _at(reference: str, inner: str) -> list[Named]:
     module = load(reference)
     try:
         known = statements_in(module)
     except ValueError as error:
         raise ValueError(f"{reference}: {error}") from error
-    if ":" in name.removeprefix(reference):
-        if not inner:
-            raise ValueError(
-                f"{reference} must be followed by a name after the colon, got {name!r}"
-            )
+    if inner:
         value = vars(module).get(inner, known.get(inner))
         if isinstance(value, Statement):
             known = {value.id: value}

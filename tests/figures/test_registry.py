@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from experiments.command import main
 from experiments.datasets import sources
 from experiments.figures import building, registry
 from experiments.figures.figure import PRESETS
@@ -85,3 +86,58 @@ def test_images_are_bound_by_their_own_hash():
     (planned,), _ = building.plan_figures(["separability-embedding"], data_name="all-digits")
     digest = sources.digest(sources.load_images("all-digits"))
     assert planned.manifest()["data"] == {"sha256": digest}
+
+
+FILE = '''"""A figure in one file: how large a uniform number is."""
+
+import jax
+import numpy as np
+import pandas as pd
+from experiments.figures import style
+from experiments.figures.figure import Figure
+from widetheory import Parameters, parameter
+
+
+class Settings(Parameters):
+    """How many."""
+
+    draws: int = parameter(4, "draws", low=1)
+
+
+def compute(settings, cell, key):
+    return {"u": np.asarray(jax.random.uniform(key, (settings.draws,)))}
+
+
+def draw(settings, table):
+    figure, grid = style.axes(1, 1, height=2.0)
+    grid[0, 0].plot(table.u, "o")
+    return figure
+
+
+def caption(settings, table):
+    return f"{len(table)} uniform numbers."
+
+
+FIGURE = Figure(
+    name="mine-uniform", source="ours", shows="uniform numbers", quick=Settings(), paper=Settings(),
+    cells=lambda settings: [{"i": 0}], compute=compute, minutes={"quick": 0.1},
+    table=lambda settings, results: pd.DataFrame({"u": results[0][1]["u"]}),
+)
+'''
+
+
+@pytest.mark.usefixtures("restore_precision")
+def test_a_figure_of_a_file(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    command = ["figure", f"{path}:FIGURE", "--out", str(tmp_path / "out"), "--set", "draws=3"]
+    assert main.main(command) == 0
+    assert "mine-uniform" in capsys.readouterr().out
+    assert (tmp_path / "out" / "mine-uniform.png").exists()
+    assert "3 uniform numbers." in (tmp_path / "out" / "mine-uniform.md").read_text()
+    for name, message in (
+        (f"{path}:nothing", "must hold the figure 'nothing'; it holds mine-uniform"),
+        ("no/such.py", "there is none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            registry.select([name])

@@ -114,3 +114,10 @@ def test_bad_grids_are_one_clear_line(texts, message):
         grid.parse(texts, Setting())
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_sizes_are_positive():
+    """Times are divided by them."""
+    assert grid.size({"m": 8, "d": 4, "T": 0.5, "strict": True, "law": "normal"}) == 32
+    assert grid.size({"k": 0, "m": 8}) == grid.size({"k": -3, "m": 8}) == 8
+    assert grid.size({"k": 0}) == 1
