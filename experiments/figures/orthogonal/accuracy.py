@@ -1,6 +1,7 @@
 """Accuracy on clean samples of networks that saw perturbed noise only (K24a)."""
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,12 @@ from theory.perturbations.alignment import (
     normal_cosine,
 )
 from theory.perturbations.attacks import NORMS
-from theory.perturbations.effects import adaptation, noise_accuracy, own_margin
+from theory.perturbations.effects import (
+    adaptation,
+    noise_accuracy,
+    noise_accuracy_early,
+    own_margin,
+)
 
 NOISE = "none"  # noise samples with the same labels and no perturbation
 VARIANTS = (*NORMS, NOISE)
@@ -140,6 +146,21 @@ def predicted(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> fl
     return noise_accuracy(n, n_adv, d, length, radius, settings.slope, cosine, adapted)
 
 
+def equal_multipliers(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
+    """Accuracy at equal multipliers where the finite-time law is out of its range, NaN elsewhere.
+
+    Not claimed there: losses are not equal. K24a's published curves are near it all the same.
+    """
+    if norm == NOISE or settings.descend != "loss":
+        return math.nan
+    if not math.isnan(predicted(settings, law, norm, at)):
+        return math.nan
+    n, n_adv, d = (at[name] for name in ("n", "n_adv", "d"))
+    length, cosine = shift(settings, law, norm, at)
+    radius = (learning.MEAN_SQUARES[law] * d) ** 0.5
+    return noise_accuracy_early(n, n_adv, d, length, radius, cosine)
+
+
 def adaptations(
     settings: Settings, law: str, at: dict[str, Any], length: float
 ) -> tuple[float, float]:
@@ -242,6 +263,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
                         "trained_less_closed": apart[i],
                         "trained_less_closed_error": apart_error[i],
                         "predicted": predicted(settings, law, norm, at),
+                        "equal_multipliers": equal_multipliers(settings, law, norm, at),
                         "load": load(settings, law, norm, at),
                         "certified": certified[i],
                         # ½ for pure noise needs no certificate: labels know nothing of samples.

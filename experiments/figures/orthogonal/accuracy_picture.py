@@ -15,6 +15,7 @@ from experiments.figures.orthogonal.accuracy import (
     Settings,
     axes,
     base,
+    equal_multipliers,
     laws,
     load,
     predicted,
@@ -29,6 +30,7 @@ LABELS = {
 }
 NAMES = {"l2": "ℓ₂", "linf": "ℓ∞", "l0": "ℓ₀", NOISE: "no perturbation"}
 LOOKS = dict(zip(("l2", "linf", "l0", NOISE), style.SERIES, strict=False))
+EQUAL = {"linestyle": ":", "linewidth": 1.0}
 CLOSED = {"linestyle": "none", "marker": "_", "markersize": 9, "markeredgewidth": 1.0, "zorder": 3}
 
 
@@ -51,9 +53,12 @@ def draw(settings: Settings, table: Any) -> Figure:
     entries.append(Line2D([], [], **CLOSED, color=style.GREY, label="closed form"))
     law_of = "limit" if settings.descend == "log loss" else "finite-time law"
     entries.append(Line2D([], [], color=style.GREY, label=f"lines: {law_of}"))
+    if table.equal_multipliers.notna().any():
+        entries.append(Line2D([], [], **EQUAL, color=style.GREY, label="not claimed"))
     entries += style.key_of_markers()[2:]
     entries[-1].set_label("not certified")
-    figure.legend(handles=entries, loc="outside upper center", ncols=len(entries))
+    columns = len(entries) if len(entries) < 8 else (len(entries) + 1) // 2  # of what fits
+    figure.legend(handles=entries, loc="outside upper center", ncols=columns)
     return figure
 
 
@@ -66,6 +71,8 @@ def _panel(ax: Any, settings: Settings, law: str, axis: str, values: Any, part: 
         at = [base(settings) | {axis: kind(round(v)) if kind is int else float(v)} for v in dense]
         curve = np.array([predicted(settings, law, norm, point) for point in at])
         style.curve(ax, dense, curve, series=look)  # NaN, and no line, out of the formula's range
+        equal = [equal_multipliers(settings, law, norm, point) for point in at]
+        ax.plot(dense, equal, **EQUAL, color=look.colour)
         order = np.array([load(settings, law, norm, point) for point in at]) ** 2 / 10
         low, high = np.clip([curve - order, curve + order], 0, 1)
         style.band(ax, dense, low, high, series=look)
@@ -100,7 +107,7 @@ def caption(settings: Settings, table: Any) -> str:
         "the ℓ₂ length, κ = 2γ/(1+γ²) and c the cosine between the perturbations' direction and "
         "the normal; ½ without perturbations. Bands: a tenth of the square of the load "
         "(μ_f n+μ_g n_adv)/d, which in simulation covers what the formula leaves out; "
-        f"there is no line where the load exceeds {REACH:g}, the end of its range. "
+        f"there is no line where the load exceeds {REACH:g}, the end of its range{_dotted(table)}. "
         "Dashes: the closed form of the "
         "limit on the very samples that g was trained on, mean over draws. Markers: trained "
         f"networks of width {settings.m} and slope γ = {settings.slope:g}, {settings.steps} steps "
@@ -112,6 +119,12 @@ def caption(settings: Settings, table: Any) -> str:
         f"standard errors that are estimated from {settings.draws} draws miss an exact prediction "
         f"in {_missed(settings.draws)} of all points."
     )
+
+
+def _dotted(table: Any) -> str:
+    if not table.equal_multipliers.notna().any():
+        return ""
+    return ", but dotted, and not claimed, what equal multipliers would give, Φ(ac/√(1 + s))"
 
 
 def _sparse(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 
 from experiments.figures.orthogonal import accuracy as accuracy
 from experiments.figures.orthogonal import accuracy_picture as picture
@@ -65,7 +66,11 @@ def test_the_prediction_is_that_of_the_time_of_training():
     assert accuracy.predicted(PUBLISHED, "uniform", "l2", at) == pytest.approx(expected)
     paper = accuracy.FIGURE.paper
     assert np.isnan(accuracy.predicted(paper, "uniform", "l2", accuracy.base(paper)))
+    # The published setting, ℓ₂: a = 0.78·√(10⁸/10³)/√(10⁴/3), s = 0.78²·3; Φ(a/√(1 + s)).
+    equal = accuracy.equal_multipliers(paper, "uniform", "l2", accuracy.base(paper))
+    assert equal == pytest.approx(stats.norm.cdf(0.78 * 30**0.5 / (1 + 3 * 0.78**2) ** 0.5))
     few = accuracy.base(paper) | {"n_adv": 3000}
+    assert np.isnan(accuracy.equal_multipliers(paper, "uniform", "l2", few))
     assert 0.9 < accuracy.predicted(paper, "uniform", "l2", few) < 1
     assert accuracy.box(paper, "uniform") == (-1.0, 1.0)
     assert accuracy.box(paper, "gaussian") is None
