@@ -149,7 +149,7 @@ def predicted(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> fl
 def equal_multipliers(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
     """Accuracy at equal multipliers where the finite-time law is out of its range, NaN elsewhere.
 
-    Not claimed there: losses are not equal. K24a's published curves are near it all the same.
+    Not claimed there: losses are not equal. docs/statements/orthogonal.md has what was measured.
     """
     if norm == NOISE or settings.descend != "loss":
         return math.nan
