@@ -1,5 +1,6 @@
 """What is needed to repeat a run: versions, devices, precision."""
 
+import gc
 import importlib.metadata
 import os
 import pathlib
@@ -17,7 +18,7 @@ PACKAGES = ("widetheory", "jax", "jaxlib", "optax", "neural-tangents", "numpy", 
 
 
 def configure(precision: str) -> None:
-    """Sets the process's random generator and its precision: "float64", "float32" or "tf32".
+    """Sets the process's generator and precision: "float64", "float32" or "tf32"; collects less.
 
     Matrix products keep it on every device: GPUs and TPUs would round to TF32 or bfloat16. "tf32"
     is float32 with products in TF32 where the device has it, ten bits; error bounds of margins do
@@ -30,6 +31,9 @@ def configure(precision: str) -> None:
     jax.config.update("jax_random_seed_offset", 0)
     products = "tensorfloat32" if precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", products)
+    # Traces are millions of objects and hardly any of them garbage: looking for it took a tenth of
+    # the time of a verdict.
+    gc.set_threshold(50_000, 20, 50)
 
 
 def precision() -> str:
