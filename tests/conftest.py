@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import re
 
-# What compiles fastest, as in `theory.verification.evaluation`; children of the tests inherit it
+# What compiles fastest, as in `theory.compilation`; children of the tests inherit it
 # too. A flag that XLA does not know ends the process, and the second is gone from later releases.
 os.environ.setdefault(
     "XLA_FLAGS",

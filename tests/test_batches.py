@@ -105,7 +105,7 @@ def test_twenty_thousand_points_agree_with_a_thousand_and_with_numpy(d):
 
 @pytest.mark.parametrize("d", [3, 6])
 def test_maps_of_twenty_thousand_points(d):
-    """150 × 140 grid points, and 20 000 training points at one: against `limits.f_hat`."""
+    """150 × 140 grid points, and 20 000 training points at one: against `lazy.f_hat`."""
     x, y, z, _ = numbers(d)
     plane = maps.plane(np.eye(d)[0], np.ones(d))
     alpha, beta = np.linspace(-2, 2, 150), np.linspace(-1, 1, 140)

@@ -248,7 +248,7 @@ def test_multipliers_are_enclosed_at_any_size(power, each):
 
 @pytest.mark.parametrize("power", [-300, -160, 0, 150, 300])
 def test_maps_at_any_size(power):
-    """f̂ on a plane of points of that size is `limits.f_hat` there, and non-finite beyond."""
+    """f̂ on a plane of points of that size is `lazy.f_hat` there, and non-finite beyond."""
     x = DIRECTIONS[:N] * 10.0**power
     plane = maps.class_means_plane(x, Y)
     alpha = np.array([-0.5, 1.0])

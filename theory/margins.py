@@ -1,4 +1,4 @@
-"""Evidence: margins with their numerical error, and what one draw says about a statement."""
+"""Margins: a condition as one number, positive where it holds, with its numerical error."""
 
 import dataclasses
 from typing import Any, NamedTuple

@@ -103,12 +103,12 @@ def names(name: str, text: str) -> tuple[str, ...]:
 
 
 def counts(name: str, text: str, low: int = 1) -> tuple[int, ...]:
-    """The values of an axis of integers ≥ low, as `figure.numbers` reads them."""
+    """The values of an axis of integers ≥ low, as `grid.axis_values` reads them."""
     return axis_values(name, text, low=low)
 
 
 def positives(name: str, text: str) -> tuple[float, ...]:
-    """The values of an axis of numbers > 0, as `figure.numbers` reads them."""
+    """The values of an axis of numbers > 0, as `grid.axis_values` reads them."""
     return axis_values(name, text, float)
 
 

@@ -32,9 +32,8 @@ def probe_accuracies(
       z: (q, H, W, C) others to classify.
       z_labels: (q,) their classes.
       classes: number of classes.
-      steps: L-BFGS steps of the multinomial logistic regression
-      (`theory.perturbations.classifiers.fit_probe`). scaled: scale each row to norm 1 before.
-      Whether noises are separable by a linear classifier
+      steps: L-BFGS steps of the multinomial logistic regression (`classifiers.fit_probe`).
+      scaled: scale each row to norm 1 before. Whether noises are separable by a linear classifier
         without intercept does not depend on it.
 
     Returns:

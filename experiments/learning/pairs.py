@@ -1,4 +1,4 @@
-"""What `predict` and `train` do: settings from text, pairs of networks, and a table of them."""
+"""What `predict` and `train` do: settings from text, pairs of networks, and means over draws."""
 
 import dataclasses
 import itertools

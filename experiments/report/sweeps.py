@@ -1,4 +1,4 @@
-"""A sweep's progress, its table for people, and its JSON for programs."""
+"""A sweep's table for people, and its JSON for programs."""
 
 from collections import Counter
 from typing import Any

@@ -16,7 +16,7 @@ PER_SCALE = ("rate", "decay")  # kinds whose quantity has the scales as its last
 
 
 def build(store: Store, *, draws: bool = True) -> xr.Dataset:
-    """The data set of `store.open_sweep`."""
+    """The data set of `dataset.open_sweep`."""
     grid = store.manifest["grid"]
     parts = _Parts(tuple(len(axis["values"]) for axis in grid.values()))
     finished, failed = store.finished(), store.failures()

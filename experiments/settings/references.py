@@ -32,13 +32,11 @@ def find(names: Sequence[str]) -> tuple[Named, ...]:
 
     Args:
       names: identifiers, families, FILE.py[:NAME] or package.module[:NAME], where NAME is a
-      variable
-        or an identifier; without it all statements there. None means all of the registry.
+        variable or an identifier; without it all statements there. None means all of the registry.
 
     Raises:
       ValueError: for a name that is none of these, a file or module that cannot be imported or
-      holds
-        no such statement, or two statements of one identifier.
+        holds no such statement, or two statements of one identifier.
     """
     registered = [name for name in names if _place(name) is None]
     found = [Named(s) for s in select(registered)] if registered or not names else []

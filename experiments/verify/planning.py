@@ -1,4 +1,4 @@
-"""Which statements a command runs, on which data, with which parameters; and running them."""
+"""Which statements a command runs, on which data, with which parameters."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -51,8 +51,7 @@ def execute(
       seed: random seed.
       level: false-alarm rate of each.
       jobs: processes, ≥ 1; 1 stays in this one, and so do statements that are neither in the
-      registry
-        nor in a file or module that is known, and all where there is a mesh.
+        registry nor in a file or module that is known, and all where there is a mesh.
       mesh: devices that share the draws of each statement; None for one device.
     """
     jobs = min(jobs, len(runs)) if mesh is None else 1

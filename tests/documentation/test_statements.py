@@ -45,7 +45,6 @@ def test_a_statement_without_a_section_is_an_error(tmp_path):
         statements.outdated(tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda p: p.name)
 def test_how_to_examples_run(page: pathlib.Path):
     """Every block is a module of tests; its tests pass."""

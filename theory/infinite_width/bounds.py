@@ -324,7 +324,7 @@ def logistic_response(
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.
 
     |k_α(z) − k_ᾱ(z)| ≤ √((1/n) Σ B(x_k)²) √(TΘ(z, z)/(8 − ηλ)), with ᾱ the weights of the
-    infinitely wide network (`limits.function_space_descent` from initial outputs 0).
+    infinitely wide network (`function_space.function_space_descent` from initial outputs 0).
 
     Args:
       k_train_train: (n, n) NTK matrix Θ; λ = max_k (1/n) Σ_j |Θ_jk| bounds its top eigenvalue/n.

@@ -279,7 +279,7 @@ def f_hat_map(
     y: Float[Array, " n"],
     slope: Any,
 ) -> Float[Array, "a b"]:
-    """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩ on a plane: `limits.f_hat` there.
+    """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩ on a plane: `lazy.f_hat` there.
 
     Args:
       plane: the plane.
@@ -314,7 +314,7 @@ def g_hat_map(
     Args:
       plane, alpha, beta: as in `f_hat_map`.
       seen: (n, d) s_k, what g is trained on: perturbations r_k or perturbed samples x_k + r_k.
-      mean_gradients: (n, d) q_k, from `limits.mean_gradients`.
+      mean_gradients: (n, d) q_k, from `lazy.mean_gradients`.
       slope: γ.
 
     Returns:
@@ -339,7 +339,7 @@ def signal_map(
     slope: Any,
     weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "a b"]:
-    """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `limits.signal` there.
+    """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `lazy.signal` there.
 
     Args:
       plane, alpha, beta, x, y, slope: as in `f_hat_map`; for g the points and labels it is

@@ -225,7 +225,7 @@ def predict(key: Array, setting: PerturbationSetting) -> Quantities:
       is in range is told by `predict_in_full`.
 
     Source:
-      K24b; the cosine law is `limits.cosine_law`.
+      K24b; the cosine law is `lazy.cosine_law`.
     """
     return predict_in_full(key, setting).quantities
 

@@ -77,7 +77,7 @@ def check() -> None:
     """Refuses to go on where the compiler in use computes wrong numbers; once per process.
 
     Every pattern is computed in float32 and float64, as `jax.jit` compiles by default and as
-    `theory.verification.evaluation` does, and compared with NumPy in float64: some .4 s of one
+    `theory.compilation` has it for verdicts, and compared with NumPy in float64: some .4 s of one
     core. The error allowed is a small multiple of the bound for sums of positive numbers in any
     order: a correct compiler cannot exceed it, and one that takes a wrong entry does by orders of
     magnitude.

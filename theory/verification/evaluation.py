@@ -1,4 +1,4 @@
-"""Statements, and the one function that checks any of them over many independent draws."""
+"""Evidence about a statement: every condition of it on many draws, or on one instance."""
 
 import contextlib
 import functools
@@ -141,7 +141,7 @@ def _rounding_of_quantity(
 def traceable_parameters(
     statement: Statement, config: Any, names: Collection[str]
 ) -> tuple[str, ...]:
-    """Which parameters `evaluate` can take as `traced`, found by trying, see `theory.values`.
+    """Which parameters `evaluate` can take as `traced`, found by trying, see `theory.parameters`.
 
     Args:
       statement: the statement.

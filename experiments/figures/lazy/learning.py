@@ -173,8 +173,7 @@ def points(
       arrays: of `learn`.
       scenarios: those that it was given.
       best: `LearningRun.best`. "network": perturbation and agreement at the rate of g with the
-      better
-        accuracy; "metric": each at the pair of rates that is best for it.
+        better accuracy; "metric": each at the pair of rates that is best for it.
 
     Returns:
       For accuracy of f (quantity "standard"), the cosine if there is one, and, in each scenario,

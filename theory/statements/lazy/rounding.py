@@ -24,7 +24,7 @@ def pre_activation_rounding(
 
     Every update rounds each weight once, in either sense, and h sums d + 1 products. What the
     gradients add went through sums over n samples and d coordinates, of terms that come to at most
-    T|a_i| times `limits.product_sizes`; by so much |z|·|w_i| + |b_i| can be larger between the
+    T|a_i| times `lazy.product_sizes`; by so much |z|·|w_i| + |b_i| can be larger between the
     first and the last step than at `params`, which may be those of either.
     """
     n, d = x.shape
