@@ -163,20 +163,6 @@ def sign_map(ax: Axes, u: Any, v: Any, values: Any) -> None:
     ax.grid(visible=False)
 
 
-def zero_set(
-    ax: Axes, u: Any, v: Any, values: Any, *, series: Series, label: str | None = None
-) -> None:
-    """The curve on which a function on a plane vanishes; nothing where it has one sign."""
-    values = np.asarray(values)
-    if values.min() < 0 < values.max():
-        ax.contour(
-            u, v, values, levels=[0.0], colors=[series.colour], linestyles=[series.line],
-            linewidths=1.3,
-        )  # fmt: skip
-    if label is not None:
-        ax.plot([], [], color=series.colour, linestyle=series.line, label=label)
-
-
 def hatched(ax: Axes, u: Any, v: Any, where: Any) -> None:
     """Hatches the region of a plane in which a condition is true."""
     where = np.asarray(where, float)
