@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool
 
 from theory._validation import is_traced
 
+# Marks in a traced program, for `theory.certificates.ball`: what bounds roundings, of which real
+# numbers have none, and what bounds an error, so that it is not negative.
+ROUNDING, BOUND = "rounding of floats", "bound on an error"
 AnyArray = Array | np.ndarray  # inside jit, and outside it
 
 
@@ -83,7 +87,7 @@ class Margin:
         half = jnp.where(low == high, 0.0, (high - low) / 2)
         covers = (middle - half == low) & (middle + half == high)
         half = jnp.where(covers, half, jnp.nextafter(half, jnp.full_like(half, jnp.inf)))
-        half = jnp.where(jnp.isnan(low) | jnp.isnan(high), jnp.nan, half)
+        half = jnp.where(jnp.isnan(low) | jnp.isnan(high), jnp.nan, checkpoint_name(half, BOUND))
         return dataclasses.replace(self, value=middle, error=half, ratio=_smallest(self.ratio))
 
 
@@ -145,7 +149,7 @@ def margin(
     """
     exact = not jnp.issubdtype(_checked("value", value).dtype, jnp.floating)
     value = as_float(value)
-    bound = 0.0 if exact else jnp.finfo(value.dtype).eps * jnp.abs(value)
+    bound = 0.0 if exact else _of_rounding(jnp.finfo(value.dtype).eps * jnp.abs(value))
     bound = _stated(bound if error is None else error, value)
     bound = _of_infinite(value, bound, infinite)
     return Margin(value, bound, jnp.full_like(value, jnp.nan), unit, strict, error is not None)
@@ -182,13 +186,20 @@ def exceeds(
     exact = not any(jnp.issubdtype(side.dtype, jnp.floating) for side in sides)
     difference = _difference(*sides)
     left, right = (jnp.broadcast_to(as_float(side), difference.shape) for side in sides)
-    bound = 0.0 if exact else 4 * jnp.finfo(left.dtype).eps * (jnp.abs(left) + jnp.abs(right))
+    bound = 0.0
+    if not exact:
+        bound = _of_rounding(4 * jnp.finfo(left.dtype).eps * (jnp.abs(left) + jnp.abs(right)))
     bound = _stated(bound if error is None else error, difference)
     sides = jnp.where(jnp.isfinite(left) & jnp.isfinite(right), difference, jnp.inf)
     bound = _of_infinite(difference if infinite else sides, bound, infinite)
     positive = right > 0
     ratio = jnp.where(positive, left / jnp.where(positive, right, 1), jnp.nan)
     return Margin(difference, bound, ratio, unit, strict, error is not None)
+
+
+def _of_rounding(bound: Array) -> Array:
+    """The bound, marked as one on the rounding of floats."""
+    return checkpoint_name(bound, ROUNDING)
 
 
 def _of_infinite(value: Array, bound: Array, meant: bool) -> Array:
@@ -249,6 +260,7 @@ def _stated(error: Any, value: Array) -> Array:
         raise ValueError(
             f"error must broadcast to the value's shape {value.shape}, got {error.shape}"
         ) from None
+    error = checkpoint_name(error, BOUND)
     return jnp.where(error < 0, jnp.nan, error)  # inside jit: a negative error bounds nothing
 
 
@@ -267,4 +279,4 @@ def rounding_error(operations: int, magnitude: Any) -> Any:
     """
     magnitude = as_float(magnitude)
     chain = operations * float(jnp.finfo(magnitude.dtype).eps)
-    return (chain / (1 - chain) if chain < 1 else jnp.inf) * magnitude
+    return _of_rounding((chain / (1 - chain) if chain < 1 else jnp.inf) * magnitude)
