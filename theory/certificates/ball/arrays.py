@@ -305,7 +305,7 @@ def cumulative(combine: Callable[[Any, Any], Any]) -> Rule:
         previous = None
         for k in order:
             if previous is not None:
-                lines[k] = objects(combine, lines[previous], as_objects(lines[k]))
+                lines[k] = objects(combine, as_objects(lines[previous]), as_objects(lines[k]))[()]
             previous = k
         return np.moveaxis(lines, 0, axis)
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from theory.certificates.ball.interpreter import evaluate, exact
-from theory.certificates.ball.numbers import NAN, Undecided, ball, infinite_sign, less
+from theory.certificates.ball.numbers import Undecided, ball, infinite_sign, less
 from theory.margins import Margin
 
 MOST_BITS = 848
@@ -63,7 +63,7 @@ class Ball:
             return infinite_sign(x) * np.inf if infinite_sign(x) else unknown
 
         found = np.frompyfunc(one, 1, 1)(self.balls)
-        return np.asarray(found, float) + 0.0  # no −0
+        return np.asarray(np.asarray(found, float) + 0.0)  # no −0
 
     def contains(self, values: Any) -> np.ndarray:
         """Whether each ball holds a number: exact floats; NaN is in what is NaN or unknown."""
@@ -183,7 +183,7 @@ def _evaluated(closed: Any, flat: list[Any], bits: int, *, rounding: bool) -> li
 
 def _as_ball(value: Any) -> Any:
     real = isinstance(value, np.ndarray) and value.dtype == object
-    numbers = real and all(isinstance(x, flint.arb) or x is NAN for x in value.flat)
+    numbers = real and all(isinstance(x, flint.arb | float) for x in value.flat)
     return Ball(value) if numbers else value
 
 

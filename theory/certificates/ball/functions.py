@@ -199,7 +199,7 @@ def atan2(y: Any, x: Any) -> Any:
         return NAN
     if not (x.is_finite() and y.is_finite()):
         return UNKNOWN
-    return y.atan2(x)
+    return arb.atan2(y, x)
 
 
 def maximum(x: Any, y: Any) -> Any:
@@ -258,20 +258,20 @@ def upper_gamma(a: Any, x: Any) -> Any:
 
 
 def _of_law(a: Any, x: Any, value: Callable[[], Any], at_zero: Any) -> Any:
-    if isinstance(x, float) or isinstance(a, float) or x < 0 or a <= 0:
+    if isinstance(x, float) or isinstance(a, float) or x < 0 or a < 0:
         return NAN
+    if not (a.is_finite() and a > 0) or is_nan(x) is None:
+        return UNKNOWN
     if infinite_sign(x):
         return 1 - at_zero
-    if not (a.is_finite() and x.is_finite() and a > 0):
-        return UNKNOWN
     return at_zero if x == 0 else value()
 
 
 def incomplete_beta(a: Any, b: Any, x: Any) -> Any:
     """I_x(a, b), the regularized incomplete beta function."""
-    if any(isinstance(v, float) for v in (a, b, x)) or x < 0 or x > 1 or a <= 0 or b <= 0:
+    if any(isinstance(v, float) for v in (a, b, x)) or x < 0 or x > 1 or a < 0 or b < 0:
         return NAN
-    if not (a.is_finite() and b.is_finite() and x.is_finite()):
+    if not (a.is_finite() and b.is_finite() and x.is_finite() and a > 0 and b > 0):
         return UNKNOWN
     if x == 0 or x == 1:
         return arb(1) if x == 1 else arb(0)

@@ -22,6 +22,7 @@ from theory.certificates.ball.orders import order_statistics
 from theory.certificates.ball.structure import Rule
 
 arb = flint.arb
+SWEEPS = 60  # of rotations over all pairs; a dozen is enough, and more bits take few more
 
 
 def as_matrix(a: np.ndarray) -> Any:
@@ -173,16 +174,64 @@ def _largest(sizes: list[Any]) -> int:
 
 
 def eigenvalues(a: np.ndarray) -> np.ndarray:
-    """Those of a symmetric matrix, in rising order."""
+    """Those of a symmetric matrix, in rising order, repeated ones too.
+
+    With any regular Q, λ_k(QᵀAQ) = θ_k λ_k(A) with θ_k among the eigenvalues of QQᵀ (Ostrowski),
+    and λ_k(S) is within ‖S − diag S‖_F of the k-th smallest entry of diag S (Weyl). A Q that
+    nearly diagonalizes A comes from rotations (Jacobi), which nobody has to trust.
+    """
+    result = np.empty(len(a), object)
+    result[...] = UNKNOWN
     if any(isinstance(x, float) or not x.is_finite() for x in a.flat):
-        result = np.empty(len(a), object)
-        result[...] = UNKNOWN
         return result
-    try:
-        found = flint.acb_mat(as_matrix(a)).eig(multiple=True)
-    except ValueError as error:
-        raise Undecided("eigenvalues cannot be isolated") from error
-    return order_statistics([value.real for value in found])
+    q = _nearly_diagonalizing(a)
+    s = product(product(q.T, a), q)
+    defect = _off(product(q, q.T) - np.diag(objects(arb, np.ones(len(a), int)))).upper()
+    if not defect < 1:
+        return result
+    off = s.copy()
+    np.fill_diagonal(off, arb(0))
+    error = arb(0, _off(off).upper())
+    found = order_statistics([x + error for x in np.diagonal(s)])
+    result[:] = [x / (1 + arb(0, defect)) for x in found]
+    return result
+
+
+def _off(a: np.ndarray) -> Any:
+    """‖A‖_F."""
+    return sum((abs(x).upper() ** 2 for x in a.flat), arb(0)).upper().sqrt()
+
+
+def _nearly_diagonalizing(a: np.ndarray) -> np.ndarray:
+    """A nearly orthogonal Q of balls of radius 0 with a nearly diagonal QᵀAQ, for midpoints of A."""
+    n = len(a)
+    s = objects(lambda x: x.mid(), a)
+    q = np.diag(objects(arb, np.ones(n, int)))
+    q[q == 0] = arb(0)
+    tiny = arb(2) ** (8 - flint.ctx.prec) * (_off(s) + arb(2) ** -flint.ctx.prec)
+    for _ in range(SWEEPS):
+        largest = arb(0)
+        for i in range(n):
+            for j in range(i + 1, n):
+                largest = arb.max(largest, abs(s[i, j]))
+                if abs(s[i, j]) > tiny:
+                    _rotate(s, q, i, j)
+        if not largest > tiny:
+            break
+    return q
+
+
+def _rotate(s: np.ndarray, q: np.ndarray, i: int, j: int) -> None:
+    """Makes s_ij nearly 0 by a rotation of the coordinates i and j."""
+    slope = (s[j, j] - s[i, i]) / (2 * s[i, j])
+    size = abs(slope) + (1 + slope**2).sqrt()
+    tangent = ((-1 if slope < 0 else 1) / size).mid()
+    cosine = (1 / (1 + tangent**2).sqrt()).mid()
+    sine = (tangent * cosine).mid()
+    for matrix in (s.T, s, q):  # rows of s, then columns of s and of q
+        first, second = matrix[:, i].copy(), matrix[:, j].copy()
+        matrix[:, i] = [(cosine * x - sine * y).mid() for x, y in zip(first, second, strict=True)]
+        matrix[:, j] = [(sine * x + cosine * y).mid() for x, y in zip(first, second, strict=True)]
 
 
 def eigh(args: list[Any], eqn: Any) -> Any:
