@@ -2,12 +2,15 @@
 
 Pure functions on arrays: nothing here reads files, draws figures or prints. Each room has
 one subject and knows those before it: data, networks, infinite_width, certificates and
-perturbations compute; verification judges, and statements has the theorems; testing is for tests of
-one's own. At the door: margins (what a condition returns), parameters (configurations), keys,
-parallel (devices) and compilation.
+perturbations compute; verification judges and falsification attacks; statements has the theorems;
+testing is for tests of one's own. At the door: margins (what a condition returns), parameters
+(configurations), keys, parallel (devices) and compilation.
 """
 
 from theory.data.sampling import Dataset as Dataset
+from theory.falsification.falsify import Counterexample as Counterexample
+from theory.falsification.falsify import Falsification as Falsification
+from theory.falsification.falsify import falsify as falsify
 from theory.margins import Margin as Margin
 from theory.margins import Measured as Measured
 from theory.margins import at_least as at_least
@@ -20,6 +23,12 @@ from theory.parameters import parameter as parameter
 from theory.statements.registry import REGISTRY as REGISTRY
 from theory.statements.registry import select as select
 from theory.verification.claims import Claim as Claim
+from theory.verification.domains import Reals as Reals
+from theory.verification.domains import Signs as Signs
+from theory.verification.explaining import Explanation as Explanation
+from theory.verification.explaining import explain as explain
+from theory.verification.frontier import Frontier as Frontier
+from theory.verification.frontier import frontier as frontier
 from theory.verification.kinds import Decay as Decay
 from theory.verification.kinds import Deterministic as Deterministic
 from theory.verification.kinds import Empirical as Empirical

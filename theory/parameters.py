@@ -112,6 +112,19 @@ def _checked(name: str, rule: Any, value: Any) -> Any:
     return float(check_real(name, value, **bounds, **interval))
 
 
+def is_number(config: Any, name: str) -> bool:
+    """Whether a parameter of a configuration is one number, an integer or a float."""
+    value = getattr(config, name)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def number_names(config: Any) -> list[str]:
+    """The parameters of a configuration that are one number each; none of what has no fields."""
+    if not dataclasses.is_dataclass(config):
+        return []
+    return [field.name for field in dataclasses.fields(config) if is_number(config, field.name)]
+
+
 # Parameters of a configuration as arguments of compiled functions, instead of constants in them. A
 # compiled function that takes T as an argument serves every T; what does so with a constant is
 # compiled for each. Parameters on which Python's control flow or computations of the host depend

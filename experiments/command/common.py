@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import math
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from experiments.results.store import Store
-from theory._validation import check_integer, check_real
+from experiments.settings.text import fields_by_name
+from theory import Statement
+from theory._validation import check_choice, check_integer, check_real
+from theory.parameters import number_names
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
@@ -97,6 +101,40 @@ def settings_of(texts: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"--set must name a parameter once, got {name!r} twice")
         settings[name] = value
     return settings
+
+
+def check_settings(statement: Statement, settings: Mapping[str, str]) -> None:
+    """ValueError for a setting that is no parameter of a command's one statement."""
+    for name in settings:
+        if name == "data":
+            raise ValueError("data is chosen by --data NAME, not by --set data=…")
+        check_choice("--set", name, sorted(fields_by_name(statement.config).keys() - {"data"}))
+
+
+def check_one_of(option: str, name: str, known: Collection[str]) -> None:
+    """ValueError unless the name is one of those known."""
+    check_choice(option, name, sorted(known))
+
+
+def range_of(option: str, text: str) -> tuple[str, float | None, float | None]:
+    """NAME, LOW and HIGH of NAME=LOW:HIGH; None for both where only NAME is given."""
+    name, equals, ends = text.partition("=")
+    if not equals:
+        return name, None, None
+    low, colon, high = ends.partition(":")
+    try:
+        numbers = float(low), float(high)
+    except ValueError:
+        numbers = math.nan, math.nan
+    if not (name and colon and numbers[0] <= numbers[1] and all(map(math.isfinite, numbers))):
+        raise ValueError(f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {text!r}")
+    return name, *numbers
+
+
+def known_parameter(option: str, name: str, config: Any) -> bool:
+    """True; ValueError unless the name is a number of the configuration."""
+    check_choice(option, name, number_names(config))
+    return True
 
 
 def writable(directory: str | None) -> pathlib.Path | None:

@@ -12,7 +12,16 @@ from experiments.machine import interrupts
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     # Here, so that an interrupt while they are imported ends the command in one line, too.
-    from experiments.command import bench, common, figure, learn, sweep, verify
+    from experiments.command import (
+        bench,
+        common,
+        explain,
+        figure,
+        frontier,
+        learn,
+        sweep,
+        verify,
+    )
     from experiments.command import list as listing
 
     top = common.Parser(
@@ -21,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "and each conclusion, whether it holds, by how much, on how many draws, how surely.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (listing, verify, sweep, figure, bench, learn):
+    for verb in (listing, verify, explain, frontier, sweep, figure, bench, learn):
         verb.add(commands)
     return top
 

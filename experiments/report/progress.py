@@ -93,3 +93,10 @@ def with_bar(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
         for done, step in enumerate(steps, start=1):
             bar.update(task, completed=done, description=names[min(done, len(names) - 1)])
             yield step
+
+
+def say(text: str) -> None:
+    """A line about what a search does now, on stderr: each on a terminal, off it none."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.print(Text(text, style="dim"))

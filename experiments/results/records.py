@@ -1,7 +1,10 @@
 """What is stored of a verdict, as plain numbers, and the verdict again."""
 
 import dataclasses
+import json
 import math
+import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,6 +63,26 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
     for role in ("notes", "estimated"):
         stored[role] = tuple(stored[role])
     return Verdict(**stored)
+
+
+def load_verdicts(path: str | os.PathLike[str]) -> list[Verdict]:
+    """The verdicts in a file that `widetheory verify --out DIR` wrote, DIR/verdicts.json.
+
+    Raises:
+      ValueError: for a file that cannot be read, is no JSON, or holds no verdicts.
+    """
+    try:
+        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} must be JSON of `widetheory verify`: {error}") from error
+    names = {field.name for field in dataclasses.fields(Verdict)}
+    try:
+        entries = [{n: v for n, v in one.items() if n in names} for one in content["statements"]]
+        return [verdict_of({"verdict": entry}) for entry in entries]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} must hold verdicts, and it does not: {error!r}") from error
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,12 +71,17 @@ class InStages:
 
     Args:
       stages: name → stage, in the order in which they are drawn.
+      count: how many of them are drawn, with the same keys; all if None.
 
     Raises:
       ValueError: for no stages, a name that is no attribute, or what is no such function.
     """
 
-    def __init__(self, stages: Mapping[str, Callable[[jax.Array, Staged, Any], Any]]) -> None:
+    def __init__(
+        self,
+        stages: Mapping[str, Callable[[jax.Array, Staged, Any], Any]],
+        count: int | None = None,
+    ) -> None:
         if not isinstance(stages, Mapping) or not stages:
             raise ValueError(
                 f"stages must be a mapping from names to functions, got {described(stages)}"
@@ -86,12 +91,13 @@ class InStages:
             if not text or name.startswith("_") or hasattr(Staged, name):
                 raise ValueError(f"name of a stage must be usable as an attribute, got {name!r}")
             check_function(f"stages[{name!r}]", stage, "key", "earlier", "config")
-        self.stages = dict(stages)
+        self.stages, self.count = dict(stages), count
 
     def __call__(self, key: jax.Array, config: Any) -> Staged:
         """One draw, stage by stage."""
         keys, drawn = jax.random.split(key, len(self.stages)), Staged({})
-        for own, (name, stage) in zip(keys, self.stages.items(), strict=True):
+        drawing = list(self.stages.items())[: self.count]
+        for own, (name, stage) in zip(keys, drawing, strict=False):
             drawn = Staged({**drawn, name: stage(own, drawn, config)})
         return drawn
 

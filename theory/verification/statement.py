@@ -9,6 +9,7 @@ import jax
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
 from theory.verification.claims import checked_claims
+from theory.verification.domains import Domain
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
 from theory.verification.signatures import check_condition, check_function, described
 from theory.verification.stages import InStages, Staged
@@ -79,6 +80,10 @@ class Statement(Generic[Config, Instance]):
       constant: (instance, config) → number, the largest constant C with which the hypotheses of a
         published form O(·) hold; the verdict names the smallest C that no draw contradicts.
       config: the default configuration, hashable.
+      domain: name of an array of the instance, or of the first stage where there are stages, as
+        "x" or "params.w", → `Reals(low, high)` or `Signs()`: what it may be, where the theorem
+        speaks of all such arrays that satisfy the hypotheses and not only of those that are drawn.
+        `theory.falsify` then searches among all of them; arrays without a domain stay as drawn.
       cases: name → changes of `config`: further settings that a run without settings covers.
       title, says, source: for people: one line; the statement in full; where it is printed.
       caveat: what a reader must know about the source before the verdict says anything about it.
@@ -104,6 +109,7 @@ class Statement(Generic[Config, Instance]):
     solve: Callable[[Any], Instance] | None = None
     constant: Callable[[Instance, Config], Any] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
+    domain: Mapping[str, Domain] = dataclasses.field(default_factory=dict)
     cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""
@@ -132,6 +138,11 @@ class Statement(Generic[Config, Instance]):
         check_config(self.config)
         for role in ("hypotheses", "measured"):
             object.__setattr__(self, role, _conditions(role, getattr(self, role), self.stages))
+        for name, domain in self.domain.items():
+            if not isinstance(domain, Domain):
+                raise ValueError(
+                    f"domain[{name!r}] must be Reals(…) or Signs(), got {described(domain)}"
+                )
         check_integer("batch", self.batch)
         for preset, count in self.draws.items():
             check_integer(f"draws[{preset!r}]", count)

@@ -1,0 +1,76 @@
+"""`widetheory explain`."""
+
+import argparse
+import pathlib
+from typing import Any
+
+from experiments.command import common
+from experiments.datasets import sources
+from experiments.machine import environment
+from experiments.report.search import explanation_json, explanation_text
+from experiments.report.words import console
+from experiments.results.records import load_verdicts
+from experiments.settings.references import find_one
+from experiments.settings.text import configured
+from experiments.verify import running
+from theory import Explanation
+from theory.verification.explaining import explain, explained
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    sub = common.add_verb(
+        commands,
+        "explain",
+        _explain,
+        "Why a verdict came out: the rule, the numbers it compared, what these draws could have "
+        "seen, the worst draw, the hypothesis nearest to failing and the parameter that mends it.",
+    )
+    sub.add_argument("id", metavar=common.NAME, help="an identifier, or where the statement is")
+    sub.add_argument(
+        "--out", metavar="DIR",
+        help="explain the verdict stored in DIR/verdicts.json, without drawing anything",
+    )  # fmt: skip
+    sub.add_argument("--draws", type=int, metavar="K", help="independent draws (as verify)")
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A", help="false-alarm rate (0.01)"
+    )
+    common.add_settings(sub)
+    common.add_seed(sub)
+    common.add_json(sub)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    environment.configure("float64")
+    common.check_seed(arguments)
+    common.check_draws(arguments)
+    common.check_level(arguments)
+    found = _stored(arguments) if arguments.out is not None else [_drawn(arguments)]
+    if arguments.json:
+        common.print_json({"explanations": [explanation_json(one) for one in found]})
+    else:
+        for one in found:
+            console().print(explanation_text(one))
+    return 0
+
+
+def _stored(arguments: argparse.Namespace) -> list[Explanation]:
+    path = pathlib.Path(arguments.out) / "verdicts.json"
+    verdicts = [v for v in load_verdicts(path) if v.id == arguments.id]
+    if not verdicts:
+        raise ValueError(f"ID must be a statement in {path}, got {arguments.id!r}")
+    return [explained(verdict) for verdict in verdicts]
+
+
+def _drawn(arguments: argparse.Namespace) -> Explanation:
+    statement = find_one(arguments.id).statement
+    source = None if arguments.data is None else sources.load(arguments.data)
+    settings = common.settings_of(arguments.settings)
+    common.check_settings(statement, settings)
+    return explain(
+        statement,
+        key=running.run_key(statement, arguments.seed),
+        draws=arguments.draws,
+        config=configured(statement.config, source, settings),
+        level=arguments.level,
+    )

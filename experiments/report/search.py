@@ -1,0 +1,200 @@
+"""What `falsify`, `explain` and `frontier` say, as text for people and as JSON for programs."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.machine import environment
+from experiments.report.words import COLOURS, number_text
+from experiments.results.records import plain
+from theory import Explanation, Falsification, Frontier
+from theory.falsification.falsify import Counterexample
+from theory.margins import Margin
+from theory.verification.domains import leaf_names
+
+SHOWN = 12  # numbers of an array
+
+
+def falsification_json(found: Falsification, file: str | None, seed: int) -> dict[str, Any]:
+    """One entry of "statements" in the JSON of `falsify`."""
+    example = found.counterexample
+    return {
+        "id": found.id,
+        "verdict": found.verdict,
+        "proved": found.proved,
+        "reason": found.reason,
+        "file": file,
+        "config": plain(found.setting),
+        "conditions": None if example is None else _conditions_json(example),
+        "confirmed": None if found.confirmed is None else plain(found.confirmed),
+        "evaluations": found.evaluations,
+        "tested": found.tested,
+        "nearest": plain(found.nearest),
+        "seconds": round(found.seconds, 3),
+        "seed": seed,
+    }
+
+
+def _conditions_json(example: Counterexample) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "margin": plain(value),
+            "error": plain(error),
+            "unit": unit,
+            "enclosure": example.enclosures.get(name),
+        }
+        for name, value, error, unit in _conditions(example)
+    ]
+
+
+def _conditions(example: Counterexample) -> list[tuple[str, float, float, str]]:
+    evidence = example.evidence
+    assert evidence.conclusion is not None
+    named: list[tuple[str, Margin]] = [*evidence.hypotheses.items()]
+    named.append(("conclusion", evidence.conclusion))
+    return [
+        (name, *(float(np.ravel(p)[0]) for p in (m.value, m.error)), m.unit) for name, m in named
+    ]
+
+
+def falsification_text(found: Falsification, file: str | None) -> Group:
+    """What was found, with the instance if it is small enough to read."""
+    head = Text(found.id, style="bold").append(": ")
+    head.append(found.verdict, style=f"bold {COLOURS[found.verdict]}")
+    head.append(", proved" if found.proved else "").append(f" ({found.reason})", style="not bold")
+    parts: list[Any] = [head]
+    if (example := found.counterexample) is not None:
+        parts += [Text(f"  {_setting(example.config)}"), *_instance(example.instance)]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("Condition", "Margin", "Error", "Enclosure of the true margin"):
+            table.add_column(column, overflow="fold")
+        for name, value, error, unit in _conditions(example):
+            of = "" if unit == "1" else f" {unit}"
+            enclosure = example.enclosures.get(name, "–")
+            table.add_row(name, number_text(value) + of, number_text(error), enclosure)
+        parts.append(table)
+    elif found.nearest is not None:
+        near = number_text(found.nearest)
+        parts.append(Text(f"  nearest: margin {near}, in medians of its size over drawn instances"))
+    if found.confirmed is not None:
+        parts.append(Text(f"  worst setting: {_setting(found.setting)}"))
+    if file is not None:
+        parts.append(Text(f"  saved in {file}: widetheory check {file}"))
+    return Group(*parts)
+
+
+def _setting(config: Any) -> str:
+    values = plain(config)
+    if not isinstance(values, dict):
+        return ""
+    return ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
+
+
+def _short(value: Any) -> Any:
+    return value["name"] if isinstance(value, dict) and "name" in value else value
+
+
+def _instance(instance: Any) -> list[Text]:
+    lines = []
+    for name, leaf in zip(leaf_names(instance), jax.tree.leaves(instance), strict=True):
+        array = np.asarray(leaf)
+        title = f"  {name or 'instance'} {array.dtype}{list(array.shape)}"
+        if array.size > SHOWN or not np.issubdtype(array.dtype, np.number):
+            lines.append(Text(title))
+            continue
+        shown = np.array2string(
+            array, precision=6, separator=", ", prefix="    ", max_line_width=72
+        )
+        lines.append(Text(f"{title}:\n    {shown}" if array.ndim > 1 else f"{title}: {shown}"))
+    return lines
+
+
+def falsify_json(
+    found: Sequence[Falsification], files: Sequence[str | None], seed: int
+) -> dict[str, Any]:
+    """The JSON of `falsify`."""
+    entries = [falsification_json(f, file, seed) for f, file in zip(found, files, strict=True)]
+    return {"statements": entries, "environment": environment.describe()}
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """The JSON of `explain`."""
+    content = plain(explanation)
+    if explanation.worst is not None:
+        content["worst"]["quantity"] = (
+            None if explanation.worst.quantity is None
+            else plain(np.asarray(explanation.worst.quantity).tolist())
+        )  # fmt: skip
+    return content
+
+
+def explanation_text(explanation: Explanation) -> Group:
+    """Why a verdict came out."""
+    head = Text(explanation.id, style="bold").append(": ")
+    head.append(explanation.verdict, style=f"bold {COLOURS[explanation.verdict]}")
+    head.append(f"\n{explanation.reason}", style="not bold")
+    parts: list[Any] = [head, Text(), Text("The rule", style="bold"), Text(explanation.rule)]
+    if explanation.comparisons:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("Looked at", "Value", "Against"):
+            table.add_column(column, overflow="fold")
+        for name, value, against in explanation.comparisons:
+            table.add_row(name, number_text(value), against)
+        parts.append(table)
+    parts += [
+        Text("What these draws could have seen", style="bold"),
+        Text(explanation.seen),
+        Text(),
+    ]
+    if explanation.nearest:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+        table.title = "Hypotheses, the one nearest to failing first"
+        for column in ("Hypothesis", "Holds", "Fails", "Left/right\n(median)", "Smallest\nmargin"):
+            table.add_column(column, overflow="fold")
+        for one in explanation.nearest:
+            numbers = (f"{one.met:,}", f"{one.failed:,}")
+            table.add_row(one.name, *numbers, number_text(one.ratio), number_text(one.margin))
+        parts.append(table)
+    parts += [Text(f"{remedy}.", style="bold") for remedy in explanation.remedies]
+    if (worst := explanation.worst) is not None:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+        table.title = f"Worst draw: number {worst.index}"
+        for column in ("Condition", "Margin", "Error"):
+            table.add_column(column, overflow="fold")
+        for name, (value, error, unit) in worst.margins.items():
+            of = "" if unit == "1" else f" {unit}"
+            table.add_row(name, number_text(value) + of, number_text(error))
+        if worst.quantity is not None:
+            values = np.ravel(np.asarray(worst.quantity, float))
+            more = ", …" if values.size > SHOWN else ""
+            table.add_row("quantity", ", ".join(map(number_text, values[:SHOWN])) + more, "")
+        parts.append(table)
+    return Group(*parts)
+
+
+def frontier_json(found: Frontier) -> dict[str, Any]:
+    """The JSON of `frontier`, one line of it."""
+    return plain(dataclasses.asdict(found))
+
+
+def frontier_text(found: Frontier) -> Group:
+    """Where a goal begins to be reached, and what was looked at."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(found.parameter, justify="right")
+    table.add_column("Goal reached")
+    table.add_column("Hypotheses met")
+    if found.goal == "consistent":
+        table.add_column("Verdict")
+    words = {True: "yes", False: "no", None: "undecided"}
+    for probe in sorted(found.probes, key=lambda one: one.value):
+        row = [f"{probe.value:g}", words[probe.reached], f"{probe.met} of {probe.draws}"]
+        table.add_row(*row, *([probe.verdict] if found.goal == "consistent" else []))
+    return Group(Text(str(found), style="bold"), table)

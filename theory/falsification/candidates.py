@@ -1,0 +1,217 @@
+"""Candidates for a counterexample: variables that make an instance, and how near one is to it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from theory.compilation import quick_to_compile
+from theory.falsification.latent import from_scores, open_sampler, scores
+from theory.keys import make_key
+from theory.margins import Margin
+from theory.verification.domains import leaf_names
+from theory.verification.evaluation import evaluate_instance
+from theory.verification.instances import instance_evidence
+from theory.verification.outcomes import premise
+from theory.verification.stages import Staged
+from theory.verification.statement import Statement
+
+FIRM = 1e3  # of a violated hypothesis, in medians of its margin; what it weighs in the objective
+MOST = 64  # candidates evaluated at once
+
+
+class Variables(NamedTuple):
+    """What a search moves.
+
+    direct: arrays of the instance that have a domain.  scores: Φ⁻¹ of the uniform numbers that the
+    sampler draws, without those that only make arrays which are replaced.
+    """
+
+    direct: list[Array]
+    scores: list[Array]
+
+
+class Found(NamedTuple):
+    """How near candidates are, each of shape (candidates,).
+
+    miss: whether all hypotheses hold and the conclusion fails, outside stated errors.
+    tested: whether all hypotheses hold.  violated: by how much they fail, 0 where they hold.
+    margin: of the conclusion, plus its error: at most 0 at a counterexample.
+    """
+
+    miss: Bool[Array, " candidates"]
+    tested: Bool[Array, " candidates"]
+    violated: Float[Array, " candidates"]
+    margin: Float[Array, " candidates"]
+
+    @property
+    def objective(self) -> Array:
+        """What is made small: first the hypotheses, then the conclusion."""
+        margin = self.margin / (1 + jnp.abs(self.margin))
+        value = jnp.where(self.violated > 0, FIRM * (1 + self.violated), margin)
+        return jnp.where(jnp.isnan(value), jnp.inf, value)
+
+
+@dataclasses.dataclass(eq=False)
+class Space:
+    """All candidates of a statement in one configuration.
+
+    Attributes:
+      statement, config: what is searched.
+      scales: medians of |margin|, of each hypothesis and of the conclusion last.
+      batch: candidates evaluated at once.
+      evaluations: how many there were.
+    """
+
+    statement: Statement
+    config: Any
+    scales: Float[np.ndarray, " conditions"] | None = None
+    evaluations: int = 0
+
+    def __post_init__(self) -> None:
+        self.batch = max(8, min(MOST, self.statement.batch))
+        self.domains = tuple(self.statement.domain.values())
+        key = make_key(0)
+        direct = self._direct(key)
+        self._rebuilt, self._drawn = open_sampler(self._assemble, key, direct)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether conditions can be differentiated: nothing is solved on the host."""
+        return self.statement.solve is None
+
+    def _searched(self, key: Array) -> Any:
+        """What the domain speaks of: the first stage, or the instance."""
+        if self.statement.stages:
+            stage = next(iter(self.statement.stages.values()))
+            own = jax.random.split(key, len(self.statement.stages))[0]
+            return stage(own, Staged({}), self.config)
+        return self.statement.sample(key, self.config)
+
+    def _direct(self, key: Array) -> list[Array]:
+        drawn = self._searched(key) if self.domains else ()
+        known = dict(zip(leaf_names(drawn), jax.tree.leaves(drawn), strict=True))
+        for name in self.statement.domain:
+            if name not in known:
+                raise ValueError(
+                    f"domain must name arrays of the instance, {', '.join(known)}; got {name!r}"
+                )
+        return [jnp.asarray(known[name], float) for name in self.statement.domain]
+
+    def _replaced(self, drawn: Any, direct: Sequence[Array]) -> Any:
+        leaves, structure = jax.tree.flatten(drawn)
+        names = leaf_names(drawn)
+        for name, domain, value in zip(self.statement.domain, self.domains, direct, strict=True):
+            place = names.index(name)
+            leaves[place] = domain.project(value).astype(jnp.asarray(leaves[place]).dtype)
+        return jax.tree.unflatten(structure, leaves)
+
+    def _assemble(self, key: Array, direct: Sequence[Array]) -> Any:
+        """The instance of a key, its searched arrays replaced and what follows from them redone."""
+        first = self._replaced(self._searched(key), direct)
+        if not self.statement.stages:
+            return first
+        keys = jax.random.split(key, len(self.statement.stages))
+        drawn = Staged({})
+        for own, (name, stage) in zip(keys, self.statement.stages.items(), strict=True):
+            made = stage(own, drawn, self.config) if len(drawn) else first
+            drawn = Staged({**drawn, name: made})
+        return drawn
+
+    def instance(self, key: Array, variables: Variables) -> Any:
+        """The instance of variables."""
+        return self._rebuilt(key, variables.direct, from_scores(variables.scores))
+
+    def _start(self, key: Array) -> Variables:
+        direct = self._direct(key)
+        return Variables(direct, scores(self._drawn(key, direct)))
+
+    @functools.cached_property
+    def start(self) -> Callable[[Array], Variables]:
+        """(candidates,) keys → the variables that the sampler draws."""
+        return _compiled(jax.vmap(self._start))
+
+    def judged(self, key: Array, variables: Variables, scales: Array) -> Found:
+        """One candidate."""
+        instance = self.instance(key, variables)
+        evidence = instance_evidence(self.statement, instance, self.config)
+        return _found(list(evidence.hypotheses.values()), evidence.conclusion, scales)
+
+    @functools.cached_property
+    def _judged(self) -> Callable[..., Found]:
+        return _compiled(jax.vmap(self.judged, (0, 0, None)))
+
+    @functools.cached_property
+    def _margins(self) -> Callable[[Array, Variables], Array]:
+        def values(key: Array, variables: Variables) -> Array:
+            instance = self.instance(key, variables)
+            evidence = instance_evidence(self.statement, instance, self.config)
+            margins = [*evidence.hypotheses.values(), evidence.conclusion]
+            return jnp.stack([margin.value for margin in margins])  # pyright: ignore
+
+        return _compiled(jax.vmap(values))
+
+    def measure_scales(self, keys: Array, variables: Variables) -> None:
+        """Fixes the unit of every condition: the median of its margin over drawn instances."""
+        if self.smooth:
+            values = np.abs(np.asarray(self._margins(keys, variables)))
+        else:
+            rows = [self._solved(keys, variables, i) for i in range(len(keys))]
+            values = np.abs(np.stack([[m.value for m in row] for row in rows]))
+        middle = np.nanmedian(np.where(np.isfinite(values), values, np.nan), axis=0)
+        self.scales = np.where(np.isfinite(middle) & (middle > 0), middle, 1.0)
+
+    def found(self, keys: Array, variables: Variables) -> Found:
+        """(candidates,) how near each is."""
+        self.evaluations += len(keys)
+        if self.smooth:
+            return self._judged(keys, variables, self.scales)
+        rows = [self._solved(keys, variables, i) for i in range(len(keys))]
+        parts = [_found(row[:-1], row[-1], jnp.asarray(self.scales)) for row in rows]
+        return jax.tree.map(lambda *values: jnp.stack(values), *parts)
+
+    def _solved(self, keys: Array, variables: Variables, i: int) -> list[Margin]:
+        """The margins of a candidate whose statement solves on the host."""
+        evidence = self.evidence(keys[i], jax.tree.map(lambda v: v[i], variables))
+        margins = [*evidence.hypotheses.values(), evidence.conclusion]
+        return [jax.tree.map(lambda part: part[0], m) for m in margins]
+
+    def solved_instance(self, key: Array, variables: Variables) -> Any:
+        """The instance as the conditions see it, as numpy arrays."""
+        instance = jax.device_get(self._instance(key, variables))
+        return instance if self.statement.solve is None else self.statement.solve(instance)
+
+    @functools.cached_property
+    def _instance(self) -> Callable[[Array, Variables], Any]:
+        return _compiled(self.instance)
+
+    def evidence(self, key: Array, variables: Variables, *, all_estimated: bool = False) -> Any:
+        """The evidence of one candidate, as `theory.verify` collects it."""
+        instance = self.solved_instance(key, variables)
+        return evaluate_instance(self.statement, instance, self.config, all_estimated=all_estimated)
+
+
+def _found(hypotheses: Sequence[Margin], conclusion: Margin, scales: Array) -> Found:
+    holds, _ = premise(hypotheses)
+    units = scales[:-1]
+    violated = jnp.asarray(0.0)
+    for hypothesis, unit in zip(hypotheses, units, strict=True):
+        lacking = jnp.maximum(2 * hypothesis.error - hypothesis.value, 0) / unit
+        lacking = jnp.where(hypothesis.holds, 0, jnp.maximum(lacking, 1e-12))
+        violated = violated + lacking
+    return Found(
+        miss=jnp.asarray(holds & conclusion.fails),
+        tested=jnp.asarray(holds),
+        violated=violated,
+        margin=(conclusion.value + conclusion.error) / scales[-1],
+    )
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    options = quick_to_compile(1) if jax.default_backend() == "cpu" else None
+    return jax.jit(function, compiler_options=options)
