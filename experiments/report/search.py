@@ -60,9 +60,8 @@ def _conditions(example: Counterexample) -> list[tuple[str, float, float, str]]:
     assert evidence.conclusion is not None
     named: list[tuple[str, Margin]] = [*evidence.hypotheses.items()]
     named.append(("conclusion", evidence.conclusion))
-    return [
-        (name, *(float(np.ravel(p)[0]) for p in (m.value, m.error)), m.unit) for name, m in named
-    ]
+    first = [(name, np.ravel(m.value)[0], np.ravel(m.error)[0], m.unit) for name, m in named]
+    return [(name, float(value), float(error), unit) for name, value, error, unit in first]
 
 
 def falsification_text(found: Falsification, file: str | None) -> Group:
@@ -166,7 +165,7 @@ def explanation_text(explanation: Explanation) -> Group:
     parts += [Text(f"{remedy}.", style="bold") for remedy in explanation.remedies]
     if (worst := explanation.worst) is not None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
-        table.title = f"Worst draw: number {worst.index}"
+        table.title = f"Worst draw: number {worst.draw}"
         for column in ("Condition", "Margin", "Error"):
             table.add_column(column, overflow="fold")
         for name, (value, error, unit) in worst.margins.items():

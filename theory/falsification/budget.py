@@ -16,7 +16,8 @@ class Budget:
 
     Attributes:
       evaluations, until: most candidates, and the time of `time.monotonic` at which it ends.
-      spent: candidates that were evaluated.  tested: those that satisfied the hypotheses.
+      spent: evaluations of candidates.  seen: candidates that were looked at.
+      tested: those of them that satisfied the hypotheses.
       nearest: smallest margin of the conclusion among these, in medians of its size.
       say: called with a line now and then.
       extra: seconds for making smaller what is found.
@@ -27,6 +28,7 @@ class Budget:
     say: Callable[[str], None] = lambda text: None
     extra: float = math.inf
     spent: int = 0
+    seen: int = 0
     tested: int = 0
     nearest: float = math.inf
 
@@ -38,6 +40,7 @@ class Budget:
     def note(self, found: Found) -> None:
         """Counts candidates."""
         tested = np.asarray(found.tested)
+        self.seen += len(tested)
         self.tested += int(tested.sum())
         if tested.any():
             self.nearest = min(self.nearest, float(np.nanmin(np.asarray(found.margin)[tested])))
@@ -53,5 +56,6 @@ class Budget:
     def add(self, other: "Budget") -> None:
         """Counts what a part of it did."""
         self.spent += other.spent
+        self.seen += other.seen
         self.tested += other.tested
         self.nearest = min(self.nearest, other.nearest)

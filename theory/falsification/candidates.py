@@ -13,13 +13,12 @@ from jaxtyping import Array, Bool, Float
 from theory.compilation import quick_to_compile
 from theory.falsification.latent import from_scores, open_sampler, scores
 from theory.keys import make_key
-from theory.margins import Margin
 from theory.verification.domains import leaf_names
 from theory.verification.evaluation import evaluate_instance
 from theory.verification.instances import instance_evidence
-from theory.verification.outcomes import premise
 from theory.verification.stages import Staged
 from theory.verification.statement import Statement
+from theory.verification.verdict import Evidence
 
 FIRM = 1e3  # of a violated hypothesis, in medians of its margin; what it weighs in the objective
 MOST = 64  # candidates evaluated at once
@@ -34,6 +33,15 @@ class Variables(NamedTuple):
 
     direct: list[Array]
     scores: list[Array]
+
+
+class Conditions(NamedTuple):
+    """Values, errors, and whether they hold and fail: (…, conditions), the conclusion last."""
+
+    values: Array
+    errors: Array
+    holds: Array
+    fails: Array
 
 
 class Found(NamedTuple):
@@ -134,52 +142,44 @@ class Space:
     @functools.cached_property
     def start(self) -> Callable[[Array], Variables]:
         """(candidates,) keys → the variables that the sampler draws."""
-        return _compiled(jax.vmap(self._start))
+        return compiled(jax.vmap(self._start))
+
+    def conditions(self, key: Array, variables: Variables) -> Conditions:
+        """All conditions of one candidate."""
+        return _conditions(
+            instance_evidence(self.statement, self.instance(key, variables), self.config)
+        )
 
     def judged(self, key: Array, variables: Variables, scales: Array) -> Found:
-        """One candidate."""
-        instance = self.instance(key, variables)
-        evidence = instance_evidence(self.statement, instance, self.config)
-        return _found(list(evidence.hypotheses.values()), evidence.conclusion, scales)
+        """One candidate, in units of the scales."""
+        return found(self.conditions(key, variables), scales)
 
     @functools.cached_property
-    def _judged(self) -> Callable[..., Found]:
-        return _compiled(jax.vmap(self.judged, (0, 0, None)))
+    def _conditions(self) -> Callable[[Array, Variables], Conditions]:
+        return compiled(jax.vmap(self.conditions))
 
-    @functools.cached_property
-    def _margins(self) -> Callable[[Array, Variables], Array]:
-        def values(key: Array, variables: Variables) -> Array:
-            instance = self.instance(key, variables)
-            evidence = instance_evidence(self.statement, instance, self.config)
-            margins = [*evidence.hypotheses.values(), evidence.conclusion]
-            return jnp.stack([margin.value for margin in margins])  # pyright: ignore
-
-        return _compiled(jax.vmap(values))
+    def _all_conditions(self, keys: Array, variables: Variables) -> Conditions:
+        """(candidates, conditions) those of all, solved on the host where the statement does."""
+        if self.smooth:
+            return jax.device_get(self._conditions(keys, variables))
+        rows = []
+        for i in range(len(keys)):
+            evidence = self.evidence(keys[i], jax.tree.map(lambda v: v[i], variables))  # noqa: B023
+            rows.append(_conditions(jax.tree.map(lambda part: part[0], evidence)))
+        return jax.tree.map(lambda *parts: np.stack(parts), *rows)
 
     def measure_scales(self, keys: Array, variables: Variables) -> None:
         """Fixes the unit of every condition: the median of its margin over drawn instances."""
-        if self.smooth:
-            values = np.abs(np.asarray(self._margins(keys, variables)))
-        else:
-            rows = [self._solved(keys, variables, i) for i in range(len(keys))]
-            values = np.abs(np.stack([[m.value for m in row] for row in rows]))
-        middle = np.nanmedian(np.where(np.isfinite(values), values, np.nan), axis=0)
-        self.scales = np.where(np.isfinite(middle) & (middle > 0), middle, 1.0)
+        values = np.abs(np.asarray(self._all_conditions(keys, variables).values))
+        known = np.where(np.isfinite(values), values, np.nan)
+        middle = np.array([np.nanmedian(c) if np.isfinite(c).any() else 1.0 for c in known.T])
+        self.scales = np.where(middle > 0, middle, 1.0)
 
     def found(self, keys: Array, variables: Variables) -> Found:
         """(candidates,) how near each is."""
         self.evaluations += len(keys)
-        if self.smooth:
-            return self._judged(keys, variables, self.scales)
-        rows = [self._solved(keys, variables, i) for i in range(len(keys))]
-        parts = [_found(row[:-1], row[-1], jnp.asarray(self.scales)) for row in rows]
-        return jax.tree.map(lambda *values: jnp.stack(values), *parts)
-
-    def _solved(self, keys: Array, variables: Variables, i: int) -> list[Margin]:
-        """The margins of a candidate whose statement solves on the host."""
-        evidence = self.evidence(keys[i], jax.tree.map(lambda v: v[i], variables))
-        margins = [*evidence.hypotheses.values(), evidence.conclusion]
-        return [jax.tree.map(lambda part: part[0], m) for m in margins]
+        conditions = self._all_conditions(keys, variables)
+        return jax.tree.map(np.asarray, found(conditions, self.scales))
 
     def solved_instance(self, key: Array, variables: Variables) -> Any:
         """The instance as the conditions see it, as numpy arrays."""
@@ -188,7 +188,7 @@ class Space:
 
     @functools.cached_property
     def _instance(self) -> Callable[[Array, Variables], Any]:
-        return _compiled(self.instance)
+        return compiled(self.instance)
 
     def evidence(self, key: Array, variables: Variables, *, all_estimated: bool = False) -> Any:
         """The evidence of one candidate, as `theory.verify` collects it."""
@@ -196,22 +196,28 @@ class Space:
         return evaluate_instance(self.statement, instance, self.config, all_estimated=all_estimated)
 
 
-def _found(hypotheses: Sequence[Margin], conclusion: Margin, scales: Array) -> Found:
-    holds, _ = premise(hypotheses)
-    units = scales[:-1]
-    violated = jnp.asarray(0.0)
-    for hypothesis, unit in zip(hypotheses, units, strict=True):
-        lacking = jnp.maximum(2 * hypothesis.error - hypothesis.value, 0) / unit
-        lacking = jnp.where(hypothesis.holds, 0, jnp.maximum(lacking, 1e-12))
-        violated = violated + lacking
+def _conditions(evidence: Evidence) -> Conditions:
+    margins = [*evidence.hypotheses.values(), evidence.conclusion]
+    columns = [[getattr(m, name) for m in margins] for name in ("value", "error", "holds", "fails")]
+    return Conditions(*(jnp.stack([jnp.asarray(x) for x in column]) for column in columns))
+
+
+def found(conditions: Conditions, scales: Any) -> Found:
+    """How near conditions are to a counterexample, in units of the scales."""
+    values, errors = conditions.values[..., :-1], conditions.errors[..., :-1]
+    held = conditions.holds[..., :-1]
+    lacking = jnp.maximum(jnp.maximum(2 * errors - values, 0) / scales[:-1], 1e-12)
+    tested = jnp.all(held, axis=-1)
+    reach = conditions.values[..., -1] + conditions.errors[..., -1]
     return Found(
-        miss=jnp.asarray(holds & conclusion.fails),
-        tested=jnp.asarray(holds),
-        violated=violated,
-        margin=(conclusion.value + conclusion.error) / scales[-1],
+        miss=tested & conditions.fails[..., -1],
+        tested=tested,
+        violated=jnp.sum(jnp.where(held, 0, lacking), axis=-1),
+        margin=reach / scales[-1],
     )
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`jax.jit`, quick to compile."""
     options = quick_to_compile(1) if jax.default_backend() == "cpu" else None
     return jax.jit(function, compiler_options=options)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from theory.falsification.candidates import Found, Space, Variables, _compiled
+from theory.falsification.candidates import Found, Space, Variables, compiled
 
 STEPS = 60  # in one program
 RATES = (0.003, 0.5)  # of the candidates, spread evenly on a logarithmic scale
@@ -34,7 +34,7 @@ def descend(space: Space, keys: Array, variables: Variables) -> Descended:
     """
     space.evaluations += STEPS * len(keys)
     if not hasattr(space, "descent"):
-        space.descent = _compiled(jax.vmap(_path(space), (0, 0, 0, None)))  # pyright: ignore
+        space.descent = compiled(jax.vmap(_path(space), (0, 0, 0, None)))  # pyright: ignore
     rates = np.geomspace(*RATES, len(keys))
     return space.descent(keys, variables, rates, space.scales)  # pyright: ignore
 

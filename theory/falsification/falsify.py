@@ -187,21 +187,24 @@ def _instance(
         budget.add(part)
         if hit is not None:
             break
-    common: dict[str, Any] = {
-        "id": statement.id,
-        "evaluations": budget.spent,
-        "tested": budget.tested,
-        "nearest": budget.nearest if math.isfinite(budget.nearest) else None,
-    }
+    near = budget.nearest if math.isfinite(budget.nearest) else None
     if hit is None:
-        if not budget.tested:
-            reason = f"none of {budget.spent} candidates satisfies the hypotheses"
-            return Falsification(**common, verdict="vacuous", reason=reason, setting=config)
+        candidates = f"{budget.seen} candidates ({budget.spent} evaluations)"
         reason = (
-            f"no counterexample among {budget.spent} candidates, of which {budget.tested} satisfy "
-            "the hypotheses; a search is no evidence"
+            f"no counterexample among {candidates}, of which {budget.tested} satisfy the "
+            "hypotheses; a search is no evidence"
+            if budget.tested
+            else f"none of {candidates} satisfies the hypotheses"
         )
-        return Falsification(**common, verdict="inconclusive", reason=reason, setting=config)
+        return Falsification(
+            statement.id,
+            "inconclusive" if budget.tested else "vacuous",
+            reason,
+            setting=config,
+            evaluations=budget.spent,
+            tested=budget.tested,
+            nearest=near,
+        )
     space, hit_key, variables = hit
     if shrink:
         budget.say("found one; making it smaller")
@@ -209,12 +212,15 @@ def _instance(
     example = _certified(space, hit_key, variables)
     what = "proved in ball arithmetic" if example.proved else f"in float64: {example.how}"
     return Falsification(
-        **common | {"evaluations": budget.spent},
-        verdict="refuted",
-        reason=f"counterexample outside numerical error, {what}",
+        statement.id,
+        "refuted",
+        f"counterexample outside numerical error, {what}",
         proved=example.proved,
         counterexample=example,
         setting=space.config,
+        evaluations=budget.spent,
+        tested=budget.tested,
+        nearest=near,
     )
 
 

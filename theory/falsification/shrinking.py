@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from theory.falsification.candidates import Space, Variables
 from theory.falsification.starts import rows
+from theory.parameters import number_names
 
 DIGITS = (0, 1, 2, 3, 4, 6, 8)  # after the point, in units of each array's size
 PASSES = 3  # over all numbers
@@ -20,13 +21,11 @@ def smaller_settings(config: Any) -> Iterator[Any]:
 
     Integers that leave their range, or break a rule of the configuration, are left out.
     """
-    if not dataclasses.is_dataclass(config):
-        return
+    whole = [name for name in number_names(config) if isinstance(getattr(config, name), int)]
+    fields = [field for field in dataclasses.fields(config) if field.name in whole] if whole else []
     for part in (8, 4, 2):
-        for field in dataclasses.fields(config):
+        for field in fields:
             value = getattr(config, field.name)
-            if field.metadata.get("type") is not int or not isinstance(value, int):
-                continue
             least = max(1, int(field.metadata.get("low") or 1))
             for smaller in dict.fromkeys((least, least + 1)) if part == 8 else (value // part,):
                 if least <= smaller < value:

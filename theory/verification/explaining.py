@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from theory._validation import check_integer
 from theory.compilation import quick_to_compile
@@ -100,11 +100,11 @@ class Remedy(NamedTuple):
 class WorstDraw(NamedTuple):
     """The draw nearest to a counterexample.
 
-    index: draw i is `statement.sample(jax.random.fold_in(key, i), config)`.
+    draw: its number i; it is `statement.sample(jax.random.fold_in(key, i), config)`.
     margins: name → (value, error, unit), the conclusion last.  quantity: of statements about one.
     """
 
-    index: int
+    draw: int
     margins: Mapping[str, tuple[float, float, str]]
     quantity: Any = None
 
@@ -138,7 +138,7 @@ class Explanation:
         lines += [f"  {c.name}: {c.value:.4g}, against {c.against}" for c in self.comparisons]
         lines.append(f"These draws. {self.seen}")
         if self.worst is not None:
-            lines.append(f"Worst draw. Number {self.worst.index}")
+            lines.append(f"Worst draw. Number {self.worst.draw}")
             for name, (value, error, unit) in self.worst.margins.items():
                 of = "" if unit == "1" else f" {unit}"
                 lines.append(f"  {name}: margin {value:.6g} ± {error:.2g}{of}")
@@ -363,9 +363,9 @@ def _numbers(config: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(config) if field.name in names] if names else []
 
 
-def _median(statement: Statement, name: str, key: Array, config: Any) -> Float[np.ndarray, ""]:
+def _median(statement: Statement, name: str, key: Array, config: Any) -> float:
     margins = hypothesis_margins(statement, (name,), key, LOOKED_AT, config)
-    return np.median(np.asarray(margins[name].value))
+    return float(np.median(np.asarray(margins[name].value)))
 
 
 def _try(median: Any, config: Any, field: dataclasses.Field[Any], value: float) -> Any:
@@ -403,6 +403,6 @@ def _mended(
                     break
                 found = _try(median, config, field, middle)
                 low, high = (low, middle) if found is not None and found > 0 else (middle, high)
-            return Remedy(name, field.name, now, float(here), low, high)
+            return Remedy(name, field.name, now, here, low, high)
         before, factor = value, 2 * factor
-    return Remedy(name, field.name, now, float(here), None, None)
+    return Remedy(name, field.name, now, here, None, None)
