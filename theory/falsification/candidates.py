@@ -204,16 +204,17 @@ def _conditions(evidence: Evidence) -> Conditions:
 
 def found(conditions: Conditions, scales: Any) -> Found:
     """How near conditions are to a counterexample, in units of the scales."""
+    scales = jnp.broadcast_to(jnp.asarray(scales), jnp.shape(conditions.values))
     values, errors = conditions.values[..., :-1], conditions.errors[..., :-1]
     held = conditions.holds[..., :-1]
-    lacking = jnp.maximum(jnp.maximum(2 * errors - values, 0) / scales[:-1], 1e-12)
+    lacking = jnp.maximum(jnp.maximum(2 * errors - values, 0) / scales[..., :-1], 1e-12)
     tested = jnp.all(held, axis=-1)
     reach = conditions.values[..., -1] + conditions.errors[..., -1]
     return Found(
         miss=tested & conditions.fails[..., -1],
         tested=tested,
         violated=jnp.sum(jnp.where(held, 0, lacking), axis=-1),
-        margin=reach / scales[-1],
+        margin=reach / scales[..., -1],
     )
 
 

@@ -57,7 +57,8 @@ def _path(space: Space) -> Any:
             best = _nearer(best, Descended(variables, found))
             # In units of each array's size, so that one rate serves points of any norm.
             gradient = jax.tree.map(lambda g, s: jnp.nan_to_num(g * s), gradient, sizes)
-            update, memory = adam.update(gradient, memory)
+            with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
+                update, memory = adam.update(gradient, memory)
             variables = jax.tree.map(lambda v, u, s: v - rate * s * u, variables, update, sizes)
             return (variables, memory, best), None
 
