@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from theory.compilation import quick_to_compile
 from theory.falsification.latent import from_scores, open_sampler, scores
 from theory.keys import make_key
-from theory.verification.domains import leaf_names
+from theory.verification.domains import Domain, leaf_names
 from theory.verification.evaluation import evaluate_instance
 from theory.verification.instances import instance_evidence
 from theory.verification.stages import Staged
@@ -83,7 +83,7 @@ class Space:
 
     def __post_init__(self) -> None:
         self.batch = max(8, min(MOST, self.statement.batch))
-        self.domains = tuple(self.statement.domain.values())
+        self.domains = tuple(d for d in self.statement.domain.values() if isinstance(d, Domain))
         key = make_key(0)
         direct = self._direct(key)
         self._rebuilt, self._drawn = open_sampler(self._assemble, key, direct)

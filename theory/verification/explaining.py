@@ -397,7 +397,7 @@ def _mended(
             break
         if margin > 0:
             low, high = before, float(_as_parameter(field, value))
-            while abs(math.log(high / low)) > CLOSE and high not in (low, low + 1, low - 1):
+            while abs(math.log(high / low)) > CLOSE:
                 middle = float(_as_parameter(field, math.sqrt(low * high)))
                 if middle in (low, high):
                     break

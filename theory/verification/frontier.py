@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -71,7 +71,7 @@ def frontier(
     statement: Statement,
     parameter: str,
     *,
-    goal: Literal["held", "consistent"] = "held",
+    goal: str = "held",
     low: float | None = None,
     high: float | None = None,
     key: Array | None = None,

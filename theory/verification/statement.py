@@ -109,7 +109,7 @@ class Statement(Generic[Config, Instance]):
     solve: Callable[[Any], Instance] | None = None
     constant: Callable[[Instance, Config], Any] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
-    domain: Mapping[str, Domain] = dataclasses.field(default_factory=dict)
+    domain: Mapping[str, object] = dataclasses.field(default_factory=dict)
     cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""

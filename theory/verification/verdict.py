@@ -3,11 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from theory.margins import Margin
+
+if TYPE_CHECKING:
+    from theory.verification.explaining import Explanation
 
 
 class Evidence(NamedTuple):
@@ -151,6 +154,12 @@ class Verdict:
     notes: tuple[str, ...] = ()
     estimated: tuple[str, ...] = ()
     anytime: bool = False
+
+    def explain(self) -> "Explanation":
+        """The rule that decided, counts against thresholds, hypotheses nearest to failing."""
+        from theory.verification.explaining import explained  # which is about verdicts
+
+        return explained(self)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in self.outcomes.items() if n)

@@ -1,0 +1,93 @@
+"""Where hypotheses begin to hold."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from theory import Deterministic, Parameters, Probabilistic, Statement, exceeds, frontier, parameter
+from theory.keys import make_key
+
+
+class Setting(Parameters):
+    """A threshold in m, a noisy one in s."""
+
+    m: int = parameter(100, "width", low=2, even=True)
+    s: float = parameter(1.0, "level", low=0.01, high=100)
+
+
+def statement(**changes):
+    given = {
+        "id": "mine.edge",
+        "config": Setting(),
+        "sample": lambda key, c: jax.random.exponential(key),
+        "hypotheses": {"m > 777": lambda e, c: exceeds(c.m, 777)},
+        "claim": Deterministic(lambda e, c: exceeds(e + 1.0, 0.0)),
+    }
+    return Statement(**given | changes)
+
+
+def test_a_threshold_is_found():
+    said = []
+    found = frontier(statement(), "m", say=said.append)
+    assert found.reached_above
+    assert found.below <= 777 < found.above
+    assert found.above / found.below < 1.03
+    assert all(value.value % 2 == 0 for value in found.probes)  # m is even
+    assert len(said) == len(found.probes)
+    assert "all hypotheses hold from m = " in str(found)
+
+
+def test_it_holds_up_to_a_threshold_too():
+    found = frontier(
+        statement(hypotheses={"m < 555": lambda e, c: exceeds(555, c.m)}), "m", low=2, high=10_000
+    )
+    assert not found.reached_above
+    assert found.below < 555 <= found.above
+
+
+def test_a_noisy_threshold_is_found_as_well_as_draws_can_tell():
+    """P(e > s) is ½ at s = ln 2."""
+    noisy = statement(hypotheses={"e > s": lambda e, c: exceeds(e, c.s)})
+    found = frontier(noisy, "s", key=make_key(1))
+    assert not found.reached_above
+    assert found.below < 0.6931 < found.above
+    decided = [p for p in found.probes if p.reached is not None]
+    assert all(p.reached == (p.value < 0.6931) for p in decided)
+
+
+def test_the_verdict_changes_at_a_threshold():
+    tail = statement(
+        hypotheses={},
+        claim=Probabilistic(lambda e, c: exceeds(c.s, e), lambda e, c: jnp.asarray(0.05)),
+    )
+    found = frontier(tail, "s", goal="consistent", low=0.5, high=20.0)
+    assert found.reached_above
+    assert found.below < 3.3  # e^{−s} = .05 at s = 2.996; a little above it is not refuted
+    assert {p.verdict for p in found.probes} >= {"consistent", "refuted"}
+
+
+def test_without_a_change_it_says_so():
+    found = frontier(statement(), "s", low=1.0, high=2.0)
+    assert found.below is None
+    assert "at neither of s = 1 and 2" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parameter": "q"}, "parameter must be one of m, s"),
+        ({"parameter": "m", "goal": "true"}, "goal"),
+        ({"parameter": "m", "low": 3.0}, "both"),
+        ({"parameter": "m", "low": 3.0, "high": 2.0}, "low < high"),
+        ({"parameter": "m", "low": -1.0, "high": 2.0}, "low < high"),
+        ({"parameter": "m", "level": 0.0}, "level"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        frontier(statement(), **arguments)
+
+
+def test_without_hypotheses_nothing_can_be_held():
+    with pytest.raises(ValueError, match="no hypotheses"):
+        frontier(statement(hypotheses={}), "m")
