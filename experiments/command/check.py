@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     sub.add_argument("file", metavar="FILE", help="a certificate")
     sub.add_argument(
-        "--statement", metavar=NAME, default="",
+        "statement", nargs="?", default="", metavar=NAME,
         help="which statement it is about (that of the registry which the file names)",
     )  # fmt: skip
 

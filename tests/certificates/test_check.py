@@ -396,11 +396,11 @@ def test_replay_compares_with_the_statement(tmp_path, capsys):
     making.write(original("counterexample"), path)
     assert main(["replay", str(path)]) == 2
     assert "a certificate does not choose which code is run" in capsys.readouterr().err
-    assert main(["replay", str(path), "--statement", f"{LEMMAS}:LEMMA"]) == 0
+    assert main(["replay", str(path), f"{LEMMAS}:LEMMA"]) == 0
     printed = capsys.readouterr().out
     assert "of seed 3: the same" in printed
     assert printed.count("program: the same") == 2
-    assert main(["replay", str(path), "--statement", f"{LEMMAS}:OTHER"]) == 2
+    assert main(["replay", str(path), f"{LEMMAS}:OTHER"]) == 2
     assert "statement must be 'lemmas.too-small', got 'lemmas.other'" in capsys.readouterr().err
 
 
@@ -410,7 +410,7 @@ def test_another_statement_is_refused_by_replay(tmp_path, capsys):
     content["statement"]["id"] = "lemmas.other"
     path = tmp_path / "certificate.json"
     making.write(resealed(content), path)
-    assert main(["replay", str(path), "--statement", f"{LEMMAS}:OTHER"]) == 1
+    assert main(["replay", str(path), f"{LEMMAS}:OTHER"]) == 1
     assert "conclusion: margin" in (printed := capsys.readouterr().out)
     assert "program: not that of the statement today" in printed
 
@@ -429,7 +429,7 @@ def test_replay_refuses(what, tmp_path):
     REPLAY_REFUSES[what](content)
     path = tmp_path / "certificate.json"
     making.write(resealed(content), path)
-    assert main(["replay", str(path), "--statement", f"{LEMMAS}:LEMMA"]) == 1
+    assert main(["replay", str(path), f"{LEMMAS}:LEMMA"]) == 1
 
 
 @pytest.mark.parametrize("name", [n for n in ORIGINALS if n != "counterexample"])
