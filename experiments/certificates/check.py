@@ -141,7 +141,14 @@ def _condition(condition: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
             said = "holds" if found else "fails"
             require(said == expected, f"{name}: it {said}")
             require(inside, f"{name}: the margin is {value[0].str(12)}, not the stated one")
-            return f"{name} {said}: margin {value[0].str(12)}"
+            beyond = condition["beyond_rounding"]
+            if beyond:
+                values = program.evaluate(written["steps"], inputs, rounding=True)
+                value, slack = (values[written[part]] for part in ("value", "error"))
+                same = _sign(value[0], slack[0], written["strict"]) == found
+                require(same, f"{name}: it is not beyond the rounding that it states")
+            more = ", beyond the rounding that it states" if beyond else ""
+            return f"{name} {said}{more}: margin {value[0].str(12)}"
     raise Refused(f"{name}: undecided at {BITS[-1]} bits")
 
 

@@ -85,6 +85,7 @@ def counterexample(
 
 def _condition(role: str, name: str, check: Any, seen: Any, config: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"role": role, "name": name, "program": None, "lacks": ""}
+    entry["beyond_rounding"] = False
     try:
         found = decide(check, seen, config)
         entry |= {"verdict": found.verdict, "value": _around(found.value)}
@@ -96,6 +97,7 @@ def _condition(role: str, name: str, check: Any, seen: Any, config: Any) -> dict
         return entry | {"lacks": str(error)}
     if found.proved and entry["value"] is not None:
         entry["program"] = program._asdict()
+        entry["beyond_rounding"] = found.beyond_rounding
     return entry
 
 

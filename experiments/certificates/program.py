@@ -86,12 +86,15 @@ def _constants(step: Mapping[str, Any]) -> list[Any]:
     return [bool(v) if step["type"] == "truth" else int(v) for v in step["values"]]
 
 
-def evaluate(steps: Sequence[Mapping[str, Any]], inputs: Mapping[str, list[Any]]) -> list[Any]:
+def evaluate(
+    steps: Sequence[Mapping[str, Any]], inputs: Mapping[str, list[Any]], *, rounding: bool = False
+) -> list[Any]:
     """The flat values of all steps.
 
     Args:
       steps: the program, each step with "op" and what that needs; "of" are earlier steps.
       inputs: name → entries.
+      rounding: whether what bounds roundings is what it says, and not 0.
 
     Raises:
       Uncheckable: for an operation that there is none of, or an answer that stays open.
@@ -99,7 +102,9 @@ def evaluate(steps: Sequence[Mapping[str, Any]], inputs: Mapping[str, list[Any]]
     """
     values: list[list[Any]] = []
     for step in steps:
-        values.append(_value(step, [values[k] for k in step.get("of", ())], inputs))
+        of = [values[k] for k in step.get("of", ())]
+        marked = step["op"] == "mark" and rounding
+        values.append(of[0] if marked else _value(step, of, inputs))
         if len(values[-1]) > MOST_ENTRIES:
             raise Uncheckable(f"a step of more than {MOST_ENTRIES} entries")
     return values

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from experiments.certificates import check, exact, making, replay
 from experiments.certificates.program import Uncheckable
 from experiments.command.main import main
+from theory import Deterministic, Statement
 from theory.certificates.max_margin import solve
 from theory.certificates.separability import separate
+from theory.margins import exceeds, rounding_error
 from theory.verification.statistics import clopper_pearson, poisson_binomial_tail
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -368,6 +371,25 @@ def test_bad_input_ends_in_one_line_and_status_2(name, verb, tmp_path, capsys):
     assert message in error
     assert error.count("\n") == 1
     assert len(error) < 400
+
+
+def test_a_margin_within_its_rounding_is_not_said_to_be_beyond_it():
+    """Proved of the numbers in the instance, and no more: rounding may have made the difference."""
+    near = Statement(
+        id="near",
+        sample=lambda key, c: jax.random.normal(key, ()),
+        claim=Deterministic(lambda x, c: exceeds(1.0, x, rounding_error(9, x))),
+        config=LEMMA.config,
+    )
+    found = making.counterexample(near, np.nextafter(1.0, 2.0))
+    assert found["proved"]
+    (line, _) = check.check(found)
+    assert "beyond" not in line
+    found["conditions"][0]["beyond_rounding"] = True
+    with pytest.raises(check.Refused, match="not beyond the rounding"):
+        check.check(resealed(found))
+    far = making.counterexample(near, np.float64(1.5))
+    assert "fails, beyond the rounding that it states" in check.check(far)[0]
 
 
 def test_the_command_checks_files(tmp_path, capsys):
