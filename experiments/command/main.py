@@ -14,6 +14,7 @@ def parser() -> argparse.ArgumentParser:
     # Here, so that an interrupt while they are imported ends the command in one line, too.
     from experiments.command import (
         bench,
+        check,
         common,
         explain,
         figure,
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         "and each conclusion, whether it holds, by how much, on how many draws, how surely.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (listing, verify, explain, frontier, sweep, figure, bench, learn):
+    for verb in (listing, verify, explain, frontier, sweep, figure, bench, learn, check):
         verb.add(commands)
     return top
 

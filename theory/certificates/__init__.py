@@ -2,7 +2,8 @@
 
 Linear systems with enclosures (`linear_solve`), the max-margin limit of leaky networks and its KKT
 conditions (`max_margin`), the cone that training does not leave (`cone`), linear separability by
-certified programs (`separability`), and projections of Gaussian vectors (`projections`).
+certified programs (`separability`), and projections of Gaussian vectors (`projections`). `ball`
+encloses the values of functions in rigorous arithmetic, and decides conditions for certain.
 """
 
 from theory.certificates.cone import stays_in_cone as stays_in_cone

@@ -75,6 +75,18 @@ def test_a_condition_is_decided(name):
     assert found.bits <= MOST_BITS
 
 
+def test_what_is_beyond_the_stated_rounding_is_told_apart():
+    """1.0 > 1 − 10⁻¹⁶ is proved of these numbers, but no more than rounding may have made."""
+
+    def condition(x, _):
+        return exceeds(x, 1 - 1e-16, rounding_error(8, x))
+
+    near, far = decide(condition, 1.0), decide(condition, 1.5)
+    assert (near.verdict, near.beyond_rounding) == ("holds", False)
+    assert (far.verdict, far.beyond_rounding) == ("holds", True)
+    assert not decide(condition, np.nan).beyond_rounding
+
+
 def test_bits_are_doubled_until_it_is_decided():
     found = decide(lambda x, _: exceeds(jnp.exp(x) * jnp.exp(-x) + 1e-60, 1.0), 0.3)
     assert found.verdict == "holds"

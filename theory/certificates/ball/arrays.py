@@ -227,11 +227,10 @@ def hulls(x: Any, y: Any, of: str) -> Any:
 
 def select_n(args: list[Any], eqn: Any) -> Any:
     """Entry by entry one of the cases; the hull of all where the choice is undecided."""
-    which, *cases = args
     of = kind(eqn.outvars[0].aval)
     if of == "key":
         return NotImplemented
-    which = np.broadcast_to(which, cases[0].shape)
+    which, *cases = (np.broadcast_to(a, eqn.outvars[0].aval.shape) for a in args)
     open_ = np.array([w is None for w in which.flat]).reshape(which.shape)
     if not (which.dtype == object and open_.any()):
         return _chosen(decided(which, "a choice"), cases)

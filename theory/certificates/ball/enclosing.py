@@ -215,6 +215,9 @@ class Enclosed(NamedTuple):
         carries, and ∞ where the condition says that it knows nothing.
       bits: of the arithmetic that decided, or of the last that was tried.
       reason: why it is undecided, otherwise empty.
+      beyond_rounding: whether it is decided, too, with the bounds on roundings that the condition
+        states: what to ask where entries of the instance are results of float64, and those bounds
+        are about how they came to be.
     """
 
     verdict: Verdict
@@ -222,6 +225,7 @@ class Enclosed(NamedTuple):
     slack: Ball
     bits: int
     reason: str = ""
+    beyond_rounding: bool = False
 
     @property
     def proved(self) -> bool:
@@ -285,12 +289,23 @@ def decide(
                 verdict = _verdict(value.balls, slack.balls, strict)
             reason = f"0 is within {value.radius.max():.2g} of the margin, or its error unknown"
             if verdict != "undecided":
-                return Enclosed(verdict, value, slack, bits)
+                whole = _with_rounding(closed, flat, bits, strict)
+                return Enclosed(verdict, value, slack, bits, "", whole == verdict)
         except Undecided as error:
             reason = str(error)
         if 2 * bits > most_bits:
             return Enclosed("undecided", value, slack, bits, f"{reason}, at {bits} bits")
         bits *= 2
+
+
+def _with_rounding(closed: Any, flat: list[Any], bits: int, strict: bool) -> Verdict:
+    """The verdict with the whole error of the margin."""
+    try:
+        value, error = _evaluated(closed, flat, bits, rounding=True)
+    except Undecided:
+        return "undecided"
+    with _bits(bits):
+        return _verdict(value, error, strict)
 
 
 def _verdict(values: np.ndarray, slacks: np.ndarray, strict: bool) -> Verdict:

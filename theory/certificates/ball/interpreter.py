@@ -163,7 +163,7 @@ class _Evaluation:
             mark = None if self.rounding else _MARKED.get(eqn.params["name"])
             return args if mark is None else [objects(mark, args[0])]
         if name == "platform_index":
-            return [np.asarray(_platform(eqn.params["platforms"]), np.int32)]
+            return [np.asarray(platform_index(eqn.params["platforms"]), np.int32)]
         if name == "bitcast_convert_type":
             return [_bits(args[0], eqn)]
         found = NotImplemented
@@ -186,7 +186,7 @@ class _Evaluation:
         inner = next(p for n in ("jaxpr", "call_jaxpr", "fun_jaxpr") if (p := eqn.params.get(n)))
         closed = isinstance(inner, core.ClosedJaxpr)
         jaxpr, consts = (inner.jaxpr, inner.consts) if closed else (inner, ())
-        if eqn.params.get("name") == "frexp" and _is_frexp(inner):
+        if eqn.params.get("name") == "frexp" and is_frexp(inner):
             return _frexp(_read(args[0]), eqn)
         inside = f"{here} › {eqn.params.get('name', eqn.primitive.name)} › "
         return self.run(jaxpr, [exact(c) for c in consts], args, inside)
@@ -291,7 +291,7 @@ def _location(eqn: Any) -> str:
     return eqn.primitive.name
 
 
-def _platform(platforms: Any) -> int:
+def platform_index(platforms: Any) -> int:
     """The branch for CPUs, whose code is that of any platform without a kernel of its own."""
     named = [k for k, names in enumerate(platforms) if names is not None and "cpu" in names]
     return named[0] if named else next(k for k, names in enumerate(platforms) if names is None)
@@ -341,7 +341,7 @@ def _text_of_frexp(shape: tuple[int, ...], dtype: str) -> str:
     return str(traced.eqns[0].params["jaxpr"])
 
 
-def _is_frexp(inner: Any) -> bool:
+def is_frexp(inner: Any) -> bool:
     """Whether a jaxpr is that of `jnp.frexp`."""
     aval = inner.in_avals[0]
     return str(inner) == _text_of_frexp(aval.shape, str(aval.dtype))

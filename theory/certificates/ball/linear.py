@@ -203,7 +203,7 @@ def _off(a: np.ndarray) -> Any:
 
 
 def _nearly_diagonalizing(a: np.ndarray) -> np.ndarray:
-    """A nearly orthogonal Q of balls of radius 0 with a nearly diagonal QᵀAQ, for midpoints of A."""
+    """A nearly orthogonal Q, of radius 0, with a nearly diagonal QᵀAQ for the midpoints of A."""
     n = len(a)
     s = objects(lambda x: x.mid(), a)
     q = np.diag(objects(arb, np.ones(n, int)))
