@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
         check,
         common,
         explain,
+        falsify,
         figure,
         frontier,
         learn,
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "and each conclusion, whether it holds, by how much, on how many draws, how surely.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (listing, verify, explain, frontier, sweep, figure, bench, learn, check):
+    for verb in (listing, verify, explain, falsify, frontier, check, sweep, figure, bench, learn):
         verb.add(commands)
     return top
 

@@ -18,7 +18,7 @@ from theory.falsification.descent import descend
 from theory.falsification.evolution import evolve
 from theory.falsification.settings import Range, check_ranges, settings_to_try, worst_setting
 from theory.falsification.shrinking import simpler, smaller_settings
-from theory.falsification.starts import degenerate_starts, joined, rows
+from theory.falsification.starts import cropped, degenerate_starts, joined, rows
 from theory.keys import make_key
 from theory.verification import canary
 from theory.verification.evaluation import arithmetic
@@ -31,6 +31,7 @@ from theory.verification.verdict import Evidence, Verdict
 SAMPLED = 512  # instances that are drawn in a round, as `theory.verify` draws them
 GENERATIONS = 40  # of evolution in a round
 SHRINKING = 3000  # evaluations spent on one smaller setting
+SMALLER = 0.2  # of these, for one smaller setting
 SHRINKING_SHARE = 0.5  # of the seconds that the search may take, besides, for making smaller
 SECONDS = 60.0
 
@@ -227,9 +228,15 @@ def _instance(
 Hit = tuple[Space, Array, Variables]
 
 
-def search(space: Space, key: Array, budget: Budget) -> Hit | None:
-    """A counterexample in one setting, looked at twice; None if the budget ends before."""
-    for group in _groups(space, key, budget):
+def search(space: Space, key: Array, budget: Budget, like: Variables | None = None) -> Hit | None:
+    """A counterexample in one setting, looked at twice; None if the budget ends before.
+
+    Args:
+      space, budget: what is searched, and how long.
+      key: random key.
+      like: a counterexample in a larger setting, parts of which are looked at first.
+    """
+    for group in _groups(space, key, like):
         keys, variables, found = group
         budget.spent = space.evaluations
         budget.note(found)
@@ -243,7 +250,9 @@ def search(space: Space, key: Array, budget: Budget) -> Hit | None:
     return None
 
 
-def _groups(space: Space, key: Array, budget: Budget) -> Iterator[tuple[Array, Variables, Found]]:
+def _groups(
+    space: Space, key: Array, like: Variables | None
+) -> Iterator[tuple[Array, Variables, Found]]:
     """Candidates, group by group, for as long as anybody asks."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).astype(np.uint64))
     number, best = 0, []
@@ -255,6 +264,9 @@ def _groups(space: Space, key: Array, budget: Budget) -> Iterator[tuple[Array, V
             variables = space.start(keys)
             if space.scales is None:
                 space.measure_scales(keys, variables)
+                shapes = jax.tree.map(lambda part: part[0], variables)
+                parts = None if like is None else cropped(like, shapes, space.batch, rng)
+                variables = variables if parts is None else parts
             if number % 4 == 0:
                 variables = degenerate_starts(variables, rng)
             found = space.found(keys, variables)
@@ -310,17 +322,20 @@ def _outcome(evidence: Evidence) -> int:
 def _shrunk(space: Space, key: Array, variables: Variables, seed: Array, seconds: float) -> Hit:
     """The counterexample in the smallest setting that has one soon, with the simplest numbers."""
     until = time.monotonic() + seconds
-    going_on, number = True, 0
+    going_on, number, tried = True, 0, set()
     while going_on:
         going_on = False
         for config in smaller_settings(space.config):
+            if config in tried:
+                continue
+            tried.add(config)
             number += 1
             try:
                 smaller = Space(space.statement, config)
                 if time.monotonic() > until:
                     break
-                part = Budget(SHRINKING, until)
-                hit = search(smaller, jax.random.fold_in(seed, 1000 + number), part)
+                part = Budget(SHRINKING, min(until, time.monotonic() + SMALLER * seconds))
+                hit = search(smaller, jax.random.fold_in(seed, 1000 + number), part, variables)
             except (ValueError, TypeError, IndexError, ZeroDivisionError):
                 continue  # a size at which the statement makes no sense
             if hit is not None:

@@ -33,6 +33,44 @@ def degenerate_starts(variables: Variables, rng: np.random.Generator) -> Variabl
     return jax.tree.unflatten(structure, kept)
 
 
+def cropped(
+    variables: Variables, shapes: Variables, count: int, rng: np.random.Generator
+) -> Variables | None:
+    """Parts of one candidate as candidates for a smaller setting.
+
+    Args:
+      variables: one candidate.
+      shapes: of one in the smaller setting.
+      count: how many parts.
+      rng: what chooses them; axes of one length lose the same places.
+
+    Returns:
+      (count, …) candidates; None where the smaller ones are no parts.
+    """
+    large, structure = jax.tree.flatten(jax.tree.map(np.asarray, variables))
+    small = [leaf.shape for leaf in jax.tree.leaves(shapes)]
+    pairs = list(zip(large, small, strict=False))
+    fits = all(
+        leaf.ndim == len(shape) and all(s <= n for s, n in zip(shape, leaf.shape, strict=True))
+        for leaf, shape in pairs
+    )
+    if len(large) != len(small) or not fits or not large:
+        return None
+    found = []
+    for _ in range(count):
+        kept: dict[tuple[int, int], np.ndarray] = {}
+        parts = []
+        for leaf, shape in pairs:
+            part = leaf
+            for axis, sizes in enumerate(zip(leaf.shape, shape, strict=True)):
+                if sizes not in kept:
+                    kept[sizes] = np.sort(rng.permutation(sizes[0])[: sizes[1]])
+                part = np.take(part, kept[sizes], axis=axis)
+            parts.append(part)
+        found.append(jax.tree.unflatten(structure, parts))
+    return jax.tree.map(lambda *values: np.stack(values), *found)
+
+
 def rows(variables: Variables, indices: np.ndarray) -> Variables:
     """Some candidates."""
     return jax.tree.map(lambda part: np.asarray(part)[indices], variables)

@@ -1,0 +1,135 @@
+"""`widetheory falsify`."""
+
+import argparse
+import pathlib
+import re
+from typing import Any
+
+import jax
+
+from experiments.certificates import making
+from experiments.command import common
+from experiments.datasets import sources
+from experiments.machine import environment, interrupts
+from experiments.report.progress import say
+from experiments.report.search import falsification_text, falsify_json
+from experiments.report.words import console
+from experiments.settings.references import Named, find
+from experiments.settings.text import configured, fields_by_name
+from experiments.verify import running
+from theory import Falsification, falsify
+from theory._validation import check_integer, check_real
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    sub = common.add_verb(
+        commands,
+        "falsify",
+        _falsify,
+        "Search for a counterexample: instances and parameters, by gradients and evolution; what "
+        "is found is confirmed, made smaller, proved where possible, and saved.",
+    )
+    sub.add_argument("names", nargs="+", metavar=common.NAMES, help="statements to attack")
+    sub.add_argument(
+        "--over", action="append", default=[], metavar="NAME=LOW:HIGH",
+        help="a parameter that is varied, too; may be repeated",
+    )  # fmt: skip
+    sub.add_argument(
+        "--budget", type=float, metavar="SECONDS",
+        help="how long to search each statement (60, unless --evaluations limits it)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--evaluations", type=int, metavar="N",
+        help="how many candidates to evaluate; alone it makes the result depend on the seed only",
+    )  # fmt: skip
+    sub.add_argument(
+        "--level", type=float, default=0.01, metavar="A",
+        help="false-alarm rate of a confirmation on fresh draws (0.01)",
+    )  # fmt: skip
+    sub.add_argument("--out", metavar="DIR", help="save counterexamples and DIR/falsified.json")
+    common.add_settings(sub)
+    common.add_seed(sub)
+    common.add_json(sub)
+
+
+def _falsify(arguments: argparse.Namespace) -> int:
+    environment.configure("float64")
+    common.check_seed(arguments)
+    common.check_level(arguments)
+    if arguments.budget is not None:
+        check_real("--budget", arguments.budget, low=0, open_low=True)
+    if arguments.evaluations is not None:
+        check_integer("--evaluations", arguments.evaluations)
+    named = find(arguments.names)
+    over = _ranges(arguments, named)
+    settings = common.settings_of(arguments.settings)
+    for name in settings:
+        known = {field for one in named for field in fields_by_name(one.statement.config)}
+        common.check_one_of("--set", name, known - {"data"})
+    source = None if arguments.data is None else sources.load(arguments.data)
+    out = common.writable(arguments.out)
+    found: list[Falsification] = []
+    files: list[str | None] = []
+    with interrupts.telling(lambda: _safe(found, len(named), out)):
+        for one in named:
+            statement = one.statement
+            known = fields_by_name(statement.config)
+            result = falsify(
+                statement,
+                key=jax.random.fold_in(running.run_key(statement, arguments.seed), 1),
+                config=configured(statement.config, source, settings),
+                over={name: ends for name, ends in over.items() if name in known},
+                seconds=arguments.budget,
+                evaluations=arguments.evaluations,
+                level=arguments.level,
+                say=say,
+            )
+            files.append(_saved(one, result, out))
+            found.append(result)
+            if out is not None:
+                content = falsify_json(found, files, arguments.seed)
+                common.write_json(out / "falsified.json", content)
+            if not arguments.json:
+                console().print(falsification_text(result, files[-1]))
+    if arguments.json:
+        common.print_json(falsify_json(found, files, arguments.seed))
+    unknown = [
+        one.statement.id
+        for one, result in zip(named, found, strict=True)
+        if result.verdict == "refuted" and one.statement.erratum is None
+    ]
+    return 1 if unknown else 0
+
+
+def _ranges(
+    arguments: argparse.Namespace, named: tuple[Named, ...]
+) -> dict[str, tuple[float, float]]:
+    ranges = {}
+    for text in arguments.over:
+        name, low, high = common.range_of("--over", text)
+        if low is None or high is None:
+            raise ValueError(f"--over must be NAME=LOW:HIGH, got {text!r}")
+        common.check_one_of(
+            "--over", name, {f for one in named for f in fields_by_name(one.statement.config)}
+        )
+        ranges[name] = (low, high)
+    return ranges
+
+
+def _saved(one: Named, result: Falsification, out: pathlib.Path | None) -> str | None:
+    """The file of the counterexample, None where there is none or nothing is saved."""
+    example = result.counterexample
+    if out is None or example is None:
+        return None
+    path = out / (re.sub(r"[^A-Za-z0-9._-]", "_", result.id) + ".counterexample.json")
+    content = making.counterexample(
+        one.statement, example.instance, example.config, reference=one.reference
+    )
+    making.write(content, path)
+    return str(path)
+
+
+def _safe(found: list[Falsification], total: int, out: pathlib.Path | None) -> str:
+    done = f"interrupted after {len(found)} of {total}"
+    return f"{done}; --out would store them" if out is None else f"{done}, stored in {out}"
