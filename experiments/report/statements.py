@@ -40,7 +40,8 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         "title": statement.title,
         "says": statement.says,
         "hypotheses": {
-            n: {"says": h.says, "tier": statement.tiers[n]} for n, h in statement.hypotheses.items()
+            name: {"says": condition.says, "stage": condition.stage}
+            for name, condition in statement.hypotheses.items()
         },
         "documented_erratum": statement.erratum,
         "parameters": [parameter_json(f) for f in fields_by_name(statement.config).values()],
@@ -75,11 +76,11 @@ def _range(rule: Any) -> str:
 def show(statement: Statement) -> Group:
     """The statement in full, for `show`."""
     conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Condition", "Role", "Tier", "Says"):
+    for column in ("Condition", "Role", "Looks at", "Says"):
         conditions.add_column(column)
     for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
         for name, condition in group.items():
-            conditions.add_row(name, role, statement.tiers[name], condition.says)
+            conditions.add_row(name, role, condition.stage or "everything", condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Parameter", "Default", "Range", "Unit", "Says"):
         parameters.add_column(column)

@@ -31,7 +31,7 @@ def test_every_statement_is_tested():
 
 def how(id):
     statement = REGISTRY[id]
-    return Judged(statement.claim, LEVEL, statement.tiers, statement.config)
+    return Judged(statement.claim, LEVEL, statement.looks_at, statement.first, statement.config)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evide
       ValueError: where a function of the statement returns something else than it should, or for
         an instance without the stages of the statement.
     """
-    check_staged(instance, statement.stages)
+    check_staged(instance, statement.parts)
     claim, conclusion, quantity = statement.claim, None, Measured(None, None)
     if isinstance(claim, ByOutcome):
         conclusion = _scalar("conclusion", claim.conclusion(instance, config))

@@ -8,6 +8,7 @@ import abc
 import bisect
 import dataclasses
 import math
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -39,6 +40,8 @@ POWER = 0.95  # probability with which a "consistent" test would have found a fa
 # A deterministic statement is consistent only if a failure in one of five draws that meet the
 # hypotheses would have shown with this probability: 14 draws.
 ENOUGH = 14
+# Where no condition names a stage.
+EVERYTHING: Mapping[str, str | None] = types.MappingProxyType({})
 
 
 class Judged(NamedTuple):
@@ -85,7 +88,8 @@ def judge(
     kind: Kind[Any, Any],
     evidence: Evidence,
     *,
-    tiers: Mapping[str, str],
+    stages: Mapping[str, str | None] = EVERYTHING,
+    first: str | None = None,
     config: Any = None,
     level: float = 0.01,
     random: bool = True,
@@ -97,9 +101,11 @@ def judge(
       id: of the statement.
       kind: its `claim`, see `theory.verification.kinds`, which decides by which rule.
       evidence: the draws. If all are the same instance, they count as one.
-      tiers: name of each condition → its tier. If every hypothesis is a function of the data
-        alone, failures are counted among the draws that satisfy them all; otherwise the theorem
-        bounds P(hypotheses hold and conclusion fails), and all draws count.
+      stages: name of each condition → the last stage that it looks at; None, or no entry, for
+        everything.
+      first: the first of several stages. If every hypothesis looks at that alone, failures are
+        counted among the draws that satisfy them all; otherwise the theorem bounds
+        P(hypotheses hold and conclusion fails), and all draws count.
       config: configuration that they were drawn with, of which claims and scales are functions.
       level: false-alarm rate of "refuted"; intervals have confidence 1 − level.
       random: whether draws are random; a deterministic statement without randomness needs one.
@@ -121,11 +127,12 @@ def judge(
         evidence = jax.tree.map(lambda part: part[:1], evidence)
         fresh = fresh[:1]
     summaries = {
-        "hypotheses": _summarize(evidence.hypotheses, tiers),
-        "measured": _summarize(evidence.measured, tiers),
+        "hypotheses": _summarize(evidence.hypotheses, stages),
+        "measured": _summarize(evidence.measured, stages),
     }
     common = dict(id=id, kind=kind.name, level=level, **summaries)
-    conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
+    seen = [stages.get(name) for name in evidence.hypotheses]
+    conditional = all(stage is not None and stage == first for stage in seen)
     verdict = kind.judge(
         Judged(common, evidence, config, fresh, conditional, random=random, anytime=anytime)
     )
@@ -208,7 +215,7 @@ def _estimated(evidence: Evidence) -> Iterator[str]:
 
 
 def _summarize(
-    conditions: Mapping[str, Margin], tiers: Mapping[str, str]
+    conditions: Mapping[str, Margin], stages: Mapping[str, str | None]
 ) -> dict[str, ConditionSummary]:
     summaries = {}
     for name, condition in conditions.items():
@@ -221,7 +228,7 @@ def _summarize(
             failed=int(np.sum(condition.fails)),
             tightest_margin=_smallest(condition.value),
             ratio=ratio,
-            tier=tiers[name],
+            stage=stages.get(name),
             unit=condition.unit,
         )
     return summaries

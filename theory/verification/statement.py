@@ -1,7 +1,7 @@
 """A theorem as one object: how it is drawn, what it assumes and what it claims."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -12,12 +12,10 @@ from theory.verification.claims import checked_claims
 from theory.verification.domains import Domain
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
 from theory.verification.signatures import check_condition, check_function, described
-from theory.verification.stages import InStages, Staged
+from theory.verification.stages import SOLUTION, InStages, Staged
 
 Config = TypeVar("Config")
 Instance = TypeVar("Instance")
-
-TIERS = ("data", "init", "certificate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,27 +25,20 @@ class Hypothesis:
     Attributes:
       check: (instance, config) → `Margin` (scalar), positive exactly when the condition holds.
       says: the condition in words and symbols.
-      tier: what it looks at, in a statement without stages: "data" (data and hyper-parameters
-        alone), "init" (also the drawn initialization) or "certificate" (also the solution; the
-        default). Only if all hypotheses of a statement are "data" are failures counted among the
-        draws that satisfy them, so that forgetting to say so costs power and refutes nothing that
-        is true.
-      stage: in a statement with stages, the last one that it looks at; all if None. It is given
-        that stage and those before it, and its tier follows.
+      stage: the last stage that it looks at; everything if None. It is given that stage and those
+        before it. Only if all hypotheses of a statement look at the first of several stages are
+        failures counted among the draws that satisfy them, so that forgetting to say so costs
+        power and refutes nothing that is true.
 
     Raises:
-      ValueError: for a tier that is none, a tier beside a stage, or what is no such function.
+      ValueError: for what is no such function.
     """
 
     check: Callable[[Any, Any], Margin]
     says: str = ""
-    tier: str = "certificate"
     stage: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("tier", self.tier, TIERS)
-        if self.stage is not None and self.tier != "certificate":
-            raise ValueError(f"tier must not be given beside stage {self.stage!r}, which says it")
         check_condition("check", self.check)
 
 
@@ -74,8 +65,9 @@ class Statement(Generic[Config, Instance]):
       measured: the same, for conditions that are reported but not required.
       claim: what follows from the hypotheses: a `Deterministic`, `Probabilistic`, `Moment`,
         `Empirical`, `Rate` or `Decay`.
-      solve: instance → instance, a stage on the host between `sample` and the checks, for solvers
-        that no compiler knows: numpy arrays of one draw in, numpy arrays of fixed shapes out.
+      solve: a stage on the host before the checks, for solvers that no compiler knows: numpy
+        arrays of one draw in, numpy arrays of fixed shapes out. It takes the instance, and what it
+        returns is the part `solution` beside the stages, or in place of what `sample` drew.
         Numbers in the instance become arrays on the way.
       constant: (instance, config) → number, the largest constant C with which the hypotheses of a
         published form O(·) hold; the verdict names the smallest C that no draw contradicts.
@@ -106,7 +98,7 @@ class Statement(Generic[Config, Instance]):
     )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Any], Instance] | None = None
+    solve: Callable[[Any], Any] | None = None
     constant: Callable[[Instance, Config], Any] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
     domain: Mapping[str, object] = dataclasses.field(default_factory=dict)
@@ -137,7 +129,7 @@ class Statement(Generic[Config, Instance]):
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         check_config(self.config)
         for role in ("hypotheses", "measured"):
-            object.__setattr__(self, role, _conditions(role, getattr(self, role), self.stages))
+            object.__setattr__(self, role, _conditions(role, getattr(self, role), self.parts))
         for name, domain in self.domain.items():
             if not isinstance(domain, Domain):
                 raise ValueError(
@@ -156,6 +148,8 @@ class Statement(Generic[Config, Instance]):
         if (missing or derived) == (not self.stages):
             got = "neither" if missing else "both" if self.stages else "the stages' own"
             raise ValueError(f"sample or stages must be given, one of them, got {got}")
+        if self.solve is not None and SOLUTION in self.stages:
+            raise ValueError(f"stages must leave the name {SOLUTION!r} to what `solve` returns")
         if self.stages:
             object.__setattr__(self, "sample", InStages(self.stages))
         check_function("sample", self.sample, "key", "config")
@@ -173,20 +167,30 @@ class Statement(Generic[Config, Instance]):
         return dataclasses.replace(config, **self.cases[check_choice("case", case, self.cases)])
 
     @property
-    def tiers(self) -> dict[str, str]:
-        """Name of each condition, required or only measured → its tier."""
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of an instance: the stages, then `solution` if there is a solver."""
+        solved = (SOLUTION,) if self.stages and self.solve is not None else ()
+        return (*self.stages, *solved)
+
+    @property
+    def first(self) -> str | None:
+        """The first of several parts, None where all is drawn at once."""
+        return self.parts[0] if len(self.parts) > 1 else None
+
+    @property
+    def looks_at(self) -> dict[str, str | None]:
+        """Name of each condition, required or only measured → its stage."""
         conditions = (*self.hypotheses.items(), *self.measured.items())
-        return {name: self._tier(condition) for name, condition in conditions}
+        return {name: condition.stage for name, condition in conditions}
 
-    def _tier(self, condition: Hypothesis) -> str:
-        """That of the condition's stage: "data" the first of several, "certificate" the last."""
-        names = list(self.stages)
-        if condition.stage is None or condition.stage == names[-1]:
-            return condition.tier
-        return "data" if condition.stage == names[0] else "init"
+    def solved(self, instance: Any) -> Any:
+        """What the solver makes of one draw, as numpy arrays."""
+        assert self.solve is not None
+        found = self.solve(instance)
+        return Staged({**instance, SOLUTION: found}) if self.stages else found
 
 
-def _conditions(role: str, given: Any, stages: Mapping[str, Any]) -> dict[str, Hypothesis]:
+def _conditions(role: str, given: Any, stages: Sequence[str]) -> dict[str, Hypothesis]:
     if not isinstance(given, Mapping):
         raise ValueError(
             f"{role} must be a mapping from names to conditions, got {described(given)}"
@@ -201,16 +205,11 @@ def _conditions(role: str, given: Any, stages: Mapping[str, Any]) -> dict[str, H
     return found
 
 
-def _placed(role: str, condition: Hypothesis, stages: Mapping[str, Any]) -> Hypothesis:
-    """The condition; ValueError if its stage or its tier is none of the statement."""
+def _placed(role: str, condition: Hypothesis, stages: Sequence[str]) -> Hypothesis:
+    """The condition; ValueError if its stage is none of the statement."""
     if condition.stage is not None and condition.stage not in stages:
         names = ", ".join(stages) or "none in a statement with `sample`"
         raise ValueError(f"stage of {role} must be one of {names}; got {condition.stage!r}")
-    if stages and condition.tier != "certificate":
-        raise ValueError(
-            f"tier of {role} must follow from its stage, one of {', '.join(stages)}; "
-            f"got tier {condition.tier!r}"
-        )
     return condition
 
 

@@ -1,4 +1,4 @@
-"""The trained network against its infinite-width limit, for every loss and tier."""
+"""The trained network against its infinite-width limit, for every loss."""
 
 from typing import Any, NamedTuple
 

@@ -39,12 +39,14 @@ def _training(key: Array, earlier: Staged, config: TrainedSetting) -> Trained:
 STAGES = {"data": _data, "training": _training}
 
 
-def _of_data(name: str, stage: str | None = None) -> Hypothesis:
-    return hypothesis(name, lambda i: i.data, stage)
+def of_data(name: str) -> Hypothesis:
+    """The condition of that name, of the points with their closed form."""
+    return hypothesis(name, lambda i: i.data, "data")
 
 
-def _of_training(name: str) -> Hypothesis:
-    return hypothesis(name, lambda i: i.training)
+def of_training(name: str) -> Hypothesis:
+    """The condition of that name, of the trained network."""
+    return hypothesis(name, lambda i: i.training, "training")
 
 
 def _agreement(instance: Staged, config: TrainedSetting) -> Margin:
@@ -61,12 +63,12 @@ STATEMENTS = (
         "The certificates of the closed form are measured beside it.",
         source=SOURCE,
         stages=STAGES,
-        hypotheses={"near-orthogonality": _of_data("near-orthogonality", "data")},
+        hypotheses={"near-orthogonality": of_data("near-orthogonality")},
         measured={
-            "KKT certificate": _of_data("KKT certificate"),
-            "global certificate": _of_data("global certificate"),
-            "cone never left": _of_training("cone never left"),
-            "cone reached": _of_training("cone reached"),
+            "KKT certificate": of_data("KKT certificate"),
+            "global certificate": of_data("global certificate"),
+            "cone never left": of_training("cone never left"),
+            "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(),
@@ -83,13 +85,13 @@ STATEMENTS = (
         source=OURS,
         stages=STAGES,
         hypotheses={
-            "KKT certificate": _of_data("KKT certificate"),
-            "cone never left": _of_training("cone never left"),
+            "KKT certificate": of_data("KKT certificate"),
+            "cone never left": of_training("cone never left"),
         },
         measured={
-            "near-orthogonality": _of_data("near-orthogonality", "data"),
-            "global certificate": _of_data("global certificate"),
-            "cone reached": _of_training("cone reached"),
+            "near-orthogonality": of_data("near-orthogonality"),
+            "global certificate": of_data("global certificate"),
+            "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(data="uniform", n=20, d=2000),

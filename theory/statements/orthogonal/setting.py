@@ -39,7 +39,7 @@ class DataSetting(Parameters):
 
     @property
     def p_max(self) -> Any:
-        """p_max relative to R² that makes the data-tier ratio equal 1/load."""
+        """p_max relative to R² that makes the ratio of near-orthogonality equal 1/load."""
         return self.load * self.slope**3 / (3 * self.n)
 
 

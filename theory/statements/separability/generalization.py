@@ -362,14 +362,12 @@ STATEMENTS = (
             "trained": Hypothesis(
                 lambda fits, _: margin(1 - 2 * fits.own.wrong, 2 * fits.own.in_doubt),
                 "the network gets all its training images right",
-                tier="certificate",
             ),
             "linear misfit": Hypothesis(
                 lambda fits, _: margin(
                     2 * jnp.min(fits.linear.wrong) - 1, 2 * jnp.max(fits.linear.in_doubt)
                 ),
                 "a linear classifier gets a noise wrong at both temperatures",
-                tier="certificate",
             ),
         },
         claim=Empirical(

@@ -182,11 +182,9 @@ STATEMENTS = (
             ).all(),
         ),
         measured={
-            "Δa within its bound": Hypothesis(_within("a", "a"), tier="certificate"),
-            "ΔW within its bound": Hypothesis(_within("w", "w", "wa"), tier="certificate"),
-            "ΔD within its bound": Hypothesis(
-                _within("d", "d", "da", "wd", "wda"), tier="certificate"
-            ),
+            "Δa within its bound": Hypothesis(_within("a", "a")),
+            "ΔW within its bound": Hypothesis(_within("w", "w", "wa")),
+            "ΔD within its bound": Hypothesis(_within("d", "d", "da", "wd", "wda")),
         },
         config=BoundSetting(),
         draws={"quick": 16, "full": 500},

@@ -73,7 +73,6 @@ STATEMENTS = (
             "Lemma 3.5": Hypothesis(
                 lambda i, c: exceeds(c.loss_below, i.loss, i.loss_error),
                 "the untrained loss L(0) is below ϵ = loss_below, and no weight has moved",
-                tier="init",
             )
         },
         claim=Probabilistic(
