@@ -22,6 +22,7 @@ from experiments.images.probing import accuracy, probe_accuracies, separator_cla
 from experiments.images.training import Recipe, State
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory._validation import check_choice
 from theory.parameters import Parameters, parameter
 from theory.perturbations.classifiers import Attack
@@ -71,7 +72,7 @@ class ImageSettings(Parameters):
     )
     epochs: int = parameter(100, "epochs of training", low=0)
     batch: int = parameter(128, "images a step", low=1)
-    momentum: float = parameter(0.9, "momentum of SGD", low=0, high=1, open_high=True)
+    momentum: float = fields.momentum(0.9, "momentum of SGD")
     weight_decay: float = parameter(5e-4, "ℓ₂ penalty of training", low=0)
     schedule: str = parameter("constant", "learning rate in time", choices=("constant", "cosine"))
     augmentation: bool = parameter(

@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width.bounds import crossing_probability
 from theory.infinite_width.crossings import changed_share
@@ -35,14 +36,14 @@ class Settings(Parameters):
     """Networks of K24b of several widths, trained for several times, seen at query points."""
 
     data: Any = data_parameter("shifted-gaussian")
-    n: int = parameter(1000, "training points", low=2)
-    d: int = parameter(100, "dimension", low=1)
-    queries: int = parameter(32, "query points z, of the law of the data", low=1)
+    n: int = fields.points(1000, low=2)
+    d: int = fields.dimension(100)
+    queries: int = fields.queries(32, "query points z, of the law of the data")
     widths: str = parameter("10:1000000:x10", "widths m")
     times: str = parameter("10,100,1000", "training times T", unit="learning rate × steps")
     slopes: str = parameter("0,0.5", "slopes γ, the first of which the widths are shown for")
-    steps: int = parameter(1000, "gradient steps", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
+    steps: int = fields.steps(1000)
+    momentum: float = fields.momentum(0.9)
     neurons: int = parameter(100_000, "neurons trained for each point, in networks", low=2)
     samples: int = parameter(4096, "neurons a query that the law is integrated over", low=2)
 

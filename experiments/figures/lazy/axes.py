@@ -10,6 +10,7 @@ import jax
 from experiments.figures.figure import Cell
 from experiments.figures.lazy.learning import LAWS, LONG, LearningRun
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory._validation import check_choice
 from theory.networks.descent import SCHEDULES, training_time
 from theory.parameters import Parameters, parameter
@@ -33,12 +34,12 @@ class Base(Parameters):
     Sizes are the paper's; `PUBLISHED` is what it measures.
     """
 
-    d: int = parameter(100, "dimension", low=1)
-    n: int = parameter(1000, "training points", low=1)
-    gaussian_d: int = parameter(10_000, "dimension of the unshifted Gaussian", low=1)
-    gaussian_n: int = parameter(10_000, "training points of the unshifted Gaussian", low=1)
-    m: int = parameter(100, "width of both networks", low=1)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
+    d: int = fields.dimension(100)
+    n: int = fields.points(1000)
+    gaussian_d: int = fields.dimension(10000, "dimension of the unshifted Gaussian")
+    gaussian_n: int = fields.points(10000, "training points of the unshifted Gaussian")
+    m: int = fields.width(100, "width of both networks")
+    slope: float = fields.slope(0.0)
     epsilon: float = parameter(0.001, "size ε of a perturbation over √d", low=0)
     rates: str = parameter("0.1,1", "learning rates, of which the best is shown")
     best: str = parameter(
@@ -51,9 +52,9 @@ class Base(Parameters):
         choices=("fresh", "training"),
     )  # fmt: skip
     cosine: str = parameter("signed", "mean of cos or of |cos|", choices=("signed", "absolute"))
-    steps: int = parameter(1000, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    queries: int = parameter(1000, "test points", low=1)
+    steps: int = fields.steps(1000, "gradient steps of each network")
+    momentum: float = fields.momentum(0.9)
+    queries: int = fields.queries(1000, "test points")
     draws: int = parameter(32, "independent draws of everything", low=2)
     laws: str = parameter("shifted-gaussian,gaussian", "laws of the points")
     ds: str = parameter("10,30,100,300,1000", "axis d")

@@ -13,6 +13,7 @@ from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy, maps
 from theory.networks.descent import descent_for_time
@@ -27,16 +28,16 @@ class Settings(Parameters):
     """Pairs of networks of K24b under the identity loss, T_f = T_g, on one draw of the data."""
 
     data: Any = data_parameter("shifted-gaussian")
-    n: int = parameter(1000, "training points", low=2)
-    d: int = parameter(100, "dimension", low=2)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(0.01, "size ε of a perturbation", unit="of x", low=0, open_low=True)
+    n: int = fields.points(1000, low=2)
+    d: int = fields.dimension(100, low=2)
+    slope: float = fields.slope(0.0)
+    epsilon: float = fields.perturbation_size(0.01)
     widths: str = parameter("100", "widths m; a column for each with each time")
     times: str = parameter(
         "10,100,991,9910", "training times T", unit="learning rate × steps"
     )  # 991 and 9910 are 1000 steps at learning rates 0.1 and 1
-    steps: int = parameter(1000, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
+    steps: int = fields.steps(1000, "gradient steps of each network")
+    momentum: float = fields.momentum(0.9)
     draws: int = parameter(20, "pairs of networks, two of which are shown", low=2)
     grid: int = parameter(400, "points along each side of a map", low=2)
     extent: float = parameter(

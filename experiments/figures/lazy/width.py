@@ -22,6 +22,7 @@ from experiments.figures.lazy.learning import (
 )
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory.infinite_width import bounds, lazy
 from theory.networks.blocks import sum_over_blocks
 from theory.networks.descent import Descent, training_time
@@ -43,17 +44,16 @@ class Settings(Parameters):
 
     ms: str = parameter("10,32,100,316,1000,3162,10000,31623,100000,316228,1000000", "widths m")
     draws: int = parameter(32, "independent draws", low=2)
-    queries: int = parameter(200, "test points", low=1)
-    delta: float = parameter(
-        0.05, "failure probability δ of both networks together", low=0, high=1,
-        open_low=True, open_high=True,
-    )  # fmt: skip
-    d: int = parameter(100, "dimension of the published setting", low=1)
-    n: int = parameter(1000, "its training points", low=1)
+    queries: int = fields.queries(200, "test points")
+    delta: float = fields.failure_probability(
+        0.05, "failure probability δ of both networks together"
+    )
+    d: int = fields.dimension(100, "dimension of the published setting")
+    n: int = fields.points(1000, "its training points")
     epsilon: float = parameter(0.001, "its ε over √d", low=0)
     rate: float = parameter(0.1, "its learning rate", low=0, open_low=True)
-    steps: int = parameter(1000, "its gradient steps", low=1)
-    momentum: float = parameter(0.9, "its momentum μ", low=0, high=1, open_high=True)
+    steps: int = fields.steps(1000, "its gradient steps")
+    momentum: float = fields.momentum(0.9, "its momentum μ")
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory.networks.descent import training_time
 from theory.parameters import parameter
 from theory.perturbations.alignment import (
@@ -50,9 +51,9 @@ class Settings(learning.NetworkSettings):
         "steps of attacks: along the steepest direction of the norm, or those of K24a's code",
         choices=("steepest", "published"),
     )
-    n: int = parameter(50, "clean samples, even", low=2, even=True)
-    n_adv: int = parameter(100, "noise samples that are perturbed", low=1)
-    d: int = parameter(4000, "dimension", low=1)
+    n: int = fields.points(50, "clean samples, even", even=True)
+    n_adv: int = fields.perturbed_points(100)
+    d: int = fields.dimension(4000)
     ns: str = parameter("50,100,200", "clean samples n, swept")
     n_advs: str = parameter("50,100,200", "noise samples n_adv, swept")
     dimensions: str = parameter("1000,2000,4000", "dimensions d, swept")
@@ -65,9 +66,7 @@ class Settings(learning.NetworkSettings):
         0.035, "ℓ₀: by how much coordinates change (0.035 makes it as long as ℓ₂); of published "
         "attacks, in a step", low=0, open_low=True,
     )  # fmt: skip
-    fraction: float = parameter(
-        0.05, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    fraction: float = fields.sparse_share(0.05)
 
 
 def axes(settings: Settings) -> dict[str, tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory import fields
 from theory.networks.network import Params, outputs
 from theory.parameters import parameter
 from theory.perturbations.attacks import unit_rows
@@ -23,9 +24,9 @@ class Settings(learning.NetworkSettings):
     """ℓ₂ perturbations of nested sets of noise samples."""
 
     law: str = parameter("uniform", "law of all samples", choices=tuple(learning.MEAN_SQUARES))
-    n: int = parameter(50, "clean samples, even", low=2, even=True)
+    n: int = fields.points(50, "clean samples, even", even=True)
     n_advs: str = parameter("2,8,32,128", "noise samples n_adv")
-    d: int = parameter(4000, "dimension", low=1)
+    d: int = fields.dimension(4000)
     l2: float = parameter(
         0.78, f"ℓ₂ size at d = {learning.PUBLISHED_D}, scaled with √d", low=0, open_low=True
     )

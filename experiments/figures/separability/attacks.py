@@ -12,6 +12,7 @@ from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment, noises
 from experiments.images.experiment import SPLITS, ImageSettings
 from experiments.images.probing import accuracy
+from theory import fields
 from theory.parameters import parameter
 from theory.perturbations.classifiers import Attack
 
@@ -28,8 +29,8 @@ class Settings(ImageSettings):
     sup_epsilon: float = parameter(
         8 / 255, "size of the noises in ℓ∞", unit="black to white", low=0, open_low=True
     )
-    epsilon: float = parameter(
-        0.5, "size of the noises in ℓ₂", unit="black to white", low=0, open_low=True
+    epsilon: float = fields.perturbation_size(
+        0.5, "size of the noises in ℓ₂", unit="black to white"
     )
     temperature: float = parameter(
         1.0, "softmax temperature when noises are made", low=0, open_low=True

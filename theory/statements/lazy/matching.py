@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, exceeds
 from theory.networks.descent import descent_for_time
 from theory.networks.network import Params, frozen_readout, init, outputs
 from theory.networks.training import Training, train
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.perturbations.attacks import gradient_perturbations
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import (
@@ -31,36 +32,27 @@ class MatchingSetting(Parameters):
     """f trained on clean data, g on f's perturbations, seen at one query point; identity loss."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(40, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(1000, "width of both networks", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
-    T_f: float = parameter(
-        2.0, "training time of f", unit="learning rate × steps", low=0, open_low=True
+    n: int = fields.points(40)
+    d: int = fields.dimension(10)
+    m: int = fields.width(1000, "width of both networks")
+    slope: float = fields.slope(0.5)
+    T_f: float = fields.training_time(2.0, "training time of f")
+    T_g: float = fields.training_time(2.0, "training time of g")
+    steps: int = fields.steps(10, "gradient steps of each network")
+    momentum: float = fields.momentum(0.0)
+    epsilon: float = fields.perturbation_size(4.0)
+    scenario: str = fields.scenario("a")
+    separation: float = fields.separation(4.0)
+    delta: float = fields.failure_probability(
+        0.05, "failure probability δ of all networks together"
     )
-    T_g: float = parameter(
-        2.0, "training time of g", unit="learning rate × steps", low=0, open_low=True
-    )
-    steps: int = parameter(10, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.0, "momentum μ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(4.0, "size ε of a perturbation", unit="of x", low=0, open_low=True)
-    scenario: str = parameter(
-        "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
-    )
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
-    delta: float = parameter(
-        0.05, "failure probability δ of all networks together", low=0, high=1,
-        open_low=True, open_high=True,
-    )  # fmt: skip
 
 
 class LogisticMatchingSetting(MatchingSetting):
     """The same under any loss."""
 
-    m: int = parameter(2000, "width of both networks", low=1)
-    loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
+    m: int = fields.width(2000, "width of both networks")
+    loss: str = fields.loss("logistic", ("identity", "logistic"))
 
 
 class Relabelled(NamedTuple):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import derivative_kernel
@@ -41,12 +42,10 @@ BEND = 0.05
 class PublishedSetting(MatchingSetting):
     """f and g as in the published theorem, with its open constant C."""
 
-    d: int = parameter(5, "dimension", low=1)
-    m: int = parameter(500, "width of both networks", low=1)
+    d: int = fields.dimension(5)
+    m: int = fields.width(500, "width of both networks")
     C: float = parameter(1.0, "constant of the conditions", low=0, open_low=True)
-    separation: float = parameter(
-        2.0, "separation of separated-gaussian", unit="standard deviations"
-    )
+    separation: float = fields.separation(2.0)
 
 
 class Limit(NamedTuple):
@@ -143,19 +142,15 @@ class ScalingSetting(Parameters):
 
     data: Any = data_parameter("shifted-gaussian", "law of x and z")
     grows: str = parameter("T", "what grows: T_f = T_g, or the dimension", choices=("T", "d"))
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(4, "smallest dimension", low=1)
-    T: float = parameter(
-        0.5, "shortest training time of f and g", unit="learning rate × steps", low=0, open_low=True
-    )
+    n: int = fields.points(8)
+    d: int = fields.dimension(4, "smallest dimension")
+    T: float = fields.training_time(0.5, "shortest training time of f and g")
     width: float = parameter(0.5, "c = m/(d²(T_f + T_g)²)", low=0, open_low=True)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(1.0, "size ε, per √d", unit="of x", low=0, open_low=True)
-    scenario: str = parameter(
-        "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
-    )
-    steps: int = parameter(4, "gradient steps of each network", low=1)
-    queries: int = parameter(8, "query points", low=1)
+    slope: float = fields.slope(0.2)
+    epsilon: float = fields.perturbation_size(1.0, "size ε, per √d")
+    scenario: str = fields.scenario("a")
+    steps: int = fields.steps(4, "gradient steps of each network")
+    queries: int = fields.queries(8)
     sizes: int = parameter(5, "number of scales, each twice the one before", low=5)
 
     @property

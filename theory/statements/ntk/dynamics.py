@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._scaling import maximum
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
 from theory.networks.descent import descent_for_time
 from theory.networks.network import apply, frozen_readout, init
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.statements.ntk.widths import (
     TOLERANCE,
     Seen,
@@ -53,12 +54,12 @@ class PredictorSetting(Parameters):
     """The infinite-width network trained for time T, by both predictors."""
 
     data: Any = data_parameter("gaussian")
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(3.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(200, "gradient steps of the discrete predictor", low=1)
-    queries: int = parameter(4, "test points", low=1)
+    n: int = fields.points(8)
+    d: int = fields.dimension(10)
+    slope: float = fields.slope(0.0)
+    T: float = fields.training_time(3.0)
+    steps: int = fields.steps(200, "gradient steps of the discrete predictor")
+    queries: int = fields.queries(4, "test points")
 
 
 class Points(NamedTuple):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved, solve
 from theory.data.sampling import draw
@@ -34,16 +35,14 @@ from theory.verification.statement import Hypothesis, Statement
 class LearningSetting(TrainedSetting):
     """A network f on clean samples, and f_adv on perturbed samples with random labels y'."""
 
-    n_adv: int = parameter(8, "noise samples that are perturbed", low=1)
+    n_adv: int = fields.perturbed_points(8)
     samples: str = parameter(
         "noise",
         "what is perturbed: noise samples of the law of the data, or the clean samples (n of them)",
         choices=("noise", "natural"),
     )
     norm: str = parameter("l2", "norm of the geometry-inspired perturbations", choices=NORMS)
-    fraction: float = parameter(
-        0.05, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    fraction: float = fields.sparse_share(0.05)
     size: float = parameter(
         0.7, "ℓ₂ length of a perturbation × √n_adv", unit="R", low=0, open_low=True
     )

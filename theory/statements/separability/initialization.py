@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.network import (
     init,
 )
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.perturbations import initialization
 from theory.perturbations.noise_alignment import NETWORK, Alignment, noise_alignment
 from theory.verification.claims import Claim
@@ -28,9 +29,9 @@ class NoiseSetting(Parameters):
     """One random network and the one-step noises of n points scaled to norm √d."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(48, "number of points", low=1)
-    d: int = parameter(16, "dimension", low=1)
-    m: int = parameter(64, "width", low=1)
+    n: int = fields.points(48, "number of points")
+    d: int = fields.dimension(16)
+    m: int = fields.width(64)
 
 
 def _sample_noises(key: Array, config: NoiseSetting) -> Alignment:
@@ -60,8 +61,8 @@ class MomentSetting(Parameters):
     """Independent random networks at one point of norm √d."""
 
     data: Any = data_parameter("sphere", "law of the point")
-    d: int = parameter(4, "dimension", low=1)
-    m: int = parameter(8, "width", low=1)
+    d: int = fields.dimension(4)
+    m: int = fields.width(8)
 
 
 class Pair(NamedTuple):

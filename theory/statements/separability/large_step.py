@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.certificates.separability import separate
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, exceeds, measured, rounding_error
@@ -26,15 +27,15 @@ class StepSetting(Parameters):
     """One random network and n points scaled to norm √d, moved by ηr_k with η = d^{1/4}."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(50, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(128, "width", low=1)
+    n: int = fields.points(50, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(128)
 
 
 class GrowthSetting(Parameters):
     """Networks of growing dimension and of width ratio·d, the step being d^{1/4}."""
 
-    n: int = parameter(201, "number of networks, whose median is taken", low=3)
+    n: int = fields.points(201, "number of networks, whose median is taken", low=3)
     d_min: int = parameter(512, "smallest dimension; the largest is 32 times as large", low=32)
     ratio: int = parameter(2, "width over dimension", low=1)
 
@@ -47,9 +48,9 @@ class GrowthSetting(Parameters):
 class SymmetricSetting(Parameters):
     """As `StepSetting`, for points uniform on the sphere."""
 
-    n: int = parameter(144, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(256, "width", low=1)
+    n: int = fields.points(144, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(256)
 
 
 class Network(NamedTuple):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory.data.sampling import Sample, data_parameter, draw, to_sphere
 from theory.infinite_width import kernels
 from theory.margins import exceeds, measured, rounding_error
@@ -33,9 +34,9 @@ class LevelSetting(Parameters):
     """Networks trained on the logistic loss of 1 to n points until it is at most ϵ."""
 
     data: Any = data_parameter("orthogonal")
-    n: int = parameter(8, "most points; each draw has 1 to n of them", low=1)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(384, "width", low=1)
+    n: int = fields.points(8, "most points; each draw has 1 to n of them")
+    d: int = fields.dimension(8)
+    m: int = fields.width(384)
     loss_level: float = parameter(
         0.1, "ϵ, at which training stops", low=0, open_low=True, high=0.6931
     )
@@ -48,8 +49,8 @@ class GrowthSetting(Parameters):
 
     data: Any = data_parameter("orthogonal")
     n_max: int = parameter(16, "largest number of points, a multiple of 8", low=8)
-    d: int = parameter(16, "dimension", low=1)
-    m: int = parameter(512, "width", low=1)
+    d: int = fields.dimension(16)
+    m: int = fields.width(512)
     loss_level: float = parameter(
         0.1, "ϵ, at which training stops", low=0, open_low=True, high=0.6931
     )

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter
 from theory.infinite_width import kernels
 from theory.margins import Margin, exceeds, measured, rounding_error
@@ -35,10 +36,10 @@ class MovementSetting(TrainedSetting):
     """Networks trained on 1 to n points to small squared loss."""
 
     data: Any = data_parameter("orthogonal")
-    n: int = parameter(8, "most points; each draw has 1 to n of them", low=1)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(384, "width", low=1)
-    loss_below: float = parameter(1e-3, "training loss that must be reached", low=0, open_low=True)
+    n: int = fields.points(8, "most points; each draw has 1 to n of them")
+    d: int = fields.dimension(8)
+    m: int = fields.width(384)
+    loss_below: float = fields.loss_below(0.001)
     width_constant: float = parameter(10.0, "C of the hypothesis m > C·n·d", low=0, open_low=True)
     readout_constant: float = parameter(
         32.0, "K of the conclusion ‖a* − a‖² < K·n/m", low=0, open_low=True
@@ -145,10 +146,10 @@ def _largest_width_constant(instance: Staged, config: MovementSetting) -> Any:
 class SizeSetting(TrainedSetting):
     """The movement of networks trained on n points, over its prediction."""
 
-    n: int = parameter(4, "number of points", low=1)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(512, "width", low=1)
-    loss_below: float = parameter(1e-6, "training loss that must be reached", low=0, open_low=True)
+    n: int = fields.points(4, "number of points")
+    d: int = fields.dimension(8)
+    m: int = fields.width(512)
+    loss_below: float = fields.loss_below(1e-06)
     conditioning_constant: float = parameter(
         12.0, "C of the hypothesis m > C·n·cond(Σ)", low=0, open_low=True
     )

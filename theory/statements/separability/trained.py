@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.descent import LOSSES
@@ -28,10 +29,10 @@ class TrainedSetting(Parameters):
     """A network trained on n points of norm √d, equal learning rates for both layers."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(8, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(512, "width", low=1)
-    steps: int = parameter(30, "steps of accelerated gradient descent", low=1)
+    n: int = fields.points(8, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(512)
+    steps: int = fields.steps(30, "steps of accelerated gradient descent")
 
 
 class TrainedNetwork(NamedTuple):
@@ -141,8 +142,8 @@ class AfterTraining(NamedTuple):
 class TheoremSetting(TrainedSetting):
     """Theorem 3.6 with the movement of S as a hypothesis."""
 
-    loss: str = parameter("squared", "loss", choices=tuple(CURVATURE))
-    loss_below: float = parameter(1e-3, "training loss that must be reached", low=0, open_low=True)
+    loss: str = fields.loss("squared", tuple(CURVATURE), "loss")
+    loss_below: float = fields.loss_below(0.001)
     slack: float = parameter(
         0.1875, "most that training may change any S_k", low=0, open_low=True, high=0.5
     )
@@ -172,9 +173,9 @@ def _little_change(instance: AfterTraining, config: TheoremSetting) -> Margin:
 class ShareSetting(Parameters):
     """Networks trained on d/4, d and 2d points of the sphere of radius √d."""
 
-    d: int = parameter(16, "dimension, a multiple of 4", low=4)
-    m: int = parameter(256, "width", low=1)
-    steps: int = parameter(60, "steps of accelerated gradient descent", low=1)
+    d: int = fields.dimension(16, "dimension, a multiple of 4", low=4)
+    m: int = fields.width(256)
+    steps: int = fields.steps(60, "steps of accelerated gradient descent")
 
 
 LOADS = (0.25, 1.0, 2.0)  # n/d
@@ -224,9 +225,9 @@ def _separated_shares(key: Array, config: ShareSetting) -> Shares:
 class AlignmentSetting(TrainedSetting):
     """S* of networks trained on labels y and on −y, averaged."""
 
-    n: int = parameter(4, "number of points", low=2)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(256, "width", low=1)
+    n: int = fields.points(4, "number of points", low=2)
+    d: int = fields.dimension(8)
+    m: int = fields.width(256)
 
 
 class Ratio(NamedTuple):
