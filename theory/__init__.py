@@ -4,7 +4,7 @@ Pure functions on arrays: nothing here reads files, draws figures or prints. Eac
 one subject and knows those before it: data, networks, infinite_width, certificates and
 perturbations compute; verification judges and falsification attacks; statements has the theorems;
 testing is for tests of one's own. At the door: margins (what a condition returns), parameters
-(configurations), keys, parallel (devices) and compilation.
+(configurations), fields (parameters that many have), keys, parallel (devices) and compilation.
 """
 
 from theory.data.sampling import Dataset as Dataset

@@ -14,6 +14,27 @@ from theory.parameters import parameter
 TIME = "learning rate × steps"
 
 
+def axis(
+    default: tuple[Any, ...],
+    doc: str,
+    *,
+    unit: str = "1",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """Values along which something is varied, each once: integers ≥ 1, numbers > 0, or words.
+
+    With limits: low ≤ value < high.
+    """
+    rule: dict[str, Any] = {"unit": unit, "choices": choices, "distinct": True}
+    if isinstance(default[0], int | float):
+        smallest = 1 if isinstance(default[0], int) else 0
+        rule |= {"low": smallest if low is None else low, "high": high, "open_high": True}
+        rule |= {"open_low": low is None and isinstance(default[0], float)}
+    return parameter(default, doc, **rule)
+
+
 def dimension(default: int, doc: str = "dimension", *, low: int = 1) -> Any:
     """d, of the points."""
     return parameter(default, doc, low=low)

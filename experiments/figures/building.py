@@ -18,7 +18,7 @@ from experiments.machine import environment
 from experiments.results import code_version, store
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
-from experiments.settings.text import configured
+from experiments.settings.text import configured, written
 from theory import Dataset
 from theory._validation import check_choice
 from theory.keys import make_key
@@ -233,11 +233,11 @@ def _caption(planned: Planned, table: pd.DataFrame) -> str:
     if planned.preset == "quick":
         words[0] += ": shrunk from the published settings to run in under two minutes"
     if planned.changed:
-        values = plain(planned.settings)
-        changes = [f"{name} = {_short(values[name])}" for name in planned.changed]
+        values = {name: getattr(planned.settings, name) for name in planned.changed}
+        changes = [f"{name} = {_short(value)}" for name, value in values.items()]
         words.append(f"changed: {', '.join(changes)}")
     return f"{own}\n\n{'; '.join(words)}. Seed {planned.seed}, {environment.precision()}."
 
 
-def _short(value: Any) -> Any:
-    return value["name"] if isinstance(value, dict) else value
+def _short(value: Any) -> str:
+    return value.name if isinstance(value, Dataset) else written(value)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from experiments.datasets import sources
 from experiments.results.records import plain
-from experiments.settings.text import fields_by_name
+from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
 from theory.data.sampling import DISTRIBUTIONS
 
@@ -90,7 +90,7 @@ def show(statement: Statement) -> Group:
         if entry["choices"] and field.name != "data":
             says += f" ({', '.join(entry['choices'])})"
         parameters.add_row(
-            entry["name"], str(entry["default"]), entry["range"], entry["unit"], says
+            entry["name"], written(entry["default"]), entry["range"], entry["unit"], says
         )
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
     parts: list[Any] = [

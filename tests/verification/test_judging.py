@@ -324,7 +324,7 @@ def test_draws_needed_suffice_and_are_needed(allowed, stage, share):
 
 def test_no_number_of_draws_is_named_where_none_would_do():
     """Hypotheses hold in 5 % of the draws: P(H ∧ ¬C) can never exceed δ = 0.1."""
-    result = judged(condition(100), 0.1, "init", wide=condition(5, 95))
+    result = judged(condition(100), 0.1, None, wide=condition(5, 95))
     assert result.verdict == "inconclusive"
     assert result.draws_needed is None
 

@@ -12,7 +12,6 @@ from jaxtyping import Array
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
 from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy, maps
@@ -32,9 +31,9 @@ class Settings(Parameters):
     d: int = fields.dimension(100, low=2)
     slope: float = fields.slope(0.0)
     epsilon: float = fields.perturbation_size(0.01)
-    widths: str = parameter("100", "widths m; a column for each with each time")
-    times: str = parameter(
-        "10,100,991,9910", "training times T", unit="learning rate × steps"
+    widths: tuple[int, ...] = fields.axis((100,), "widths m; a column for each with each time")
+    times: tuple[float, ...] = fields.axis(
+        (10.0, 100.0, 991.0, 9910.0), "training times T", unit="learning rate × steps"
     )  # 991 and 9910 are 1000 steps at learning rates 0.1 and 1
     steps: int = fields.steps(1000, "gradient steps of each network")
     momentum: float = fields.momentum(0.9)
@@ -48,8 +47,8 @@ class Settings(Parameters):
 
 def columns(settings: Settings) -> list[tuple[float, int]]:
     """(T, m) of each column."""
-    times = axis_values("times", settings.times, float)
-    return [(time, m) for m in axis_values("widths", settings.widths) for time in times]
+    times = settings.times
+    return [(time, m) for m in settings.widths for time in times]
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
@@ -159,7 +158,14 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, decision maps on the plane of the class means",
     shows="where f and g, trained on f's perturbations, have the same sign; f̂ = 0 and ĝ = 0",
     quick=Settings(
-        n=200, d=20, epsilon=0.45, times="2,20", widths="100,3000", draws=12, grid=101, steps=100
+        n=200,
+        d=20,
+        epsilon=0.45,
+        times=(2.0, 20.0),
+        widths=(100, 3000),
+        draws=12,
+        grid=101,
+        steps=100,
     ),
     paper=Settings(),
     cells=cells,

@@ -21,7 +21,6 @@ from experiments.figures.lazy.learning import (
     share_of,
 )
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
 from theory import fields
 from theory.infinite_width import bounds, lazy
 from theory.networks.blocks import sum_over_blocks
@@ -42,7 +41,9 @@ D, EPSILON, STEPS = 10, 4.0, 10  # of the first two cases
 class Settings(Parameters):
     """Widths, and the published setting; those of the other two cases are in `CASES`."""
 
-    ms: str = parameter("10,32,100,316,1000,3162,10000,31623,100000,316228,1000000", "widths m")
+    ms: tuple[int, ...] = fields.axis(
+        (10, 32, 100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000), "widths m"
+    )
     draws: int = parameter(32, "independent draws", low=2)
     queries: int = fields.queries(200, "test points")
     delta: float = fields.failure_probability(
@@ -58,7 +59,7 @@ class Settings(Parameters):
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One for each case and width."""
-    widths = axis_values("ms", settings.ms)
+    widths = settings.ms
     for m in widths:
         setting(settings, {"case": "leaky", "m": m})
     return [{"case": case, "m": m} for case in CASES for m in widths]
@@ -213,7 +214,13 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, the width condition; explicit margins ours",
     shows="agreement of f and g, and the explicit margins that imply it, against width",
     quick=Settings(
-        ms="10,100,1000,10000,100000", draws=16, queries=100, d=32, n=64, epsilon=0.5, steps=10
+        ms=(10, 100, 1000, 10_000, 100_000),
+        draws=16,
+        queries=100,
+        d=32,
+        n=64,
+        epsilon=0.5,
+        steps=10,
     ),
     paper=Settings(),
     cells=cells,

@@ -16,7 +16,6 @@ from experiments.figures.orthogonal.accuracy import (
     axes,
     base,
     equal_multipliers,
-    laws,
     load,
     predicted,
 )
@@ -36,7 +35,7 @@ CLOSED = {"linestyle": "none", "marker": "_", "markersize": 9, "markeredgewidth"
 
 def draw(settings: Settings, table: Any) -> Figure:
     """The picture."""
-    rows = laws(settings)
+    rows = settings.laws
     figure, grid = style.axes(len(rows), len(axes(settings)), height=1.85, sharey=True)
     for row, law in zip(grid, rows, strict=True):
         for ax, (axis, values) in zip(row, axes(settings).items(), strict=True):
