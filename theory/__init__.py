@@ -37,6 +37,7 @@ from theory.verification.kinds import Probabilistic as Probabilistic
 from theory.verification.kinds import Rate as Rate
 from theory.verification.outcomes import Outcome as Outcome
 from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import OnData as OnData
 from theory.verification.statement import Statement as Statement
 from theory.verification.verdict import Verdict as Verdict
 from theory.verification.verify import verify as verify

@@ -31,6 +31,7 @@ from theory.verification.outcomes import outcome as outcome
 from theory.verification.rounding import Rounding as Rounding
 from theory.verification.rounding import estimated_rounding as estimated_rounding
 from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import OnData as OnData
 from theory.verification.statement import Statement as Statement
 from theory.verification.verdict import ConditionSummary as ConditionSummary
 from theory.verification.verdict import Constant as Constant

@@ -42,6 +42,20 @@ class Hypothesis:
         check_condition("check", self.check)
 
 
+@dataclasses.dataclass(frozen=True)
+class OnData:
+    """How a statement runs on some data that are no law.
+
+    Attributes:
+      changes: of its `config`, with which it says something there: a δ below 1, hypotheses that
+        hold where they can.
+      quick: whether the preset "quick" covers it as well, not "full" alone.
+    """
+
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    quick: bool = False
+
+
 def _nothing(key: Any, config: Any) -> Any:
     """Where no sampler is given."""
 
@@ -83,11 +97,15 @@ class Statement(Generic[Config, Instance]):
       loose: why a bound is far from tight, if it is.
       draws: preset → number of draws that it takes to tell.
       data: whether `config.data` may be replaced by data of the user's.
+      on_data: name of a data set, such as "digits" → `OnData`. A run without any names and
+        settings covers the statement there as well, and one that asks for this data begins with
+        these changes.
       random: whether instances are random. If not, one draw is all there is.
       batch: most draws evaluated at once.
 
     Raises:
-      ValueError: for a claim that is none, what is no function of its arguments, or a wrong case.
+      ValueError: for a claim that is none, what is no function of its arguments, a wrong case, or
+        data without `data`.
     """
 
     id: str
@@ -113,6 +131,7 @@ class Statement(Generic[Config, Instance]):
         default_factory=lambda: {"quick": 100, "full": 1000}
     )
     data: bool = False
+    on_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     random: bool = True
     batch: int = 16
 
@@ -140,6 +159,11 @@ class Statement(Generic[Config, Instance]):
             check_integer(f"draws[{preset!r}]", count)
         for name in self.cases:
             self.configured(name)
+        for name, how in self.on_data.items():
+            if not (self.data and isinstance(how, OnData)):
+                wanted = "an OnData" if self.data else "left out of a statement without data"
+                raise ValueError(f"on_data[{name!r}] must be {wanted}, got {described(how)}")
+            self.configured(data=name)
 
     def _set_sampler(self) -> None:
         """Makes a sampler of the stages, or checks the one that is given."""
@@ -159,12 +183,19 @@ class Statement(Generic[Config, Instance]):
         """The name of the kind of its claim."""
         return self.claim.name
 
-    def configured(self, case: str = "") -> Config:
-        """The default configuration, or that of a case. ValueError if its changes are wrong."""
+    def configured(self, case: str = "", data: str | None = None) -> Config:
+        """The default configuration, that for some data, or that of a case.
+
+        Raises:
+          ValueError: if there is no such case, or its changes or those of the data are wrong.
+        """
         config: Any = self.config
-        if not case:
-            return config
-        return dataclasses.replace(config, **self.cases[check_choice("case", case, self.cases)])
+        changes: dict[str, Any] = {}
+        if data in self.on_data:
+            changes |= self.on_data[data].changes
+        if case:
+            changes |= self.cases[check_choice("case", case, self.cases)]
+        return dataclasses.replace(config, **changes) if changes else config
 
     @property
     def parts(self) -> tuple[str, ...]:

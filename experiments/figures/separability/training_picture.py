@@ -83,9 +83,10 @@ def _training(settings: Settings) -> str:
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
+    temperatures = " and ".join(f"{t:g}" for t in settings.temperatures)
     return f"""\
 Noises of one gradient step (away from the label, softmax temperature \
-{" and ".join(f"{t:g}" for t in settings.temperatures)}) of networks on {words.images(settings)}, while \
+{temperatures}) of networks on {words.images(settings)}, while \
 these are trained ({_training(settings)}). Markers, measured: accuracy of a linear \
 classifier fitted to the noises of the training images ({words.probes(settings)}) on these and on \
 the noises of the test images, and the network's own accuracy on the images. Grey dashes: the \

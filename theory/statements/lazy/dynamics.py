@@ -24,7 +24,7 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.kinds import Probabilistic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class DynamicsSetting(Parameters):
@@ -179,6 +179,7 @@ STATEMENTS = (
         config=DynamicsSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="lazy.dynamics-certified",
@@ -196,6 +197,7 @@ STATEMENTS = (
         config=CertifiedSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement[LogisticSetting, Staged](
         id="lazy.dynamics-logistic",

@@ -25,7 +25,7 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.kinds import Probabilistic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class MatchingSetting(Parameters):
@@ -380,6 +380,7 @@ _COMMON: dict[str, Any] = {
     "data": True,
     "batch": 10,
 }
+ON_DIGITS = OnData({"T_f": 10.0, "T_g": 10.0, "epsilon": 4.0, "slope": 0.8}, quick=True)
 _SCENARIO_B = {"scenario b": {"scenario": "b"}}
 
 
@@ -455,6 +456,7 @@ STATEMENTS = (
         measured=_parts("f", _of_data, "data"),
         claim=_probably(_signs_match(lambda i: i.f.output, lambda i: i.g)),
         cases=_SCENARIO_B,
+        on_data={"digits": ON_DIGITS},
         **_COMMON,
     ),
     Statement[MatchingSetting, Staged](

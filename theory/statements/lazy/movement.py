@@ -23,7 +23,7 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Deterministic, Probabilistic, Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 SOURCE = "Kumano et al. 2024b (reconstructed)"
 CAVEAT = (
@@ -213,6 +213,7 @@ STATEMENTS = (
         config=MovementSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData(quick=True)},
     ),
     Statement(
         id="lazy.activation-stability",
@@ -231,6 +232,7 @@ STATEMENTS = (
         config=StabilitySetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="lazy.activation-rate",

@@ -25,7 +25,7 @@ from theory.statements.ntk.widths import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Probabilistic, Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
@@ -140,6 +140,7 @@ STATEMENTS = (
         config=WidthSetting(),
         draws={"quick": 300, "full": 5000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="ntk.kernel-bound",

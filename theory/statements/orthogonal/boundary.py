@@ -18,7 +18,7 @@ from theory.statements.orthogonal.setting import (
 )
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 
@@ -74,6 +74,7 @@ STATEMENTS = (
         config=TrainedSetting(),
         draws={"quick": 20, "full": 500},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement[TrainedSetting, Staged](
         id="orthogonal.decision-boundary-certified",
@@ -97,6 +98,7 @@ STATEMENTS = (
         config=TrainedSetting(data="uniform", n=20, d=2000),
         draws={"quick": 20, "full": 200},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="orthogonal.multiplier-range",
@@ -113,6 +115,7 @@ STATEMENTS = (
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},
         data=True,
+        on_data={"digits": OnData()},
         batch=64,
     ),
     Statement(

@@ -21,7 +21,7 @@ from theory.perturbations.noise_alignment import (
 )
 from theory.statements.separability.initialization import SOURCE
 from theory.verification.kinds import Probabilistic
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 
 class ExampleSetting(Parameters):
@@ -71,6 +71,7 @@ STATEMENTS = (
         config=ExampleSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 32, "m": 32})},
         batch=64,
     ),
 )

@@ -23,7 +23,7 @@ from theory.perturbations.classifiers import (
 from theory.statements.separability.trained import SOURCE
 from theory.verification.claims import Claim
 from theory.verification.kinds import Empirical
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class Regime(NamedTuple):
@@ -345,6 +345,7 @@ STATEMENTS = (
         config=ProbeSetting(),
         draws={"quick": 48, "full": 200},
         data=True,
+        on_data={"all-digits": OnData({"classes": 10, "n": 800, "queries": 800, "m": 128})},
         batch=4,
     ),
     Statement(

@@ -17,7 +17,7 @@ from theory.perturbations import initialization
 from theory.perturbations.noise_alignment import NETWORK, Alignment, noise_alignment
 from theory.verification.claims import Claim
 from theory.verification.kinds import Moment, Probabilistic
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 SOURCE = "Zhang et al. 2023"
 # Roundings in a normal number that is drawn: the inverse error function is a polynomial of degree
@@ -114,6 +114,7 @@ STATEMENTS = (
         config=NoiseSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 48, "m": 16}, quick=True)},
         batch=64,
     ),
     Statement(
@@ -130,6 +131,7 @@ STATEMENTS = (
         config=NoiseSetting(n=16),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 16, "m": 20})},
         batch=64,
     ),
     Statement(

@@ -18,7 +18,7 @@ from theory.perturbations import after_training, initialization
 from theory.statements.separability.initialization import DRAWN
 from theory.verification.claims import Claim
 from theory.verification.kinds import Empirical, Moment, Probabilistic
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 SOURCE = "Zhang et al. 2023"
 NETWORK = all_trained(slope=0.0)
@@ -284,6 +284,7 @@ STATEMENTS = (
         config=TheoremSetting(),
         draws={"quick": 40, "full": 1000},
         data=True,
+        on_data={"digits": OnData({"n": 16, "m": 1024, "steps": 200})},
         batch=8,
     ),
     Statement(
