@@ -21,7 +21,7 @@ DRAWS = {
     "orthogonal.multiplier-range-sharp": 64,
     "orthogonal.decision-boundary-quadratic": 16,
     "orthogonal.perturbation-direction": 80,
-    "orthogonal.learning-from-perturbations": 16,
+    "orthogonal.learning-from-perturbations": 24,
     "orthogonal.learning-from-perturbations-certified": 16,
     "orthogonal.effect-growth": 200,
     "orthogonal.noise-accuracy": 1600,
