@@ -52,7 +52,9 @@ class Planned:
     def manifest(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON."""
         settings = plain(self.settings)
-        own = code_version.closure(self.figure.compute.__module__)
+        own = {self.figure.compute.__module__}
+        if self.figure.statement is not None:
+            own |= code_version.modules_of(self.figure.statement)
         manifest = {
             "figure": self.figure.name,
             "settings": settings,
@@ -230,7 +232,7 @@ def _caption(planned: Planned, table: pd.DataFrame) -> str:
     """The figure's own caption, and which settings it was made with."""
     own = planned.figure.caption(planned.settings, table).strip()
     words = [f"Preset {planned.preset}"]
-    if planned.preset == "quick":
+    if planned.preset == "quick" and planned.figure.statement is None:
         words[0] += ": shrunk from the published settings to run in under two minutes"
     if planned.changed:
         values = {name: getattr(planned.settings, name) for name in planned.changed}
