@@ -28,7 +28,7 @@ NO_MISS = "hypotheses fail or conclusion holds"
 CONCLUSION = "conclusion"
 
 
-def settings_class(statement: Statement, axis: str, values: tuple[Any, ...]) -> type[Parameters]:
+def settings_class(statement: Statement, axis: str, values: tuple[Any, ...]) -> Any:
     """The parameters of a statement's configuration, with a tuple for the one that is swept.
 
     And `draws`, of each value. `statement` and `axis` are attributes of the class.
@@ -50,13 +50,15 @@ def settings_class(statement: Statement, axis: str, values: tuple[Any, ...]) -> 
             f"{statement.id} must have no parameter `draws`, {axis} one value, and its values be "
             f"a tuple, got {values!r}"
         )
-    rule = {k: v for k, v in own[axis].metadata.items() if k not in ("type", "many", "traced")}
+    rule: dict[str, Any] = {
+        k: v for k, v in own[axis].metadata.items() if k not in ("type", "many", "traced")
+    }
     body: dict[str, Any] = {
         name: dataclasses.field(default=getattr(statement.config, name), metadata=f.metadata)
         for name, f in own.items()
         if name != axis
     }
-    body[axis] = parameter(values, **rule | {"distinct": True})
+    body[axis] = parameter(values, **{**rule, "distinct": True})
     body["draws"] = parameter(100, "draws of each value", low=1)
     kinds = dict.fromkeys(body, Any)
     words = f"{statement.id} over {axis}."

@@ -97,8 +97,8 @@ def _series(
     if np.isfinite(predicted).any():
         promised = None if label is None else f"1 − δ, promised: {label}"
         style.curve(ax, x, predicted, series=look, label=promised)
-    if "tolerance" in rows and (rows["tolerance"] > 0).any():
-        tolerance = rows["tolerance"].to_numpy(float)
+    tolerance = rows["tolerance"].to_numpy(float) if "tolerance" in rows else np.zeros(len(x))
+    if (tolerance > 0).any():
         style.band(ax, x, predicted - tolerance, predicted + tolerance, series=look)
     if wide:
         ax.set_xscale("log")

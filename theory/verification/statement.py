@@ -191,7 +191,7 @@ class Statement(Generic[Config, Instance]):
         """
         config: Any = self.config
         changes: dict[str, Any] = {}
-        if data in self.on_data:
+        if data is not None and data in self.on_data:
             changes |= self.on_data[data].changes
         if case:
             changes |= self.cases[check_choice("case", case, self.cases)]
