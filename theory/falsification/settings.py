@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Array
+from scipy import stats
 
 from theory._validation import check_choice
 from theory.falsification.budget import Budget
@@ -195,13 +196,16 @@ def _place(setting: Any, over: Mapping[str, Range]) -> np.ndarray:
 def badness(verdict: Verdict) -> float:
     """How far a verdict is on the way to "refuted": the larger, the farther.
 
-    The failure rate less the allowed one, in standard errors of that; of claims the distance beyond
+    −log of the probability of so many failures at the allowed rate; of claims the distance beyond
     the tolerance, in half-widths of the interval. −∞ where nothing was tested.
     """
     rate = verdict.failure_rate
     if rate is not None:
-        spread = math.sqrt(max(rate.allowed * (1 - rate.allowed), 1e-12) / rate.trials)
-        return (rate.observed - rate.allowed) / spread if rate.allowed < 1 else -math.inf
+        if not 0 < rate.allowed < 1:
+            return float(rate.failures) if rate.allowed == 0 else -math.inf
+        if rate.failures == 0:
+            return -rate.allowed
+        return -float(stats.binom.logsf(rate.failures - 1, rate.trials, rate.allowed))
     found = [-math.inf]
     for claim in verdict.estimates:
         half = max((claim.high - claim.low) / 2, 1e-300)

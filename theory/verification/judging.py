@@ -413,7 +413,7 @@ def _limits(counts: Counts, confidence: float, anytime: bool) -> Interval:
 def probabilistic_at_any_time(counts: Counts, conditional: bool, level: float) -> Decision:
     """Refuted by an e-value, consistent once a clearly false rate is excluded for good."""
     trials, evidence = len(counts.delta), failure_e_value(counts.missed, counts.delta).max()
-    if evidence >= 1 / level:
+    if counts.misses > 1 and evidence >= 1 / level:
         return Decision(
             "refuted",
             f"{counts.misses} of {trials} draws failed, evidence of {evidence:.3g} to 1 against "

@@ -1,0 +1,55 @@
+"""Tutorials run as they are printed: their file, their commands, their test."""
+
+import importlib
+import re
+import shlex
+import sys
+
+import pytest
+
+from experiments.command import main
+from experiments.documentation import statements
+
+PAGE = (statements.DOCS / "tutorials" / "my-lemma.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S)
+    for line in block.splitlines()
+    if line
+]
+
+
+def blocks(title):
+    return "\n".join(re.findall(rf'```python title="{title}"\n(.*?)```', PAGE, re.S))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with the tutorial's file, which stays for all its commands."""
+    directory = tmp_path_factory.mktemp("tutorial")
+    (directory / "lemma.py").write_text(blocks("lemma.py"))
+    return directory
+
+
+@pytest.mark.usefixtures("restore_precision")
+@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line.split("--")[0].strip())
+def test_its_commands_end_as_it_says(line, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    command, _, status = line.partition("#")
+    program, *arguments = shlex.split(command)
+    assert program == "widetheory"
+    assert main.main(arguments) == int(status or 0), capsys.readouterr()
+
+
+def test_its_test_passes(place, monkeypatch):
+    monkeypatch.syspath_prepend(place)
+    names: dict = {}
+    exec(compile(blocks("test_lemma.py"), "test_lemma.py", "exec"), names)
+    names["test_my_lemma"]()
+    del sys.modules["lemma"]
+    importlib.invalidate_caches()
+
+
+def test_all_commands_are_run():
+    assert len(COMMANDS) >= 9
+    assert sum("# 1" in re.sub(r"\s+", " ", line) for line in COMMANDS) == 2
