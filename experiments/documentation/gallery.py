@@ -8,12 +8,12 @@ import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from PIL import Image
 
 from experiments.figures import registry
 from experiments.figures.figure import Figure
+from experiments.results.store import Record
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 INTRODUCTION = """# Gallery
@@ -35,7 +35,7 @@ QUICK = (
 PAPER = "This is the paper preset, with the published settings."
 
 
-def page(figures: Sequence[Figure], contents: Mapping[str, Any]) -> str:
+def page(figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
     """The gallery's text.
 
     Args:
@@ -67,7 +67,7 @@ def page(figures: Sequence[Figure], contents: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _machines(content: Mapping[str, Any]) -> str:
+def _machines(content: Record) -> str:
     """Where a figure was computed."""
     found = []
     for environment in content["environments"]:

@@ -18,8 +18,9 @@ from theory.data.subspace import (
     gram_rows,
     with_orthogonal_part,
 )
-from theory.perturbations import learning
-from theory.perturbations.learning import PerturbationSetting, measure, predict
+from theory.perturbations import learning, prediction
+from theory.perturbations.learning import PerturbationSetting, measure
+from theory.perturbations.prediction import predict
 
 DRAWS = 2000
 
@@ -113,10 +114,10 @@ SETTING = PerturbationSetting(
 def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function, scenario, loss):
     """All four quantities of 400 runs: means within 5 standard errors (false alarm: 1e-5)."""
     setting = dataclasses.replace(SETTING, scenario=scenario, loss=loss)
-    monkeypatch.setattr(learning, "WIDE", 12)
+    monkeypatch.setattr(prediction, "WIDE", 12)
 
     def clear() -> None:
-        for compiled in (learning.predict, learning.measure_in):
+        for compiled in (predict, learning.measure_in):
             compiled.clear_cache()
 
     draws = []

@@ -9,13 +9,8 @@ import pytest
 
 from theory.infinite_width import lazy
 from theory.perturbations import learning
-from theory.perturbations.learning import (
-    PerturbationSetting,
-    Quantities,
-    measure,
-    predict,
-    predict_in_full,
-)
+from theory.perturbations.learning import PerturbationSetting, Quantities, measure
+from theory.perturbations.prediction import predict, predict_in_full
 
 
 def compare(setting: PerturbationSetting, draws: int) -> tuple[Quantities, Quantities, Quantities]:

@@ -9,8 +9,9 @@ from loose_parts import kind_of
 from scipy import stats
 
 from theory.margins import Margin
-from theory.verification.judging import draws_for_power, judge
+from theory.verification.judging import judge
 from theory.verification.outcomes import Outcome
+from theory.verification.statistics.power import draws_for_power
 from theory.verification.verdict import Evidence
 
 

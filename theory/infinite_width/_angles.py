@@ -7,6 +7,7 @@ slower, and arccos loses half the digits near 0 and π.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray
 from theory._validation import takes_arrays
 
 # 2 arcsin(√s/2)/√s on [0, 2] = Σ_k c_k s^k: Chebyshev interpolation in 60 digits
@@ -45,7 +46,7 @@ _DOUBLE = (
 
 
 @takes_arrays
-def acute_angle(squared_chord: Float[Array, "..."]) -> Float[Array, "..."]:
+def acute_angle(squared_chord: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """2 arcsin(c/2) in [0, π/2] from c² in [0, 2]: the angle of unit vectors at a distance c ≤ √2.
 
     To 2ε of itself (ε = 2⁻²³ in float32, 2⁻⁵² in float64).
@@ -59,7 +60,7 @@ def acute_angle(squared_chord: Float[Array, "..."]) -> Float[Array, "..."]:
 
 @takes_arrays
 def angle_from_chords(
-    difference: Float[Array, "..."], total: Float[Array, "..."]
+    difference: Float[AnyArray, "..."], total: Float[AnyArray, "..."]
 ) -> Float[Array, "..."]:
     """θ in [0, π] between unit vectors u and v from ‖u − v‖² and ‖u + v‖².
 

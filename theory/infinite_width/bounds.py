@@ -5,12 +5,13 @@ The derivations, every inequality named, are in docs/statements/lazy.md.
 
 import math
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, row_norms
+from theory._types import AnyArray, Real
 from theory._validation import is_traced, takes_arrays
 from theory.infinite_width.kernels import derivative_kernel
 from theory.networks.embedding import biased_products, standard_deviation
@@ -20,11 +21,11 @@ from theory.networks.embedding import biased_products, standard_deviation
 
 @takes_arrays
 def reach(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
-    weights: Float[Array, " n"] | float | Array,
-    floor: Any = 0.0,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
+    weights: Float[AnyArray, " n"] | float | Array,
+    floor: Real = 0.0,
 ) -> Float[Array, "2 q"]:
     """ρ_±(z): h_i(z) moves within a_i·[−ρ_−(z), ρ_+(z)] during training.
 
@@ -48,7 +49,7 @@ def reach(
 
 @takes_arrays
 def crossing_ratio(
-    reach: Float[Array, "2 q"], z: Float[Array, "q d"], m: int
+    reach: Float[AnyArray, "2 q"], z: Float[AnyArray, "q d"], m: int
 ) -> Float[Array, "2 q"]:
     """r_±(z) = ρ_±(z)/(σ(z)√m): reach of a pre-activation over its initial spread.
 
@@ -59,19 +60,19 @@ def crossing_ratio(
 
 
 @takes_arrays
-def crossing_probability(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def crossing_probability(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """P(|B| ≤ r|A|) = (2/π) arctan r for independent standard normal A, B."""
     return 2 / jnp.pi * jnp.arctan(r)
 
 
 @takes_arrays
-def weighted_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def weighted_crossing(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """ψ(r) = E[A² 1(|B| ≤ r|A|)] = (2/π)(arctan r + r/(1 + r²)) for independent normal A, B."""
     return 2 / jnp.pi * (jnp.arctan(r) + r / (1 + r**2))
 
 
 @takes_arrays
-def fourth_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def fourth_crossing(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """ψ₄(r) = E[A⁴ 1(|B| ≤ r|A|)] = (2/π)(3 arctan r + 3r/(1 + r²) + 2r/(1 + r²)²)."""
     share = r / (1 + r**2)
     return 2 / jnp.pi * (3 * jnp.arctan(r) + 3 * share + 2 * share / (1 + r**2))
@@ -129,7 +130,7 @@ class OutputBound(NamedTuple):
 
 
 @takes_arrays
-def initial_bound(z: Float[Array, "q d"], m: int, slope: Any, s: float) -> Float[Array, " q"]:
+def initial_bound(z: Float[AnyArray, "q d"], m: int, slope: Real, s: float) -> Float[Array, " q"]:
     """|f(z; 0)| ≤ σ(z) t(s) √V except with probability 2e^{−s}.
 
     V = min(1 + 2√(s/m) + 2s/m, (1 + γ²)/2 + √(3(1 + γ⁴)s/m) + 2s/m) bounds (1/m) Σ φ(B_i)²
@@ -142,7 +143,9 @@ def initial_bound(z: Float[Array, "q d"], m: int, slope: Any, s: float) -> Float
     return standard_deviation(z) * size
 
 
-def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: float) -> Array:
+def _kernel_bound(
+    x: AnyArray, z: AnyArray, m: int, slope: Real, weights: AnyArray, s: float
+) -> Array:
     """(1/n) Σ α_k|c_k|(√(6Φ_{γ²}(x_k, z)s/m) + 2s/m): one entry's deviation, added up.
 
     It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
@@ -154,7 +157,7 @@ def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: flo
 
 
 def _lazy_bound(
-    x: Array, y: Array, z: Array, m: int, slope: Any, time: Any, floor: Any, s: float
+    x: AnyArray, y: AnyArray, z: AnyArray, m: int, slope: Real, time: Real, floor: Real, s: float
 ) -> Array:
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
     at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
@@ -170,12 +173,12 @@ def _lazy_bound(
 
 @takes_arrays
 def output_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
+    slope: Real,
+    time: Real,
     s: float,
 ) -> OutputBound:
     """B(z) with |f(z; T) − T(f̂(z) + β(z))| ≤ B(z) for one fixed z, under the identity loss.
@@ -219,12 +222,12 @@ def output_exponent(delta: float, parts: int = 3) -> float:
 
 @takes_arrays
 def uniform_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
+    slope: Real,
+    time: Real,
     s: float,
     s_kernel: float,
 ) -> OutputBound:
@@ -250,7 +253,7 @@ GRID = 16  # values that a reach is rounded up to: T κ_± 2^{−j/2}, j < GRID
 
 
 @takes_arrays
-def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Array, "..."]:
+def round_up(value: Float[AnyArray, "..."], top: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """The smallest of top·2^{−j/2}, j = 0 … GRID − 1, that is at least value (value ≤ top)."""
     safe = jnp.maximum(value, jnp.finfo(value.dtype).tiny)
     steps = jnp.clip(jnp.floor(2 * jnp.log2(jnp.maximum(top, safe) / safe)), 0, GRID - 1)
@@ -259,13 +262,13 @@ def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Arra
 
 @takes_arrays
 def certified_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
-    weights: Float[Array, " n"],
+    slope: Real,
+    time: Real,
+    weights: Float[AnyArray, " n"],
     s_kernel: float,
     s_lazy: float,
 ) -> OutputBound:
@@ -285,7 +288,7 @@ def certified_bound(
       An `OutputBound` whose initial part is 0, as f(z; 0) is taken as it is.
     """
 
-    def rounded(points: Array) -> Array:
+    def rounded(points: AnyArray) -> Array:
         return round_up(reach(x, y, points, weights), reach(x, y, points, time))
 
     def quarter(mean: Array, r: Array) -> Array:
@@ -315,10 +318,10 @@ def certified_exponents(delta: float, n: int) -> tuple[float, float]:
 
 @takes_arrays
 def logistic_response(
-    k_train_train: Float[Array, "n n"],
-    k_test_diagonal: Float[Array, " q"],
-    at_train: Float[Array, " n"],
-    time: Any,
+    k_train_train: Float[AnyArray, "n n"],
+    k_test_diagonal: Float[AnyArray, " q"],
+    at_train: Float[AnyArray, " n"],
+    time: Real,
     learning_rate: float | Array,
 ) -> Float[Array, " q"]:
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.
@@ -343,7 +346,7 @@ def logistic_response(
 
 
 @takes_arrays
-def logistic_spare(k_train_train: Float[Array, "n n"], learning_rate: float | Array) -> Array:
+def logistic_spare(k_train_train: Float[AnyArray, "n n"], learning_rate: float | Array) -> Array:
     """8 − ηλ, λ = max_k (1/n) Σ_j |Θ_jk|: positive where steps are short enough for the bound."""
     return 8 - learning_rate * maximum(jnp.mean(jnp.abs(k_train_train), axis=0))
 

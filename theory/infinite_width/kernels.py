@@ -7,13 +7,15 @@ passed.
 """
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, power_of_two, scaled_rows
+from theory._types import AnyArray, Real
 from theory._validation import check_slope, takes_arrays
 from theory.infinite_width import _neural_tangents
 from theory.infinite_width._angles import acute_angle
@@ -31,6 +33,8 @@ SQUARE = 512  # pairs in a row of what is decided together: by the cosine or by 
 STEEP = 0.9  # cosine beyond which differences are used; its error grows by 1/sin θ = 2.3 up to here
 TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
 
+Stax: TypeAlias = tuple[Callable, Callable, Callable]  # (init_fn, apply_fn, kernel_fn)
+
 
 def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
     """(blocks, BLOCK, n) coordinates of e(x)/‖e(x)‖, padded with zeros.
@@ -47,7 +51,7 @@ def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
 
 @takes_arrays
 def angle(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True, d: int | None = None
 ) -> Float[Array, "n q"]:
     """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
 
@@ -107,16 +111,16 @@ def _from_acute(acute: Array, angle: Array) -> Array:
 
 
 @takes_arrays
-def derivative_kernel_at(theta: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
+def derivative_kernel_at(theta: Float[AnyArray, "..."], slope: Real) -> Float[Array, "..."]:
     """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
-    return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
+    return slope + (1 - slope) ** 2 * jnp.subtract(jnp.pi, theta) / (2 * jnp.pi)
 
 
 @takes_arrays
 def derivative_kernel(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -143,7 +147,7 @@ def derivative_kernel(
 
 @takes_arrays
 def nngp(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], slope: Real, bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ(h(x))φ(h(z))], the covariance of f(x; 0) and f(z; 0) at every width when a ~ N(0, 1/m).
 
@@ -160,9 +164,9 @@ def nngp(
 
 @takes_arrays
 def hidden_ntk(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -178,9 +182,9 @@ def hidden_ntk(
 
 @takes_arrays
 def ntk(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     readout_rate: float = 1.0,
 ) -> Float[Array, "n q"]:
@@ -198,7 +202,11 @@ def ntk(
 
 @takes_arrays
 def finite_hidden_ntk(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+    params: Params,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
+    bias: bool = True,
 ) -> Float[Array, "n q"]:
     """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
@@ -215,7 +223,7 @@ def _weighted(a: Array, at_x: Array, at_z: Array, products: Array) -> Array:
 
 @takes_arrays
 def erf_derivative_kernel(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ'(h(x))φ'(h(z))] = (4/π)/√((1 + 2q_xx)(1 + 2q_zz) − 4q_xz²) for φ = erf.
 
@@ -230,7 +238,7 @@ def erf_derivative_kernel(
 
 @takes_arrays
 def erf_nngp(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ(h(x))φ(h(z))] = (2/π) arcsin(2q_xz/√((1 + 2q_xx)(1 + 2q_zz))) for φ = erf.
 
@@ -240,7 +248,7 @@ def erf_nngp(
     return (2 / jnp.pi) * jnp.arctan2(cosine, sine)
 
 
-def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Array]:
+def _erf_cosine(x: AnyArray, z: AnyArray, bias: bool) -> tuple[Array, Array, Array, Array]:
     """ρ = 2q_xz/(l_x l_z), √(1 − ρ²), and l = √(1 + 2q) of x and of z.
 
     With s = √(2q/(1 + 2q)) and θ the angle of e(x), e(z): ρ = s_x s_z cos θ, and 1 − ρ² is
@@ -258,7 +266,7 @@ def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Ar
 
 @takes_arrays
 def network_ntk(
-    network: Network, x: Float[Array, "n d"], z: Float[Array, "q d"]
+    network: Network, x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"]
 ) -> Float[Array, "n q"]:
     """The limit of `finite_ntk` at initialization: the NTK of all weights the network trains.
 
@@ -284,9 +292,9 @@ def network_ntk(
 def finite_ntk(
     network: Network,
     params: Params,
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    readout_scale: Any = None,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    readout_scale: Real | None = None,
 ) -> Float[Array, "n q"]:
     """Θ_m(x, z) = Σ_i [a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1) + s·φ(h_i(x)) φ(h_i(z))].
 
@@ -312,7 +320,7 @@ def finite_ntk(
     return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
 
 
-def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
+def stax_network(slope: Real, bias: bool = True, readout: bool = False) -> Stax:
     """The same network in neural-tangents: (init_fn, apply_fn, kernel_fn) from `stax.serial`.
 
     Without `readout` the network ends at the activation, and the `ntk` of its `kernel_fn` is
@@ -333,7 +341,7 @@ def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
 
 @takes_arrays
 def derivative_kernel_by_neural_tangents(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], slope: Real
 ) -> Float[Array, "n q"]:
     """Φ = ((1+γ)/2)² + ((1−γ)/2)²·K, K the `nngp` of a Dense layer with biases followed by Sign."""
     check_slope(slope)

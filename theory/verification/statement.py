@@ -1,11 +1,13 @@
 """A theorem as one object: how it is drawn, what it assumes and what it claims."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Generic, TypeVar
 
 import jax
+from jax.typing import ArrayLike
 
+from theory._types import PyTree
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
 from theory.verification.claims import checked_claims
@@ -51,7 +53,7 @@ class Hypothesis:
         check_condition("check", self.check)
 
 
-def _nothing(key: Any, config: Any) -> Any:
+def _nothing(key: jax.Array, config: object) -> PyTree:
     """Where no sampler is given."""
 
 
@@ -101,16 +103,16 @@ class Statement(Generic[Config, Instance]):
     id: str
     claim: Kind[Config, Instance]
     sample: Callable[[jax.Array, Config], Instance] = _nothing
-    stages: Mapping[str, Callable[[jax.Array, Staged, Config], Any]] = dataclasses.field(
+    stages: Mapping[str, Callable[[jax.Array, Staged, Config], PyTree]] = dataclasses.field(
         default_factory=dict
     )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Any], Instance] | None = None
-    constant: Callable[[Instance, Config], Any] | None = None
+    solve: Callable[[Instance], Instance] | None = None
+    constant: Callable[[Instance, Config], ArrayLike] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
     domain: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""
     source: str = ""
@@ -186,7 +188,7 @@ class Statement(Generic[Config, Instance]):
         return "data" if condition.stage == names[0] else "init"
 
 
-def _conditions(role: str, given: Any, stages: Mapping[str, Any]) -> dict[str, Hypothesis]:
+def _conditions(role: str, given: object, stages: Collection[str]) -> dict[str, Hypothesis]:
     if not isinstance(given, Mapping):
         raise ValueError(
             f"{role} must be a mapping from names to conditions, got {described(given)}"
@@ -201,7 +203,7 @@ def _conditions(role: str, given: Any, stages: Mapping[str, Any]) -> dict[str, H
     return found
 
 
-def _placed(role: str, condition: Hypothesis, stages: Mapping[str, Any]) -> Hypothesis:
+def _placed(role: str, condition: Hypothesis, stages: Collection[str]) -> Hypothesis:
     """The condition; ValueError if its stage or its tier is none of the statement."""
     if condition.stage is not None and condition.stage not in stages:
         names = ", ".join(stages) or "none in a statement with `sample`"
@@ -214,7 +216,7 @@ def _placed(role: str, condition: Hypothesis, stages: Mapping[str, Any]) -> Hypo
     return condition
 
 
-def check_statement(statement: Any) -> None:
+def check_statement(statement: object) -> None:
     """ValueError unless it is a `Statement`."""
     if not isinstance(statement, Statement):
         raise ValueError(
@@ -222,13 +224,13 @@ def check_statement(statement: Any) -> None:
         )
 
 
-def check_claims(statement: Statement, config: Any) -> None:
+def check_claims(statement: Statement, config: object) -> None:
     """ValueError for claims that are none, before any draw is made."""
     if isinstance(statement.claim, ByQuantity):
         checked_claims(statement.id, statement.claim.claims(config))
 
 
-def check_config(config: Any) -> None:
+def check_config(config: object) -> None:
     """ValueError unless the configuration is hashable, as what is static under jit must be."""
     try:
         hash(config)

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy, maps
 from theory.infinite_width.lazy import published_thresholds
@@ -109,7 +110,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
 
 
 def _ratio(
-    x: Array, y: Array, view: pairs.View, time: Any, m: int, slope: float, s: float
+    x: Array, y: Array, view: pairs.View, time: Real, m: int, slope: float, s: float
 ) -> tuple[Array, Array]:
     """T k(z) and T|k(z)|/B(z) on the plane, line by line."""
     signal = time * maps.signal_map(view.plane, view.axis, view.axis, x, y, slope)
@@ -123,7 +124,7 @@ def _ratio(
 
 @functools.partial(jax.jit, static_argnames=("m", "slope", "s"))
 def _clean(
-    x: Array, y: Array, view: pairs.View, time: Any, threshold: Any, m: int, slope: float,
+    x: Array, y: Array, view: pairs.View, time: Real, threshold: Real, m: int, slope: float,
     s: float,
 ) -> dict[str, Array]:  # fmt: skip
     signal, ratio = _ratio(x, y, view, time, m, slope, s)
@@ -133,8 +134,8 @@ def _clean(
 
 @functools.partial(jax.jit, static_argnames=("m", "slope", "s"))
 def _pair(
-    key: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Any, kept: Array,
-    threshold: Any, m: int, slope: float, s: float,
+    key: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Real, kept: Array,
+    threshold: Real, m: int, slope: float, s: float,
 ) -> dict[str, Array]:  # fmt: skip
     axes = (view.plane, view.axis, view.axis)
     network, descents = frozen_readout(slope), (descent, descent)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array
 
 from experiments.results.summaries import mean_and_error
+from theory._types import Real
 from theory.compilation import quick_to_compile
 from theory.data.sampling import draw
 from theory.infinite_width import bounds, gaussian, lazy
@@ -343,7 +344,7 @@ def problems(keys: Array, run: LearningRun) -> Problems:
 
 
 def _draw(
-    keys: Array, law: str, n: int, d: int, queries: int, own: bool, separation: Any
+    keys: Array, law: str, n: int, d: int, queries: int, own: bool, separation: Real
 ) -> Problems:
     def one(key: Array) -> Problems:
         key_data, key_target, *others = jax.random.split(key, 6)
@@ -358,7 +359,7 @@ def _draw(
 
 
 @jax.jit
-def perturbed(base: Array, gradients: Array, target: Array, epsilon: Any) -> Array:
+def perturbed(base: Array, gradients: Array, target: Array, epsilon: Real) -> Array:
     """x_k + ε y'_k ∇f(x_k)/‖∇f(x_k)‖ of each draw."""
     return base + epsilon * target[..., None] * jax.vmap(unit_rows)(gradients)
 
@@ -455,7 +456,7 @@ def _limit_all(
 
 
 def cosines(
-    x: Array, y: Array, gradients: Array, weights: Array, slope: Any, m: int, identity: bool,
+    x: Array, y: Array, gradients: Array, weights: Array, slope: Real, m: int, identity: bool,
     kind: str,
 ) -> tuple[Array, ...]:  # fmt: skip
     """Mean cosine of gradients and training-sample sums, its law, and the tolerance of that.

@@ -13,6 +13,7 @@ from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy, maps
 from theory.networks.descent import descent_for_time
@@ -76,7 +77,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
 
 @functools.partial(jax.jit, static_argnames=("m", "slope"))
 def _maps(
-    keys: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Any, kept: Array,
+    keys: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Real, kept: Array,
     m: int, slope: float,
 ) -> dict[str, Array]:  # fmt: skip
     network = frozen_readout(slope)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
+from theory._types import Real
 from theory.infinite_width import maps
 from theory.networks.descent import Descent
 from theory.networks.network import Network, Params, init
@@ -38,7 +39,7 @@ class Pair(NamedTuple):
 
 def train_pair(
     key: Array, network: Network, m: int, x: Array, y: Array, descents: tuple[Descent, Descent],
-    epsilon: Any, kept: Any,
+    epsilon: Real, kept: Any,
 ) -> Pair:  # fmt: skip
     """One pair of networks of width m under the identity loss.
 

@@ -22,6 +22,7 @@ from experiments.figures.lazy.learning import (
 )
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values
+from theory._types import Real
 from theory.infinite_width import bounds, lazy
 from theory.networks.blocks import sum_over_blocks
 from theory.networks.descent import Descent, training_time
@@ -131,7 +132,7 @@ def _values(run: LearningRun) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _seen(_: Params, trained: Params, at: Array, z: Array, slope: Any) -> tuple[Array, Array]:
+def _seen(_: Params, trained: Params, at: Array, z: Array, slope: Real) -> tuple[Array, Array]:
     return outputs(trained, z, slope), input_gradients(trained, at, slope)
 
 
@@ -144,7 +145,7 @@ def _train_pairs(
     network = frozen_readout(slope)
 
     def one(draw: Problems) -> tuple[Array, Array, Array]:
-        def fit(key: Array, x: Array, y: Array, rate: Any) -> tuple[Array, Array]:
+        def fit(key: Array, x: Array, y: Array, rate: Real) -> tuple[Array, Array]:
             descent = Descent(rate, steps, "identity", values["momentum"])
             return sum_over_blocks(
                 network, key, m, x, y, descent, _seen, x, draw.z, slope, space=space

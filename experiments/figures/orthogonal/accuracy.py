@@ -167,7 +167,7 @@ def adaptations(
     """μ of f and g: 1 after descent on log L, which takes log T far beyond any margin's scale."""
     if settings.descend == "log loss":
         return 1.0, 1.0
-    time = training_time(settings.learning_rate, settings.steps, learning.MOMENTUM)
+    time = float(training_time(settings.learning_rate, settings.steps, learning.MOMENTUM))
     radius = (learning.MEAN_SQUARES[law] * at["d"]) ** 0.5
     strength = length**2 * at["n_adv"] / radius**2
     of_f = own_margin(time, at["n"], radius, settings.slope)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from theory._types import Real
 from theory.certificates import cone, max_margin
 from theory.certificates.max_margin import Solved, kkt_certificate
 from theory.data.sampling import draw
@@ -174,7 +175,7 @@ def attack(
     params: Params,
     points: Float[Array, "n d"],
     target: Float[Array, " n"],
-    epsilon: Any,
+    epsilon: Real,
     *,
     norm: str,
     slope: float,

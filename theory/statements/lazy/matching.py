@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import Real
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, exceeds
@@ -101,7 +102,9 @@ class Known(NamedTuple):
     limit: Limit
 
 
-def _limit(x: Array, y: Array, z: Array, time: Any, delta: float, config: MatchingSetting) -> Limit:
+def _limit(
+    x: Array, y: Array, z: Array, time: Real, delta: float, config: MatchingSetting
+) -> Limit:
     """T·k(z) ± B(z)."""
     s = bounds.output_exponent(delta, parts=3)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, time, s)
@@ -118,7 +121,7 @@ def _fit(
     x: Array,
     y: Array,
     z: Array,
-    time: Any,
+    time: Real,
     delta: float,
     config: MatchingSetting,
     tier: str,

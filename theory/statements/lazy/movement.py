@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
@@ -99,7 +100,7 @@ def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
 
 
 def _crossing_rounding(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], m: int, time: Any
+    x: Float[Array, "n d"], z: Float[Array, "q d"], m: int, time: Real
 ) -> Float[Array, " q"]:
     """Bound on the rounding error of ½ Σ_± (2/π) arctan r_±(z), up to a few roundings of itself.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
@@ -88,7 +89,7 @@ class Predictions(NamedTuple):
 ODE_TOLERANCE, ODE_STEPS = 1.4e-8, 1000
 
 
-def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Any) -> Array:
+def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Real) -> Array:
     """Bound on the rounding error of K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
 
     Eigenvalues and eigenvectors are those of K + E, ‖E‖ ≤ c·n·ε‖K‖ (c = 20 is generous), and

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.infinite_width import kernels
 from theory.margins import exceeds, measured, rounding_error
@@ -80,7 +81,7 @@ def descend(
     initial: Params,
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    level: Any,
+    level: Real,
     most_steps: int,
 ) -> Reached:
     """Gradient descent on the mean logistic loss, both layers at one rate, until it is ≤ ϵ.
@@ -149,7 +150,7 @@ class _Until(NamedTuple):
     y: Float[Array, " n"]
     here: Bool[Array, " n"]
     n: Any
-    level: Any
+    level: Real
     most_steps: int
 
     def loss(self, f: Array) -> Array:
