@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from untyped import compilations
 
 from theory._validation import (
     check_choice,
@@ -194,10 +195,10 @@ def test_values_are_arguments_of_compiled_functions():
     for changes in ({}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3}):
         run = Run(**changes)
         assert float(total(run)) == pytest.approx(9 * run.rate**run.steps, rel=1e-12)
-    assert total._cache_size() == 1
+    assert compilations(total) == 1
     total(Run(n=9))
     total(Run(loss="identity"))
-    assert total._cache_size() == 3
+    assert compilations(total) == 3
     paths, _ = jax.tree_util.tree_flatten_with_path(Run())
     assert {jax.tree_util.keystr(path): leaf for path, leaf in paths} == {".steps": 3, ".rate": 0.5}
 

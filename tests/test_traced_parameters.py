@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from loose_parts import changed
+from untyped import compilations
 
 from theory import REGISTRY, Deterministic, Parameters, Statement, margin, parameter, parameters
 from theory.verification.evaluation import evaluate, traceable_parameters
@@ -162,14 +163,14 @@ def test_statements_are_compiled_once_for_all_values(id, changes):
     assert traceable_parameters(statement, statement.config, names) == names
     program = (sample_draws, (0, 1, 5)) if statement.solve else (evaluate_draws, (0, 1, 4, 5))
     run = compiled(*program, level=optimization_level(statement, 4))
-    before, seen = run._cache_size(), []
+    before, seen = compilations(run), []
     for chosen in zip(*changes.values(), strict=True):
         config = dataclasses.replace(statement.config, **dict(zip(names, chosen, strict=True)))
         fit = largest_batch(statement, key, 4, config, limit=10**11, traced=names)
         assert fit.memory == memory_needed(statement, key, 4, config, batch=fit.batch, traced=names)
         found = evaluate(statement, key, 4, config, batch=fit.batch, traced=names)
         seen.append(jax.tree.leaves(found))
-    assert run._cache_size() == before + 1
+    assert compilations(run) == before + 1
     assert all(
         any((a != b).any() for a, b in zip(seen[i], seen[j], strict=True))
         for i, j in ((0, 1), (0, 2), (1, 2))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from untyped import forget
 
 from theory.networks import flips
 from theory.networks.descent import Descent
@@ -98,9 +99,9 @@ def test_every_way_to_update_velocities(monkeypatch, cached, row, flip_cost):
     network, (x, y), m = frozen_readout(0.1), data(3), 13
     params, descent = init(network, jax.random.key(1), m, 3), Descent(0.3, 60, momentum=0.5)
     expected = train(network, params, x, y, descent)
-    coefficients_by_flips.__wrapped__.clear_cache()
+    forget(coefficients_by_flips)
     found = train(network, params, x, y, descent, space="flips")
-    coefficients_by_flips.__wrapped__.clear_cache()
+    forget(coefficients_by_flips)
     assert_same(expected, found, 60)
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from untyped import compilations
 
 from theory.infinite_width import lazy
 from theory.perturbations import learning
@@ -104,7 +105,7 @@ def test_one_compilation_serves_every_value(loss, scenario):
         LEARNABLE, loss=loss, scenario=scenario, epsilon=0.5, lr_f=0.1, lr_g=0.1
     )
     predict(key, setting), measure(key, setting)
-    sizes = [function._cache_size() for function in compiled]
+    sizes = [compilations(function) for function in compiled]
     for name, values in {
         "epsilon": (0.5, 1.0, 2.0, 3.0, 4.0),
         "slope": (0.0, 0.1, 0.3, 0.5, 0.9),
@@ -119,7 +120,7 @@ def test_one_compilation_serves_every_value(loss, scenario):
             changed = dataclasses.replace(setting, **{name: value})
             found.add((*map(float, predict(key, changed)), *map(float, measure(key, changed))))
         assert len(found) == 5, name
-    assert [function._cache_size() for function in compiled] == sizes
+    assert [compilations(function) for function in compiled] == sizes
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from loose_parts import made_of
-from soundness.planted import const, normal, normals, sharp, uniforms
+from soundness.planted import Parts, const, normal, normals, sharp, uniforms
 
 from theory import Claim, Hypothesis, Margin, Statement, exceeds, margin, verify
 from theory.parameters import Parameters, parameter
@@ -43,7 +43,7 @@ def judged(
     *, draws: Any = 40, level: Any = 0.01, key: Any = None, config: Any = None, **parts: Any
 ) -> Verdict:
     """The verdict on a toy; deterministic, with a conclusion that holds, unless told otherwise."""
-    defaults = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
+    defaults: Parts = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
     if parts.get("kind", "deterministic") in ("deterministic", "probabilistic"):
         defaults["conclusion"] = lambda x, _: sharp(1 + jnp.sum(x) ** 2)
     statement = made_of(**(defaults | parts))

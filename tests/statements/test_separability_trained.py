@@ -16,6 +16,7 @@ from statement_checks import (
     negated,
     verdict_of,
 )
+from untyped import p_value
 
 from theory import REGISTRY, Claim, Dataset
 from theory.networks import descent, training
@@ -262,10 +263,10 @@ def test_the_limit_has_the_loss_and_alignment_of_wide_networks():
     wide = np.asarray(jax.lax.map(jax.jit(real), keys))
     config = wide_limit.LimitSetting(d=d)
     limit = jax.vmap(lambda key: wide_limit._sample(key, config))(keys)
-    assert stats.ks_2samp(wide[:, 0], np.asarray(limit.alignment)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(wide[:, 0], np.asarray(limit.alignment))) > LEVEL
     # |f| from the loss log(1 + e^{−yf}), up to the sign
     squared = np.log(np.expm1(np.asarray(limit.loss))) ** 2
-    assert stats.ks_2samp(wide[:, 1], squared).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(wide[:, 1], squared)) > LEVEL
 
 
 def test_a_failure_probability_that_decays_is_not_refuted_where_it_has_not_decayed():
@@ -320,9 +321,9 @@ def test_draws_without_weights_have_the_law_of_real_networks():
     w, a = rng.normal(size=(draws, m, d)) / d**0.5, rng.normal(size=(draws, m)) / m**0.5
     z = np.abs(np.einsum("kmd,kd->km", w, np.einsum("kmd,km->kd", w, a)))
     real = np.linalg.norm(np.sort(z, axis=1)[:, -s:], axis=1)
-    assert stats.ks_2samp(real, np.asarray(drawn.supremum)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(real, np.asarray(drawn.supremum))) > LEVEL
     real = np.linalg.norm(np.sort(np.abs(a), axis=1)[:, -s:], axis=1)
-    assert stats.ks_2samp(real, np.asarray(drawn.readout)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(real, np.asarray(drawn.readout))) > LEVEL
 
 
 def test_no_constant_in_the_printed_sparsity_helps():

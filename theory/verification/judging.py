@@ -53,6 +53,7 @@ Config = TypeVar("Config", contravariant=True)
 Instance = TypeVar("Instance", contravariant=True)
 
 
+@dataclasses.dataclass(frozen=True)
 class Kind(abc.ABC, Generic[Config, Instance]):
     """What a statement claims of its instances; `theory.verification.kinds` has all there are.
 

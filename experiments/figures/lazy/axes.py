@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from experiments.figures.figure import Cell
-from experiments.figures.lazy.learning import LAWS, LONG, LearningRun
+from experiments.figures.lazy.networks import LAWS, LONG, LearningRun
 from experiments.settings.grid import axis_values
 from theory._validation import check_choice
 from theory.networks.descent import SCHEDULES, training_time

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures import style
 from experiments.figures.lazy.cosine import AXES, Settings
-from experiments.figures.lazy.learning import LAWS, LAZY
+from experiments.figures.lazy.learning import LAZY
+from experiments.figures.lazy.networks import LAWS
 from experiments.figures.lazy.words import (
     LABELS,
     NAMES,

@@ -11,14 +11,14 @@ import pandas as pd
 from jaxtyping import Array
 
 from experiments.figures.figure import Cell, Figure, Results
-from experiments.figures.lazy.learning import (
+from experiments.figures.lazy.learning import share_of
+from experiments.figures.lazy.networks import (
     LONG,
     LearningRun,
     Problems,
     limit_networks,
     perturbed,
     problems,
-    share_of,
 )
 from experiments.results.summaries import mean_and_error
 from experiments.settings.grid import axis_values

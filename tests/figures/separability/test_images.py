@@ -2,6 +2,7 @@
 
 import dataclasses
 import zlib
+from typing import Any
 
 import jax
 import matplotlib
@@ -25,7 +26,13 @@ from experiments.figures.separability import (
 )
 from experiments.images import experiment
 
-TINY = {"most_train": 128, "most_test": 64, "epochs": 2, "batch": 32, "probe_steps": 20}
+TINY: dict[str, Any] = {
+    "most_train": 128,
+    "most_test": 64,
+    "epochs": 2,
+    "batch": 32,
+    "probe_steps": 20,
+}
 TRAINING = separability_training.Settings(
     **TINY, networks="cnn", cnn_width=4, learning_rates="0.1", look_at="0,2", draws=2
 )
