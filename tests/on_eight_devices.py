@@ -239,7 +239,7 @@ PLAIN = Statement(
 QUANTITY = dataclasses.replace(
     PLAIN,
     id="toy.quantity",
-    claim=Moment(lambda x, _: measured(x, 0.0), lambda config: (Claim(0.5, 0.1),) * 3),
+    claim=Moment(lambda x, _: measured(jnp.asarray(x), 0.0), lambda config: (Claim(0.5, 0.1),) * 3),
 )
 
 

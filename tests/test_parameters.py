@@ -152,16 +152,16 @@ def test_ranges_are_exactly_those_declared(share, width, slope):
 
 def test_settings_are_immutable_values():
     setting = Setting(n=3, slope=0)
-    same = Setting(n=np.int64(3), slope=0.0)
+    same = Setting(n=np.int64(3), slope=0.0)  # pyright: ignore[reportArgumentType]
     assert setting == same
     assert hash(setting) == hash(same)
     assert len({setting, same, Setting(n=4), Setting()}) == 3
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setting.n = 4
+        setting.n = 4  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError):
-        Setting(3)  # positions carry no meaning
+        Setting(3)  # pyright: ignore[reportCallIssue]: positions carry no meaning
     with pytest.raises(TypeError, match="unexpected keyword argument 'm'"):
-        Setting(m=3)
+        Setting(m=3)  # pyright: ignore[reportCallIssue]
 
 
 def test_settings_are_static_under_jit():
@@ -173,7 +173,8 @@ def test_settings_are_static_under_jit():
         return setting.slope * x
 
     assert float(scaled(Setting(slope=0.25), jnp.float64(8.0))) == 2.0
-    assert float(scaled(Setting(slope=np.float32(0.25)), jnp.float64(4.0))) == 1.0
+    narrow = Setting(slope=np.float32(0.25))  # pyright: ignore[reportArgumentType]
+    assert float(scaled(narrow, jnp.float64(4.0))) == 1.0
     assert len(traces) == 1  # equal settings are compiled once
 
 
@@ -192,7 +193,10 @@ def test_values_are_arguments_of_compiled_functions():
         assert (run.n, run.loss) == (int(run.n), str(run.loss))  # known when compiled
         return dataclasses.replace(run, n=run.n + 1).n * run.rate**run.steps
 
-    for changes in ({}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3}):
+    choices: tuple[dict[str, Any], ...] = (
+        {}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3},
+    )  # fmt: skip
+    for changes in choices:
         run = Run(**changes)
         assert float(total(run)) == pytest.approx(9 * run.rate**run.steps, rel=1e-12)
     assert compilations(total) == 1

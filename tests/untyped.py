@@ -1,7 +1,9 @@
-"""What libraries have and their types do not say: caches of compiled functions, p-values."""
+"""What types do not say: caches of compiled functions, p-values, and what is there in a test."""
 
 import inspect
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def compilations(function: Any) -> int:
@@ -17,3 +19,9 @@ def forget(function: Any) -> None:
 def p_value(test: Any) -> float:
     """That of a test of SciPy."""
     return float(test.pvalue)
+
+
+def known(value: T | None) -> T:
+    """A value that may be missing elsewhere."""
+    assert value is not None
+    return value

@@ -9,9 +9,9 @@ from jaxtyping import Array, Int
 # makes arrays of JAX of them at the door), and what a value is inside jit and outside of it.
 AnyArray: TypeAlias = Array | np.ndarray
 
-# One number: Python's, or an array without axes that may be traced.
-Real: TypeAlias = float | Array
-Integer: TypeAlias = int | Int[Array, ""]
+# One number: of Python or NumPy, or an array of JAX without axes, which may be traced.
+Real: TypeAlias = float | np.floating | np.integer | Array
+Integer: TypeAlias = int | np.integer | Int[Array, ""]
 
 # Arrays in tuples, lists, dictionaries and dataclasses: what `jax.tree` walks through. No type of
 # Python says so: any value is a leaf.

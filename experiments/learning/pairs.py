@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from experiments.datasets import sources
 from experiments.machine import environment
@@ -129,7 +128,7 @@ def summarize(drawn: list[list[Drawn]]) -> Summary:
     What the limit is not claimed for is left out here, so that it neither is shown nor chooses.
     """
 
-    def stacked(part: Callable[[Drawn], npt.ArrayLike]) -> np.ndarray:
+    def stacked(part: Callable[[Drawn], object]) -> np.ndarray:
         """(draws, pairs, …)."""
         return np.array([[part(one) for one in row] for row in drawn], float)
 

@@ -58,8 +58,8 @@ def table(store: Store) -> Group:
     if total > SHOWN_CELLS:
         parts.append(Text("Cells that are consistent are left out: cells.csv has all.\n"))
     for name in list(failures)[:SHOWN_FAILURES]:
-        parts.append(Text(f"{name} ", style="bold").append("failed", style="red"))
-        parts[-1].append(f": {failures[name]['error']}", style="not bold")
+        failed = Text(f"{name} ", style="bold").append("failed", style="red")
+        parts.append(failed.append(f": {failures[name]['error']}", style="not bold"))
     if len(failures) > SHOWN_FAILURES:
         parts.append(Text(f"… and {len(failures) - SHOWN_FAILURES} more, in failed/"))
     counts = Counter(verdict.verdict for _, verdict, _ in found)

@@ -150,7 +150,7 @@ class Store:
         """Stores a cell that this process has claimed; StorageError if it cannot be written."""
         record = {"format": FORMAT, "sweep": self.fingerprint} | record
         text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
-        contents: dict[str, np.ndarray] = {"record": text, **arrays}
+        contents: dict[str, Any] = {"record": text, **arrays}
         with self._writing():
             replace(self._cell(name), lambda file: np.savez(file, **contents))
             self._failed(name).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Training: a step by hand, the law of the initial weights, epochs, adversarial training."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ def states(recipe, epochs, x=X, labels=LABELS):
 
 def gradient(weights, x, labels):
     def loss(w):
-        values = NETWORK.apply({"params": w}, x)
+        values: Any = NETWORK.apply({"params": w}, x)
         return optax.softmax_cross_entropy_with_integer_labels(values, labels).mean()
 
     return jax.grad(loss)(weights)

@@ -537,5 +537,5 @@ def test_angles_of_many_points_are_those_of_few():
     assert abs(float(many[0, 2]) - np.pi) <= error
     assert float(many[5, 599]) <= error
     single = x.astype(jnp.float32)
-    error = 3 * (d + 12) * np.finfo(np.float32).eps
+    error = 3 * (d + 12) * float(np.finfo(np.float32).eps)
     np.testing.assert_allclose(kernels.angle(single, single, False), many, rtol=0, atol=error)

@@ -136,7 +136,7 @@ def test_jumps_are_exact_in_single_precision(momentum):
     assert found.c.dtype == jnp.float32
     expected = coefficients(network, h, jnp.ones(23), x, y, descent)
     assert len(np.unique(expected.c)) > 20
-    np.testing.assert_allclose(found.c, expected.c, atol=1e-6 * descent.time)
+    np.testing.assert_allclose(found.c, expected.c, atol=1e-6 * float(descent.time))
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-6)
 
 

@@ -36,7 +36,7 @@ def rates(losses, rate=1.0):
     state, found = optimizer.init(jnp.zeros(())), []
     for value in losses:
         update, state = optimizer.update(jnp.ones(()), state, value=jnp.asarray(value))
-        found.append(-float(update))
+        found.append(-float(jnp.asarray(update)))
     return found
 
 

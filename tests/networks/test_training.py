@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from untyped import compilations
+from untyped import compilations, known
 
 from theory.networks.descent import (
     LOSSES,
@@ -191,7 +191,7 @@ def test_logarithms_of_losses(loss):
                 (value, LOSSES[loss].log_value),
                 (derivative, LOSSES[loss].log_derivative),
             ):
-                error = abs(mpmath.mpf(float(function(jnp.array(s)))) - exact)
+                error = abs(mpmath.mpf(float(known(function)(jnp.array(s)))) - exact)
                 assert float(error) <= 4 * EPS * max(1.0, abs(float(exact))), s
 
 

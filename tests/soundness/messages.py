@@ -21,6 +21,11 @@ from theory.verification.verdict import Verdict
 SCALES = 2.0 ** np.arange(3, 9)
 
 
+def any_value(value: Any) -> Any:
+    """A value of a wrong type, for a type checker of any."""
+    return value
+
+
 class Bad(NamedTuple):
     """A bad input.
 
@@ -66,11 +71,11 @@ def rate_of(quantity: Any, scales: Any, *, kind: str = "rate", count: int = 6) -
     )
 
 
-def concluded(value: Callable[[Any], Any], **parts: Any) -> Verdict:
+def concluded(value: Callable[..., Any], **parts: Any) -> Verdict:
     return judged(conclusion=value, **parts)
 
 
-def allowed(delta: Callable[[Any], Any]) -> Verdict:
+def allowed(delta: Any) -> Verdict:
     return judged(kind="probabilistic", failure_probability=delta)
 
 
@@ -294,7 +299,11 @@ BAD = (
         lambda: margin(jnp.zeros((), complex)),
         ("value", "real|floating", "complex"),
     ),
-    Bad("margin-in-words", lambda: margin("large"), ("value", "number|array|real", "large|str")),
+    Bad(
+        "margin-in-words",
+        lambda: margin(any_value("large")),
+        ("value", "number|array|real", "large|str"),
+    ),
     Bad(
         "sides-unsigned",
         lambda: exceeds(jnp.zeros((), jnp.uint8), jnp.zeros((), jnp.uint8)),
@@ -387,7 +396,7 @@ BAD = (
     Bad("level-nan", lambda: judged(level=float("nan")), ("level", "(0, 1)", "nan")),
     Bad(
         "statement-by-name",
-        lambda: verify("lazy.movement", key=jax.random.key(0)),
+        lambda: verify(any_value("lazy.movement"), key=jax.random.key(0)),
         ("statement", "Statement", "lazy.movement|str"),
     ),  # pyright: ignore
     Bad("batch-none", lambda: judged(batch=0), ("batch", "≥ 1", "0")),

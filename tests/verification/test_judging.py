@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from loose_parts import kind_of
 from scipy import stats
+from untyped import known
 
 from theory.margins import Margin
 from theory.verification.judging import judge
@@ -125,8 +126,8 @@ def test_draws_whose_bound_says_nothing_are_no_confirmations():
         "vacuous": 25,
         "undecided": 0,
     }
-    assert (result.failure_rate.failures, result.failure_rate.trials) == (25, 100)
-    assert result.failure_rate.allowed == pytest.approx(0.1)
+    assert (known(result.failure_rate).failures, known(result.failure_rate).trials) == (25, 100)
+    assert known(result.failure_rate).allowed == pytest.approx(0.1)
     assert result.verdict == "refuted"  # P(Bin(100, 0.1) ≥ 25) = 1e-5
 
 
@@ -171,7 +172,7 @@ def test_measured_conditions_decide_nothing():
     evidence = Evidence({}, {"seen": condition(0, 20)}, condition(20), None, None)
     result = judge("a.b", kind_of("deterministic"), evidence, tiers={"seen": "certificate"})
     assert result.verdict == "consistent"
-    assert result.failure_rate.trials == 20
+    assert known(result.failure_rate).trials == 20
 
 
 @pytest.mark.parametrize(
@@ -225,11 +226,11 @@ def test_the_tier_of_the_hypotheses_decides_the_denominator(tier, trials, verdic
     """
     conclusion = Margin(np.repeat([-2.0, 2.0], [32, 368]), np.ones(400), np.full(400, np.nan))
     result = judged(conclusion, 0.1, tier, wide=condition(160, 240))
-    assert (result.failure_rate.failures, result.failure_rate.trials) == (32, trials)
-    assert result.failure_rate.observed == 32 / trials
+    assert (known(result.failure_rate).failures, known(result.failure_rate).trials) == (32, trials)
+    assert known(result.failure_rate).observed == 32 / trials
     assert result.verdict == verdict
     low = stats.beta.ppf(0.005, 32, trials - 31)  # Clopper–Pearson at 1 − level
-    assert result.failure_rate.low == pytest.approx(low, rel=1e-9)
+    assert known(result.failure_rate).low == pytest.approx(low, rel=1e-9)
 
 
 def test_one_hypothesis_of_another_tier_makes_all_draws_count():
@@ -238,7 +239,7 @@ def test_one_hypothesis_of_another_tier_makes_all_draws_count():
     result = judge(
         "a.b", kind_of("probabilistic"), evidence, tiers={"wide": "data", "agree": "init"}
     )
-    assert result.failure_rate.trials == 200
+    assert known(result.failure_rate).trials == 200
 
 
 def test_differing_probabilities_are_compared_with_the_poisson_binomial_law():
@@ -267,7 +268,7 @@ def test_undecided_draws_are_successes_against_refuted_and_failures_against_cons
     }
     assert results[where].verdict == "inconclusive"
     assert "100 undecided draws" in results[where].reason
-    assert results[where].failure_rate.failures == 0
+    assert known(results[where].failure_rate).failures == 0
     assert judged(misses, 0.1).verdict == "refuted"
     assert judged(condition(500), 0.1).verdict == "consistent"
     few = condition(490, 0, 10)  # within what δ allows even if all failed
@@ -323,7 +324,9 @@ def test_draws_needed_suffice_and_are_needed(allowed, tier, share):
     assert f"about {few.draws_needed} draws would do" in few.reason
     assert with_draws(few.draws_needed).verdict == "consistent"
     assert with_draws(few.draws_needed).draws_needed is None
-    assert with_draws(few.draws_needed - 2).verdict == "inconclusive"  # 2: the share is rounded
+    assert (
+        with_draws(known(few.draws_needed) - 2).verdict == "inconclusive"
+    )  # 2: the share is rounded
 
 
 def test_no_number_of_draws_is_named_where_none_would_do():
@@ -351,7 +354,8 @@ def brute_force_power(draws, allowed, alternative, tail):
 def test_draws_for_power_have_the_power_and_hardly_fewer_do(allowed, hit_rate, tail):
     draws = draws_for_power(allowed, hit_rate, tail)
     powers = [
-        brute_force_power(n, allowed, (allowed + hit_rate) / 2, tail) for n in range(1, draws + 1)
+        brute_force_power(n, allowed, (allowed + hit_rate) / 2, tail)
+        for n in range(1, known(draws) + 1)
     ]
     assert powers[-1] >= 0.95
     assert powers[-2] < 0.95

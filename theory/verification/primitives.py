@@ -75,7 +75,9 @@ def makes_floats(equation: core.JaxprEqn) -> bool:
 
 def opened(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> tuple[core.Jaxpr, Sequence[Value]]:
     """A program and its constants."""
-    return getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
+    if isinstance(jaxpr, core.ClosedJaxpr):
+        return jaxpr.jaxpr, jaxpr.consts
+    return jaxpr, ()
 
 
 def loop_counts(params: Options, inputs: list[Value]) -> tuple[int, int]:
