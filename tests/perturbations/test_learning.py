@@ -104,7 +104,8 @@ def test_one_compilation_serves_every_value(loss, scenario):
     setting = dataclasses.replace(
         LEARNABLE, loss=loss, scenario=scenario, epsilon=0.5, lr_f=0.1, lr_g=0.1
     )
-    predict(key, setting), measure(key, setting)
+    for function in (predict, measure):
+        function(key, setting)
     sizes = [compilations(function) for function in compiled]
     for name, values in {
         "epsilon": (0.5, 1.0, 2.0, 3.0, 4.0),

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from theory._scaling import maximum, row_norms
 from theory._types import AnyArray, Real
 from theory._validation import is_traced, takes_arrays
-from theory.infinite_width.kernels import derivative_kernel
+from theory.infinite_width.kernels import Pairs, pairs
 from theory.networks.embedding import biased_products, standard_deviation
 
 # --- how far neurons move, and which can change their activation ----------------------------------
@@ -42,7 +42,18 @@ def reach(
     Returns:
       (2, q) array, ρ_+ and ρ_−.
     """
-    pull = (y * weights)[:, None] * biased_products(x, z) / len(x)
+    return reach_of(biased_products(x, z), y, weights, floor)
+
+
+@takes_arrays
+def reach_of(
+    products: Float[AnyArray, "n q"],
+    y: Float[AnyArray, " n"],
+    weights: Float[AnyArray, " n"] | float | Array,
+    floor: Real = 0.0,
+) -> Float[Array, "2 q"]:
+    """`reach` from the products ⟨x_k, z⟩ + 1, where these are known."""
+    pull = (y * weights)[:, None] * products / len(y)
     up, down = (jnp.sum(jnp.maximum(side, 0), axis=0) for side in (pull, -pull))
     return jnp.stack([jnp.maximum(up - floor * down, 0), jnp.maximum(down - floor * up, 0)])
 
@@ -56,7 +67,11 @@ def crossing_ratio(
     With a_i = A/√m and h_i(z; 0) = σB the sign of h_i(z) can change only if |B| ≤ r_+|A| where AB
     < 0, and only if |B| ≤ r_−|A| where AB > 0.
     """
-    return reach / (standard_deviation(z)[None, :] * m**0.5)
+    return _ratio(reach, standard_deviation(z), m)
+
+
+def _ratio(reach: AnyArray, sigma: Array, m: int) -> Array:
+    return reach / (sigma[None, :] * m**0.5)
 
 
 @takes_arrays
@@ -136,33 +151,47 @@ def initial_bound(z: Float[AnyArray, "q d"], m: int, slope: Real, s: float) -> F
     V = min(1 + 2√(s/m) + 2s/m, (1 + γ²)/2 + √(3(1 + γ⁴)s/m) + 2s/m) bounds (1/m) Σ φ(B_i)²
     (Laurent–Massart; Bernstein) and t(s) is the `normal_quantile`.
     """
+    return _initial_bound(standard_deviation(z), m, slope, s)
+
+
+def _initial_bound(sigma: Array, m: int, slope: Real, s: float) -> Array:
     laurent_massart = 1 + 2 * math.sqrt(s / m) + 2 * s / m
     bernstein = (1 + slope**2) / 2 + (3 * (1 + slope**4) * s / m) ** 0.5 + 2 * s / m
     smaller = jnp.minimum if is_traced(slope) else min
     size = normal_quantile(s) * smaller(laurent_massart, bernstein) ** 0.5
-    return standard_deviation(z) * size
+    return sigma * size
 
 
-def _kernel_bound(
-    x: AnyArray, z: AnyArray, m: int, slope: Real, weights: AnyArray, s: float
-) -> Array:
+class _Geometry(NamedTuple):
+    """inside: (n, n) ⟨x_j, x_k⟩ + 1.  to_z: how the training points lie to the queries."""
+
+    inside: Array
+    to_z: Pairs
+
+
+def _geometry(x: AnyArray, z: AnyArray) -> _Geometry:
+    return _Geometry(biased_products(x, x), pairs(x, z))
+
+
+def _kernel_bound(to_z: Pairs, m: int, slope: Real, weights: AnyArray, s: float) -> Array:
     """(1/n) Σ α_k|c_k|(√(6Φ_{γ²}(x_k, z)s/m) + 2s/m): one entry's deviation, added up.
 
     It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
     fixed weights α at once.
     """
-    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
-    root = jnp.sum(share * jnp.sqrt(3 * derivative_kernel(x, z, slope**2)), axis=0)
+    share = weights[:, None] * jnp.abs(to_z.products) / len(to_z.products)
+    root = jnp.sum(share * jnp.sqrt(3 * to_z.derivative_kernel(slope**2)), axis=0)
     return weighted_deviation(root, jnp.sum(share, axis=0), s, m)
 
 
 def _lazy_bound(
-    x: AnyArray, y: AnyArray, z: AnyArray, m: int, slope: Real, time: Real, floor: Real, s: float
+    geometry: _Geometry, y: AnyArray, m: int, slope: Real, time: Real, floor: Real, s: float
 ) -> Array:
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
-    at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
-    r_x, r_z = crossing_ratio(at_x, x, m), crossing_ratio(at_z, z, m)
-    share = time * jnp.abs(biased_products(x, z)) / len(x)
+    inside, to_z = geometry
+    at_x, at_z = (reach_of(products, y, time, floor) for products in (inside, to_z.products))
+    r_x, r_z = _ratio(at_x, to_z.sigma_x, m), _ratio(at_z, to_z.sigma_z, m)
+    share = time * jnp.abs(to_z.products) / len(y)
     mean = jnp.sum(weighted_crossing(r_x), axis=0) / 4 @ share
     mean = mean + jnp.sum(at_z * crossing_probability(r_z), axis=0) / 4
     root = jnp.sqrt(jnp.sum(fourth_crossing(r_x), axis=0) / 4) @ share
@@ -208,10 +237,18 @@ def output_bound(
     Source:
       Ours; explicit constants for the orders of K24b.
     """
+    return _output_bound(_geometry(x, z), y, m, slope, time, floor=slope, s=s, s_kernel=s)
+
+
+def _output_bound(
+    geometry: _Geometry, y: AnyArray, m: int, slope: Real, time: Real, *, floor: Real, s: float,
+    s_kernel: float,
+) -> OutputBound:  # fmt: skip
+    weights = jnp.full(len(y), time, geometry.inside.dtype)
     return OutputBound(
-        initial_bound(z, m, slope, s),
-        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s),
-        _lazy_bound(x, y, z, m, slope, time, slope, s),
+        _initial_bound(geometry.to_z.sigma_z, m, slope, s),
+        _kernel_bound(geometry.to_z, m, slope, weights, s_kernel),
+        _lazy_bound(geometry, y, m, slope, time, floor, s),
     )
 
 
@@ -240,11 +277,7 @@ def uniform_bound(
 
     Args as in `output_bound`; s_kernel is s''.
     """
-    return OutputBound(
-        initial_bound(z, m, slope, s),
-        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s_kernel),
-        _lazy_bound(x, y, z, m, slope, time, 0.0, s),
-    )
+    return _output_bound(_geometry(x, z), y, m, slope, time, floor=0.0, s=s, s_kernel=s_kernel)
 
 
 # --- bounds that look at the weights that training ended with -------------------------------------
@@ -288,18 +321,20 @@ def certified_bound(
       An `OutputBound` whose initial part is 0, as f(z; 0) is taken as it is.
     """
 
-    def rounded(points: AnyArray) -> Array:
-        return round_up(reach(x, y, points, weights), reach(x, y, points, time))
+    inside, to_z = _geometry(x, z)
+
+    def rounded(products: Array) -> Array:
+        return round_up(reach_of(products, y, weights), reach_of(products, y, time))
 
     def quarter(mean: Array, r: Array) -> Array:
         return mean / 4 + weighted_deviation(jnp.sqrt(fourth_crossing(r) / 4), 1.0, s_lazy, m)
 
-    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
-    at_z = rounded(z)
-    r_x, r_z = crossing_ratio(rounded(x), x, m), crossing_ratio(at_z, z, m)
+    share = weights[:, None] * jnp.abs(to_z.products) / len(x)
+    at_z = rounded(to_z.products)
+    r_x, r_z = _ratio(rounded(inside), to_z.sigma_x, m), _ratio(at_z, to_z.sigma_z, m)
     lazy = jnp.sum(quarter(weighted_crossing(r_x), r_x), axis=0) @ share
     lazy = lazy + jnp.sum(at_z * quarter(crossing_probability(r_z), r_z), axis=0)
-    kernel = _kernel_bound(x, z, m, slope, weights, s_kernel)
+    kernel = _kernel_bound(to_z, m, slope, weights, s_kernel)
     return OutputBound(jnp.zeros_like(kernel), kernel, (1 - slope) * lazy)
 
 

@@ -45,9 +45,9 @@ def kernel_variance(x: Float[AnyArray, "n d"], slope: Real) -> Float[Array, "n n
       Ours; explicit constant of J18, Theorem 1.
     """
     check_slope(slope)
-    mean = kernels.derivative_kernel(x, x, slope)
-    square = kernels.derivative_kernel(x, x, slope**2)
-    return (3 * square - mean**2) * embedding.biased_products(x, x) ** 2
+    geometry = kernels.pairs(x, x)
+    mean, square = geometry.derivative_kernel(slope), geometry.derivative_kernel(slope**2)
+    return (3 * square - mean**2) * geometry.products**2
 
 
 @takes_arrays

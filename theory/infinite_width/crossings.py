@@ -89,11 +89,12 @@ def changed_share(
     check_slope(slope)
     check_real("time", time, low=0)
     check_integer("samples", samples)
+    to_z = biased_products(x, z)
     r_x, r_z = (
-        bounds.crossing_ratio(bounds.reach(x, y, points, time, slope), points, 1) / m**0.5
-        for points in (x, z)
+        bounds.crossing_ratio(bounds.reach_of(products, y, time, slope), points, 1) / m**0.5
+        for products, points in ((biased_products(x, x), x), (to_z, z))
     )
-    speed = time / m**0.5 * y[:, None] * biased_products(x, z) / len(x)
+    speed = time / m**0.5 * y[:, None] * to_z / len(x)
     return _changed_share(key, x, z, r_x, r_z, speed, slope, samples)
 
 

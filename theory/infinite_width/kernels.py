@@ -8,7 +8,7 @@ passed.
 
 import functools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -145,6 +145,53 @@ def derivative_kernel(
     return derivative_kernel_at(angle(x, z, bias, d), slope)
 
 
+class Pairs(NamedTuple):
+    """How points x_j lie to points z_k: what kernels, and bounds on what they predict, are made of.
+
+    theta: (n, q) θ(x_j, z_k).  products: (n, q) ⟨x_j, z_k⟩ + 1, without the 1 where there are no
+    biases.  sigma_x, sigma_z: (n,), (q,) σ of either.
+    """
+
+    theta: Float[Array, "n q"]
+    products: Float[Array, "n q"]
+    sigma_x: Float[Array, " n"]
+    sigma_z: Float[Array, " q"]
+
+    def derivative_kernel(self, slope: Real) -> Float[Array, "n q"]:
+        """Φ(x_j, z_k)."""
+        return derivative_kernel_at(self.theta, slope)
+
+    def hidden_ntk(self, slope: Real) -> Float[Array, "n q"]:
+        """Θ(x_j, z_k)."""
+        return self.derivative_kernel(slope) * self.products
+
+    def nngp(self, slope: Real) -> Float[Array, "n q"]:
+        """E[φ(h(x_j))φ(h(z_k))]."""
+        return _nngp_at(self.theta, self.sigma_x, self.sigma_z, slope)
+
+
+@takes_arrays
+def pairs(
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True, d: int | None = None
+) -> Pairs:
+    """The `Pairs` of (n, d) points x and (q, d) points z, for what needs more than one part of it.
+
+    Arguments as in `derivative_kernel`.
+    """
+    return Pairs(
+        angle(x, z, bias, d),
+        biased_products(x, z, bias),
+        standard_deviation(x, bias, d),
+        standard_deviation(z, bias, d),
+    )
+
+
+def _nngp_at(theta: Array, sigma_x: Array, sigma_z: Array, slope: Real) -> Array:
+    arc = (jnp.sin(theta) + (jnp.pi - theta) * jnp.cos(theta)) / (2 * jnp.pi)
+    scale = sigma_x[:, None] * sigma_z[None, :]
+    return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
+
+
 @takes_arrays
 def nngp(
     x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], slope: Real, bias: bool = True
@@ -156,10 +203,8 @@ def nngp(
     Arguments, result and errors as in `derivative_kernel`. Source: CS09 eq. 6 (order 1).
     """
     check_slope(slope)
-    theta = angle(x, z, bias)
-    arc = (jnp.sin(theta) + (jnp.pi - theta) * jnp.cos(theta)) / (2 * jnp.pi)
-    scale = standard_deviation(x, bias)[:, None] * standard_deviation(z, bias)[None, :]
-    return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
+    sigma_x, sigma_z = standard_deviation(x, bias), standard_deviation(z, bias)
+    return _nngp_at(angle(x, z, bias), sigma_x, sigma_z, slope)
 
 
 @takes_arrays
@@ -197,7 +242,9 @@ def ntk(
 
     Other arguments, result and errors as in `derivative_kernel`. Source: J18.
     """
-    return hidden_ntk(x, z, slope, bias) + readout_rate * nngp(x, z, slope, bias)
+    check_slope(slope)
+    geometry = pairs(x, z, bias)
+    return geometry.hidden_ntk(slope) + readout_rate * geometry.nngp(slope)
 
 
 @takes_arrays
@@ -232,8 +279,7 @@ def erf_derivative_kernel(
     Williams, Computing with infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated
     in q_xz.
     """
-    _, sine, length_x, length_z = _erf_cosine(x, z, bias)
-    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
+    return _erf_derivative_at(*_erf_cosine(pairs(x, z, bias)))
 
 
 @takes_arrays
@@ -244,19 +290,26 @@ def erf_nngp(
 
     Arguments and source as in `erf_derivative_kernel`.
     """
-    cosine, sine, _, _ = _erf_cosine(x, z, bias)
+    return _erf_nngp_at(*_erf_cosine(pairs(x, z, bias)))
+
+
+def _erf_derivative_at(cosine: Array, sine: Array, length_x: Array, length_z: Array) -> Array:
+    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
+
+
+def _erf_nngp_at(cosine: Array, sine: Array, length_x: Array, length_z: Array) -> Array:
     return (2 / jnp.pi) * jnp.arctan2(cosine, sine)
 
 
-def _erf_cosine(x: AnyArray, z: AnyArray, bias: bool) -> tuple[Array, Array, Array, Array]:
+def _erf_cosine(geometry: Pairs) -> tuple[Array, Array, Array, Array]:
     """ρ = 2q_xz/(l_x l_z), √(1 − ρ²), and l = √(1 + 2q) of x and of z.
 
     With s = √(2q/(1 + 2q)) and θ the angle of e(x), e(z): ρ = s_x s_z cos θ, and 1 − ρ² is
     1/(1 + 2q_xx) + s_x²/(1 + 2q_zz) + s_x² s_z² sin²θ, a sum of squares of any size.
     """
-    theta = angle(x, z, bias)
-    sigma_x = 2**0.5 * standard_deviation(x, bias)[:, None]
-    sigma_z = 2**0.5 * standard_deviation(z, bias)[None, :]
+    theta = geometry.theta
+    sigma_x = 2**0.5 * geometry.sigma_x[:, None]
+    sigma_z = 2**0.5 * geometry.sigma_z[None, :]
     length_x, length_z = (jnp.hypot(sigma, jnp.ones_like(sigma)) for sigma in (sigma_x, sigma_z))
     share = sigma_x / length_x
     both = share * (sigma_z / length_z)
@@ -279,12 +332,12 @@ def network_ntk(
     """
     if network.readout != "gaussian" or network.scale != 1.0 or "w" not in network.trained:
         raise ValueError(f"network must be `all_trained` or `frozen_readout`, got {network}")
+    geometry = pairs(x, z, network.bias)
     if network.activation == "erf":
-        hidden = erf_derivative_kernel(x, z, network.bias) * biased_products(x, z, network.bias)
-        readout = erf_nngp(x, z, network.bias)
+        cosine = _erf_cosine(geometry)
+        hidden, readout = _erf_derivative_at(*cosine) * geometry.products, _erf_nngp_at(*cosine)
     else:
-        hidden = hidden_ntk(x, z, network.slope, network.bias)
-        readout = nngp(x, z, network.slope, network.bias)
+        hidden, readout = geometry.hidden_ntk(network.slope), geometry.nngp(network.slope)
     return hidden + readout if "a" in network.trained else hidden
 
 

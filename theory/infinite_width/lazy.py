@@ -12,8 +12,8 @@ from theory._scaling import row_norms
 from theory._types import AnyArray, Real
 from theory._validation import takes_arrays
 from theory.infinite_width import lazy
-from theory.infinite_width.kernels import angle, derivative_kernel, hidden_ntk
-from theory.networks.embedding import biased_products, standard_deviation
+from theory.infinite_width.kernels import Pairs, derivative_kernel, hidden_ntk, pairs
+from theory.networks.embedding import biased_products
 
 
 @takes_arrays
@@ -84,7 +84,12 @@ def mean_gradients(
 
     With α = 1 it is added per unit time: ∇f(x_k; T) → ∇f(x_k; 0) + T q_k. Source: K24b.
     """
-    return derivative_kernel(x, x, slope, d=d).T @ ((y * weights)[:, None] * x) / len(x)
+    return _mean_gradients(derivative_kernel(x, x, slope, d=d), x, y * weights)
+
+
+def _mean_gradients(phi: Array, x: AnyArray, labels: AnyArray) -> Array:
+    """The same from Φ(x_j, x_k) and y_j α_j."""
+    return phi.T @ (labels[:, None] * x) / len(x)
 
 
 @takes_arrays
@@ -105,10 +110,13 @@ def signal_gradients(
     Returns:
       (q, d) gradients.
     """
-    n, d = x.shape
-    theta = angle(x, z)
+    return _signal_gradients(pairs(x, z), x, y, z, slope)
+
+
+def _signal_gradients(geometry: Pairs, x: AnyArray, y: AnyArray, z: AnyArray, slope: Real) -> Array:
+    (n, d), theta = x.shape, geometry.theta
     apart = theta > 1e-6
-    at_x, at_z = standard_deviation(x)[:, None], standard_deviation(z)[:, None]
+    at_x, at_z = geometry.sigma_x[:, None], geometry.sigma_z[:, None]
     # (⟨x, z⟩ + 1)/(σ(x)σ(z)), of numbers that do not overflow
     product = (x / at_x) @ (z / at_z).T + (1 / at_x) * (1 / at_z).T
     pull = y[:, None] * product / jnp.where(apart, jnp.sin(theta), 1)
@@ -116,7 +124,7 @@ def signal_gradients(
     # −∇θ = ∇cos θ/sin θ, and ∇cos θ = (x/(σ(x)σ(z)) − cos θ z/σ(z)²)/d.
     towards = pull.T @ x
     along = jnp.sum(pull * jnp.cos(theta) * at_x, axis=0)
-    learned = derivative_kernel(x, z, slope).T @ (y[:, None] * x)
+    learned = geometry.derivative_kernel(slope).T @ (y[:, None] * x)
     return (learned + towards - along[:, None] * (z / at_z)) / n
 
 
@@ -195,13 +203,15 @@ def cosine_law_tolerance(
     Returns:
       (n,) tolerances.
     """
-    n, d = x.shape
-    learned, limit = time * mean_gradients(x, y, slope), time * signal_gradients(x, y, x, slope)
+    (n, d), geometry = x.shape, pairs(x, x)
+    phi = geometry.derivative_kernel(slope)
+    learned = time * _mean_gradients(phi, x, y)
+    limit = time * _signal_gradients(geometry, x, y, x, slope)
     norm = row_norms(learned)
     unit = learned / jnp.where(norm > 0, norm, 1)[:, None]
     corrected = jnp.sum(unit * (limit / _trained_length(row_norms(limit), slope)[:, None]), axis=1)
     cosine = cosine_law(learned, slope)
-    mean_square = y @ (derivative_kernel(x, x, slope) * (x @ x.T)) @ y / n**2
+    mean_square = y @ (phi * (x @ x.T)) @ y / n**2
     fluctuation = time * jnp.sqrt(3 * mean_square / m) / _trained_length(norm, slope)
     sine = jnp.sqrt(1 - cosine**2)
     return jnp.abs(corrected - cosine) + cosine * sine**2 / (2 * d) + sine * fluctuation

@@ -10,7 +10,7 @@ may be vmapped over.
 
 import dataclasses
 import functools
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,8 @@ from theory.networks.training import cheapest_space, train
 from theory.parameters import Parameters, parameter
 from theory.perturbations.attacks import unit_rows
 
-Quantity = TypeVar("Quantity")  # a number, whether it is claimed, or where it is largest
+# A number or an array of them, whether one is claimed, or where it is best.
+Quantity: TypeAlias = Any
 
 
 class PerturbationSetting(Parameters):
@@ -100,7 +101,7 @@ class PerturbationSetting(Parameters):
         return jnp.abs(cosines) if self.cosine == "absolute" else cosines
 
 
-class Quantities(NamedTuple, Generic[Quantity]):
+class Quantities(NamedTuple):
     """What is predicted and what is measured, scalars.
 
     accuracy_f, accuracy_g: share of the test points, or of f's training points where
