@@ -90,7 +90,7 @@ def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> PyTree:
 
 def _optimizer(recipe: Recipe, learning_rate: Real) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(recipe.weight_decay)
-    return optax.chain(decay, optax.sgd(learning_rate, recipe.momentum))
+    return optax.chain(decay, optax.sgd(learning_rate, recipe.momentum))  # pyright: ignore[reportArgumentType]
 
 
 def rates(recipe: Recipe, steps: int) -> np.ndarray:

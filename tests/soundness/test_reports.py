@@ -114,7 +114,8 @@ def test_draws_that_differ_in_unused_keys_alone_are_one(solve):
     assert (verdict.distinct, verdict.draws, verdict.verdict) == (1, 100, "inconclusive")
     assert any("but random keys" in note for note in verdict.notes)
     fixed = lambda key, config: {"key": jax.random.key(3), "x": jnp.ones(3)}  # noqa: E731
-    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts | {"sample": fixed})
+    parts["sample"] = fixed
+    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts)
     assert any("same instance" in note for note in verdict.notes)
 
 

@@ -214,6 +214,7 @@ def test_the_claimed_rate_is_that_of_the_exact_law_and_tends_to_the_limit():
         statement = REGISTRY[id]
         assert isinstance(statement.claim, ByQuantity)
         found = statement.claim.claims(dataclasses.replace(statement.config, **changes))
+        assert isinstance(found, Claim)
         assert found.tolerance == 0
         return found.value
 

@@ -205,7 +205,7 @@ def test_draws_needed_for_quantities_suffice():
     few = quantified(values, RATE, SCALES)
     assert few.verdict == "inconclusive"
     # Noise is repeated, not redrawn; the bootstrap (1000 resamples) is off by 2.2 %: 5 % more.
-    times = math.ceil(1.1 * few.draws_needed / draws)
+    times = math.ceil(1.1 * known(few.draws_needed) / draws)
     assert quantified(np.tile(values, (times, 1)), RATE, SCALES).verdict == "consistent"
 
 

@@ -83,7 +83,7 @@ def balanced_labels(key: Array, n: int) -> Float[Array, " n"]:
 
 @takes_arrays
 def near_orthogonal(
-    key: Array, n: int, d: int, p_max: float | Array, radius: float | Array = 1.0
+    key: Array, n: int, d: int, p_max: Real, radius: Real = 1.0
 ) -> Float[Array, "n d"]:
     """n points of norm `radius` whose largest |⟨x_j, x_k⟩|, j ≠ k, equals `p_max`.
 

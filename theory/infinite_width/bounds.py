@@ -24,7 +24,7 @@ def reach(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     z: Float[AnyArray, "q d"],
-    weights: Float[AnyArray, " n"] | float | Array,
+    weights: Float[AnyArray, " n"] | Real,
     floor: Real = 0.0,
 ) -> Float[Array, "2 q"]:
     """ρ_±(z): h_i(z) moves within a_i·[−ρ_−(z), ρ_+(z)] during training.
@@ -49,7 +49,7 @@ def reach(
 def reach_of(
     products: Float[AnyArray, "n q"],
     y: Float[AnyArray, " n"],
-    weights: Float[AnyArray, " n"] | float | Array,
+    weights: Float[AnyArray, " n"] | Real,
     floor: Real = 0.0,
 ) -> Float[Array, "2 q"]:
     """`reach` from the products ⟨x_k, z⟩ + 1, where these are known."""
@@ -102,7 +102,7 @@ def normal_quantile(s: float) -> float:
 
 
 @takes_arrays
-def weighted_deviation(root: float | Array, total: float | Array, s: float, m: int) -> Array:
+def weighted_deviation(root: Real, total: Real, s: float, m: int) -> Array:
     """root·√(2s/m) + 2·total·s/m, exceeded with probability ≤ e^{−s} by a mean of m over its mean.
 
     The m independent terms are Σ_j w_j Y_j with E|Y_j|^q ≤ (q!/2) v_j 2^{q−2} for q ≥ 2, and
@@ -357,7 +357,7 @@ def logistic_response(
     k_test_diagonal: Float[AnyArray, " q"],
     at_train: Float[AnyArray, " n"],
     time: Real,
-    learning_rate: float | Array,
+    learning_rate: Real,
 ) -> Float[Array, " q"]:
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.
 
@@ -381,7 +381,7 @@ def logistic_response(
 
 
 @takes_arrays
-def logistic_spare(k_train_train: Float[AnyArray, "n n"], learning_rate: float | Array) -> Array:
+def logistic_spare(k_train_train: Float[AnyArray, "n n"], learning_rate: Real) -> Array:
     """8 − ηλ, λ = max_k (1/n) Σ_j |Θ_jk|: positive where steps are short enough for the bound."""
     return 8 - learning_rate * maximum(jnp.mean(jnp.abs(k_train_train), axis=0))
 

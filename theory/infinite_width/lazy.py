@@ -54,7 +54,7 @@ def signal(
     y: Float[AnyArray, " n"],
     z: Float[AnyArray, "q d"],
     slope: Real,
-    weights: Float[AnyArray, " n"] | Float[AnyArray, ""] | float = 1.0,
+    weights: Float[AnyArray, " n"] | Real = 1.0,
     d: int | None = None,
 ) -> Float[Array, " q"]:
     """k(z) = (1/n) Σ_k y_k α_k Θ(x_k, z); f̂(z) + β(z) with the weights α = 1.
@@ -77,7 +77,7 @@ def mean_gradients(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     slope: Real,
-    weights: Float[AnyArray, " n"] | Float[AnyArray, ""] | float = 1.0,
+    weights: Float[AnyArray, " n"] | Real = 1.0,
     d: int | None = None,
 ) -> Float[Array, "n d"]:
     """q_k = (1/n) Σ_j y_j α_j Φ(x_j, x_k) x_j: what training adds to ∇f(x_k).

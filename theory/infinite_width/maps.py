@@ -339,7 +339,7 @@ def signal_map(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     slope: Real,
-    weights: Float[AnyArray, " n"] | Float[AnyArray, ""] | float = 1.0,
+    weights: Float[AnyArray, " n"] | Real = 1.0,
 ) -> Float[Array, "a b"]:
     """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `lazy.signal` there.
 

@@ -159,7 +159,7 @@ class Descent:
         """The same rule as an optax transformation; `update` takes the loss as `value`."""
         if self.schedule == "constant":
             return optax.with_extra_args_support(
-                optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
+                optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)  # pyright: ignore[reportArgumentType]
             )
         return optax.chain(
             optax.trace(decay=self.momentum, nesterov=self.nesterov),

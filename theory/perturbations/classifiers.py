@@ -189,7 +189,7 @@ def train_classifier(
     """
     check_points("x", x, d=classifier.w.shape[1])
     check_integer("steps", steps)
-    optimizer = optax.sgd(learning_rate, momentum)
+    optimizer = optax.sgd(learning_rate, momentum)  # pyright: ignore[reportArgumentType]
 
     def loss(weights: Classifier, points: Array) -> Array:
         return jnp.mean(cross_entropy(logits(weights, points), labels))

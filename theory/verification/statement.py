@@ -108,7 +108,7 @@ class Statement(Generic[Config, Instance]):
     )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Instance], Instance] | None = None
+    solve: Callable[[Instance], PyTree] | None = None
     constant: Callable[[Instance, Config], ArrayLike] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
     domain: Mapping[str, object] = dataclasses.field(default_factory=dict)

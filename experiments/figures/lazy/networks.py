@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from theory._types import Real
+from theory._types import PyTree, Real
 from theory.compilation import quick_to_compile
 from theory.data.sampling import draw
 from theory.infinite_width import bounds, gaussian, lazy
@@ -171,7 +171,7 @@ def train_networks(
 
 def _train_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
-    values: dict[str, Real], loss: str, schedule: str, width: int, space: str,
+    values: dict[str, PyTree], loss: str, schedule: str, width: int, space: str,
 ) -> Trained:  # fmt: skip
     slope, m = values["slope"], values["m"]
     network = frozen_readout(slope)
@@ -215,7 +215,7 @@ def limit_networks(
 
 def _limit_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
-    values: dict[str, Real], loss: str, schedule: str,
+    values: dict[str, PyTree], loss: str, schedule: str,
 ) -> Predicted:  # fmt: skip
     slope = values["slope"]
 

@@ -41,7 +41,7 @@ ATTACKS = attacks.Settings(
     **TINY, networks="cnn,cnn-robust", cnn_width=4, learning_rate=0.1, pgd_steps="5", draws=2
 )
 EMBEDDING = separability_embedding.Settings(
-    **TINY | {"epochs": 0}, networks="cnn", cnn_width=4, perplexity=8.0
+    **(TINY | dict[str, Any](epochs=0)), networks="cnn", cnn_width=4, perplexity=8.0
 )
 MODULES = {
     "separability-training": separability_training,
