@@ -6,6 +6,7 @@ descent on outputs, `gaussian` the law of trained networks, `corrections` the fi
 many activations change, and `maps` all of it on planes of points.
 """
 
+from theory.infinite_width._angles import angle as angle
 from theory.infinite_width.bounds import OutputBound as OutputBound
 from theory.infinite_width.bounds import certified_bound as certified_bound
 from theory.infinite_width.bounds import certified_exponents as certified_exponents
@@ -45,7 +46,6 @@ from theory.infinite_width.gaussian import Limit as Limit
 from theory.infinite_width.gaussian import limit as limit
 from theory.infinite_width.gaussian import probability_of_plus as probability_of_plus
 from theory.infinite_width.kernels import Pairs as Pairs
-from theory.infinite_width.kernels import angle as angle
 from theory.infinite_width.kernels import derivative_kernel as derivative_kernel
 from theory.infinite_width.kernels import derivative_kernel_at as derivative_kernel_at
 from theory.infinite_width.kernels import (

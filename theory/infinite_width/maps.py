@@ -24,8 +24,8 @@ from theory._validation import (
     is_traced,
     takes_arrays,
 )
-from theory.infinite_width._angles import angle_from_chords
-from theory.infinite_width.kernels import TILE, derivative_kernel_at
+from theory.infinite_width._angles import TILE, angle_from_chords
+from theory.infinite_width.kernels import derivative_kernel_at
 from theory.networks.embedding import embed
 from theory.networks.network import Params, leaky_relu
 
