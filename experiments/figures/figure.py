@@ -54,8 +54,8 @@ class Figure:
     name: str
     source: str
     shows: str
-    quick: object
-    paper: object
+    quick: Any
+    paper: Any
     cells: Callable[[Any], Sequence[Cell]]
     compute: Callable[[Any, Cell, jax.Array], Arrays]
     table: Callable[[Any, Results], "pd.DataFrame"]

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 # The palette of Okabe and Ito (2008), told apart by all kinds of colour blindness.
 BLACK, GREY = "#000000", "#767676"
@@ -52,7 +53,7 @@ class Series(NamedTuple):
 
     colour: str
     marker: str
-    line: str | tuple[float, tuple[float, ...]]
+    line: LineStyleType
 
 
 SERIES = (

@@ -48,7 +48,7 @@ def _against_width(ax: Axes, law: pd.DataFrame, trained: pd.DataFrame) -> None:
         )  # fmt: skip
     measured = trained["mean"]
     ax.set(xscale="log", yscale="log", xlabel="width m", ylabel="changed fraction of activations")
-    ax.set_ylim(0.4 * measured[measured > 0].min(), 1.5)
+    ax.set_ylim(0.4 * float(np.min(measured[measured > 0])), 1.5)
     handles, labels = ax.get_legend_handles_labels()
     for name, width in (("bound (2/π) arctan r", 0.6), ("law", 1.2)):
         handles.append(Line2D([], [], color=style.GREY, linewidth=width))

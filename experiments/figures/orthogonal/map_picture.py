@@ -88,8 +88,9 @@ def _clean(ax: Axes, table: Table) -> None:
         )  # fmt: skip
     reach = ax.get_xlim()[1]
     for row in table[table.kind == "weights"].itertuples():
-        end = np.array([row.u, row.v], float)
-        end *= 0.5 * reach / np.linalg.norm(end)
+        weights = np.array([row.u, row.v], float)
+        u, v = 0.5 * reach / np.linalg.norm(weights) * weights
+        end = (float(u), float(v))
         ax.annotate(
             "", end, (0, 0),
             arrowprops={"arrowstyle": "-|>", "color": style.BLACK, "lw": 0.9, "shrinkA": 0,
