@@ -264,15 +264,15 @@ def _stated(error: ArrayLike, value: Array) -> Array:
     """The error as an array of the value's shape and type; ValueError where it is negative."""
     if not is_traced(error) and np.any(np.asarray(error) < 0):
         raise ValueError(f"error must be ≥ 0, got {np.min(error):g}")
-    error = jnp.asarray(error, value.dtype)
+    given = jnp.asarray(error, value.dtype)
     try:
-        error = jnp.broadcast_to(error, value.shape)
+        bound = jnp.broadcast_to(given, value.shape)
     except ValueError:
         raise ValueError(
-            f"error must broadcast to the value's shape {value.shape}, got {error.shape}"
+            f"error must broadcast to the value's shape {value.shape}, got {given.shape}"
         ) from None
-    error = checkpoint_name(error, BOUND)
-    return jnp.where(error < 0, jnp.nan, error)  # inside jit: a negative error bounds nothing
+    bound = checkpoint_name(bound, BOUND)
+    return jnp.where(bound < 0, jnp.nan, bound)  # inside jit: a negative error bounds nothing
 
 
 def rounding_error(operations: int, magnitude: ArrayLike) -> Array:

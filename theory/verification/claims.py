@@ -205,7 +205,7 @@ def _rows(
     return (values, errors) if several else (values[:, None], errors[:, None])
 
 
-def _errors(id: str, values: np.ndarray, error: AnyArray | None) -> np.ndarray:
+def _errors(id: str, values: np.ndarray, error: AnyArray | float | None) -> np.ndarray:
     error = np.asarray(0.0 if error is None else error, float)
     try:
         error = np.broadcast_to(error, values.shape)

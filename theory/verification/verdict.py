@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
     allowed: AnyArray | None
     quantity: AnyArray | None
     constant: AnyArray | None = None
-    quantity_error: AnyArray | None = None
+    quantity_error: AnyArray | float | None = None
     identity: AnyArray | None = None
     beside_keys: AnyArray | None = None
 

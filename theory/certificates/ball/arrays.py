@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import JaxprEqn
 
 from theory.certificates.ball import functions
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
     Number,
     Undecided,
     Value,
@@ -41,12 +41,12 @@ def kind(aval: Value) -> str:
     return "complex" if jnp.issubdtype(aval.dtype, jnp.complexfloating) else "key"
 
 
-def operand_kind(eqn: JaxprEqn) -> str:
+def operand_kind(eqn: Equation) -> str:
     """The kind of the first operand."""
     return kind(eqn.invars[0].aval)
 
 
-def result_dtype(eqn: JaxprEqn) -> Value:
+def result_dtype(eqn: Equation) -> Value:
     """The type of the first result."""
     return eqn.outvars[0].aval.dtype
 
@@ -106,7 +106,7 @@ _WITH_ITSELF: Mapping[str, Callable[[Number], Number]] = {
 def elementwise(name: str, function: Callable[..., Number]) -> Rule:
     """The rule of a function of numbers: of balls the function, of integers NumPy's."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) == "real":
             if len(args) == 2 and args[0] is args[1] and name in _WITH_ITSELF:
                 return objects(_WITH_ITSELF[name], args[0])
@@ -125,7 +125,7 @@ def elementwise(name: str, function: Callable[..., Number]) -> Rule:
 def comparison(name: str, function: Callable[..., Number]) -> Rule:
     """The rule of a comparison, whose answer may be undecided."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         found = operand_kind(eqn)
         if found == "real":
             if args[0] is args[1]:
@@ -143,7 +143,7 @@ def comparison(name: str, function: Callable[..., Number]) -> Rule:
 def logic(name: str) -> Rule:
     """The rule of a connective; of integers, bit by bit, it is JAX's own."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "truth":
             return NotImplemented
         return truths(objects(_LOGIC[name], *map(as_truths, args)))
@@ -151,14 +151,14 @@ def logic(name: str) -> Rule:
     return rule
 
 
-def integer_power(args: list[Value], eqn: JaxprEqn) -> Value:
+def integer_power(args: list[Value], eqn: Equation) -> Value:
     """x^y of a whole number y that is no array."""
     if operand_kind(eqn) != "real":
         return NotImplemented
     return objects(lambda x: functions.integer_power(x, eqn.params["y"]), args[0])
 
 
-def power(args: list[Value], eqn: JaxprEqn) -> Value:
+def power(args: list[Value], eqn: Equation) -> Value:
     """x^y; of an integer y exactly that."""
     if operand_kind(eqn) != "real":
         return NotImplemented
@@ -169,7 +169,7 @@ def power(args: list[Value], eqn: JaxprEqn) -> Value:
     return objects(functions.power, x, y)
 
 
-def rounded(args: list[Value], eqn: JaxprEqn) -> Value:
+def rounded(args: list[Value], eqn: Equation) -> Value:
     """The nearest whole number, halves as the primitive says."""
     away = int(eqn.params["rounding_method"]) == 0
     function = functions.round_away if away else functions.round_even
@@ -177,7 +177,7 @@ def rounded(args: list[Value], eqn: JaxprEqn) -> Value:
     return objects(functions.total(function, ends), args[0])
 
 
-def finite(args: list[Value], eqn: JaxprEqn) -> Value:
+def finite(args: list[Value], eqn: Equation) -> Value:
     """Whether every entry is a finite number."""
     return truths(objects(is_finite, args[0]))
 
@@ -185,7 +185,7 @@ def finite(args: list[Value], eqn: JaxprEqn) -> Value:
 # --- kinds and choices ----------------------------------------------------------------------------
 
 
-def converted(args: list[Value], eqn: JaxprEqn) -> Value:
+def converted(args: list[Value], eqn: Equation) -> Value:
     """x in another type: as real numbers the same, as integers without what is behind the point."""
     x, source, target = args[0], operand_kind(eqn), kind(eqn.outvars[0].aval)
     dtype = result_dtype(eqn)
@@ -227,7 +227,7 @@ def hulls(x: Number, y: Number, of: str) -> Number:
     return truths(found) if of == "truth" else found
 
 
-def select_n(args: list[Value], eqn: JaxprEqn) -> Value:
+def select_n(args: list[Value], eqn: Equation) -> Value:
     """Entry by entry one of the cases; the hull of all where the choice is undecided."""
     of = kind(eqn.outvars[0].aval)
     if of == "key":
@@ -267,7 +267,7 @@ def folded(
       integers: the same reduction of NumPy for integers, None if JAX is asked.
     """
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         x, axes = args[0], tuple(eqn.params["axes"])
         found = operand_kind(eqn)
         if found == "integer" and integers is not None:
@@ -288,7 +288,7 @@ def folded(
     return rule
 
 
-def _added(args: list[Value], eqn: JaxprEqn) -> Value:
+def _added(args: list[Value], eqn: Equation) -> Value:
     x, axes = args[0], tuple(eqn.params["axes"])
     if operand_kind(eqn) == "integer":
         return np.asarray(decided(x, "an integer").sum(axis=axes, dtype=result_dtype(eqn)))
@@ -299,7 +299,7 @@ def _added(args: list[Value], eqn: JaxprEqn) -> Value:
 def cumulative(combine: Callable[[Number, Number], Number]) -> Rule:
     """Partial results along an axis, from either end."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         axis, reverse = eqn.params["axis"], eqn.params["reverse"]
@@ -331,7 +331,7 @@ def _log_add(x: Number, y: Number) -> Number:
 def scatter(combine: Callable[[Number, Number], Number] | None) -> Rule:
     """x with updates combined into it at exact indices; None puts them in place of it."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         x, indices, updates = args

@@ -10,7 +10,6 @@ from jax.extend import core
 from jax.extend.core import (
     ClosedJaxpr,
     Jaxpr,
-    JaxprEqn,
     Literal,
     Var,
 )
@@ -20,6 +19,7 @@ from theory.certificates.ball.functions import arb, integer_power
 from theory.certificates.ball.linear import LINEAR
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
     Undecided,
     Value,
     as_objects,
@@ -143,7 +143,7 @@ class _Evaluation:
             env.update(zip(eqn.outvars, results, strict=True))
         return [value_of(v) for v in jaxpr.outvars]
 
-    def results(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def results(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """The results of an equation, or its error in place of each."""
         name = eqn.primitive.name
         try:
@@ -164,7 +164,7 @@ class _Evaluation:
                 error.placed = True  # pyright: ignore[reportAttributeAccessIssue]
             return [_Lacking(error) for _ in eqn.outvars]
 
-    def simple(self, name: str, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def simple(self, name: str, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """An equation without functions in it."""
         if name in _SAME:
             return args
@@ -190,7 +190,7 @@ class _Evaluation:
             for one in several
         ]
 
-    def call(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def call(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A function called by an equation."""
         inner = next(p for n in ("jaxpr", "call_jaxpr", "fun_jaxpr") if (p := eqn.params.get(n)))
         closed = isinstance(inner, core.ClosedJaxpr)
@@ -200,7 +200,7 @@ class _Evaluation:
         inside = f"{here} › {eqn.params.get('name', eqn.primitive.name)} › "
         return self.run(jaxpr, [exact(c) for c in consts], args, inside)
 
-    def solve(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def solve(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """What a linear solver does, which of real numbers is what it says."""
         lengths = eqn.params["const_lengths"]
         start = lengths.matvec + lengths.vecmat
@@ -210,7 +210,7 @@ class _Evaluation:
         consts = [exact(c) for c in closed.consts]
         return self.run(closed.jaxpr, consts, [*own, *args[end:]], f"{here} › solve › ")
 
-    def cond(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def cond(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """The branch that the index names, or the hull of all if it is undecided."""
         index, operands = _read(args[0]), args[1:]
         branches = eqn.params["branches"]
@@ -228,7 +228,7 @@ class _Evaluation:
             for k, cases in zip(of, zip(*found, strict=True), strict=True)
         ]
 
-    def loop(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def loop(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A while loop, every one of whose conditions is decided."""
         p = eqn.params
         n, m = p["cond_nconsts"], p["body_nconsts"]
@@ -246,7 +246,7 @@ class _Evaluation:
             carry = [_read(v) for v in self.run(body.jaxpr, own, [*body_consts, *carry], inside)]
         raise Undecided(f"a while loop of more than {MOST_STEPS} steps")
 
-    def scan(self, eqn: JaxprEqn, args: list[Value], here: str) -> list[Value]:
+    def scan(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A loop over slices."""
         p = eqn.params
         n, m, length = p["num_consts"], p["num_carry"], p["length"]
@@ -263,7 +263,7 @@ class _Evaluation:
                 stack[k] = value
         return [*carry, *(self.stacked(s, v) for s, v in zip(stacks, eqn.outvars[m:], strict=True))]
 
-    def stacked(self, values: list[Value], variable: Var) -> Value:
+    def stacked(self, values: list[Value], variable: Value) -> Value:
         """Results of all steps as one array, or the error of one of them."""
         for value in values:
             if isinstance(value, _Lacking):
@@ -290,7 +290,7 @@ def _needed(jaxpr: Jaxpr) -> list[bool]:
     return found
 
 
-def _location(eqn: JaxprEqn) -> str:
+def _location(eqn: Equation) -> str:
     """Primitive, and the line of the code that it comes from, where JAX still knows."""
     frames = getattr(getattr(eqn.source_info, "traceback", None), "frames", [])
     for frame in frames:
@@ -306,7 +306,7 @@ def platform_index(platforms: Value) -> int:
     return named[0] if named else next(k for k, names in enumerate(platforms) if names is None)
 
 
-def _natively(eqn: JaxprEqn, args: list[Value]) -> Value:
+def _natively(eqn: Equation, args: list[Value]) -> Value:
     """JAX's own results where all operands and results are exact: integers, truths, random keys."""
     kinds = {kind(v.aval) for v in (*eqn.invars, *eqn.outvars)}
     if not kinds <= {"integer", "truth", "key"}:
@@ -325,7 +325,7 @@ def _natively(eqn: JaxprEqn, args: list[Value]) -> Value:
 # --- floats taken apart ---------------------------------------------------------------------------
 
 
-def _bits(x: Value, eqn: JaxprEqn) -> Value:
+def _bits(x: Value, eqn: Equation) -> Value:
     """Bits as another type; of a float only where it is one: a ball of radius 0 with few digits."""
     target = eqn.outvars[0].aval.dtype
     source = eqn.invars[0].aval.dtype
@@ -356,7 +356,7 @@ def is_frexp(inner: Value) -> bool:
     return str(inner) == _text_of_frexp(aval.shape, str(aval.dtype))
 
 
-def _frexp(x: Value, eqn: JaxprEqn) -> list[Value]:
+def _frexp(x: Value, eqn: Equation) -> list[Value]:
     """Mantissa and exponent, x = mantissa·2^exponent, of balls whose exponent is certain."""
     exponents = objects(_exponent, x).astype(eqn.outvars[1].aval.dtype)
     shifted = objects(lambda v, e: v * integer_power(arb(2), -int(e)), x, exponents.astype(object))

@@ -8,7 +8,6 @@ from collections.abc import (
 
 import flint
 import numpy as np
-from jax.extend.core import JaxprEqn
 
 from theory.certificates.ball.arrays import operand_kind
 from theory.certificates.ball.functions import divide, sqrt, total
@@ -16,6 +15,7 @@ from theory.certificates.ball.numbers import (
     INFINITY,
     NAN,
     UNKNOWN,
+    Equation,
     Number,
     Undecided,
     Value,
@@ -49,7 +49,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
-def dot_general(args: list[Value], eqn: JaxprEqn) -> Value:
+def dot_general(args: list[Value], eqn: Equation) -> Value:
     """Sums of products over some axes, for each place of others."""
     kinds = {operand_kind(eqn), "real"}
     (contracted, batched) = eqn.params["dimension_numbers"]
@@ -110,7 +110,7 @@ def solved_by_substitution(a: np.ndarray, b: np.ndarray, *, lower: bool, unit: b
     return x
 
 
-def triangular_solve(args: list[Value], eqn: JaxprEqn) -> Value:
+def triangular_solve(args: list[Value], eqn: Equation) -> Value:
     """X with AX = B or XA = B, A triangular or its transpose."""
     p = eqn.params
 
@@ -124,7 +124,7 @@ def triangular_solve(args: list[Value], eqn: JaxprEqn) -> Value:
     return in_batches(solve, 1)(*args)
 
 
-def cholesky(args: list[Value], eqn: JaxprEqn) -> Value:
+def cholesky(args: list[Value], eqn: Equation) -> Value:
     """The lower L with LLᵀ = A, from the lower half of A; NaN if A is not positive definite."""
     return in_batches(lambda a: [_cholesky(a)], 1)(args[0])
 
@@ -146,7 +146,7 @@ def _cholesky(a: np.ndarray) -> np.ndarray:
     return lower
 
 
-def lu(args: list[Value], eqn: JaxprEqn) -> Value:
+def lu(args: list[Value], eqn: Equation) -> Value:
     """PA = LU with the largest pivots, the first of equal ones; pivots and the order beside it."""
     lower_upper, pivots, order = in_batches(_lu, 3)(args[0])
     dtypes = [v.aval.dtype for v in eqn.outvars[1:]]
@@ -242,7 +242,7 @@ def _rotate(s: np.ndarray, q: np.ndarray, i: int, j: int) -> None:
         matrix[:, j] = [(sine * x + cosine * y).mid() for x, y in zip(first, second, strict=True)]
 
 
-def eigh(args: list[Value], eqn: JaxprEqn) -> Value:
+def eigh(args: list[Value], eqn: Equation) -> Value:
     """Eigenvectors (of which nothing is said) and eigenvalues of symmetric matrices."""
     lower = eqn.params["lower"]
 
@@ -254,7 +254,7 @@ def eigh(args: list[Value], eqn: JaxprEqn) -> Value:
     return [vectors, *in_batches(of, 1)(args[0])]
 
 
-def svd(args: list[Value], eqn: JaxprEqn) -> Value:
+def svd(args: list[Value], eqn: Equation) -> Value:
     """Singular values, falling, as roots of the eigenvalues of AᵀA or AAᵀ; no singular vectors."""
 
     def of(a: np.ndarray) -> list[np.ndarray]:

@@ -15,6 +15,8 @@ import numpy as np
 Number: TypeAlias = Any
 # What a variable of a program holds: an array of balls, integers or truth values, or random keys.
 Value: TypeAlias = Any
+# A `jax.extend.core.JaxprEqn`: shapes and types of its variables have no types there.
+Equation: TypeAlias = Any
 
 NAN = float("nan")
 UNKNOWN = flint.arb.nan()

@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jax.extend.core import JaxprEqn
 
 from theory.certificates.ball import functions
 from theory.certificates.ball.arrays import kind, operand_kind, result_dtype
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
     Number,
     Undecided,
     Value,
@@ -23,7 +23,7 @@ from theory.certificates.ball.structure import Rule
 def best(sign: int) -> Rule:
     """argmax (1) or argmin (−1) along one axis, the first of equal ones; NaN wins."""
 
-    def rule(args: list[Value], eqn: JaxprEqn) -> Value:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         (axis,) = eqn.params["axes"]
@@ -49,7 +49,7 @@ def _first_best(line: list[Number], sign: int) -> int:
     return found
 
 
-def sort(args: list[Value], eqn: JaxprEqn) -> Value:
+def sort(args: list[Value], eqn: Equation) -> Value:
     """Sorted lines; one array alone also where the order is undecided.
 
     The k-th smallest number lies between the k-th smallest lower end and the k-th smallest upper
@@ -128,7 +128,7 @@ def _order(keys: list[list[Number]], kinds: list[str]) -> list[int]:
     return sorted(range(len(keys[0])), key=functools.cmp_to_key(compare))
 
 
-def top_k(args: list[Value], eqn: JaxprEqn) -> Value:
+def top_k(args: list[Value], eqn: Equation) -> Value:
     """The k largest entries along an axis, in falling order, and where they are."""
     if operand_kind(eqn) != "real":
         return NotImplemented

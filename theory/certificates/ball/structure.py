@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
-from jax.extend.core import JaxprEqn
 
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
     Value,
     ball,
 )
 
 Rule = Callable[
-    [list[Value], JaxprEqn], Value
+    [list[Value], Equation], Value
 ]  # values of the operands, equation → value or values
 
 
-def broadcast_in_dim(args: list[Value], eqn: JaxprEqn) -> Value:
+def broadcast_in_dim(args: list[Value], eqn: Equation) -> Value:
     """x with further axes, or axes of length 1 repeated."""
     x, shape = args[0], eqn.params["shape"]
     places = eqn.params["broadcast_dimensions"]
@@ -27,12 +27,12 @@ def broadcast_in_dim(args: list[Value], eqn: JaxprEqn) -> Value:
     return np.broadcast_to(x.reshape(spread), shape)
 
 
-def rev(args: list[Value], eqn: JaxprEqn) -> Value:
+def rev(args: list[Value], eqn: Equation) -> Value:
     """x with some axes turned around."""
     return np.flip(args[0], eqn.params["dimensions"])
 
 
-def cut(args: list[Value], eqn: JaxprEqn) -> Value:
+def cut(args: list[Value], eqn: Equation) -> Value:
     """x[start:limit:stride]."""
     p = eqn.params
     strides = p["strides"] or (1,) * len(p["start_indices"])
@@ -40,13 +40,13 @@ def cut(args: list[Value], eqn: JaxprEqn) -> Value:
     return args[0][tuple(slice(*part) for part in parts)]
 
 
-def split(args: list[Value], eqn: JaxprEqn) -> Value:
+def split(args: list[Value], eqn: Equation) -> Value:
     """x in parts along an axis."""
     ends = np.cumsum(eqn.params["sizes"])[:-1]
     return np.split(args[0], ends, axis=eqn.params["axis"])
 
 
-def iota(args: list[Value], eqn: JaxprEqn) -> Value:
+def iota(args: list[Value], eqn: Equation) -> Value:
     """0, 1, 2, … along an axis."""
     shape, axis = eqn.params["shape"], eqn.params["dimension"]
     along = [1] * len(shape)
@@ -54,7 +54,7 @@ def iota(args: list[Value], eqn: JaxprEqn) -> Value:
     return np.broadcast_to(np.arange(shape[axis]).reshape(along), shape)
 
 
-def pad(args: list[Value], eqn: JaxprEqn) -> Value:
+def pad(args: list[Value], eqn: Equation) -> Value:
     """x with an entry around it and between its entries; negative widths cut."""
     x, value = args
     config = eqn.params["padding_config"]
@@ -73,14 +73,14 @@ def pad(args: list[Value], eqn: JaxprEqn) -> Value:
     return around
 
 
-def dynamic_slice(args: list[Value], eqn: JaxprEqn) -> Value:
+def dynamic_slice(args: list[Value], eqn: Equation) -> Value:
     """A block of x, from where it fits."""
     x, *starts = args
     sizes = eqn.params["slice_sizes"]
     return x[_block(x, [int(s) for s in starts], sizes)]
 
 
-def dynamic_update_slice(args: list[Value], eqn: JaxprEqn) -> Value:
+def dynamic_update_slice(args: list[Value], eqn: Equation) -> Value:
     """x with a block replaced."""
     x, update, *starts = args
     result = x.copy()
@@ -96,7 +96,7 @@ def _block(x: Value, starts: list[int], sizes: Value) -> tuple[slice, ...]:
     return tuple(slice(s, s + size) for s, size in zip(fitting, sizes, strict=True))
 
 
-def gather(args: list[Value], eqn: JaxprEqn) -> Value:
+def gather(args: list[Value], eqn: Equation) -> Value:
     """Entries at exact indices; outside, where they are filled, the value for that."""
     x, indices = args
     places = _places(x.shape, indices, eqn.params["dimension_numbers"], eqn.params)
@@ -128,7 +128,7 @@ def _filling(value: Value, dtype: Value) -> Value:
 
 
 def scattered_places(
-    x: np.ndarray, indices: Value, updates: np.ndarray, eqn: JaxprEqn
+    x: np.ndarray, indices: Value, updates: np.ndarray, eqn: Equation
 ) -> np.ndarray:
     """Where each update goes: flat places in x, of the updates' shape; −1 if it is dropped."""
     numbers = eqn.params["dimension_numbers"]
