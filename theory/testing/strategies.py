@@ -100,7 +100,7 @@ def labelled_points(
     if n > d and any("orthogonal" in kind for kind in kinds or ()):
         raise ValueError(f"n must be at most d = {d} for orthogonal points, got {n}")
     chosen = kinds or [kind for kind in KINDS if n <= d or "orthogonal" not in kind]
-    return _labelled_points(tuple(chosen), n, d, load * slope**3 / (3 * n))
+    return _labelled_points(st.sampled_from(chosen), n, d, load * slope**3 / (3 * n))
 
 
 # What runs while Hypothesis draws must not touch the module `random`, and runtime type checkers
@@ -109,9 +109,9 @@ def labelled_points(
 
 @st.composite
 def _labelled_points(
-    draw: Draw, kinds: Sequence[str], n: int, d: int, p_max: float
+    draw: Draw, kinds: st.SearchStrategy[str], n: int, d: int, p_max: float
 ) -> LabelledPoints:
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(kinds)
     y = draw(labels(n))
     if "orthogonal" in kind:
         return LabelledPoints(draw(_nearly_orthogonal(kind, n, d, p_max)), y)
