@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from theory._scaling import maximum, minimum, power_of_two, scaled_rows
-from theory._types import AnyArray, Real
+from theory._types import AnyArray, PyTree, Real
 from theory._validation import as_host_reals, check_labels, check_points, check_slope, takes_arrays
 from theory.certificates.linear_solve import enclosed_solution, inner_products
 from theory.margins import Margin, margin, rounding_error
@@ -290,9 +290,9 @@ class Solved:
     x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
     """
 
-    x: Float[Array, "*draws n d"]
-    y: Float[Array, "*draws n"]
-    limit: MaxMarginLimit
+    x: PyTree  # JAX also puts shapes and placeholders in their places
+    y: PyTree
+    limit: PyTree
     slope: Real = dataclasses.field(metadata={"static": True})
 
 
