@@ -104,13 +104,13 @@ def labelled_points(
 
 
 # What runs while Hypothesis draws must not touch the module `random`, and runtime type checkers
-# pick the entries of a sequence that they check at random: no sequence is annotated below.
+# pick the entries of a sequence, or tuple, that they check at random: none is annotated below.
 
 
 @st.composite
 def _labelled_points(
     draw: Draw, kinds: st.SearchStrategy[str], n: int, d: int, p_max: float
-) -> LabelledPoints:
+) -> PyTree:
     kind = draw(kinds)
     y = draw(labels(n))
     if "orthogonal" in kind:
