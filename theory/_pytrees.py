@@ -11,7 +11,8 @@ from theory._types import PyTree
 
 Instance = TypeVar("Instance")
 Keyed: TypeAlias = tuple[Hashable, PyTree]
-Static: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
+# Runtime type checkers look at sequences at random, which nothing may do while Hypothesis draws.
+Static: TypeAlias = PyTree  # names of the leaves; (name, value) of all else
 
 
 def traced_fields(instance: object, *names: str) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ def register_dataclass(cls: type[Instance], leaves: Callable[[Instance], tuple[s
     """
     fields = tuple(field.name for field in dataclasses.fields(cls))  # pyright: ignore[reportArgumentType]
 
-    def flatten_with_keys(instance: Instance) -> tuple[list[Keyed], Static]:
+    def flatten_with_keys(instance: Instance) -> tuple[PyTree, Static]:
         names = vars(instance).get(REMEMBERED) or leaves(instance)
         static = tuple((name, getattr(instance, name)) for name in fields if name not in names)
         keyed = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in names]

@@ -176,7 +176,7 @@ def as_number(_: str, value: object) -> object:
 
 
 def _converted(
-    name: str, value: object, what: str, kinds: tuple[type, ...], default: type | np.dtype
+    name: str, value: object, what: str, kinds: tuple, default: type | np.dtype
 ) -> jax.Array:
     if isinstance(value, list | tuple) and is_traced(*jax.tree.leaves(value)):
         value = jnp.asarray(value)
