@@ -309,7 +309,7 @@ def decide(
         bits *= 2
 
 
-def _with_rounding(closed: Any, flat: list[Any], bits: int, strict: bool) -> Verdict:
+def _with_rounding(closed: ClosedJaxpr, flat: list[Value], bits: int, strict: bool) -> Verdict:
     """The verdict with the whole error of the margin."""
     try:
         value, error = _evaluated(closed, flat, bits, rounding=True)
