@@ -15,7 +15,7 @@ import pandas as pd
 from experiments.figures import registry
 from experiments.figures.figure import Figure
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import data_parameter
 from theory.parameters import Parameters, parameter
 
@@ -23,7 +23,7 @@ from theory.parameters import Parameters, parameter
 class Settings(Parameters):
     """What is drawn how often."""
 
-    counts: str = parameter("2,4,8", "numbers of draws K")
+    counts: tuple[int, ...] = fields.axis((2, 4, 8), "numbers of draws K")
     high: float = parameter(1.0, "upper end", low=0, open_low=True)
     fail: int = parameter(0, "the count whose cell fails")
 
@@ -35,7 +35,7 @@ class DataSettings(Settings):
 
 
 def cells(settings):
-    return [{"K": count} for count in axis_values("counts", settings.counts)]
+    return [{"K": count} for count in settings.counts]
 
 
 def compute(settings, cell, key):
@@ -59,7 +59,7 @@ FIGURE = Figure(
     source="ours",
     shows="means",
     quick=Settings(),
-    paper=Settings(counts="2,4,8,16"),
+    paper=Settings(counts=(2, 4, 8, 16)),
     cells=cells,
     compute=compute,
     table=table,

@@ -36,7 +36,8 @@ class Judged:
 
     kind: Kind
     level: float
-    tiers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stages: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    first: str | None = None
     config: Any = None
 
     def verdict(self, evidence: Evidence, claim: Any = None) -> Verdict:
@@ -44,8 +45,15 @@ class Judged:
         kind: Any = self.kind
         if claim is not None:
             kind = dataclasses.replace(kind, claims=lambda config: claim)
-        options = {"tiers": self.tiers, "config": self.config, "level": self.level}
-        return judge("neighbour", kind, evidence, **options)
+        return judge(
+            "neighbour",
+            kind,
+            evidence,
+            stages=self.stages,
+            first=self.first,
+            config=self.config,
+            level=self.level,
+        )
 
     def refutes(self, evidence: Evidence) -> bool:
         return self.verdict(evidence).verdict == "refuted"

@@ -65,10 +65,16 @@ FILES = pathlib.Path(__file__).parent / "statements"
 
 @functools.cache
 def draws_of_files() -> dict[str, dict[str, int]]:
-    """File of a family's tests → identifier of each statement tested in it → number of draws."""
+    """File of a family's tests → identifier of each statement tested in it → number of draws.
+
+    Statements that no such file names have those of the preset "quick", in test_neighbours.py.
+    """
     families = {id.split(".")[0] for id in REGISTRY}
     files = sorted(path for family in families for path in FILES.glob(f"test_{family}*.py"))
-    return {path.stem: runpy.run_path(str(path)).get("DRAWS", {}) for path in files}
+    found = {path.stem: runpy.run_path(str(path)).get("DRAWS", {}) for path in files}
+    named = {id for tested in found.values() for id in tested}
+    others = {id: s.draws["quick"] for id, s in REGISTRY.items() if id not in named}
+    return found | {"test_neighbours": others}
 
 
 @functools.cache
@@ -86,7 +92,8 @@ def verdict_of(id: str, evidence: Evidence, claim=None) -> Verdict:
         id,
         statement.claim,
         evidence,
-        tiers=statement.tiers,
+        stages=statement.looks_at,
+        first=statement.first,
         config=statement.config,
         level=LEVEL,
         random=statement.random,

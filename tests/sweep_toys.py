@@ -47,7 +47,7 @@ def sample(key, config):
 TAIL = Statement(
     id="toy.tail",
     sample=sample,
-    hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i, _: exceeds(20.0 + i[0][0], 1.0), "wide", "init")},
+    hypotheses={"n/d ≥ 1.5": Hypothesis(lambda i, _: exceeds(20.0 + i[0][0], 1.0), "wide")},
     measured={"positive": lambda i, _: margin(i[0][0], unit="σ")},
     claim=Probabilistic(
         conclusion=lambda i, _: margin(i[1] - i[0].sum(), unit="σ"),

@@ -43,6 +43,13 @@ class Setting(Parameters):
     data: Any = parameter("gaussian", "a name or one's own", choices=("gaussian",), accepts=(Own,))
 
 
+class Several(Parameters):
+    widths: tuple[int, ...] = parameter((1, 2, 4), "some widths", low=1, high=100)
+    rates: tuple[float, ...] = parameter((0.5,), "some rates", low=0, open_low=True)
+    laws: tuple[str, ...] = parameter(("a", "b"), "some laws", choices=("a", "b", "c"))
+    axis: tuple[float, ...] = parameter((0.0, 1.0), "each value once", distinct=True)
+
+
 class Narrower(Setting):
     """Adds a parameter and changes a default, as the statements' settings do."""
 
@@ -96,6 +103,48 @@ def test_bad_values_are_named_with_what_was_expected(name, value, message):
         Setting(**{name: value})
     with pytest.raises(ValueError, match=f"^{message}$"):
         dataclasses.replace(Setting(), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("widths", (), r"widths must be a tuple of integers, one at least, got \(\)"),
+        ("widths", 16, "widths must be a tuple of integers, one at least, got 16"),
+        ("widths", "16,32", "widths must be a tuple of integers, one at least, got '16,32'"),
+        ("widths", None, "widths must be a tuple of integers, one at least, got None"),
+        ("widths", (16, 0), r"widths\[1\] must be an integer in \[1, 100\], got 0"),
+        ("widths", (101,), r"widths\[0\] must be an integer in \[1, 100\], got 101"),
+        ("widths", (1.5,), r"widths\[0\] must be an integer in \[1, 100\], got 1\.5"),
+        ("widths", (True,), r"widths\[0\] must be an integer in \[1, 100\], got True"),
+        ("widths", ((1, 2),), r"widths\[0\] must be an integer in \[1, 100\], got \(1, 2\)"),
+        ("rates", (0.1, NAN), r"rates\[1\] must be a finite number in \(0, inf\), got nan"),
+        ("rates", (INF,), r"rates\[0\] must be a finite number in \(0, inf\), got inf"),
+        ("rates", (0.0,), r"rates\[0\] must be a finite number in \(0, inf\), got 0\.0"),
+        ("rates", ("0.1",), r"rates\[0\] must be a finite number in \(0, inf\), got '0\.1'"),
+        ("laws", (), r"laws must be a tuple of strings, one at least, got \(\)"),
+        ("laws", ("a", "d"), r"laws\[1\] must be one of a, b, c; got 'd'"),
+        ("axis", (1.0, 2.0, 1), r"axis must name a value once, got 1\.0 twice"),
+    ],
+)
+def test_bad_tuples_are_named_with_what_was_expected(name, value, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Several(**{name: value})
+
+
+def test_tuples_are_values_like_others():
+    """Of their own types, also where they come as a list, as JSON has them; and hashable."""
+    setting = Several(widths=[64, np.int32(64)], rates=(1, np.float32(0.25)))
+    assert setting.widths == (64, 64)
+    assert setting.rates == (1.0, 0.25)
+    assert [type(entry) for entry in (*setting.widths, *setting.rates)] == [int] * 2 + [float] * 2
+    assert hash(setting) == hash(Several(widths=(64, 64), rates=(1.0, 0.25)))
+    assert not jax.tree.leaves(setting)  # static under jit
+
+
+@pytest.mark.parametrize("default", [(), (1, 2.0), (1, True)])
+def test_a_default_tuple_is_of_one_type(default):
+    with pytest.raises(ValueError, match="default must be a tuple of values of one type, got"):
+        parameter(default, "mixed")
 
 
 @pytest.mark.parametrize(

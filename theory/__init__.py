@@ -4,7 +4,7 @@ Pure functions on arrays: nothing here reads files, draws figures or prints. Eac
 one subject and knows those before it: data, networks, infinite_width, certificates and
 perturbations compute; verification judges and falsification attacks; statements has the theorems;
 testing is for tests of one's own. At the door: margins (what a condition returns), parameters
-(configurations), keys, parallel (devices) and compilation.
+(configurations), fields (parameters that many have), keys, parallel (devices) and compilation.
 """
 
 from theory.data.sampling import Dataset as Dataset
@@ -37,6 +37,7 @@ from theory.verification.kinds import Probabilistic as Probabilistic
 from theory.verification.kinds import Rate as Rate
 from theory.verification.outcomes import Outcome as Outcome
 from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import OnData as OnData
 from theory.verification.statement import Statement as Statement
 from theory.verification.verdict import Verdict as Verdict
 from theory.verification.verify import verify as verify

@@ -29,11 +29,14 @@ def parameter(
     choices: tuple[str, ...] | None = None,
     accepts: tuple[type, ...] = (),
     traced: bool = False,
+    distinct: bool = False,
 ) -> Any:
     """A field of a `Parameters` class.
 
     Args:
-      default: default value; its type (int, float, bool or str) is the field's type.
+      default: default value; its type (int, float, bool or str) is the field's type. A tuple of
+        values of one of these types, at least one, is a field of such tuples, and the rules below
+        are those of every entry.
       doc: one line saying what the parameter is.
       unit: its unit, "1" for pure numbers.
       low, high: closed limits of the range, open where `open_low` / `open_high` is set.
@@ -42,10 +45,15 @@ def parameter(
       accepts: further types whose instances are allowed as they are.
       traced: whether an integer, like all floats, is a value and no shape: where a configuration is
         an argument of a compiled function, one compilation serves every value of it.
+      distinct: whether a tuple names every value once.
 
     Returns:
       A dataclass field that carries all of this as metadata.
+
+    Raises:
+      ValueError: for a tuple without entries, or of several types.
     """
+    kind = _entry_type(default) if isinstance(default, tuple) else type(default)
     metadata = {
         "doc": doc,
         "unit": unit,
@@ -57,9 +65,17 @@ def parameter(
     return dataclasses.field(
         default=default,
         metadata=metadata
-        | {"even": even, "choices": choices, "accepts": accepts, "type": type(default)}
+        | {"even": even, "choices": choices, "accepts": accepts, "type": kind}
+        | {"many": isinstance(default, tuple), "distinct": distinct}
         | {"traced": traced or type(default) is float},
     )
+
+
+def _entry_type(default: tuple[Any, ...]) -> type:
+    kinds = {type(entry) for entry in default}
+    if len(kinds) != 1:
+        raise ValueError(f"default must be a tuple of values of one type, got {default!r}")
+    return kinds.pop()
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -95,6 +111,24 @@ class Parameters:
 def _checked(name: str, rule: Mapping[str, Any], value: object) -> object:
     if isinstance(value, rule["accepts"]) or (rule["traced"] and is_traced(value)):
         return value
+    return _checked_tuple(name, rule, value) if rule["many"] else _checked_one(name, rule, value)
+
+
+WORDS = {int: "integers", float: "numbers", str: "strings", bool: "truth values"}
+
+
+def _checked_tuple(name: str, rule: Any, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list) or not value:
+        words = WORDS[rule["type"]]
+        raise ValueError(f"{name} must be a tuple of {words}, one at least, got {value!r}")
+    entries = [_checked_one(f"{name}[{i}]", rule, entry) for i, entry in enumerate(value)]
+    if rule["distinct"] and len(set(entries)) < len(entries):
+        twice = next(entry for entry in entries if entries.count(entry) > 1)
+        raise ValueError(f"{name} must name a value once, got {twice!r} twice")
+    return tuple(entries)
+
+
+def _checked_one(name: str, rule: Any, value: Any) -> Any:
     low, high = rule["low"], rule["high"]
     if rule["type"] is bool:
         if not isinstance(value, bool):

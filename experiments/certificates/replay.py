@@ -110,7 +110,7 @@ def draw(statement: Statement, config: Any, seed: int, number: int) -> Any:
     with arithmetic("float64"), jax.threefry_partitionable(True):
         key = jax.random.fold_in(make_key(seed), number)
         instance = jax.device_get(jax.jit(lambda k: statement.sample(k, config))(key))
-    return statement.solve(instance) if statement.solve else instance
+    return statement.solved(instance) if statement.solve else instance
 
 
 def _counterexample(content: Mapping[str, Any], named: str) -> Replayed:

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "verify",
         _verify,
         "Check statements over independent draws. Without arguments: every statement on its own "
-        "default data, and those about data on the digits too.",
+        "default data, and on the data sets that they name too.",
     )
     sub.add_argument(
         "names",

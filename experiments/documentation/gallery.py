@@ -1,38 +1,48 @@
-"""The gallery in docs/, made from the figures in a directory.
+"""The gallery in docs/, made from figures.
 
-`python3 -m experiments.documentation.gallery DIR` rewrites docs/gallery.md and the pictures beside
-it.
+`python3 -m experiments.documentation.gallery NAME` makes a figure and remakes its picture and its
+entry of docs/gallery.md; all else stays as it is. With `--from DIR`, figures are taken from where
+`widetheory figure` made them, all of them if none is named.
 """
 
+import argparse
 import json
 import pathlib
+import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-from experiments.figures import registry
+from experiments.figures import building, registry
 from experiments.figures.figure import Figure
+from experiments.machine import environment
+from experiments.report.progress import with_progress
 from experiments.results.store import Record
+from theory._validation import check_choice
+from theory.verification import canary
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 INTRODUCTION = """# Gallery
 
-Every figure that `widetheory figure` makes, from one run of
+Every figure that `widetheory figure` makes, by
 
 ```sh
 widetheory figure all --preset {preset} --out figures
-python3 -m experiments.documentation.gallery figures
+python3 -m experiments.documentation.gallery --from figures
 ```
 
-in {minutes:.0f} minutes of computing. Lines are predicted, markers are measured. {scale}
+and one of them anew by `python3 -m experiments.documentation.gallery NAME`. Lines are predicted, \
+markers are measured. {scale}
 """
-QUICK = (
-    "This is the quick preset, shrunk to two CPU cores: **the paper-scale panels are not run "
-    "yet**. `--preset paper` has the published settings; it is meant for a GPU, and none was at "
-    "hand."
-)
-PAPER = "This is the paper preset, with the published settings."
+SCALES = {
+    "quick": "This is the quick preset, shrunk to two CPU cores: **the paper-scale panels are not "
+    "run yet**. `--preset paper` has the published settings; it is meant for a GPU, and none was "
+    "at hand.",
+    "paper": "This is the paper preset, with the published settings.",
+}
+PRECISION = "float32"  # that of `widetheory figure`
 
 
 def page(figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
@@ -54,49 +64,144 @@ def page(figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
     presets = {content["preset"] for content in contents.values()}
     if len(presets) > 1:
         raise ValueError(f"the gallery must be of one preset, got {', '.join(sorted(presets))}")
-    (preset,) = presets
-    minutes = sum(content["seconds"] for content in contents.values()) / 60
-    scale = {"quick": QUICK, "paper": PAPER}[preset]
-    parts = [INTRODUCTION.format(preset=preset, minutes=minutes, scale=scale)]
-    for figure in figures:
-        content = contents[figure.name]
-        parts.append(
-            f"## {figure.name}\n\n![{figure.shows}](gallery/{figure.name}.png)\n\n"
-            f"{content['caption']}\n\nSource: {figure.source}. {_machines(content)}\n"
-        )
-    return "\n".join(parts)
+    entries = (entry(figure, contents[figure.name]) for figure in figures)
+    return "\n".join([introduction(*presets), *entries])
+
+
+def introduction(preset: str) -> str:
+    """What stands above the figures."""
+    return INTRODUCTION.format(preset=preset, scale=SCALES[preset])
+
+
+def entry(figure: Figure, content: Record) -> str:
+    """One figure of the gallery: its heading, picture, caption and where it was computed."""
+    return (
+        f"## {figure.name}\n\n![{figure.shows}](gallery/{figure.name}.png)\n\n"
+        f"{content['caption']}\n\nSource: {figure.source}. {_machines(content)}\n"
+    )
 
 
 def _machines(content: Record) -> str:
     """Where a figure was computed."""
     found = []
-    for environment in content["environments"]:
-        devices = f"{len(environment['devices'])} × {environment['devices'][0]}"
-        found.append(f"{devices}, jax {environment['versions']['jax']}")
+    for machine in content["environments"]:
+        devices = f"{len(machine['devices'])} × {machine['devices'][0]}"
+        found.append(f"{devices}, jax {machine['versions']['jax']}")
     return f"Computed on {'; '.join(dict.fromkeys(found))} in {content['seconds']:.0f} s."
 
 
-def write(directory: pathlib.Path, docs: pathlib.Path = DOCS) -> None:
-    """Writes gallery.md and gallery/NAME.png.
+def preset_of(text: str) -> str:
+    """The preset that a gallery is of. ValueError for a text that is no gallery."""
+    for preset in SCALES:
+        if text.startswith(introduction(preset)):
+            return preset
+    raise ValueError("gallery.md must begin as a gallery does; make it anew by --from DIR")
+
+
+def updated(text: str, figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
+    """The gallery's text with the entries of some figures made anew.
+
+    Args:
+      text: of the gallery.
+      figures: all of them, in their order.
+      contents: name → what its NAME.json holds, of those to change. One that the gallery does not
+        have comes before the first of those that follow it in the order.
 
     Raises:
-      ValueError: as `page`.
+      ValueError: for a text that is no gallery, or a figure of another preset than it.
+    """
+    preset = preset_of(text)
+    head, *found = re.split(r"\n(?=## )", text)
+    entries = {part.split("\n", 1)[0].removeprefix("## "): part for part in found}
+    order = [figure.name for figure in figures]
+    for figure in figures:
+        content = contents.get(figure.name)
+        if content is None:
+            continue
+        if content["preset"] != preset:
+            raise ValueError(f"{figure.name} must be of the preset {preset}, as the gallery is")
+        new = entry(figure, content)
+        if figure.name in entries:
+            entries[figure.name] = new
+        else:
+            following = set(order[order.index(figure.name) + 1 :])
+            place = next((i for i, name in enumerate(entries) if name in following), len(entries))
+            items = list(entries.items())
+            entries = dict([*items[:place], (figure.name, new), *items[place:]])
+    return "\n".join([head, *entries.values()])
+
+
+def write(directory: pathlib.Path, names: Sequence[str] = (), docs: pathlib.Path = DOCS) -> None:
+    """Writes gallery.md and gallery/NAME.png from figures that were made in a directory.
+
+    Args:
+      directory: with NAME.json and NAME.png of each.
+      names: of the figures to change; none means all of them, and a text made anew.
+      docs: where the gallery is.
+
+    Raises:
+      ValueError: as `page` and `updated`, or for a figure that is not in the directory.
     """
     figures = list(registry.figures().values())
-    files = {figure.name: directory / f"{figure.name}.json" for figure in figures}
+    chosen = [figure.name for figure in figures if not names or figure.name in names]
+    files = {name: directory / f"{name}.json" for name in chosen}
     contents = {name: json.loads(p.read_text("utf-8")) for name, p in files.items() if p.exists()}
-    text = page(figures, contents)
+    if names:
+        for name in names:
+            check_choice("NAME", name, registry.figures())
+            if name not in contents:
+                raise ValueError(f"{name} must have been made in {directory}, got no {name}.json")
+        text = updated((docs / "gallery.md").read_text("utf-8"), figures, contents)
+    else:
+        text = page(figures, contents)
     (docs / "gallery").mkdir(exist_ok=True)
-    for figure in figures:
-        with Image.open(directory / f"{figure.name}.png") as picture:  # a third of the bytes
-            picture.convert("RGB").quantize(256).save(docs / "gallery" / f"{figure.name}.png")
+    for name in contents:
+        with Image.open(directory / f"{name}.png") as picture:  # a third of the bytes
+            picture.convert("RGB").quantize(256).save(docs / "gallery" / f"{name}.png")
     (docs / "gallery.md").write_text(text, encoding="utf-8")
 
 
+def remake(names: Sequence[str], docs: pathlib.Path = DOCS) -> None:
+    """Makes figures with the gallery's preset, and their pictures and entries of it.
+
+    Raises:
+      ValueError: for an unknown figure, one that cannot be made, or a text that is no gallery.
+    """
+    preset = preset_of((docs / "gallery.md").read_text("utf-8"))
+    known = registry.figures()
+    for name in names:
+        check_choice("NAME", name, known)
+    environment.configure(PRECISION)
+    canary.check()
+    with tempfile.TemporaryDirectory() as temporary:
+        out = pathlib.Path(temporary)
+        for planned in building.plan_figures(names, preset=preset).figures:
+            place = building.begin(planned, out, resume=False)
+            if building.make(planned, place, out, with_progress) is None:
+                error = next(iter(place.failures().values()))["error"]
+                raise ValueError(f"{planned.figure.name} cannot be made: {error}")
+        write(out, names, docs)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The script."""
+    parser = argparse.ArgumentParser(prog="python3 -m experiments.documentation.gallery")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures to make anew")
+    parser.add_argument(
+        "--from", dest="directory", type=pathlib.Path, metavar="DIR",
+        help="take them from where they were made; without NAME all of them",
+    )  # fmt: skip
+    chosen = parser.parse_args(arguments)
+    if chosen.directory is not None:
+        write(chosen.directory, chosen.names)
+    elif chosen.names:
+        remake(chosen.names)
+    else:
+        raise ValueError("NAME must be a figure, or --from DIR given")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python3 -m experiments.documentation.gallery DIR")
     try:
-        write(pathlib.Path(sys.argv[1]))
+        main(sys.argv[1:])
     except ValueError as error:
         sys.exit(f"gallery: {error}")

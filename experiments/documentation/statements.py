@@ -38,7 +38,10 @@ def table(statements: Sequence[Statement], links: dict[str, str]) -> str:
         name = f"[`{statement.id}`]({links[statement.id]})"
         if statement.erratum:
             name += f", [known erratum](../errata.md#{statement.erratum})"
-        conditions = "; ".join(f"{n} ({statement.tiers[n]})" for n in statement.hypotheses)
+        conditions = "; ".join(
+            f"{name} ({condition.stage})" if condition.stage else name
+            for name, condition in statement.hypotheses.items()
+        )
         rows.append((name, statement.title, statement.kind, conditions or "none", statement.source))
     return _markdown(COLUMNS, rows)
 

@@ -18,7 +18,7 @@ from experiments.machine import environment
 from experiments.results import code_version, store
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
-from experiments.settings.text import configured
+from experiments.settings.text import configured, written
 from theory import Dataset
 from theory._validation import check_choice
 from theory.keys import make_key
@@ -52,7 +52,9 @@ class Planned:
     def manifest(self) -> store.Record:
         """All that the results depend on, as plain JSON."""
         settings = plain(self.settings)
-        own = code_version.closure(self.figure.compute.__module__)
+        own = {self.figure.compute.__module__}
+        if self.figure.statement is not None:
+            own |= code_version.modules_of(self.figure.statement)
         manifest = {
             "figure": self.figure.name,
             "settings": settings,
@@ -230,14 +232,14 @@ def _caption(planned: Planned, table: pd.DataFrame) -> str:
     """The figure's own caption, and which settings it was made with."""
     own = planned.figure.caption(planned.settings, table).strip()
     words = [f"Preset {planned.preset}"]
-    if planned.preset == "quick":
+    if planned.preset == "quick" and planned.figure.statement is None:
         words[0] += ": shrunk from the published settings to run in under two minutes"
     if planned.changed:
-        values = plain(planned.settings)
-        changes = [f"{name} = {_short(values[name])}" for name in planned.changed]
+        values = {name: getattr(planned.settings, name) for name in planned.changed}
+        changes = [f"{name} = {_short(value)}" for name, value in values.items()]
         words.append(f"changed: {', '.join(changes)}")
     return f"{own}\n\n{'; '.join(words)}. Seed {planned.seed}, {environment.precision()}."
 
 
-def _short(value: store.Json) -> store.Json:
-    return value["name"] if isinstance(value, dict) else value
+def _short(value: object) -> str:
+    return value.name if isinstance(value, Dataset) else written(value)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.figures.frequencies import counted
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import to_sphere
 from theory.networks.network import (
     all_trained,
@@ -39,13 +39,19 @@ class Settings(Parameters):
     """Sizes of the networks, and numbers of draws, for every erratum."""
 
     variance_width: int = parameter(64, "width m of the variance", low=1)
-    variance_dimensions: str = parameter("4,8,16,32,64", "dimensions d of the variance")
+    variance_dimensions: tuple[int, ...] = fields.axis(
+        (4, 8, 16, 32, 64), "dimensions d of the variance"
+    )
     tail_width: int = parameter(200, "width m of the tails", low=1, high=400)
-    tail_dimensions: str = parameter("2,4,8,12,16,24", "dimensions d of the tails")
-    norm_widths: str = parameter("4,16,64,256", "widths m of the active readout")
+    tail_dimensions: tuple[int, ...] = fields.axis(
+        (2, 4, 8, 12, 16, 24), "dimensions d of the tails"
+    )
+    norm_widths: tuple[int, ...] = fields.axis((4, 16, 64, 256), "widths m of the active readout")
     norm_dimension: int = parameter(8, "its dimension d", low=1)
     draws: int = parameter(10_000, "networks of all these", low=2)
-    sparse_widths: str = parameter("256:16384:x4", "widths m of the sparse suprema")
+    sparse_widths: tuple[int, ...] = fields.axis(
+        (256, 1024, 4096, 16_384), "widths m of the sparse suprema"
+    )
     sparse_dimension: int = parameter(64, "their dimension d", low=1)
     sparse_draws: int = parameter(200, "networks of each width", low=2)
     points: int = parameter(8, "most points of a trained network, in as many dimensions", low=2)
@@ -55,14 +61,14 @@ class Settings(Parameters):
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One cell a size: of networks at initialization, of sparse suprema, and one of training."""
-    dimensions = axis_values("variance_dimensions", settings.variance_dimensions)
+    dimensions = settings.variance_dimensions
     sizes = [("variance", settings.variance_width, d) for d in dimensions]
-    dimensions = axis_values("tail_dimensions", settings.tail_dimensions)
+    dimensions = settings.tail_dimensions
     sizes += [("tails", settings.tail_width, d) for d in dimensions]
-    widths = axis_values("norm_widths", settings.norm_widths)
+    widths = settings.norm_widths
     sizes += [("norm", m, settings.norm_dimension) for m in widths]
     found = [{"part": part, "m": m, "d": d, "draws": settings.draws} for part, m, d in sizes]
-    for m in axis_values("sparse_widths", settings.sparse_widths):
+    for m in settings.sparse_widths:
         d, draws = settings.sparse_dimension, settings.sparse_draws
         found.append({"part": "sparse", "m": m, "d": d, "draws": draws})
     sizes = {"m": settings.trained_width, "d": settings.points}
@@ -237,11 +243,11 @@ FIGURE = Figure(
     shows="documented errata: the printed formula, the corrected one, and measurements",
     quick=Settings(),
     paper=Settings(
-        variance_dimensions="4:256:x2",
-        tail_dimensions="2:32:+2",
-        norm_widths="4:4096:x4",
+        variance_dimensions=(4, 8, 16, 32, 64, 128, 256),
+        tail_dimensions=(2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32),
+        norm_widths=(4, 16, 64, 256, 1024, 4096),
         draws=200_000,
-        sparse_widths="256:1048576:x4",
+        sparse_widths=(256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576),
         sparse_draws=1000,
         points=16,
         trained_width=4096,

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from experiments.settings import grid
+from theory import Statement
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -49,6 +50,7 @@ class Figure:
         that has not been measured.
       cost: (settings, cell) → what the cell's seconds are related to; the product of its integers
         by default.
+      statement: of which all is computed (`Figure.of`): stored cells are bound to its code too.
     """
 
     name: str
@@ -61,6 +63,54 @@ class Figure:
     table: Callable[[Any, Results], "pd.DataFrame"]
     minutes: Mapping[str, float | None]
     cost: Callable[[Any, Cell], float] = lambda settings, cell: grid.size(cell)
+    statement: Statement | None = None
+
+    @classmethod
+    def of(
+        cls,
+        statement: Statement,
+        axis: str,
+        values: tuple[Any, ...],
+        *,
+        name: str = "",
+        draws: Mapping[str, int] | None = None,
+        minutes: Mapping[str, float | None] | None = None,
+    ) -> "Figure":
+        """The common plot of a statement over one parameter.
+
+        How often each hypothesis and the conclusion hold, with exact limits; or, for a claim about
+        a quantity, what is measured beside what is claimed. All parameters of the statement are
+        settings, and the swept one has several values: `--set m=16,64,256`.
+
+        Args:
+          statement: whose configuration is a `Parameters`.
+          axis: name of the parameter that is swept.
+          values: what it takes.
+          name: of the figure, FAMILY-STATEMENT-AXIS by default.
+          draws: preset → draws at each value; for "quick" and "paper" the statement's own of
+            "quick" and "full" by default.
+          minutes: as of every figure.
+
+        Raises:
+          ValueError: for a parameter that the statement does not have, or values out of its range.
+        """
+        from experiments.figures import swept
+
+        settings = swept.settings_class(statement, axis, values)
+        own = {"quick": statement.draws["quick"], "paper": statement.draws["full"]}
+        draws = own | dict(draws or {})
+        return cls(
+            name=name or f"{statement.id.replace('.', '-')}-{axis}",
+            source=statement.source or "ours",
+            shows=f"{statement.title or statement.id}, against {axis}",
+            quick=settings(draws=draws["quick"]),
+            paper=settings(draws=draws["paper"]),
+            cells=swept.cells,
+            compute=swept.compute,
+            table=swept.table,
+            minutes=minutes or {},
+            statement=statement,
+        )
 
     def settings(self, preset: str) -> Any:
         """The settings of a preset."""

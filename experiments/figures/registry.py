@@ -14,16 +14,16 @@ from theory._validation import check_choice
 
 @functools.cache
 def figures() -> dict[str, Figure]:
-    """Name → figure: NAME is drawn by a module that has one NAME_picture beside it."""
-    found = [importlib.import_module(name).FIGURE for name in _modules(experiments.figures)]
+    """Name → figure: the `FIGURE` of a module."""
+    modules = map(importlib.import_module, _modules(experiments.figures))
+    found = [module.FIGURE for module in modules if hasattr(module, "FIGURE")]
     return {figure.name: figure for figure in found}
 
 
 def _modules(package: ModuleType) -> Iterator[str]:
-    """The modules of figures in this package and those in it."""
-    below = list(pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
-    names = {module.name for module in below}
-    yield from (name for name in sorted(names) if f"{name}_picture" in names)
+    """The modules in this package and those in it that may hold a figure."""
+    below = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    yield from sorted(module.name for module in below if not module.name.endswith("_picture"))
 
 
 def select(names: Sequence[str]) -> list[Figure]:

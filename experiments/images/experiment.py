@@ -21,8 +21,7 @@ from experiments.images.networks import (
 from experiments.images.probing import accuracy, probe_accuracies, separator_classes
 from experiments.images.training import Recipe, State
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
-from theory._validation import check_choice
+from theory import fields
 from theory.parameters import Parameters, parameter
 from theory.perturbations.classifiers import Attack
 
@@ -53,6 +52,7 @@ KINDS = {
     "vgg11": Kind("VGG11", "vgg_width", VGG11, lambda m: 20 * m + m**2),
     "wrn28": Kind("wide ResNet-28", "wide_width", WideResNet28, lambda m: 100 * m + m**2),
 }
+NAMES = (*KINDS, *(f"{name}{ROBUST}" for name in KINDS))  # also trained on noises
 SPLITS = ("training", "test")
 
 
@@ -71,7 +71,7 @@ class ImageSettings(Parameters):
     )
     epochs: int = parameter(100, "epochs of training", low=0)
     batch: int = parameter(128, "images a step", low=1)
-    momentum: float = parameter(0.9, "momentum of SGD", low=0, high=1, open_high=True)
+    momentum: float = fields.momentum(0.9, "momentum of SGD")
     weight_decay: float = parameter(5e-4, "ℓ₂ penalty of training", low=0)
     schedule: str = parameter("constant", "learning rate in time", choices=("constant", "cosine"))
     augmentation: bool = parameter(
@@ -90,26 +90,6 @@ class ImageSettings(Parameters):
         2 / 255, "size of these steps", unit="black to white", low=0, open_low=True
     )
     draws: int = parameter(3, "networks trained, from independent seeds", low=1)
-
-
-def names(name: str, text: str) -> tuple[str, ...]:
-    """Networks of `KINDS` separated by commas, each also followed by "-robust"."""
-    found = tuple(word.strip() for word in text.split(",") if word.strip())
-    for word in found:
-        check_choice(name, word.removesuffix(ROBUST), tuple(KINDS))
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"{name} must name at least one network, and each once; got {text!r}")
-    return found
-
-
-def counts(name: str, text: str, low: int = 1) -> tuple[int, ...]:
-    """The values of an axis of integers ≥ low, as `grid.axis_values` reads them."""
-    return axis_values(name, text, low=low)
-
-
-def positives(name: str, text: str) -> tuple[float, ...]:
-    """The values of an axis of numbers > 0, as `grid.axis_values` reads them."""
-    return axis_values(name, text, float)
 
 
 def is_robust(name: str) -> bool:

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from experiments.images.augmentation import augment
 from experiments.images.noises import craft_images
+from theory import fields
 from theory._types import PyTree, Real
 from theory.parameters import Parameters, parameter
 from theory.perturbations.classifiers import Attack, cross_entropy
@@ -28,7 +29,7 @@ class Recipe(Parameters):
         "constant", "learning rate in time: constant, or a half cosine to 0",
         choices=("constant", "cosine"),
     )  # fmt: skip
-    momentum: float = parameter(0.9, "momentum (heavy ball)", low=0, high=1, open_high=True)
+    momentum: float = fields.momentum(0.9, "momentum (heavy ball)")
     weight_decay: float = parameter(5e-4, "ℓ₂ penalty λ/2·‖weights‖²", low=0)
     batch: int = parameter(128, "images a step", low=1)
     crop: int = parameter(0, "padding of random crops, 0 for none", unit="pixels", low=0)

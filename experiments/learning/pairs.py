@@ -13,7 +13,7 @@ from experiments.datasets import sources
 from experiments.machine import environment
 from experiments.results import records
 from experiments.results.store import Record
-from experiments.settings import grid
+from experiments.settings import grid, number_lists
 from experiments.settings.text import configured, read
 from theory import Dataset
 from theory._validation import check_real
@@ -89,7 +89,7 @@ def _rates(name: str, text: str) -> tuple[float, ...]:
     if not {",", ":"} & set(text):  # the message for one number says what one number must be
         field = next(f for f in dataclasses.fields(PerturbationSetting) if f.name == name)
         return (check_real(name, read(field, text), low=0, open_low=True),)
-    found = grid.numbers(name, text, float)
+    found = number_lists.once(name, number_lists.numbers(name, text, float))
     for value in found:
         check_real(name, value, low=0, open_low=True)
     return found

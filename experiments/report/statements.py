@@ -12,7 +12,7 @@ from rich.text import Text
 from experiments.datasets import sources
 from experiments.results.records import plain
 from experiments.results.store import Record
-from experiments.settings.text import fields_by_name
+from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
 from theory.data.sampling import DISTRIBUTIONS
 
@@ -41,7 +41,8 @@ def statement_json(statement: Statement) -> Record:
         "title": statement.title,
         "says": statement.says,
         "hypotheses": {
-            n: {"says": h.says, "tier": statement.tiers[n]} for n, h in statement.hypotheses.items()
+            name: {"says": condition.says, "stage": condition.stage}
+            for name, condition in statement.hypotheses.items()
         },
         "documented_erratum": statement.erratum,
         "parameters": [parameter_json(f) for f in fields_by_name(statement.config).values()],
@@ -76,11 +77,11 @@ def _range(rule: Mapping[str, Any]) -> str:
 def show(statement: Statement) -> Group:
     """The statement in full, for `show`."""
     conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Condition", "Role", "Tier", "Says"):
+    for column in ("Condition", "Role", "Looks at", "Says"):
         conditions.add_column(column)
     for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
         for name, condition in group.items():
-            conditions.add_row(name, role, statement.tiers[name], condition.says)
+            conditions.add_row(name, role, condition.stage or "everything", condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Parameter", "Default", "Range", "Unit", "Says"):
         parameters.add_column(column)
@@ -90,7 +91,7 @@ def show(statement: Statement) -> Group:
         if entry["choices"] and field.name != "data":
             says += f" ({', '.join(entry['choices'])})"
         parameters.add_row(
-            entry["name"], str(entry["default"]), entry["range"], entry["unit"], says
+            entry["name"], written(entry["default"]), entry["range"], entry["unit"], says
         )
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
     parts: list[RenderableType] = [

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.machine import environment
+from experiments.settings import number_lists
 from theory import Dataset
 
 
@@ -34,22 +35,40 @@ def configured(config: Any, source: str | Dataset | None, settings: Mapping[str,
 
 
 def read(field: dataclasses.Field[Any], value: Any) -> Any:
-    """A parameter's value from text.
+    """A parameter's value from text; one of several values as VALUE,VALUE,… or LOW:HIGH:xFACTOR.
 
     Raises:
       ValueError: if the text is no value of its type, or an integer that arrays do not hold.
     """
-    kind = field.metadata["type"]
-    if not isinstance(value, str) or kind is str:
+    name, kind = field.name, field.metadata["type"]
+    if not isinstance(value, str):
         return value
+    if not field.metadata["many"]:
+        return _one(name, kind, value)
+    if kind in (int, float):
+        return tuple(_held(name, number) for number in number_lists.numbers(name, value, kind))
+    return tuple(_one(name, kind, word.strip()) for word in value.split(","))
+
+
+def written(value: Any) -> str:
+    """A parameter's value as it is written on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _one(name: str, kind: type, text: str) -> Any:
+    if kind is str:
+        return text
     words = {int: "an integer", float: "a number", bool: "true or false"}
     try:
-        if kind is bool:
-            return {"true": True, "false": False}[value.lower()]
-        number = kind(value)
+        value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (ValueError, KeyError):
-        raise ValueError(f"{field.name} must be {words[kind]}, got {value!r}") from None
-    if kind is int and abs(number) > (most := environment.largest_integer()):
+        raise ValueError(f"{name} must be {words[kind]}, got {text!r}") from None
+    return _held(name, value)
+
+
+def _held(name: str, value: Any) -> Any:
+    """The value; ValueError for an integer that arrays do not hold."""
+    if isinstance(value, int) and abs(value) > (most := environment.largest_integer()):
         precision = environment.precision()
-        raise ValueError(f"{field.name} must be at most {most} in {precision}, got {value}")
-    return number
+        raise ValueError(f"{name} must be at most {most} in {precision}, got {value}")
+    return value

@@ -15,36 +15,6 @@ from theory.keys import make_key
 
 PRESETS = ("quick", "full")
 
-# On real images, besides every statement on its own default data: settings in which δ < 1 and the
-# hypotheses hold where they can. Near-orthogonality and the KKT certificate cannot, on 64 pixels.
-ON_DIGITS: dict[str, dict[str, Any]] = {
-    "separability.initialization": {"n": 48, "m": 16},
-    "separability.initialization-margin": {"n": 16, "m": 20},
-    "separability.adversarial-examples": {"n": 32, "m": 32},
-    "separability.ntk": {"n": 16, "m": 1024, "steps": 200},
-    "separability.generalization-beyond": {
-        "data": sources.ALL_DIGITS,
-        "classes": 10,
-        "n": 800,
-        "queries": 800,
-        "m": 128,
-    },
-    "orthogonal.decision-boundary": {},
-    "orthogonal.decision-boundary-certified": {},
-    "orthogonal.multiplier-range": {},
-    "lazy.movement": {},
-    "lazy.activation-stability": {},
-    "lazy.dynamics": {},
-    "lazy.dynamics-certified": {},
-    "lazy.prediction-matching": {"T_f": 10.0, "T_g": 10.0, "epsilon": 4.0, "slope": 0.8},
-    "ntk.kernel-convergence": {},
-}
-QUICK_ON_DIGITS = (
-    "separability.initialization",
-    "lazy.movement",
-    "lazy.prediction-matching",
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -91,7 +61,8 @@ def plan_runs(
       preset: "quick" or "full", which fixes the number of draws unless it is given.
       data_name: data for all of them, in place of each statement's own; those of a family that
         cannot run on it are left out. With no names, data or settings given, all statements run
-        on their own data and `ON_DIGITS` on the digits too (of them `QUICK_ON_DIGITS` for "quick").
+        on their own data, and on those that they name in `on_data` too (for "quick" where these
+        say so).
       settings: NAME → VALUE in text; a statement takes those it has. Without any, statements run in
         their cases as well, if they are named or the preset is "full".
       draws: number of draws.
@@ -123,9 +94,10 @@ def plan_runs(
         source: str | Dataset | None,
         settings: Mapping[str, Any],
         case: str = "",
+        data: str | None = None,
     ) -> Run:
         statement = named.statement
-        config = configured(statement.configured(case), source, settings)
+        config = configured(statement.configured(case, data), source, settings)
         count = statement.draws[preset] if draws is None else draws
         return Run(statement, config, count, case, until, named.reference)
 
@@ -139,7 +111,7 @@ def plan_runs(
             if source is not None:
                 title = planned.title
                 try:
-                    planned = run(named, source, settings, case)
+                    planned = run(named, source, settings, case, data_name)
                     _check_fits(planned)
                 except ValueError as error:
                     if title in names:
@@ -152,11 +124,9 @@ def plan_runs(
         raise ValueError(f"no statement asked for can run on {data_name}; {id}: {why}")
     if not names and source is None and not settings:
         for named in found:
-            statement = named.statement
-            if statement.id in (ON_DIGITS if preset == "full" else QUICK_ON_DIGITS):
-                changes = dict(ON_DIGITS[statement.id])
-                source = sources.load(changes.pop("data", sources.DIGITS))
-                runs.append(run(named, source, changes))
+            for data, how in named.statement.on_data.items():
+                if how.quick or preset == "full":
+                    runs.append(run(named, sources.load(data), {}, data=data))
     return Plan(runs, left_out)
 
 

@@ -1,4 +1,4 @@
-"""The gallery: made from a directory of figures, complete, of one preset."""
+"""The gallery: made from a directory of figures, complete, of one preset; or one figure anew."""
 
 import json
 import pathlib
@@ -23,7 +23,7 @@ def made(monkeypatch, restore_precision, tmp_path):
 
 
 def test_the_gallery_shows_every_figure_with_its_caption(made):
-    gallery.write(made / "figures", made / "docs")
+    gallery.write(made / "figures", docs=made / "docs")
     text = (made / "docs" / "gallery.md").read_text()
     for name in ("toy-mean", "toy-data"):
         content = json.loads((made / "figures" / f"{name}.json").read_text())
@@ -38,15 +38,91 @@ def test_a_gallery_that_is_not_whole_is_refused(made):
     content = json.loads(first.read_text())
     first.write_text(json.dumps(content | {"preset": "paper"}))
     with pytest.raises(ValueError, match="of one preset, got paper, quick"):
-        gallery.write(made / "figures", made / "docs")
+        gallery.write(made / "figures", docs=made / "docs")
     first.unlink()
     with pytest.raises(ValueError, match="got none of toy-mean"):
-        gallery.write(made / "figures", made / "docs")
+        gallery.write(made / "figures", docs=made / "docs")
     assert not list((made / "docs").iterdir())
+
+
+@pytest.fixture
+def stale(made):
+    """A gallery, with figures of which neither text nor picture is what is made now."""
+    docs = made / "docs"
+    gallery.write(made / "figures", docs=docs)
+    text = (docs / "gallery.md").read_text()
+    (docs / "gallery.md").write_text(text.replace("![means]", "![of old]"))
+    for picture in (docs / "gallery").iterdir():
+        picture.write_bytes(b"of old")
+    return docs
+
+
+def test_one_figure_is_made_anew_and_all_else_stays(stale):
+    before = (stale / "gallery.md").read_text()
+    assert before.count("![of old]") == 2
+    gallery.remake(["toy-data"], stale)
+    after = (stale / "gallery.md").read_text()
+    kept, _, _ = before.partition("## toy-data")
+    assert after.startswith(kept + "## toy-data\n\n![means](gallery/toy-data.png)\n\n")
+    assert (stale / "gallery" / "toy-mean.png").read_bytes() == b"of old"
+    assert (stale / "gallery" / "toy-data.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_first_of_two_too(made, stale):
+    """From where it has been made: what follows stays to the byte."""
+    before = (stale / "gallery.md").read_text()
+    gallery.write(made / "figures", ["toy-mean"], stale)
+    after = (stale / "gallery.md").read_text()
+    assert after != before
+    assert after.partition("## toy-data")[2] == before.partition("## toy-data")[2]
+    assert "## toy-mean\n\n![means]" in after
+    assert (stale / "gallery" / "toy-data.png").read_bytes() == b"of old"
+    gallery.write(made / "figures", ["toy-data"], stale)
+    gallery.write(made / "figures", docs=made / "docs")
+    assert (stale / "gallery.md").read_text() == after.replace("of old", "means")
+
+
+@pytest.mark.parametrize("name", ["toy-mean", "toy-data"])
+def test_a_new_figure_comes_where_it_is_listed(made, stale, name):
+    whole = (stale / "gallery.md").read_text().replace("of old", "means")
+    figures = list(registry.figures().values())
+    contents = {
+        figure.name: json.loads((made / "figures" / f"{figure.name}.json").read_text())
+        for figure in figures
+    }
+    section = gallery.entry(registry.figures()[name], contents[name])
+    without = whole.replace(f"\n{section}", "")
+    assert f"## {name}" not in without
+    assert gallery.updated(without, figures, {name: contents[name]}) == whole
+
+
+def test_what_cannot_be_made_anew_is_refused(made, stale):
+    before = (stale / "gallery.md").read_bytes()
+    with pytest.raises(ValueError, match="NAME must be one of toy-data, toy-mean; got 'toy'"):
+        gallery.remake(["toy"], stale)
+    first = made / "figures" / "toy-mean.json"
+    first.write_text(json.dumps(json.loads(first.read_text()) | {"preset": "paper"}))
+    with pytest.raises(ValueError, match="toy-mean must be of the preset quick, as the gallery is"):
+        gallery.write(made / "figures", ["toy-mean"], stale)
+    first.unlink()
+    with pytest.raises(
+        ValueError, match=r"toy-mean must have been made in .*, got no toy-mean\.json"
+    ):
+        gallery.write(made / "figures", ["toy-mean"], stale)
+    assert (stale / "gallery.md").read_bytes() == before
+    (stale / "gallery.md").write_text("# Pictures\n")
+    with pytest.raises(ValueError, match=r"gallery\.md must begin as a gallery does"):
+        gallery.remake(["toy-mean"], stale)
+    with pytest.raises(ValueError, match="NAME must be a figure, or --from DIR given"):
+        gallery.main([])
 
 
 def test_the_gallery_in_the_documentation_has_every_figure():
     text = (DOCS / "gallery.md").read_text()
+    assert gallery.preset_of(text) == "quick"
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [
+        *registry.figures()
+    ]
     for figure in registry.figures().values():
-        assert f"## {figure.name}\n" in text
+        assert f"![{figure.shows}](gallery/{figure.name}.png)" in text
         assert (DOCS / "gallery" / f"{figure.name}.png").exists()

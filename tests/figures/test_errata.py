@@ -14,13 +14,13 @@ from theory.statements.separability.sparse import support_size
 
 SMALL = errata.Settings(
     variance_width=8,
-    variance_dimensions="2,4",
+    variance_dimensions=(2, 4),
     tail_width=8,
-    tail_dimensions="2,4",
-    norm_widths="4,8",
+    tail_dimensions=(2, 4),
+    norm_widths=(4, 8),
     norm_dimension=4,
     draws=1000,
-    sparse_widths="256,1024",
+    sparse_widths=(256, 1024),
     sparse_dimension=8,
     sparse_draws=100,
     points=3,

@@ -60,14 +60,18 @@ def test_pictures_can_change_without_computing_again(figure):
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("lazy-cosine", {"rates": "-1"}, "rates must be a finite number in (0, inf)"),
-        ("lazy-accuracy", {"slopes": "0,1"}, "slopes must be a finite number in [0, 1)"),
-        ("lazy-activation", {"widths": "0,10"}, "widths must be an integer ≥ 1, got 0"),
-        ("lazy-activation", {"times": "1,2,3,4,5,6,7"}, "times must be at most 6 values"),
-        ("separability-phase", {"dimensions": "0,2"}, "dimensions must be an integer ≥ 1"),
+        ("lazy-cosine", {"rates": "-1"}, "rates[0] must be a finite number in (0, inf)"),
+        (
+            "lazy-accuracy",
+            {"slopes": "0,1"},
+            "slopes[1] must be a finite number in [0, 1)",
+        ),
+        ("lazy-activation", {"widths": "0,10"}, "widths[0] must be an integer ≥ 1, got 0"),
+        ("lazy-activation", {"times": "1:7:+1"}, "times must be at most 6 values"),
+        ("separability-phase", {"dimensions": "0,2"}, "dimensions[0] must be an integer ≥ 1"),
         ("separability-training", {"look_at": "0,99"}, "look_at must be epochs up to"),
-        ("orthogonal-accuracy", {"ns": "0"}, "ns must be an integer ≥ 1"),
-        ("errata", {"variance_dimensions": "0"}, "variance_dimensions must be an integer"),
+        ("orthogonal-accuracy", {"ns": "0"}, "ns[0] must be an integer ≥ 1"),
+        ("errata", {"variance_dimensions": "0"}, "variance_dimensions[0] must be an integer"),
     ],
 )
 def test_axes_are_checked_before_any_work(name, changes, message):

@@ -38,11 +38,11 @@ VERDICT = {
     "outcomes": {"confirmed": 2, "miss": 1, "beyond": 0, "vacuous": 0, "undecided": 0},
     "hypotheses": {
         "wide": {
-            "met": 2, "failed": 0, "tightest_margin": 1.0, "ratio": None, "tier": "data",
+            "met": 2, "failed": 0, "tightest_margin": 1.0, "ratio": None, "stage": "data",
             "unit": "σ",
         },
         "n/d ≥ 1.5": {
-            "met": 3, "failed": 0, "tightest_margin": 1.0, "ratio": None, "tier": "data",
+            "met": 3, "failed": 0, "tightest_margin": 1.0, "ratio": None, "stage": "data",
             "unit": "1",
         },
     },

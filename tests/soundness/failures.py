@@ -1,5 +1,6 @@
 """Failure probabilities: δ too bold, δ that is none, premises that select, draws without a say."""
 
+import jax
 import jax.numpy as jnp
 from scipy import stats
 from soundness.planted import (
@@ -27,11 +28,19 @@ def fails_at(rate):
     return lambda u, _: sharp(u[1] - rate)
 
 
-def tier(name, check):
-    return {name: Hypothesis(check, tier=name)}
+def about(stage, check):
+    return {stage: Hypothesis(check, stage=stage)}
+
+
+def uniform(key, earlier, config):
+    return jax.random.uniform(key)
 
 
 PAIR = {"kind": "probabilistic", "sample": uniforms(2)}
+STAGED = {
+    "kind": "probabilistic",
+    "stages": {"data": uniform, "initialization": uniform, "training": uniform},
+}
 NORMAL = {"kind": "probabilistic", "conclusion": lambda x, _: sharp(2.0 - x)}
 
 PLANTED = (
@@ -78,18 +87,18 @@ PLANTED = (
     false(
         "failures-only-where-the-premise-holds",
         "half of the draws with u < .1 fail: .05 of all draws, but .5 of those that count",
-        **PAIR,
-        hypotheses=tier("data", lambda u, _: sharp(0.1 - u[0])),
-        conclusion=lambda u, _: sharp(jnp.maximum(u[0] - 0.1, u[1] - 0.5)),
+        **STAGED,
+        hypotheses=about("data", lambda i, _: sharp(0.1 - i.data)),
+        conclusion=lambda i, _: sharp(jnp.maximum(i.data - 0.1, i.training - 0.5)),
         failure_probability=const(0.1),
         draws=2000,
     ),
     false(
         "failures-beside-an-initial-premise",
         "P(premise and failure) = .25 where .1 is allowed",
-        **PAIR,
-        hypotheses=tier("init", lambda u, _: sharp(0.5 - u[0])),
-        conclusion=fails_at(0.5),
+        **STAGED,
+        hypotheses=about("initialization", lambda i, _: sharp(0.5 - i.initialization)),
+        conclusion=lambda i, _: sharp(i.training - 0.5),
         failure_probability=const(0.1),
         draws=1000,
     ),
@@ -237,9 +246,9 @@ PLANTED = (
     true(
         "initial-premise-with-many-failures",
         "P(premise and failure) = .05 as allowed, though half of the draws with the premise fail",
-        **PAIR,
-        hypotheses=tier("init", lambda u, _: sharp(0.1 - u[0])),
-        conclusion=fails_at(0.5),
+        **STAGED,
+        hypotheses=about("initialization", lambda i, _: sharp(0.1 - i.initialization)),
+        conclusion=lambda i, _: sharp(i.training - 0.5),
         failure_probability=const(0.05),
         draws=1000,
         allowed=NOT_REFUTED,  # the premise at rate .1 leaves δ = .05 little room
@@ -248,7 +257,7 @@ PLANTED = (
         "certificate-that-knows-the-outcome",
         "the premise looks at the solution, and half of what it selects fails: .05 of all draws",
         **PAIR,
-        hypotheses=tier("certificate", lambda u, _: sharp(0.2 - u[1])),
+        hypotheses={"certificate": lambda u, _: sharp(0.2 - u[1])},
         conclusion=lambda u, _: sharp(jnp.where(u[0] < 0.5, -1.0, 1.0) * (0.1 - u[1])),
         failure_probability=const(0.1),
         draws=1000,

@@ -345,9 +345,9 @@ BAD = (
         ("hypotheses", "name|mapping|dict", "list"),
     ),
     Bad(
-        "tier-unknown",
-        lambda: Hypothesis(lambda x, _: sharp(x), tier="weights"),
-        ("tier", "certificate, data, init", "weights"),
+        "stage-unknown",
+        lambda: judged(hypotheses={"small": Hypothesis(lambda x, _: sharp(x), stage="weights")}),
+        ("stage", "small", "none|sample", "weights"),
     ),
     # Statements and what they are run with.
     Bad(

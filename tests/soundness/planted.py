@@ -98,7 +98,8 @@ def false(
 
 def _with_defaults(parts: Mapping[str, Any]) -> Parts:
     """Deterministic, about one normal, and with every draw in one batch, unless told otherwise."""
-    return {"kind": "deterministic", "sample": normal, "batch": 20_000} | dict(parts)
+    drawn = {} if "stages" in parts else {"sample": normal}
+    return {"kind": "deterministic", "batch": 20_000} | drawn | dict(parts)
 
 
 class Answer(NamedTuple):

@@ -64,7 +64,6 @@ def test_many_draws_of_a_probabilistic_statement(same):
         "toy.x",
         kind_of("probabilistic"),
         Evidence({}, {}, conclusion, allowed, None),
-        tiers={},
         level=1e-3,
     )
     assert time.process_time() - start < 10

@@ -34,7 +34,7 @@ def word(kind, *, conclusion=None, allowed: Any = None, quantity=None, claim=Non
         allowed = np.broadcast_to(allowed, conclusion.shape)
     evidence = Evidence({}, {}, margin, allowed, quantity)
     of_kind = kind_of(kind, claim, scales)
-    return judge("toy.x", of_kind, evidence, tiers={}, level=LEVEL).verdict
+    return judge("toy.x", of_kind, evidence, level=LEVEL).verdict
 
 
 def shares(judged):

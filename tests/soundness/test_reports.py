@@ -86,7 +86,7 @@ def test_what_is_false_by_the_detectable_rate_is_found():
         value = np.where(fails, -1.0, 1.0)
         conclusion = Margin(value, np.zeros(draws), np.full(draws, np.nan))
         evidence = Evidence({}, {}, conclusion, np.full(draws, delta), None)
-        found += judge("toy.x", kind_of("probabilistic"), evidence, tiers={}).verdict == "refuted"
+        found += judge("toy.x", kind_of("probabilistic"), evidence).verdict == "refuted"
     assert found >= samples * 0.95 - 3 * np.sqrt(samples * 0.95 * 0.05)
 
 

@@ -116,7 +116,6 @@ def test_with_equal_learning_rates_the_kernel_of_all_weights_does_not_converge(m
         statement.id,
         statement.claim,
         evidence,
-        tiers={},
         config=config,
     )
     found = {e.name: e.observed for e in verdict.estimates}

@@ -21,7 +21,7 @@ DRAWS = {
     "orthogonal.multiplier-range-sharp": 64,
     "orthogonal.decision-boundary-quadratic": 16,
     "orthogonal.perturbation-direction": 80,
-    "orthogonal.learning-from-perturbations": 16,
+    "orthogonal.learning-from-perturbations": 24,
     "orthogonal.learning-from-perturbations-certified": 16,
     "orthogonal.effect-growth": 200,
     "orthogonal.noise-accuracy": 1600,
@@ -199,9 +199,9 @@ def test_the_certificate_does_not_believe_the_solver():
     unneeded = right.measured["closed form λ > 0"].fails
 
     def propose(instance, first):
-        active = instance.active.copy()
+        active = np.ones(len(instance.data.x), bool)
         active[0] = first
-        return instance._replace(active=active)
+        return active
 
     changed = dataclasses.replace(statement, solve=lambda i: propose(i, True))
     evidence = evaluate(changed, jax.random.key(7), 16)
@@ -216,9 +216,11 @@ def test_where_the_mislabelled_effect_wins_the_networks_disagree():
     """The conclusion without the sufficient condition, at every query: refuted."""
 
     def everywhere(instance, _):
-        f, g = instance.clean, instance.adversarial
+        f, g = instance.training
         value = np.inf * jnp.ones_like(f.v)
-        value = jnp.where(instance.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value)
+        value = jnp.where(
+            instance.data.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value
+        )
         return margin(value, 0.0, infinite=True).all()
 
     statement = REGISTRY["orthogonal.learning-from-perturbations"]

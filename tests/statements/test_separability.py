@@ -24,6 +24,7 @@ from theory.perturbations import initialization as laws
 from theory.perturbations import noise_alignment
 from theory.statements.separability import adversarial, large_step, rates, tails
 from theory.verification.kinds import ByQuantity
+from theory.verification.stages import Staged
 
 DRAWS = {
     "separability.initialization": 512,
@@ -276,9 +277,9 @@ def test_stronger_exponents_are_refuted():
     assert statement.solve is not None
     for index in range(6):
 
-        def solve(size, index=index):
-            found = tails._corrected(size)
-            m = int(size.m)
+        def solve(drawn, index=index):
+            found = tails._corrected(drawn)
+            m = int(drawn.size.m)
             bound = found.bound[index] ** 1.5
             if index == 4:
                 bound = np.exp(-m / 8) + np.exp(-m / 11)
@@ -358,7 +359,8 @@ def test_sizes_of_the_large_step_are_those_of_its_examples():
     relative = np.linalg.norm(2 * noise, axis=1) / np.linalg.norm(x, axis=1)
     assert sizes.value == pytest.approx(relative, rel=1e-12)
     assert (sizes.error < 1e-11).all()
-    drawn = large_step._sample_examples(key, large_step.SymmetricSetting(n=9, d=16, m=12))
+    setting = large_step.SymmetricSetting(n=9, d=16, m=12)
+    drawn = large_step._examples(key, Staged({}), setting)
     assert np.asarray(drawn.z) == pytest.approx(x + 2 * noise, rel=1e-12)
 
 

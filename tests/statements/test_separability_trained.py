@@ -20,6 +20,7 @@ from statement_checks import (
 from untyped import known, p_value
 
 from theory import REGISTRY, Claim, Dataset
+from theory.data.sampling import draw, to_sphere
 from theory.networks import descent, training
 from theory.networks.network import init, input_gradients, outputs
 from theory.perturbations import after_training, initialization
@@ -341,10 +342,17 @@ def test_no_constant_in_the_printed_sparsity_helps():
 # --- Lemma 3.5 under the logistic loss ------------------------------------------------------------
 
 
+def untrained(key, config):
+    """A network, n points of norm √d and their labels."""
+    key_data, key_init = jax.random.split(key)
+    x, y, *_ = draw(key_data, config.data, config.n, config.d, queries=0)
+    return init(trained.NETWORK, key_init, config.m, config.d), to_sphere(x), y
+
+
 def level_of(n=4, d=8, m=256, level=0.1):
     key = jax.random.key(2)
     config = loss_level.LevelSetting(n=n, d=d, m=m)
-    initial, x, y = loss_level._network(key, config, n)
+    initial, x, y = untrained(key, config)
     return initial, x, y, loss_level.descend(initial, x, y, level, 1000)
 
 
@@ -374,7 +382,7 @@ def test_the_readout_moves_as_in_the_kernel_limit():
     ratios = []
     for seed in range(6):
         config = loss_level.LevelSetting(n=8, d=8, m=8192)
-        initial, x, y = loss_level._network(jax.random.key(seed), config, 8)
+        initial, x, y = untrained(jax.random.key(seed), config)
         reached = loss_level.descend(initial, x, y, 0.1, 1000)
         ratios.append(float(reached.readout**2 / reached.predicted))
     assert np.mean(ratios) == pytest.approx(1, abs=0.02)

@@ -92,8 +92,7 @@ def _errors_of_solved(statement: Statement, key: jax.Array, estimate: bool) -> d
     draws = []
     for index in range(LOOKED_AT):
         drawn = statement.sample(jax.random.fold_in(key, index), statement.config)
-        assert statement.solve is not None
-        draws.append(jax.device_get(run(statement.solve(jax.device_get(drawn)))))
+        draws.append(jax.device_get(run(statement.solved(jax.device_get(drawn)))))
     return jax.tree.map(lambda *parts: np.stack(parts), *draws)
 
 

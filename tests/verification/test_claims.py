@@ -24,8 +24,7 @@ def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
 def quantified(quantity, claim, scales=None, level=0.01, kind=None, **hypotheses):
     evidence = Evidence(hypotheses, {}, None, None, quantity)
     kind = kind or ("moment" if scales is None else "rate")
-    tiers = dict.fromkeys(hypotheses, "data")
-    return judge("toy.quantity", kind_of(kind, claim, scales), evidence, tiers=tiers, level=level)
+    return judge("toy.quantity", kind_of(kind, claim, scales), evidence, level=level)
 
 
 def plus_minus(mean, deviation, draws):
@@ -228,7 +227,7 @@ def test_bounds_of_any_size_are_judged(end, anytime):
 
     def judged(claim):
         kind = kind_of("moment", claim)
-        return judge("toy.quantity", kind, evidence, tiers={}, anytime=anytime)
+        return judge("toy.quantity", kind, evidence, anytime=anytime)
 
     found = judged(Claim(0.0, 0.1, bounds=(-end, end)))
     assert (found.verdict, found.draws_needed) == ("inconclusive", None)
@@ -369,7 +368,7 @@ def test_an_exact_interval_refutes_however_wide_it_is():
 def with_error(quantity, error, claim, scales=None):
     evidence = Evidence({}, {}, None, None, quantity, quantity_error=error)
     kind = "moment" if scales is None else "rate"
-    return judge("toy.quantity", kind_of(kind, claim, scales), evidence, tiers={})
+    return judge("toy.quantity", kind_of(kind, claim, scales), evidence)
 
 
 @pytest.mark.parametrize(

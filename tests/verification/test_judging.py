@@ -22,14 +22,14 @@ def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
     return Margin(value, np.ones_like(value), np.full_like(value, ratio), "m")
 
 
-def judged(conclusion, allowed=None, tier="data", level=0.01, **hypotheses):
+def judged(conclusion, allowed=None, stage="data", level=0.01, **hypotheses):
     """The verdict on a conclusion; deterministic without δ, else probabilistic."""
     kind = "deterministic" if allowed is None else "probabilistic"
     if allowed is not None:
         allowed = np.broadcast_to(np.asarray(allowed, float), np.shape(conclusion.value))
     evidence = Evidence(hypotheses, {}, conclusion, allowed, None)
-    tiers = dict.fromkeys(hypotheses, tier)
-    return judge("toy.statement", kind_of(kind), evidence, tiers=tiers, level=level)
+    looks_at = {"stages": dict.fromkeys(hypotheses, stage), "first": "data"}
+    return judge("toy.statement", kind_of(kind), evidence, level=level, **looks_at)
 
 
 # --- every verdict of every kind ------------------------------------------------------------------
@@ -92,10 +92,10 @@ def test_the_smallest_constant_is_the_largest_that_a_draw_contradicts():
     conclusion = condition(5, 3)
     constants = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 0.5, 2.5, 0.1])
     evidence = Evidence({}, {}, conclusion, None, None, constants)
-    result = judge("a.b", kind_of("deterministic"), evidence, tiers={})
+    result = judge("a.b", kind_of("deterministic"), evidence)
     assert result.constant == (2.5, 9.0)
     evidence = Evidence({}, {}, condition(8), None, None, constants)
-    assert judge("a.b", kind_of("deterministic"), evidence, tiers={}).constant == (0.0, 9.0)
+    assert judge("a.b", kind_of("deterministic"), evidence).constant == (0.0, 9.0)
     assert judged(conclusion).constant is None
 
 
@@ -136,15 +136,13 @@ def test_conditions_are_summarized():
         np.array([3.0, -1.0, 0.1]), np.full(3, 0.5), np.array([4.0, 0.5, 1.1]), "neurons"
     )
     evidence = Evidence({"wide": margin}, {"seen": condition(2, 1)}, condition(3), None, None)
-    result = judge(
-        "a.b", kind_of("deterministic"), evidence, tiers={"wide": "data", "seen": "certificate"}
-    )
+    result = judge("a.b", kind_of("deterministic"), evidence, stages={"wide": "data", "seen": None})
     assert result.hypotheses["wide"]._asdict() == {
         "met": 1,
         "failed": 1,
         "tightest_margin": -1.0,
         "ratio": (0.5, 1.1, 4.0),
-        "tier": "data",
+        "stage": "data",
         "unit": "neurons",
     }
     assert result.measured["seen"]._asdict() == {
@@ -152,7 +150,7 @@ def test_conditions_are_summarized():
         "failed": 1,
         "tightest_margin": -2.0,
         "ratio": None,
-        "tier": "certificate",
+        "stage": None,
         "unit": "m",
     }
     assert set(result.hypotheses) == {"wide"}
@@ -170,7 +168,7 @@ def test_tightest_margins_are_those_that_are_known():
 
 def test_measured_conditions_decide_nothing():
     evidence = Evidence({}, {"seen": condition(0, 20)}, condition(20), None, None)
-    result = judge("a.b", kind_of("deterministic"), evidence, tiers={"seen": "certificate"})
+    result = judge("a.b", kind_of("deterministic"), evidence)
     assert result.verdict == "consistent"
     assert known(result.failure_rate).trials == 20
 
@@ -211,21 +209,21 @@ def test_vacuous_names_every_reason():
 
 
 @pytest.mark.parametrize(
-    ("tier", "trials", "verdict"),
+    ("stage", "trials", "verdict"),
     [
         ("data", 160, "refuted"),
-        ("init", 400, "consistent"),
-        ("certificate", 400, "consistent"),
+        ("initialization", 400, "consistent"),
+        (None, 400, "consistent"),
     ],
 )
-def test_the_tier_of_the_hypotheses_decides_the_denominator(tier, trials, verdict):
+def test_the_stage_of_the_hypotheses_decides_the_denominator(stage, trials, verdict):
     """32 misses among the 160 of 400 draws that satisfy H, δ = 0.1.
 
     P(Bin(160, 0.1) ≥ 32) = 1e-4 refutes P(¬C | H) ≤ δ; 32 of 400 is no evidence against
     P(H ∧ ¬C) ≤ δ, though the 160 that satisfy H left room for it.
     """
     conclusion = Margin(np.repeat([-2.0, 2.0], [32, 368]), np.ones(400), np.full(400, np.nan))
-    result = judged(conclusion, 0.1, tier, wide=condition(160, 240))
+    result = judged(conclusion, 0.1, stage, wide=condition(160, 240))
     assert (known(result.failure_rate).failures, known(result.failure_rate).trials) == (32, trials)
     assert known(result.failure_rate).observed == 32 / trials
     assert result.verdict == verdict
@@ -233,12 +231,11 @@ def test_the_tier_of_the_hypotheses_decides_the_denominator(tier, trials, verdic
     assert known(result.failure_rate).low == pytest.approx(low, rel=1e-9)
 
 
-def test_one_hypothesis_of_another_tier_makes_all_draws_count():
+def test_one_hypothesis_about_a_later_stage_makes_all_draws_count():
     hypotheses = {"wide": condition(40, 160), "agree": condition(200)}
     evidence = Evidence(hypotheses, {}, condition(200), np.full(200, 0.1), None)
-    result = judge(
-        "a.b", kind_of("probabilistic"), evidence, tiers={"wide": "data", "agree": "init"}
-    )
+    stages = {"wide": "data", "agree": "initialization"}
+    result = judge("a.b", kind_of("probabilistic"), evidence, stages=stages, first="data")
     assert known(result.failure_rate).trials == 200
 
 
@@ -311,13 +308,13 @@ def test_a_true_statement_is_refuted_with_probability_at_most_half_the_level(all
 
 
 @pytest.mark.parametrize("allowed", [0.0, 0.3])
-@pytest.mark.parametrize(("tier", "share"), [("data", 1.0), ("data", 0.5), ("init", 0.5)])
-def test_draws_needed_suffice_and_are_needed(allowed, tier, share):
+@pytest.mark.parametrize(("stage", "share"), [("data", 1.0), ("data", 0.5), (None, 0.5)])
+def test_draws_needed_suffice_and_are_needed(allowed, stage, share):
     """Re-judged with that many draws, hypotheses met at the same rate, the answer is consistent."""
 
     def with_draws(draws):
         met = math.ceil(share * draws)
-        return judged(condition(draws), allowed, tier, wide=condition(met, draws - met))
+        return judged(condition(draws), allowed, stage, wide=condition(met, draws - met))
 
     few = with_draws(4)
     assert few.verdict == "inconclusive"
@@ -331,7 +328,7 @@ def test_draws_needed_suffice_and_are_needed(allowed, tier, share):
 
 def test_no_number_of_draws_is_named_where_none_would_do():
     """Hypotheses hold in 5 % of the draws: P(H ∧ ¬C) can never exceed δ = 0.1."""
-    result = judged(condition(100), 0.1, "init", wide=condition(5, 95))
+    result = judged(condition(100), 0.1, None, wide=condition(5, 95))
     assert result.verdict == "inconclusive"
     assert result.draws_needed is None
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from loose_parts import changed, made_of
+from loose_parts import made_of
 from untyped import known
 
 from theory import Hypothesis, Parameters, margin, parameter
@@ -71,7 +71,7 @@ def test_staged_statements_are_evaluated_as_those_with_a_sampler(key):
         id="toy.plain",
         sample=sample,
         config=Setting(),
-        hypotheses={"small": Hypothesis(lambda i, _: margin(0.5 - i[0][0]), tier="data")},
+        hypotheses={"small": lambda i, _: margin(0.5 - i[0][0])},
         conclusion=lambda i, _: margin(1 + i[1] ** 2),
     )
     statement = staged(hypotheses={"small": SMALL})
@@ -111,21 +111,31 @@ def test_a_condition_cannot_peek(key):
         evaluate(staged(hypotheses={"peeking": peeking}), key, 2)
 
 
-def test_tiers_follow_from_stages():
+def test_conditions_say_what_they_look_at():
     conditions = {
         "bare": lambda i, _: margin(1.0),
         **{name: Hypothesis(lambda i, _: margin(1.0), stage=name) for name in STAGES},
     }
-    expected = {"data": "data", "weights": "init", "outputs": "certificate", "bare": "certificate"}
-    assert staged(hypotheses=conditions).tiers == expected
-    single = made_of(
-        id="toy.single",
+    expected = {"bare": None, "data": "data", "weights": "weights", "outputs": "outputs"}
+    assert staged(hypotheses=conditions).looks_at == expected
+    assert staged().first == "data"
+
+
+@pytest.mark.parametrize(
+    ("solve", "trials"), [(None, (200, 200)), (lambda i: np.zeros(()), (60, 140))]
+)
+def test_a_single_stage_is_the_first_of_several_only_where_something_follows(key, solve, trials):
+    """Failures are counted among all draws where nothing is drawn after what is assumed."""
+    single = staged(
         stages={"data": data},
-        config=Setting(),
+        solve=solve,
+        hypotheses={"small": SMALL},
         conclusion=lambda i, _: margin(1.0),
-        hypotheses={"data": Hypothesis(lambda i, _: margin(1.0), stage="data")},
     )
-    assert single.tiers == {"data": "certificate"}  # nothing is drawn after it
+    assert single.first == (None if solve is None else "data")
+    verdict = verify(single, key=key, draws=200)
+    assert verdict.failure_rate is not None
+    assert trials[0] <= verdict.failure_rate.trials <= trials[1]
 
 
 @pytest.mark.parametrize(("stage", "trials"), [("data", (60, 140)), ("weights", (200, 200))])
@@ -139,17 +149,42 @@ def test_failures_are_counted_among_draws_that_meet_hypotheses_about_the_first_s
     assert trials[0] <= verdict.failure_rate.trials <= trials[1]
 
 
-def test_a_solver_returns_the_stages(key):
-    statement = staged(hypotheses={"small": SMALL})
-    replaced = dataclasses.replace(
-        statement, solve=lambda i: i.replaced(outputs={"f": i.data.sum(), "noise": 0.0})
+def test_what_a_solver_returns_is_a_stage(key):
+    """Which conditions about earlier ones are not given."""
+    seen = []
+
+    def peek(instance, _):
+        seen.append(list(instance))
+        return margin(1.0)
+
+    statement = staged(
+        solve=lambda i: i.data.sum(),
+        hypotheses={"small": SMALL},
+        measured={
+            "before": Hypothesis(peek, stage="outputs"),
+            "after": Hypothesis(lambda i, _: margin(i.solution), stage="solution"),
+        },
+        conclusion=lambda i, _: margin(i.solution),
     )
-    evidence = evaluate(changed(replaced, conclusion=lambda i, _: margin(i.outputs["f"])), key, 5)
-    drawn = [replaced.sample(jax.random.fold_in(key, i), Setting()).data for i in range(5)]
+    evidence = evaluate(statement, key, 5)
+    drawn = [statement.sample(jax.random.fold_in(key, i), Setting()).data for i in range(5)]
     np.testing.assert_allclose(known(evidence.conclusion).value, np.sum(drawn, axis=1), rtol=1e-12)
-    other = dataclasses.replace(statement, solve=lambda i: dict(i))
-    with pytest.raises(ValueError, match=r"must have the stages data, weights, .* got dict"):
-        evaluate(other, key, 5)
+    np.testing.assert_array_equal(
+        evidence.measured["after"].value, known(evidence.conclusion).value
+    )
+    assert seen
+    assert all(names == list(STAGES) for names in seen)
+
+
+def test_an_instance_without_a_part_is_refused():
+    statement = staged(solve=lambda i: i.data.sum(), conclusion=lambda i, _: margin(i.solution))
+    parts = {"data": jnp.ones(3), "weights": jnp.ones(3), "outputs": {"f": 0.75}}
+    with pytest.raises(
+        ValueError, match=r"stages data, .*, solution, got Staged of data, weights, outputs"
+    ):
+        evaluate_instance(statement, Staged(parts))
+    with pytest.raises(ValueError, match=r"must have the stages data, .* got dict"):
+        evaluate_instance(statement, parts)
 
 
 def test_instances_of_ones_own_are_staged_too():
@@ -189,8 +224,8 @@ def test_a_counterexample_is_shown_by_stages():
             r"stage of hypotheses\['h'\] must be one of data, weights, outputs; got 'solution'",
         ),
         (
-            {"hypotheses": {"h": Hypothesis(lambda i, _: margin(1.0), tier="data")}},
-            r"tier of hypotheses\['h'\] must follow from its stage, one of data, weights, outputs",
+            {"stages": {"data": data, "solution": weights}, "solve": lambda i: i.data},
+            "stages must leave the name 'solution' to what `solve` returns",
         ),
     ],
 )
@@ -199,7 +234,7 @@ def test_stages_that_make_no_sense_are_refused(changes, message):
         staged(**changes)
 
 
-def test_a_stage_needs_stages_and_no_tier_beside_it():
+def test_a_stage_needs_stages():
     with pytest.raises(ValueError, match="none in a statement with `sample`; got 'data'"):
         made_of(
             id="toy.x",
@@ -207,8 +242,6 @@ def test_a_stage_needs_stages_and_no_tier_beside_it():
             conclusion=lambda i, _: margin(1.0),
             hypotheses={"small": SMALL},
         )
-    with pytest.raises(ValueError, match="tier must not be given beside stage 'data'"):
-        Hypothesis(lambda i, _: margin(1.0), stage="data", tier="init")
 
 
 def test_a_copy_of_a_staged_statement_is_one():

@@ -154,24 +154,19 @@ def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
     assert known(result.failure_rate).high == pytest.approx(interval, rel=1e-9)
 
 
-def test_hypotheses_have_tiers_and_bare_functions_look_at_everything(key):
+def test_bare_functions_look_at_everything(key):
     statement = toy(
         hypotheses={
             "bare": lambda x, _: margin(x[0]),
-            "seen": Hypothesis(lambda x, _: margin(x[1]), "x₁ > 0", "certificate"),
+            "seen": Hypothesis(lambda x, _: margin(x[1]), "x₁ > 0"),
         },
-        measured={"beside": Hypothesis(lambda x, _: margin(x[2]), tier="init")},
+        measured={"beside": Hypothesis(lambda x, _: margin(x[2]))},
     )
-    assert statement.tiers == {"bare": "certificate", "seen": "certificate", "beside": "init"}
+    assert statement.looks_at == {"bare": None, "seen": None, "beside": None}
     result = verify(statement, key=key, draws=50)
-    assert {name: c.tier for name, c in result.hypotheses.items()} == {
-        "bare": "certificate",
-        "seen": "certificate",
-    }
+    assert {name: c.stage for name, c in result.hypotheses.items()} == {"bare": None, "seen": None}
     assert list(result.measured) == ["beside"]
-    assert (
-        known(result.failure_rate).trials == 50
-    )  # a certificate among the hypotheses: all draws count
+    assert known(result.failure_rate).trials == 50  # hypotheses about everything: all draws count
 
 
 def test_float32_is_enough_for_what_float32_can_tell(key):
@@ -239,11 +234,6 @@ def test_conditions_see_the_configuration(key):
         known(evidence.conclusion).value[0], rel=1e-15
     )
     assert evaluate_instance(statement, x).hypotheses["claimed"].value == 0.5  # the default
-
-
-def test_hypotheses_say_which_tiers_there_are():
-    with pytest.raises(ValueError, match="tier must be one of certificate, data, init; got 'none'"):
-        Hypothesis(lambda x, _: margin(x), tier="none")
 
 
 @pytest.mark.parametrize(

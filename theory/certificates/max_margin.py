@@ -30,7 +30,7 @@ class NearOrthogonality(NamedTuple):
 @takes_arrays
 @jax.default_matmul_precision("highest")
 def near_orthogonality(x: Float[AnyArray, "n d"], slope: Real) -> NearOrthogonality:
-    """The data-tier hypothesis of the family, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
+    """The family's hypothesis on the data, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
 
     Args:
       x: (n, d) training points.

@@ -184,7 +184,7 @@ class Space:
     def solved_instance(self, key: Array, variables: Variables) -> Any:
         """The instance as the conditions see it, as numpy arrays."""
         instance = jax.device_get(self._instance(key, variables))
-        return instance if self.statement.solve is None else self.statement.solve(instance)
+        return instance if self.statement.solve is None else self.statement.solved(instance)
 
     @functools.cached_property
     def _instance(self) -> Callable[[Array, Variables], Any]:

@@ -102,7 +102,7 @@ def _tested(
     """Whether the instance satisfies the hypotheses; raises if the conclusion fails there."""
     __tracebackhide__ = True
     if statement.solve is not None:
-        instance = statement.solve(jax.device_get(instance))
+        instance = statement.solved(jax.device_get(instance))
     evidence = evaluate_instance(statement, instance, config)
     found = _outcome(evidence)
     if found == Outcome.MISS:  # looked at twice, as `verify` does

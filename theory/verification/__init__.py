@@ -29,6 +29,7 @@ from theory.verification.outcomes import outcome as outcome
 from theory.verification.rounding import Rounding as Rounding
 from theory.verification.rounding import estimated_rounding as estimated_rounding
 from theory.verification.statement import Hypothesis as Hypothesis
+from theory.verification.statement import OnData as OnData
 from theory.verification.statement import Statement as Statement
 from theory.verification.statistics.power import detectable_rate as detectable_rate
 from theory.verification.statistics.power import draws_for_power as draws_for_power

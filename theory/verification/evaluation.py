@@ -184,9 +184,8 @@ def _evaluate_solved(
     check = compiled(check_instances, (0, 1, 4), mesh, level)
 
     def solve(instance: PyTree) -> tuple[PyTree, tuple[np.ndarray, np.ndarray | None]]:
-        assert statement.solve is not None
         known = fingerprint_on_host(instance), _without_keys(fingerprint_on_host, instance)
-        return statement.solve(instance), known
+        return statement.solved(instance), known
 
     batches, batch = equal_batches(draws, largest, mesh)
     parts, split = [], None

@@ -319,7 +319,7 @@ def hypothesis_margins(
         return jax.device_get(run(keys))
     instances = jax.device_get(jax.jit(jax.vmap(lambda k: sample(k, config)))(keys))
     solved = [
-        statement.solve(jax.tree.map(lambda part: part[i], instances))  # noqa: B023
+        statement.solved(jax.tree.map(lambda part: part[i], instances))  # noqa: B023
         for i in range(draws)
     ]
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *solved)

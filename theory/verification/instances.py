@@ -27,7 +27,7 @@ def instance_evidence(statement: Statement, instance: PyTree, config: object) ->
       ValueError: where a function of the statement returns something else than it should, or for
         an instance without the stages of the statement.
     """
-    check_staged(instance, statement.stages)
+    check_staged(instance, statement.parts)
     claim, conclusion, error = statement.claim, None, None
     quantity = None
     if isinstance(claim, ByOutcome):

@@ -6,6 +6,7 @@ draw has an outcome of, `claims` those about a quantity.
 
 import abc
 import dataclasses
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypedDict, TypeVar
 
@@ -15,6 +16,9 @@ import numpy as np
 from theory.margins import Margin
 from theory.verification.distinct import distinct
 from theory.verification.verdict import ConditionSummary, Evidence, Verdict
+
+# Where no condition names a stage.
+EVERYTHING: Mapping[str, str | None] = types.MappingProxyType({})
 
 
 class Common(TypedDict):
@@ -72,7 +76,8 @@ def judge(
     kind: Kind,
     evidence: Evidence,
     *,
-    tiers: Mapping[str, str],
+    stages: Mapping[str, str | None] = EVERYTHING,
+    first: str | None = None,
     config: object = None,
     level: float = 0.01,
     random: bool = True,
@@ -84,9 +89,11 @@ def judge(
       id: of the statement.
       kind: its `claim`, see `theory.verification.kinds`, which decides by which rule.
       evidence: the draws. If all are the same instance, they count as one.
-      tiers: name of each condition → its tier. If every hypothesis is a function of the data
-        alone, failures are counted among the draws that satisfy them all; otherwise the theorem
-        bounds P(hypotheses hold and conclusion fails), and all draws count.
+      stages: name of each condition → the last stage that it looks at; None, or no entry, for
+        everything.
+      first: the first of several stages. If every hypothesis looks at that alone, failures are
+        counted among the draws that satisfy them all; otherwise the theorem bounds
+        P(hypotheses hold and conclusion fails), and all draws count.
       config: configuration that they were drawn with, of which claims and scales are functions.
       level: false-alarm rate of "refuted"; intervals have confidence 1 − level.
       random: whether draws are random; a deterministic statement without randomness needs one.
@@ -112,10 +119,11 @@ def judge(
         id=id,
         kind=kind.name,
         level=level,
-        hypotheses=_summarize(evidence.hypotheses, tiers),
-        measured=_summarize(evidence.measured, tiers),
+        hypotheses=_summarize(evidence.hypotheses, stages),
+        measured=_summarize(evidence.measured, stages),
     )
-    conditional = all(tiers[name] == "data" for name in evidence.hypotheses)
+    seen = [stages.get(name) for name in evidence.hypotheses]
+    conditional = all(stage is not None and stage == first for stage in seen)
     verdict = kind.judge(
         Judged(common, evidence, config, fresh, conditional, random=random, anytime=anytime)
     )
@@ -199,7 +207,7 @@ def _estimated(evidence: Evidence) -> Iterator[str]:
 
 
 def _summarize(
-    conditions: Mapping[str, Margin], tiers: Mapping[str, str]
+    conditions: Mapping[str, Margin], stages: Mapping[str, str | None]
 ) -> dict[str, ConditionSummary]:
     summaries = {}
     for name, condition in conditions.items():
@@ -212,7 +220,7 @@ def _summarize(
             failed=int(np.sum(condition.fails)),
             tightest_margin=smallest_known(condition.value),
             ratio=ratio,
-            tier=tiers[name],
+            stage=stages.get(name),
             unit=condition.unit,
         )
     return summaries

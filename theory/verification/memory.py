@@ -138,7 +138,7 @@ def _stages(
     _, batch = equal_batches(draws, batch)
     yield bytes_needed(sample, statement, *config, key, 0, batch, limit=limit)
     sampled = jax.device_get(sample(statement, *config, key, 0, batch))
-    solved = statement.solve(jax.tree.map(lambda part: part[0], sampled))
+    solved = statement.solved(jax.tree.map(lambda part: part[0], sampled))
     rows = _stacked([solved] * batch)
     split = split_for_checks(statement, *config, rows)
     yield bytes_needed(check, statement, *split, rows, limit=limit)

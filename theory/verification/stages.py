@@ -1,7 +1,7 @@
 """Instances drawn in stages, so that a condition sees no more than the stages it names."""
 
 import keyword
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import jax
@@ -11,6 +11,7 @@ from theory._types import PyTree
 from theory._validation import check_choice
 from theory.verification.signatures import check_function, described
 
+SOLUTION = "solution"  # the part of an instance that a solver on the host adds
 Config = TypeVar("Config")
 
 
@@ -50,12 +51,6 @@ class Staged(Mapping[str, PyTree]):
         names = list(self._parts)
         last = names.index(check_choice("stage", name, names))
         return Staged({one: self._parts[one] for one in names[: last + 1]})
-
-    def replaced(self, **parts: PyTree) -> "Staged":
-        """The same with other parts, for solvers. ValueError for a stage that is none."""
-        for name in parts:
-            check_choice("stage", name, self._parts)
-        return Staged(self._parts | parts)
 
     def tree_flatten_with_keys(self) -> tuple[list[Keyed], tuple[str, ...]]:
         """The children with their names, and all names."""
@@ -111,12 +106,10 @@ def seen_from(instance: PyTree, stage: str | None) -> PyTree:
     return instance if stage is None else instance.up_to(stage)
 
 
-def check_staged(instance: object, stages: Collection[str]) -> None:
-    """ValueError for an instance without the stages that its statement has."""
-    if stages and not (isinstance(instance, Staged) and list(instance) == list(stages)):
-        names = ", ".join(stages)
+def check_staged(instance: object, parts: Sequence[str]) -> None:
+    """ValueError for an instance without the parts that its statement gives it."""
+    if parts and not (isinstance(instance, Staged) and list(instance) == list(parts)):
         raise ValueError(
-            f"instance must have the stages {names}, as what a solver returns by "
-            f"instance.replaced(name=value) has; got {type(instance).__name__}"
+            f"instance must have the stages {', '.join(parts)}, got {type(instance).__name__}"
             + (f" of {', '.join(instance)}" if isinstance(instance, Staged) else "")
         )

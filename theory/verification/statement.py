@@ -1,7 +1,7 @@
 """A theorem as one object: how it is drawn, what it assumes and what it claims."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -14,12 +14,10 @@ from theory.verification.claims import checked_claims
 from theory.verification.domains import Domain
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
 from theory.verification.signatures import check_condition, check_function, described
-from theory.verification.stages import InStages, Staged
+from theory.verification.stages import SOLUTION, InStages, Staged
 
 Config = TypeVar("Config")
 Instance = TypeVar("Instance")
-
-TIERS = ("data", "init", "certificate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,28 +27,35 @@ class Hypothesis:
     Attributes:
       check: (instance, config) → `Margin` (scalar), positive exactly when the condition holds.
       says: the condition in words and symbols.
-      tier: what it looks at, in a statement without stages: "data" (data and hyper-parameters
-        alone), "init" (also the drawn initialization) or "certificate" (also the solution; the
-        default). Only if all hypotheses of a statement are "data" are failures counted among the
-        draws that satisfy them, so that forgetting to say so costs power and refutes nothing that
-        is true.
-      stage: in a statement with stages, the last one that it looks at; all if None. It is given
-        that stage and those before it, and its tier follows.
+      stage: the last stage that it looks at; everything if None. It is given that stage and those
+        before it. Only if all hypotheses of a statement look at the first of several stages are
+        failures counted among the draws that satisfy them, so that forgetting to say so costs
+        power and refutes nothing that is true.
 
     Raises:
-      ValueError: for a tier that is none, a tier beside a stage, or what is no such function.
+      ValueError: for what is no such function.
     """
 
     check: Callable[[Any, Any], Margin]
     says: str = ""
-    tier: str = "certificate"
     stage: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("tier", self.tier, TIERS)
-        if self.stage is not None and self.tier != "certificate":
-            raise ValueError(f"tier must not be given beside stage {self.stage!r}, which says it")
         check_condition("check", self.check)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnData:
+    """How a statement runs on some data that are no law.
+
+    Attributes:
+      changes: of its `config`, with which it says something there: a δ below 1, hypotheses that
+        hold where they can.
+      quick: whether the preset "quick" covers it as well, not "full" alone.
+    """
+
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    quick: bool = False
 
 
 def _nothing(key: jax.Array, config: object) -> PyTree:
@@ -76,8 +81,9 @@ class Statement(Generic[Config, Instance]):
       measured: the same, for conditions that are reported but not required.
       claim: what follows from the hypotheses: a `Deterministic`, `Probabilistic`, `Moment`,
         `Empirical`, `Rate` or `Decay`.
-      solve: instance → instance, a stage on the host between `sample` and the checks, for solvers
-        that no compiler knows: numpy arrays of one draw in, numpy arrays of fixed shapes out.
+      solve: a stage on the host before the checks, for solvers that no compiler knows: numpy
+        arrays of one draw in, numpy arrays of fixed shapes out. It takes the instance, and what it
+        returns is the part `solution` beside the stages, or in place of what `sample` drew.
         Numbers in the instance become arrays on the way.
       constant: (instance, config) → number, the largest constant C with which the hypotheses of a
         published form O(·) hold; the verdict names the smallest C that no draw contradicts.
@@ -93,11 +99,15 @@ class Statement(Generic[Config, Instance]):
       loose: why a bound is far from tight, if it is.
       draws: preset → number of draws that it takes to tell.
       data: whether `config.data` may be replaced by data of the user's.
+      on_data: name of a data set, such as "digits" → `OnData`. A run without any names and
+        settings covers the statement there as well, and one that asks for this data begins with
+        these changes.
       random: whether instances are random. If not, one draw is all there is.
       batch: most draws evaluated at once.
 
     Raises:
-      ValueError: for a claim that is none, what is no function of its arguments, or a wrong case.
+      ValueError: for a claim that is none, what is no function of its arguments, a wrong case, or
+        data without `data`.
     """
 
     id: str
@@ -108,7 +118,7 @@ class Statement(Generic[Config, Instance]):
     )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Instance], PyTree] | None = None
+    solve: Callable[[PyTree], PyTree] | None = None
     constant: Callable[[Instance, Config], ArrayLike] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
     domain: Mapping[str, object] = dataclasses.field(default_factory=dict)
@@ -123,6 +133,7 @@ class Statement(Generic[Config, Instance]):
         default_factory=lambda: {"quick": 100, "full": 1000}
     )
     data: bool = False
+    on_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     random: bool = True
     batch: int = 16
 
@@ -139,7 +150,7 @@ class Statement(Generic[Config, Instance]):
             raise ValueError(f"random must be True for a {self.kind} statement, got False")
         check_config(self.config)
         for role in ("hypotheses", "measured"):
-            object.__setattr__(self, role, _conditions(role, getattr(self, role), self.stages))
+            object.__setattr__(self, role, _conditions(role, getattr(self, role), self.parts))
         for name, domain in self.domain.items():
             if not isinstance(domain, Domain):
                 raise ValueError(
@@ -150,6 +161,11 @@ class Statement(Generic[Config, Instance]):
             check_integer(f"draws[{preset!r}]", count)
         for name in self.cases:
             self.configured(name)
+        for name, how in self.on_data.items():
+            if not (self.data and isinstance(how, OnData)):
+                wanted = "an OnData" if self.data else "left out of a statement without data"
+                raise ValueError(f"on_data[{name!r}] must be {wanted}, got {described(how)}")
+            self.configured(data=name)
 
     def _set_sampler(self) -> None:
         """Makes a sampler of the stages, or checks the one that is given."""
@@ -158,6 +174,8 @@ class Statement(Generic[Config, Instance]):
         if (missing or derived) == (not self.stages):
             got = "neither" if missing else "both" if self.stages else "the stages' own"
             raise ValueError(f"sample or stages must be given, one of them, got {got}")
+        if self.solve is not None and SOLUTION in self.stages:
+            raise ValueError(f"stages must leave the name {SOLUTION!r} to what `solve` returns")
         if self.stages:
             object.__setattr__(self, "sample", InStages(self.stages))
         check_function("sample", self.sample, "key", "config")
@@ -167,28 +185,45 @@ class Statement(Generic[Config, Instance]):
         """The name of the kind of its claim."""
         return self.claim.name
 
-    def configured(self, case: str = "") -> Config:
-        """The default configuration, or that of a case. ValueError if its changes are wrong."""
+    def configured(self, case: str = "", data: str | None = None) -> Config:
+        """The default configuration, that for some data, or that of a case.
+
+        Raises:
+          ValueError: if there is no such case, or its changes or those of the data are wrong.
+        """
         config: Any = self.config
-        if not case:
-            return config
-        return dataclasses.replace(config, **self.cases[check_choice("case", case, self.cases)])
+        changes: dict[str, Any] = {}
+        if data is not None and data in self.on_data:
+            changes |= self.on_data[data].changes
+        if case:
+            changes |= self.cases[check_choice("case", case, self.cases)]
+        return dataclasses.replace(config, **changes) if changes else config
 
     @property
-    def tiers(self) -> dict[str, str]:
-        """Name of each condition, required or only measured → its tier."""
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of an instance: the stages, then `solution` if there is a solver."""
+        solved = (SOLUTION,) if self.stages and self.solve is not None else ()
+        return (*self.stages, *solved)
+
+    @property
+    def first(self) -> str | None:
+        """The first of several parts, None where all is drawn at once."""
+        return self.parts[0] if len(self.parts) > 1 else None
+
+    @property
+    def looks_at(self) -> dict[str, str | None]:
+        """Name of each condition, required or only measured → its stage."""
         conditions = (*self.hypotheses.items(), *self.measured.items())
-        return {name: self._tier(condition) for name, condition in conditions}
+        return {name: condition.stage for name, condition in conditions}
 
-    def _tier(self, condition: Hypothesis) -> str:
-        """That of the condition's stage: "data" the first of several, "certificate" the last."""
-        names = list(self.stages)
-        if condition.stage is None or condition.stage == names[-1]:
-            return condition.tier
-        return "data" if condition.stage == names[0] else "init"
+    def solved(self, instance: Any) -> Any:
+        """What the solver makes of one draw, as numpy arrays."""
+        assert self.solve is not None
+        found = self.solve(instance)
+        return Staged({**instance, SOLUTION: found}) if self.stages else found
 
 
-def _conditions(role: str, given: object, stages: Collection[str]) -> dict[str, Hypothesis]:
+def _conditions(role: str, given: object, stages: Sequence[str]) -> dict[str, Hypothesis]:
     if not isinstance(given, Mapping):
         raise ValueError(
             f"{role} must be a mapping from names to conditions, got {described(given)}"
@@ -203,16 +238,11 @@ def _conditions(role: str, given: object, stages: Collection[str]) -> dict[str, 
     return found
 
 
-def _placed(role: str, condition: Hypothesis, stages: Collection[str]) -> Hypothesis:
-    """The condition; ValueError if its stage or its tier is none of the statement."""
+def _placed(role: str, condition: Hypothesis, stages: Sequence[str]) -> Hypothesis:
+    """The condition; ValueError if its stage is none of the statement."""
     if condition.stage is not None and condition.stage not in stages:
         names = ", ".join(stages) or "none in a statement with `sample`"
         raise ValueError(f"stage of {role} must be one of {names}; got {condition.stage!r}")
-    if stages and condition.tier != "certificate":
-        raise ValueError(
-            f"tier of {role} must follow from its stage, one of {', '.join(stages)}; "
-            f"got tier {condition.tier!r}"
-        )
     return condition
 
 

@@ -49,14 +49,14 @@ class ConditionSummary(NamedTuple):
     met: draws in which it certainly held.  failed: draws in which it certainly failed.
     tightest_margin: smallest known margin over the draws, in `unit`.
     ratio: smallest, median and largest of left side over right side; None without a ratio.
-    tier: "data", "init" or "certificate".
+    stage: the last stage that it looks at, None for everything.
     """
 
     met: int
     failed: int
     tightest_margin: float | None
     ratio: tuple[float, float, float] | None
-    tier: str
+    stage: str | None
     unit: str
 
 

@@ -150,7 +150,8 @@ def assess(
         statement.id,
         statement.claim,
         evidence,
-        tiers=statement.tiers,
+        stages=statement.looks_at,
+        first=statement.first,
         config=config,
         level=level,
         random=statement.random,
@@ -200,7 +201,7 @@ def _second_look(
             again = compiled(_drawn_again, (0, 1))
             return jax.device_get(again(statement, config, key, index))
         sampled = jax.device_get(statement.sample(jax.random.fold_in(key, index), config))
-        solved = statement.solve(sampled)
+        solved = statement.solved(sampled)
     return evaluate_instance(statement, solved, config, all_estimated=True, precision=precision)
 
 

@@ -17,10 +17,9 @@ from experiments.figures.lazy.axes import (
     own_key,
     places,
     setting,
-    words,
 )
 from experiments.figures.lazy.learning import cost, learn, points
-from theory.parameters import parameter
+from theory import fields
 
 AXES = (*VARIED, *TIMES)
 
@@ -28,18 +27,26 @@ AXES = (*VARIED, *TIMES)
 class Settings(Base):
     """The base setting, and the values that its parameters take one after another."""
 
-    losses: str = parameter("identity,logistic", "training losses")
-    epsilons: str = parameter("0.0001,0.0003,0.001,0.003,0.01,0.1", "axis ε/√d")
-    ms: str = parameter("10,30,100,300,1000", "axis m")
-    slopes: str = parameter("0,0.1,0.3,0.5,0.8", "axis γ")
-    ns: str = parameter("100,300,1000,3000,10000", "axis n")
-    gaussian_ns: str = parameter("1000,3000,10000,20000", "axis n of the unshifted Gaussian")
-    T_gs: str = parameter("0.1,0.3,1,3,10,30,100,300,1000", "axis T_g", unit="rate × steps")
+    losses: tuple[str, ...] = fields.axis(
+        ("identity", "logistic"), "training losses", choices=LOSSES
+    )
+    epsilons: tuple[float, ...] = fields.axis(
+        (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.1), "axis ε/√d", low=0
+    )
+    ms: tuple[int, ...] = fields.axis((10, 30, 100, 300, 1000), "axis m")
+    slopes: tuple[float, ...] = fields.axis((0.0, 0.1, 0.3, 0.5, 0.8), "axis γ", low=0, high=1)
+    ns: tuple[int, ...] = fields.axis((100, 300, 1000, 3000, 10_000), "axis n")
+    gaussian_ns: tuple[int, ...] = fields.axis(
+        (1000, 3000, 10_000, 20_000), "axis n of the unshifted Gaussian"
+    )
+    T_gs: tuple[float, ...] = fields.axis(
+        (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), "axis T_g", unit="rate × steps"
+    )
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """For each law and loss the base setting, and one cell for each other value of each axis."""
-    return cells_of(settings, AXES, words("losses", settings.losses, LOSSES))
+    return cells_of(settings, AXES, settings.losses)
 
 
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
@@ -70,10 +77,10 @@ FIGURE = Figure(
     shows="accuracy of f, of g trained on f's perturbations, and their agreement, against d, ε, m, "
     "γ, n, T_f, T_g",
     quick=Settings(
-        d=32, n=32, gaussian_d=32, gaussian_n=32, m=2048, epsilon=0.5, rates="0.01,0.1",
-        steps=6, queries=64, draws=12, ds="16,64", gaussian_ds="16,64", epsilons="0.02,0.1",
-        ms="32,256", slopes="0.3,0.8", ns="16,64", gaussian_ns="16,64",
-        T_fs="0.1,1,8", T_gs="0.5,4,32",
+        d=32, n=32, gaussian_d=32, gaussian_n=32, m=2048, epsilon=0.5, rates=(0.01, 0.1),
+        steps=6, queries=64, draws=12, ds=(16, 64), gaussian_ds=(16, 64), epsilons=(0.02, 0.1),
+        ms=(32, 256), slopes=(0.3, 0.8), ns=(16, 64), gaussian_ns=(16, 64),
+        T_fs=(0.1, 1.0, 8.0), T_gs=(0.5, 4.0, 32.0),
     ),
     paper=Settings(**PUBLISHED),
     cells=cells,

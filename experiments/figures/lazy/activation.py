@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from experiments.figures.figure import Arrays, Cell, Figure, Results
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width.bounds import crossing_probability
 from theory.infinite_width.crossings import changed_share
@@ -35,23 +35,27 @@ class Settings(Parameters):
     """Networks of K24b of several widths, trained for several times, seen at query points."""
 
     data: Any = data_parameter("shifted-gaussian")
-    n: int = parameter(1000, "training points", low=2)
-    d: int = parameter(100, "dimension", low=1)
-    queries: int = parameter(32, "query points z, of the law of the data", low=1)
-    widths: str = parameter("10:1000000:x10", "widths m")
-    times: str = parameter("10,100,1000", "training times T", unit="learning rate × steps")
-    slopes: str = parameter("0,0.5", "slopes γ, the first of which the widths are shown for")
-    steps: int = parameter(1000, "gradient steps", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
+    n: int = fields.points(1000, low=2)
+    d: int = fields.dimension(100)
+    queries: int = fields.queries(32, "query points z, of the law of the data")
+    widths: tuple[int, ...] = fields.axis((10, 100, 1000, 10_000, 100_000, 1_000_000), "widths m")
+    times: tuple[float, ...] = fields.axis(
+        (10.0, 100.0, 1000.0), "training times T", unit="learning rate × steps"
+    )
+    slopes: tuple[float, ...] = fields.axis(
+        (0.0, 0.5), "slopes γ, the first of which the widths are shown for", low=0, high=1
+    )
+    steps: int = fields.steps(1000)
+    momentum: float = fields.momentum(0.9)
     neurons: int = parameter(100_000, "neurons trained for each point, in networks", low=2)
     samples: int = parameter(4096, "neurons a query that the law is integrated over", low=2)
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """A curve of the law for each slope, and networks of each width, time and slope."""
-    slopes = axis_values("slopes", settings.slopes, float, low=0, high=1)
-    times = axis_values("times", settings.times, float)
-    widths = axis_values("widths", settings.widths)
+    slopes = settings.slopes
+    times = settings.times
+    widths = settings.widths
     for name, values in (("slopes", slopes), ("times", times)):
         if len(values) > SHOWN:
             raise ValueError(f"{name} must be at most {SHOWN} values to be told apart")
@@ -66,8 +70,8 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 def ratios(settings: Settings) -> np.ndarray:
     """T/√m at which the law is computed: all that the measured points cover, and a little more."""
-    times = axis_values("times", settings.times, float)
-    widths = axis_values("widths", settings.widths)
+    times = settings.times
+    widths = settings.widths
     low, high = min(times) / max(widths) ** 0.5, max(times) / min(widths) ** 0.5
     return np.geomspace(low / 1.3, 1.3 * high, CURVE)
 
@@ -159,8 +163,8 @@ FIGURE = Figure(
     quick=Settings(
         n=200,
         d=20,
-        widths="10:10000:x10",
-        times="0.3,3,30",
+        widths=(10, 100, 1000, 10_000),
+        times=(0.3, 3.0, 30.0),
         steps=100,
         neurons=20_000,
         samples=2048,

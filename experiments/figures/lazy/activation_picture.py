@@ -9,14 +9,13 @@ from matplotlib.lines import Line2D
 from experiments.figures import style
 from experiments.figures.frames import chosen
 from experiments.figures.lazy.activation import NEAR, Settings
-from experiments.settings.grid import axis_values
 
 
 def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     """Left: against the width. Right: all of them over the bound, against r."""
     figure, ((left, right),) = style.axes(1, 2, height=2.9)
     law, trained = chosen(table, part="law"), chosen(table, part="trained")
-    slopes = axis_values("slopes", settings.slopes, float, low=0, high=1)
+    slopes = settings.slopes
     _against_width(left, chosen(law, slope=slopes[0]), chosen(trained, slope=slopes[0]))
     left.set_title(f"γ = {slopes[0]:g}")
     for slope, series in zip(slopes, style.SERIES, strict=False):

@@ -9,8 +9,7 @@ import jax
 
 from experiments.figures.figure import Cell
 from experiments.figures.lazy.networks import LAWS, LONG, LearningRun
-from experiments.settings.grid import axis_values
-from theory._validation import check_choice
+from theory import fields
 from theory.networks.descent import SCHEDULES, training_time
 from theory.parameters import Parameters, parameter
 
@@ -33,14 +32,14 @@ class Base(Parameters):
     Sizes are the paper's; `PUBLISHED` is what it measures.
     """
 
-    d: int = parameter(100, "dimension", low=1)
-    n: int = parameter(1000, "training points", low=1)
-    gaussian_d: int = parameter(10_000, "dimension of the unshifted Gaussian", low=1)
-    gaussian_n: int = parameter(10_000, "training points of the unshifted Gaussian", low=1)
-    m: int = parameter(100, "width of both networks", low=1)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
+    d: int = fields.dimension(100)
+    n: int = fields.points(1000)
+    gaussian_d: int = fields.dimension(10000, "dimension of the unshifted Gaussian")
+    gaussian_n: int = fields.points(10000, "training points of the unshifted Gaussian")
+    m: int = fields.width(100, "width of both networks")
+    slope: float = fields.slope(0.0)
     epsilon: float = parameter(0.001, "size ε of a perturbation over √d", low=0)
-    rates: str = parameter("0.1,1", "learning rates, of which the best is shown")
+    rates: tuple[float, ...] = fields.axis((0.1, 1.0), "learning rates, of which the best is shown")
     best: str = parameter(
         "network", "network: each network has the rate of its better accuracy, metric: each "
         "quantity the best pair of rates", choices=("network", "metric"),
@@ -51,19 +50,20 @@ class Base(Parameters):
         choices=("fresh", "training"),
     )  # fmt: skip
     cosine: str = parameter("signed", "mean of cos or of |cos|", choices=("signed", "absolute"))
-    steps: int = parameter(1000, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    queries: int = parameter(1000, "test points", low=1)
+    steps: int = fields.steps(1000, "gradient steps of each network")
+    momentum: float = fields.momentum(0.9)
+    queries: int = fields.queries(1000, "test points")
     draws: int = parameter(32, "independent draws of everything", low=2)
-    laws: str = parameter("shifted-gaussian,gaussian", "laws of the points")
-    ds: str = parameter("10,30,100,300,1000", "axis d")
-    gaussian_ds: str = parameter("1000,3000,10000,30000", "axis d of the unshifted Gaussian")
-    T_fs: str = parameter("0.1,0.3,1,3,10,30,100,300,1000", "axis T_f", unit="rate × steps")
-
-
-def words(name: str, text: str, known: tuple[str, ...]) -> list[str]:
-    """The words of a list with commas, each one of those known."""
-    return [check_choice(name, word, known) for word in text.split(",")]
+    laws: tuple[str, ...] = fields.axis(
+        ("shifted-gaussian", "gaussian"), "laws of the points", choices=LAWS
+    )
+    ds: tuple[int, ...] = fields.axis((10, 30, 100, 300, 1000), "axis d")
+    gaussian_ds: tuple[int, ...] = fields.axis(
+        (1000, 3000, 10_000, 30_000), "axis d of the unshifted Gaussian"
+    )
+    T_fs: tuple[float, ...] = fields.axis(
+        (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), "axis T_f", unit="rate × steps"
+    )
 
 
 def base_value(settings: Base, law: str, axis: str) -> Any:
@@ -76,9 +76,7 @@ def swept_values(settings: Base, law: str, axis: str) -> tuple[Any, ...]:
     """The values of an axis, the base setting's among them."""
     own = law == "gaussian" and axis in ("d", "n")
     name = f"gaussian_{axis}s" if own else f"{axis}s"
-    kind = int if axis in ("d", "m", "n") else float
-    limits = {"slope": {"low": 0, "high": 1}, "epsilon": {"low": 0}}.get(axis, {})
-    values = axis_values(name, getattr(settings, name), kind, **limits)
+    values: tuple[Any, ...] = getattr(settings, name)
     if axis in TIMES:
         return values
     return tuple(sorted({*values, base_value(settings, law, axis)}))
@@ -87,7 +85,7 @@ def swept_values(settings: Base, law: str, axis: str) -> tuple[Any, ...]:
 def cells_of(settings: Base, axes: Sequence[str], losses: Sequence[str]) -> list[dict[str, Any]]:
     """For each law and loss the base setting, and one cell for each other value of each axis."""
     found = []
-    for law in words("laws", settings.laws, LAWS):
+    for law in settings.laws:
         for loss in losses:
             found.append({"law": law, "loss": loss, "axis": "base", "at": 0.0})
             for axis in axes:
@@ -107,13 +105,13 @@ def setting(settings: Base, cell: Cell) -> LearningRun:
     if axis in values:
         values[axis] = at
     Base(**values)  # fails for values out of range
-    rates = axis_values("rates", settings.rates, float)
+    rates = settings.rates
     unit = training_time(1.0, settings.steps, settings.momentum)
     # As many equal rates, so that one program serves all.
     fixed = (at / unit,) * len(rates)
     width = values["m"]
     if settings.steps < LONG:  # compiling costs more than computing: one width for all
-        width = max((*axis_values("ms", getattr(settings, "ms", str(width))), width))
+        width = max((*getattr(settings, "ms", ()), width))
     own, fresh = law == "gaussian", settings.measure_on == "fresh"
     return LearningRun(
         law=law, n=values["n"], d=values["d"], m=values["m"], width=width, slope=values["slope"],

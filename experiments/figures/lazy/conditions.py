@@ -15,6 +15,7 @@ from jaxtyping import Array
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
+from theory import fields
 from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy, maps
@@ -30,28 +31,25 @@ class Settings(Parameters):
     """Two settings under the identity loss, T_f = T_g: a wide one, and that of K24b."""
 
     data: Any = data_parameter("shifted-gaussian", "law of the points of the published setting")
-    n: int = parameter(1000, "training points, published", low=2)
-    d: int = parameter(100, "dimension, published", low=2)
-    m: int = parameter(100, "width, published", low=1)
-    slope: float = parameter(0.0, "slope γ, published", low=0, high=1, open_high=True)
+    n: int = fields.points(1000, "training points, published", low=2)
+    d: int = fields.dimension(100, "dimension, published", low=2)
+    m: int = fields.width(100, "width, published")
+    slope: float = fields.slope(0.0, "slope γ, published")
     T: float = parameter(991.0, "training time, published", low=0, open_low=True)
-    epsilon: float = parameter(0.01, "size ε, published", unit="of x", low=0, open_low=True)
-    wide_n: int = parameter(40, "training points, wide", low=2)
-    wide_d: int = parameter(2, "dimension, wide", low=2)
-    wide_m: int = parameter(20_000, "width, wide", low=1)
-    wide_slope: float = parameter(0.8, "slope γ, wide", low=0, high=1, open_high=True)
+    epsilon: float = fields.perturbation_size(0.01, "size ε, published")
+    wide_n: int = fields.points(40, "training points, wide", low=2)
+    wide_d: int = fields.dimension(2, "dimension, wide", low=2)
+    wide_m: int = fields.width(20000, "width, wide")
+    wide_slope: float = fields.slope(0.8, "slope γ, wide")
     wide_T: float = parameter(3.0, "training time, wide", low=0, open_low=True)
-    wide_epsilon: float = parameter(4.0, "size ε, wide", unit="of x", low=0, open_low=True)
+    wide_epsilon: float = fields.perturbation_size(4.0, "size ε, wide")
     separation: float = parameter(3.0, "separation of the separated-gaussian, wide")
-    scenario: str = parameter(
-        "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
+    scenario: str = fields.scenario("a")
+    steps: int = fields.steps(1000, "gradient steps of each network")
+    momentum: float = fields.momentum(0.9)
+    delta: float = fields.failure_probability(
+        0.05, "failure probability δ of a point, f and g together"
     )
-    steps: int = parameter(1000, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    delta: float = parameter(
-        0.05, "failure probability δ of a point, f and g together", low=0, high=1, open_low=True,
-        open_high=True,
-    )  # fmt: skip
     draws: int = parameter(20, "pairs of networks, the first of which is shown", low=2)
     grid: int = parameter(400, "points along each side of a map", low=2)
     extent: float = parameter(

@@ -54,9 +54,9 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, cosine similarity of perturbations with training-sample sums",
     shows="cosine of perturbations with their training-sample sums, and accuracies, against d, T_f",
     quick=Settings(
-        d=32, n=64, gaussian_d=32, gaussian_n=64, m=2048, epsilon=0.5, rates="0.01,0.1", steps=6,
-        queries=64, draws=16, ds="4,8,16,64,128", gaussian_ds="4,8,16,64,128",
-        T_fs="0.03,0.1,0.3,1,3,10,30",
+        d=32, n=64, gaussian_d=32, gaussian_n=64, m=2048, epsilon=0.5, rates=(0.01, 0.1), steps=6,
+        queries=64, draws=16, ds=(4, 8, 16, 64, 128), gaussian_ds=(4, 8, 16, 64, 128),
+        T_fs=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
     ),
     paper=Settings(**PUBLISHED),
     cells=cells,

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy, maps
@@ -28,16 +28,16 @@ class Settings(Parameters):
     """Pairs of networks of K24b under the identity loss, T_f = T_g, on one draw of the data."""
 
     data: Any = data_parameter("shifted-gaussian")
-    n: int = parameter(1000, "training points", low=2)
-    d: int = parameter(100, "dimension", low=2)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(0.01, "size ε of a perturbation", unit="of x", low=0, open_low=True)
-    widths: str = parameter("100", "widths m; a column for each with each time")
-    times: str = parameter(
-        "10,100,991,9910", "training times T", unit="learning rate × steps"
+    n: int = fields.points(1000, low=2)
+    d: int = fields.dimension(100, low=2)
+    slope: float = fields.slope(0.0)
+    epsilon: float = fields.perturbation_size(0.01)
+    widths: tuple[int, ...] = fields.axis((100,), "widths m; a column for each with each time")
+    times: tuple[float, ...] = fields.axis(
+        (10.0, 100.0, 991.0, 9910.0), "training times T", unit="learning rate × steps"
     )  # 991 and 9910 are 1000 steps at learning rates 0.1 and 1
-    steps: int = parameter(1000, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
+    steps: int = fields.steps(1000, "gradient steps of each network")
+    momentum: float = fields.momentum(0.9)
     draws: int = parameter(20, "pairs of networks, two of which are shown", low=2)
     grid: int = parameter(400, "points along each side of a map", low=2)
     extent: float = parameter(
@@ -48,8 +48,8 @@ class Settings(Parameters):
 
 def columns(settings: Settings) -> list[tuple[float, int]]:
     """(T, m) of each column."""
-    times = axis_values("times", settings.times, float)
-    return [(time, m) for m in axis_values("widths", settings.widths) for time in times]
+    times = settings.times
+    return [(time, m) for m in settings.widths for time in times]
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
@@ -159,7 +159,14 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, decision maps on the plane of the class means",
     shows="where f and g, trained on f's perturbations, have the same sign; f̂ = 0 and ĝ = 0",
     quick=Settings(
-        n=200, d=20, epsilon=0.45, times="2,20", widths="100,3000", draws=12, grid=101, steps=100
+        n=200,
+        d=20,
+        epsilon=0.45,
+        times=(2.0, 20.0),
+        widths=(100, 3000),
+        draws=12,
+        grid=101,
+        steps=100,
     ),
     paper=Settings(),
     cells=cells,

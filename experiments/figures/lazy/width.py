@@ -21,7 +21,7 @@ from experiments.figures.lazy.networks import (
     problems,
 )
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory._types import Real
 from theory.infinite_width import bounds, lazy
 from theory.networks.blocks import sum_over_blocks
@@ -42,24 +42,25 @@ D, EPSILON, STEPS = 10, 4.0, 10  # of the first two cases
 class Settings(Parameters):
     """Widths, and the published setting; those of the other two cases are in `CASES`."""
 
-    ms: str = parameter("10,32,100,316,1000,3162,10000,31623,100000,316228,1000000", "widths m")
+    ms: tuple[int, ...] = fields.axis(
+        (10, 32, 100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000), "widths m"
+    )
     draws: int = parameter(32, "independent draws", low=2)
-    queries: int = parameter(200, "test points", low=1)
-    delta: float = parameter(
-        0.05, "failure probability δ of both networks together", low=0, high=1,
-        open_low=True, open_high=True,
-    )  # fmt: skip
-    d: int = parameter(100, "dimension of the published setting", low=1)
-    n: int = parameter(1000, "its training points", low=1)
+    queries: int = fields.queries(200, "test points")
+    delta: float = fields.failure_probability(
+        0.05, "failure probability δ of both networks together"
+    )
+    d: int = fields.dimension(100, "dimension of the published setting")
+    n: int = fields.points(1000, "its training points")
     epsilon: float = parameter(0.001, "its ε over √d", low=0)
     rate: float = parameter(0.1, "its learning rate", low=0, open_low=True)
-    steps: int = parameter(1000, "its gradient steps", low=1)
-    momentum: float = parameter(0.9, "its momentum μ", low=0, high=1, open_high=True)
+    steps: int = fields.steps(1000, "its gradient steps")
+    momentum: float = fields.momentum(0.9, "its momentum μ")
 
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One for each case and width."""
-    widths = axis_values("ms", settings.ms)
+    widths = settings.ms
     for m in widths:
         setting(settings, {"case": "leaky", "m": m})
     return [{"case": case, "m": m} for case in CASES for m in widths]
@@ -214,7 +215,13 @@ FIGURE = Figure(
     source="Kumano et al. 2024b, the width condition; explicit margins ours",
     shows="agreement of f and g, and the explicit margins that imply it, against width",
     quick=Settings(
-        ms="10,100,1000,10000,100000", draws=16, queries=100, d=32, n=64, epsilon=0.5, steps=10
+        ms=(10, 100, 1000, 10_000, 100_000),
+        draws=16,
+        queries=100,
+        d=32,
+        n=64,
+        epsilon=0.5,
+        steps=10,
     ),
     paper=Settings(),
     cells=cells,

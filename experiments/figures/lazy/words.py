@@ -12,7 +12,6 @@ from scipy import stats
 
 from experiments.figures import style
 from experiments.figures.lazy.axes import Base
-from experiments.settings.grid import axis_values
 
 LABELS = {
     "d": "dimension d",
@@ -50,7 +49,7 @@ def data_words(settings: Base, laws: Iterable[str]) -> str:
 
 def rates_words(settings: Base, optimism: Any) -> str:
     """Which learning rates are shown, how they change, and what choosing them adds."""
-    rates = " and ".join(f"{rate:g}" for rate in axis_values("rates", settings.rates, float))
+    rates = " and ".join(f"{rate:g}" for rate in settings.rates)
     if settings.best == "metric":
         chosen = (
             f"Learning rates of f and of g: {rates}; at each point each quantity is shown at the "

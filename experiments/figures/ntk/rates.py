@@ -16,6 +16,7 @@ from experiments.figures.figure import Cell, Figure, Results
 from experiments.figures.frequencies import CONFIDENCE
 from experiments.results.summaries import mean_and_error
 from experiments.settings import text
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import corrections, kernels
 from theory.parameters import Parameters, parameter
@@ -34,7 +35,7 @@ class Settings(Parameters):
     """Widths, and numbers of draws of points and networks."""
 
     data: Any = data_parameter("gaussian")
-    m_min: int = parameter(64, "smallest width of kernel and training", low=1)
+    m_min: int = fields.width(64, "smallest width of kernel and training")
     widths: int = parameter(5, "number of these widths, each twice the one before", low=5)
     draws: int = parameter(300, "draws of the kernel, its training and its linearization", low=2)
     mean_m_min: int = parameter(1024, "smallest width of the mean correction", low=1)

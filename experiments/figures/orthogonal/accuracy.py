@@ -13,7 +13,7 @@ import pandas as pd
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.networks.descent import training_time
 from theory.parameters import parameter
 from theory.perturbations.alignment import (
@@ -38,7 +38,9 @@ AXES = {"n_adv": int, "n": int, "d": int, "factor": float}
 class Settings(learning.NetworkSettings):
     """Each axis is swept with the others at their base values."""
 
-    laws: str = parameter("uniform,gaussian", "laws of all samples")
+    laws: tuple[str, ...] = fields.axis(
+        ("uniform", "gaussian"), "laws of all samples", choices=tuple(learning.MEAN_SQUARES)
+    )
     descend: str = parameter(
         "log loss",
         "descent on log L, to times exponential in the steps, or on L itself, at the learning rate "
@@ -50,13 +52,13 @@ class Settings(learning.NetworkSettings):
         "steps of attacks: along the steepest direction of the norm, or those of K24a's code",
         choices=("steepest", "published"),
     )
-    n: int = parameter(50, "clean samples, even", low=2, even=True)
-    n_adv: int = parameter(100, "noise samples that are perturbed", low=1)
-    d: int = parameter(4000, "dimension", low=1)
-    ns: str = parameter("50,100,200", "clean samples n, swept")
-    n_advs: str = parameter("50,100,200", "noise samples n_adv, swept")
-    dimensions: str = parameter("1000,2000,4000", "dimensions d, swept")
-    factors: str = parameter("0.5,1,2", "factors on all sizes ε, swept")
+    n: int = fields.points(50, "clean samples, even", even=True)
+    n_adv: int = fields.perturbed_points(100)
+    d: int = fields.dimension(4000)
+    ns: tuple[int, ...] = fields.axis((50, 100, 200), "clean samples n, swept")
+    n_advs: tuple[int, ...] = fields.axis((50, 100, 200), "noise samples n_adv, swept")
+    dimensions: tuple[int, ...] = fields.axis((1000, 2000, 4000), "dimensions d, swept")
+    factors: tuple[float, ...] = fields.axis((0.5, 1.0, 2.0), "factors on all sizes ε, swept")
     l2: float = parameter(
         0.78, f"ℓ₂ size at d = {learning.PUBLISHED_D}, scaled with √d", low=0, open_low=True
     )
@@ -65,20 +67,14 @@ class Settings(learning.NetworkSettings):
         0.035, "ℓ₀: by how much coordinates change (0.035 makes it as long as ℓ₂); of published "
         "attacks, in a step", low=0, open_low=True,
     )  # fmt: skip
-    fraction: float = parameter(
-        0.05, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    fraction: float = fields.sparse_share(0.05)
 
 
 def axes(settings: Settings) -> dict[str, tuple[Any, ...]]:
     """Axis → its values in order, the base value among them."""
     swept = {"n_adv": "n_advs", "n": "ns", "d": "dimensions", "factor": "factors"}
     return {
-        name: tuple(
-            sorted(
-                {*axis_values(field, getattr(settings, field), AXES[name]), base(settings)[name]}
-            )
-        )
+        name: tuple(sorted({*getattr(settings, field), base(settings)[name]}))
         for name, field in swept.items()
     }
 
@@ -86,16 +82,6 @@ def axes(settings: Settings) -> dict[str, tuple[Any, ...]]:
 def base(settings: Settings) -> dict[str, Any]:
     """The values of the axes that are not swept."""
     return {"n_adv": settings.n_adv, "n": settings.n, "d": settings.d, "factor": 1.0}
-
-
-def laws(settings: Settings) -> tuple[str, ...]:
-    """The laws, each checked."""
-    names = tuple(word.strip() for word in settings.laws.split(","))
-    for name in names:
-        if name not in learning.MEAN_SQUARES:
-            known = ", ".join(learning.MEAN_SQUARES)
-            raise ValueError(f"laws must be some of {known}, separated by commas; got {name!r}")
-    return names
 
 
 def size(settings: Settings, norm: str, d: int, factor: float) -> float:
@@ -187,7 +173,7 @@ def load(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One for each law and each point of an axis; the base point once."""
     points = [base(settings) | {name: value} for name, value, _ in _places(settings)]
-    return list({str(c): c for law in laws(settings) for c in ({"law": law} | p for p in points)}
+    return list({str(c): c for law in settings.laws for c in ({"law": law} | p for p in points)}
                 .values())  # fmt: skip
 
 
@@ -243,7 +229,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     """One row for each point of each panel and each kind of perturbation."""
     found = {(cell["law"], *(cell[name] for name in AXES)): arrays for cell, arrays in results}
     rows = []
-    for law in laws(settings):
+    for law in settings.laws:
         for axis, value, at in _places(settings):
             arrays = found[law, *(at[name] for name in AXES)]
             mean, error = mean_and_error(arrays["trained"], axis=1)
@@ -299,10 +285,10 @@ FIGURE = Figure(
         descend="loss",
         learning_rate=0.01,
         steps=100_000,
-        ns="100,300,1000,3000",
-        n_advs="100,300,1000,3000,10000",
-        dimensions="500,1000,2000,5000,10000",
-        factors="0.1,0.3,1,3",
+        ns=(100, 300, 1000, 3000),
+        n_advs=(100, 300, 1000, 3000, 10_000),
+        dimensions=(500, 1000, 2000, 5000, 10_000),
+        factors=(0.1, 0.3, 1.0, 3.0),
         draws=3,
     ),
     cells=cells,

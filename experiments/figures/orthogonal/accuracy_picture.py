@@ -18,7 +18,6 @@ from experiments.figures.orthogonal.accuracy import (
     axes,
     base,
     equal_multipliers,
-    laws,
     load,
     predicted,
 )
@@ -38,7 +37,7 @@ CLOSED = {"linestyle": "none", "marker": "_", "markersize": 9, "markeredgewidth"
 
 def draw(settings: Settings, table: Table) -> Figure:
     """The picture."""
-    rows = laws(settings)
+    rows = settings.laws
     figure, grid = style.axes(len(rows), len(axes(settings)), height=1.85, sharey=True)
     for row, law in zip(grid, rows, strict=True):
         for ax, (axis, values) in zip(row, axes(settings).items(), strict=True):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory._types import Integer, Real
 from theory.certificates import cone, max_margin
 from theory.certificates.max_margin import Solved, kkt_certificate
@@ -27,16 +28,12 @@ MOMENTUM = 0.9  # of training on the loss itself
 class NetworkSettings(Parameters):
     """Networks trained to log time ∝ steps, and attacks on them."""
 
-    m: int = parameter(20, "width, even", low=2, even=True)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
-    scale: float = parameter(
-        1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
-    )
-    steps: int = parameter(300, "gradient steps on log L, exponential loss", low=1)
-    learning_rate: float = parameter(
-        0.5, "learning rate on log L", unit="n/largest eigenvalue of XXᵀ", low=0, open_low=True
-    )
-    attack_steps: int = parameter(10, "steps of projected gradient ascent, of size ε/5", low=1)
+    m: int = fields.width(20, "width, even", even=True)
+    slope: float = fields.slope(0.5, open_low=True)
+    scale: float = fields.initial_scale(0.001)
+    steps: int = fields.steps(300, "gradient steps on log L, exponential loss")
+    learning_rate: float = fields.log_loss_rate(0.5, unit="n/largest eigenvalue of XXᵀ")
+    attack_steps: int = fields.attack_steps(10)
     draws: int = parameter(10, "draws of data and networks", low=1)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.networks.network import Params, outputs
 from theory.parameters import parameter
 from theory.perturbations.attacks import unit_rows
@@ -23,9 +23,9 @@ class Settings(learning.NetworkSettings):
     """ℓ₂ perturbations of nested sets of noise samples."""
 
     law: str = parameter("uniform", "law of all samples", choices=tuple(learning.MEAN_SQUARES))
-    n: int = parameter(50, "clean samples, even", low=2, even=True)
-    n_advs: str = parameter("2,8,32,128", "noise samples n_adv")
-    d: int = parameter(4000, "dimension", low=1)
+    n: int = fields.points(50, "clean samples, even", even=True)
+    n_advs: tuple[int, ...] = fields.axis((2, 8, 32, 128), "noise samples n_adv")
+    d: int = fields.dimension(4000)
     l2: float = parameter(
         0.78, f"ℓ₂ size at d = {learning.PUBLISHED_D}, scaled with √d", low=0, open_low=True
     )
@@ -33,7 +33,7 @@ class Settings(learning.NetworkSettings):
 
 def counts(settings: Settings) -> tuple[int, ...]:
     """The numbers of noise samples, in order."""
-    return tuple(sorted(set(axis_values("n_advs", settings.n_advs))))
+    return tuple(sorted(settings.n_advs))
 
 
 def size(settings: Settings) -> float:
@@ -181,7 +181,7 @@ FIGURE = Figure(
     quick=Settings(draws=64),
     paper=Settings(
         n=1000,
-        n_advs="10,100,1000,10000",
+        n_advs=(10, 100, 1000, 10_000),
         d=10_000,
         m=1000,
         slope=0.01,

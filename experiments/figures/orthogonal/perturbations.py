@@ -13,6 +13,7 @@ import pandas as pd
 from experiments.datasets import sources
 from experiments.figures.figure import Arrays, Cell, Figure, Results
 from experiments.figures.orthogonal import learning
+from theory import fields
 from theory.certificates.max_margin import support_vectors
 from theory.data.sampling import Dataset, draw
 from theory.networks.network import Params
@@ -29,15 +30,13 @@ class Settings(learning.NetworkSettings):
     data: Any = parameter(
         sources.DIGITS, "images of two kinds", choices=(sources.DIGITS,), accepts=(Dataset,)
     )
-    n: int = parameter(16, "training images", low=2)
+    n: int = fields.points(16, "training images", low=2)
     l2: float = parameter(
         0.78, f"ℓ₂ size at d = {learning.PUBLISHED_D}, scaled with √d", low=0, open_low=True
     )
     linf: float = parameter(0.03, "ℓ∞ size", low=0, open_low=True)
     l0: float = parameter(0.03, "ℓ₀: by how much pixels change", low=0, open_low=True)
-    fraction: float = parameter(
-        0.05, "share of the pixels that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    fraction: float = fields.sparse_share(0.05, "share of the pixels that ℓ₀ may change")
 
 
 def dataset(settings: Settings) -> Dataset:

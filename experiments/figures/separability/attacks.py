@@ -12,6 +12,7 @@ from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment, noises
 from experiments.images.experiment import SPLITS, ImageSettings
 from experiments.images.probing import accuracy
+from theory import fields
 from theory.parameters import parameter
 from theory.perturbations.classifiers import Attack
 
@@ -19,17 +20,18 @@ from theory.perturbations.classifiers import Attack
 class Settings(ImageSettings):
     """Noises of trained networks: one step, or projected gradients in a ball."""
 
-    networks: str = parameter(
-        "resnet18,resnet18-robust",
+    networks: tuple[str, ...] = fields.axis(
+        ("resnet18", "resnet18-robust"),
         'networks; those in "-robust" are trained on noises in ℓ∞',
+        choices=experiment.NAMES,
     )
     learning_rate: float = parameter(0.001, "learning rate", low=0, open_low=True)
-    pgd_steps: str = parameter("5,10,100", "numbers of projected gradient steps")
+    pgd_steps: tuple[int, ...] = fields.axis((5, 10, 100), "numbers of projected gradient steps")
     sup_epsilon: float = parameter(
         8 / 255, "size of the noises in ℓ∞", unit="black to white", low=0, open_low=True
     )
-    epsilon: float = parameter(
-        0.5, "size of the noises in ℓ₂", unit="black to white", low=0, open_low=True
+    epsilon: float = fields.perturbation_size(
+        0.5, "size of the noises in ℓ₂", unit="black to white"
     )
     temperature: float = parameter(
         1.0, "softmax temperature when noises are made", low=0, open_low=True
@@ -54,7 +56,7 @@ class Kind(NamedTuple):
 
 def kinds(settings: Settings) -> list[Kind]:
     """The kinds of noise in the order in which they are shown."""
-    steps = experiment.counts("pgd_steps", settings.pgd_steps)
+    steps = settings.pgd_steps
     made = [Kind(0, False, targeted) for targeted in (False, True)]
     return made + [
         Kind(number, sup_norm, targeted)
@@ -67,9 +69,7 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
     kinds(settings)
     return [
         {"network": network, "draw": draw}
-        for network, draw in itertools.product(
-            experiment.names("networks", settings.networks), range(settings.draws)
-        )
+        for network, draw in itertools.product(settings.networks, range(settings.draws))
     ]
 
 
@@ -158,7 +158,7 @@ FIGURE = Figure(
     shows="accuracy of linear classifiers of noises against that on images: one step, PGD of "
     "5, 10 and 100 steps, ℓ∞ and ℓ₂, targeted or not, adversarially trained",
     quick=Settings(
-        networks="cnn,conv-net,cnn-robust",
+        networks=("cnn", "conv-net", "cnn-robust"),
         learning_rate=0.1,
         cnn_width=16,
         conv_net_width=4,

@@ -9,6 +9,7 @@ import pandas as pd
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment
 from experiments.images.experiment import ImageSettings
+from theory import fields
 from theory.parameters import parameter
 from theory.perturbations.attacks import unit_rows
 from theory.perturbations.classifiers import Attack
@@ -19,7 +20,7 @@ IMAGES = "images"
 class Settings(ImageSettings):
     """t-SNE of test images and of the one-step noises of networks at them."""
 
-    networks: str = parameter("resnet18", "networks")
+    networks: tuple[str, ...] = fields.axis(("resnet18",), "networks", choices=experiment.NAMES)
     epochs: int = parameter(0, "epochs of training, 0 for networks as they are drawn", low=0)
     learning_rate: float = parameter(0.01, "learning rate", low=0, open_low=True)
     temperature: float = parameter(
@@ -32,7 +33,7 @@ class Settings(ImageSettings):
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """The images, and the noises of one network each."""
-    names = experiment.names("networks", settings.networks)
+    names = settings.networks
     return [{"of": name, "draw": 0} for name in (IMAGES, *names)]
 
 
@@ -112,7 +113,7 @@ FIGURE = Figure(
     source=f"{experiment.SOURCE}, section 4.2, figure 1",
     shows="t-SNE of clean test images against the one-step noises of randomly initialized "
     "networks at them, by class",
-    quick=Settings(networks="cnn,resnet18"),
+    quick=Settings(networks=("cnn", "resnet18")),
     paper=Settings(),
     cells=cells,
     compute=compute,

@@ -13,7 +13,7 @@ from jaxtyping import Array, Int
 
 from experiments.figures.figure import Cell, Figure
 from experiments.figures.frequencies import CONFIDENCE, counted
-from experiments.settings.grid import axis_values
+from theory import fields
 from theory.data.sampling import to_sphere
 from theory.networks.network import all_trained, init
 from theory.parameters import Parameters, parameter
@@ -28,15 +28,19 @@ FLOATS = 2**22  # of the weights of the networks drawn at once
 class Settings(Parameters):
     """Sizes of the networks of Theorem 3.1, and numbers of draws."""
 
-    widths: str = parameter("2,4,8,16,32,64", "widths m of the maps")
-    dimensions: str = parameter("2,4,8,16,32,64", "dimensions d of the maps")
-    samples: str = parameter("1,2,4,8,16,32,64", "numbers n of noises")
+    widths: tuple[int, ...] = fields.axis((2, 4, 8, 16, 32, 64), "widths m of the maps")
+    dimensions: tuple[int, ...] = fields.axis((2, 4, 8, 16, 32, 64), "dimensions d of the maps")
+    samples: tuple[int, ...] = fields.axis((1, 2, 4, 8, 16, 32, 64), "numbers n of noises")
     draws: int = parameter(2000, "networks at every width and dimension of the maps", low=2)
     wide: int = parameter(128, "width m at which the dimension grows alone", low=1)
-    growing_dimensions: str = parameter("4,6,8,10,12,14", "dimensions d at that width")
+    growing_dimensions: tuple[int, ...] = fields.axis(
+        (4, 6, 8, 10, 12, 14), "dimensions d at that width"
+    )
     long: int = parameter(128, "dimension d at which the width grows alone", low=1)
-    growing_widths: str = parameter("1,2,3,4,5,6", "widths m at that dimension")
-    ratios: str = parameter("0.25,1,4", "ratios κ of the rays d = κm; κ or 1/κ an integer")
+    growing_widths: tuple[int, ...] = fields.axis((1, 2, 3, 4, 5, 6), "widths m at that dimension")
+    ratios: tuple[float, ...] = fields.axis(
+        (0.25, 1.0, 4.0), "ratios κ of the rays d = κm; κ or 1/κ an integer"
+    )
     ray_sizes: int = parameter(6, "sizes on every ray", low=5)
     rate_draws: int = parameter(20_000, "networks at every size of the rates", low=2)
 
@@ -57,13 +61,13 @@ class Line(NamedTuple):
 
 def lines(settings: Settings) -> list[Line]:
     """The lines on which rates are fitted: growing dimension, growing width, and rays d = κm."""
-    dimensions = axis_values("growing_dimensions", settings.growing_dimensions)
-    widths = axis_values("growing_widths", settings.growing_widths)
+    dimensions = settings.growing_dimensions
+    widths = settings.growing_widths
     found = [
         Line("dimension", dimensions, [settings.wide] * len(dimensions), dimensions, LOG2 / 2),
         Line("width", widths, widths, [settings.long] * len(widths), LOG2),
     ]
-    for ratio in axis_values("ratios", settings.ratios, float):
+    for ratio in settings.ratios:
         widths = _on_ray(ratio, settings.ray_sizes)
         d = [round(ratio * m) for m in widths]
         found.append(
@@ -89,11 +93,11 @@ def _on_ray(ratio: float, count: int) -> list[int]:
 
 def cells(settings: Settings) -> list[dict[str, Any]]:
     """One cell a size (m, d): for the maps with all noises, for the rates with one a network."""
-    most = max(axis_values("samples", settings.samples))
+    most = max(settings.samples)
     found = [
         {"m": m, "d": d, "n": most, "draws": settings.draws}
-        for m in axis_values("widths", settings.widths)
-        for d in axis_values("dimensions", settings.dimensions)
+        for m in settings.widths
+        for d in settings.dimensions
     ]
     for line in lines(settings):
         for m, d in zip(line.m, line.d, strict=True):
@@ -168,9 +172,9 @@ def _separated(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
     Points that are independent of one another fail, given the network, independently with some
     probability p of mean P: E(1 − p)^n ≥ (1 − P)^n ≥ 1 − nP by Jensen and Bernoulli.
     """
-    samples = axis_values("samples", settings.samples)
-    for m in axis_values("widths", settings.widths):
-        for d in axis_values("dimensions", settings.dimensions):
+    samples = settings.samples
+    for m in settings.widths:
+        for d in settings.dimensions:
             first = found[m, d, max(samples)]["first"]
             failure = initialization.alignment_failure(m, d)
             for n in samples:
@@ -223,10 +227,10 @@ def _law(settings: Settings) -> Iterator[dict[str, Any]]:
 def _guarantee(settings: Settings) -> Iterator[dict[str, Any]]:
     """The dimension from which on the theorem's bound 1 − nP is at least ½, at every width."""
     widths, dimensions = (
-        axis_values("widths", settings.widths),
-        axis_values("dimensions", settings.dimensions),
+        settings.widths,
+        settings.dimensions,
     )
-    samples = axis_values("samples", settings.samples)
+    samples = settings.samples
     grid = sorted({round(2**e) for e in np.arange(0, math.log2(max(widths)) + 0.75, 0.25)})
     for m in grid:
         yield from _half(m, max(samples), 2 * max(dimensions))
@@ -256,15 +260,15 @@ FIGURE = Figure(
     shows="how often −Wᵀa separates n one-step noises, over n, d and m, and fitted exponents",
     quick=Settings(),
     paper=Settings(
-        widths="2:1024:x2",
-        dimensions="2:1024:x2",
-        samples="1:1024:x2",
+        widths=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+        dimensions=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+        samples=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
         draws=10_000,
         wide=1024,
-        growing_dimensions="4:20:+2",
+        growing_dimensions=(4, 6, 8, 10, 12, 14, 16, 18, 20),
         long=1024,
-        growing_widths="1:10:+1",
-        ratios="0.125,0.25,0.5,1,2,4,8",
+        growing_widths=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+        ratios=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         ray_sizes=8,
         rate_draws=400_000,
     ),

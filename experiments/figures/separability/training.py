@@ -10,21 +10,24 @@ import pandas as pd
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
-from theory.parameters import parameter
+from theory import fields
 from theory.perturbations.classifiers import Attack
 
 
 class Settings(ImageSettings):
     """Noises of one gradient step along training, and linear classifiers of them."""
 
-    networks: str = parameter(
-        "resnet18,resnet18-robust,vgg11,wrn28",
+    networks: tuple[str, ...] = fields.axis(
+        ("resnet18", "resnet18-robust", "vgg11", "wrn28"),
         'networks; those in "-robust" are trained on noises in ℓ∞',
+        choices=experiment.NAMES,
     )
-    learning_rates: str = parameter("0.001,0.1", "learning rates")
-    temperatures: str = parameter("1,10", "softmax temperatures when noises are made")
-    look_at: str = parameter(
-        "0,10,20,30,40,50,60,70,80,90,100", "epochs after which noises are made"
+    learning_rates: tuple[float, ...] = fields.axis((0.001, 0.1), "learning rates")
+    temperatures: tuple[float, ...] = fields.axis(
+        (1.0, 10.0), "softmax temperatures when noises are made"
+    )
+    look_at: tuple[int, ...] = fields.axis(
+        (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100), "epochs after which noises are made", low=0
     )
 
 
@@ -34,16 +37,15 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
     return [
         {"network": network, "rate": rate, "draw": draw}
         for network, rate, draw in itertools.product(
-            experiment.names("networks", settings.networks),
-            experiment.positives("learning_rates", settings.learning_rates),
+            settings.networks,
+            settings.learning_rates,
             range(settings.draws),
         )
     ]
 
 
 def _epochs(settings: Settings) -> tuple[int, ...]:
-    experiment.positives("temperatures", settings.temperatures)
-    epochs = experiment.counts("look_at", settings.look_at, low=0)
+    epochs = settings.look_at
     if max(epochs) > settings.epochs:
         raise ValueError(f"look_at must be epochs up to {settings.epochs}, got {max(epochs)}")
     return epochs
@@ -63,7 +65,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     """
     trial = experiment.images(settings)
     module = experiment.network(cell["network"], settings)
-    temperatures = experiment.positives("temperatures", settings.temperatures)
+    temperatures = settings.temperatures
     epochs = _epochs(settings)
     start = None
     found: dict[str, list[Any]] = {name: [] for name in ("noises", "drawn", "present", "network")}
@@ -95,7 +97,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
 def table(settings: Settings, results: Results) -> pd.DataFrame:
     """One row per network, rate, split, epoch and classifier."""
     epochs = _epochs(settings)
-    temperatures = experiment.positives("temperatures", settings.temperatures)
+    temperatures = settings.temperatures
     rows = []
     for network, rate in dict.fromkeys((c["network"], c["rate"]) for c, _ in results):
         drawn = [a for c, a in results if (c["network"], c["rate"]) == (network, rate)]
@@ -130,11 +132,11 @@ FIGURE = Figure(
     shows="accuracy of linear classifiers of one-step noises along training, by learning rate, "
     "at softmax temperature 1 and 10, also of adversarial training",
     quick=Settings(
-        networks="cnn,resnet18,cnn-robust",
+        networks=("cnn", "resnet18", "cnn-robust"),
         resnet_width=8,
         epochs=8,
-        learning_rates="0.01,0.1",
-        look_at="0,1,2,4,8",
+        learning_rates=(0.01, 0.1),
+        look_at=(0, 1, 2, 4, 8),
         draws=3,
     ),
     paper=Settings(),

@@ -77,15 +77,16 @@ def _panel(ax: Axes, part: Table) -> None:
 
 def _training(settings: Settings) -> str:
     """How the networks are trained, the robust ones too if there are any."""
-    robust = any(map(experiment.is_robust, experiment.names("networks", settings.networks)))
+    robust = any(map(experiment.is_robust, settings.networks))
     return words.training(settings) + (f"; {words.robust(settings)}" if robust else "")
 
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
+    temperatures = " and ".join(f"{t:g}" for t in settings.temperatures)
     return f"""\
 Noises of one gradient step (away from the label, softmax temperature \
-{settings.temperatures.replace(",", " and ")}) of networks on {words.images(settings)}, while \
+{temperatures}) of networks on {words.images(settings)}, while \
 these are trained ({_training(settings)}). Markers, measured: accuracy of a linear \
 classifier fitted to the noises of the training images ({words.probes(settings)}) on these and on \
 the noises of the test images, and the network's own accuracy on the images. Grey dashes: the \

@@ -11,6 +11,7 @@ import pandas as pd
 from experiments.figures.figure import Cell, Figure, Results
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
+from theory import fields
 from theory.parameters import parameter
 from theory.perturbations.classifiers import Attack
 
@@ -21,7 +22,7 @@ AIMS = ("away from the label", "towards the next class")
 class Settings(ImageSettings):
     """Noises of one gradient step of two-layer CNNs of several widths."""
 
-    widths: str = parameter("4,16,64,128,256", "filters of the two-layer CNNs")
+    widths: tuple[int, ...] = fields.axis((4, 16, 64, 128, 256), "filters of the two-layer CNNs")
     learning_rate: float = parameter(0.01, "learning rate", low=0, open_low=True)
     temperature: float = parameter(
         1.0, "softmax temperature when noises are made", low=0, open_low=True
@@ -38,7 +39,7 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _widths(settings: Settings) -> tuple[int, ...]:
-    return experiment.counts("widths", settings.widths)
+    return settings.widths
 
 
 def cost(settings: Settings, cell: Cell) -> float:

@@ -73,7 +73,7 @@ def test_the_enclosure_of_every_condition_meets_what_float64_finds(id):
         sample = jax.jit(lambda key: statement.sample(key, config), compiler_options=quick())
         instance = jax.device_get(sample(make_key(3)))
         if statement.solve:
-            instance = statement.solve(instance)
+            instance = statement.solved(instance)
     evidence = evaluate_instance(statement, instance, config)
     found = {**evidence.hypotheses, **evidence.measured}
     conditions = {**statement.hypotheses, **statement.measured}

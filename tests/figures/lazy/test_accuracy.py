@@ -13,9 +13,9 @@ from theory.networks.descent import training_time
 
 FIGURES = [module.FIGURE for module in (accuracy, cosine, width)]
 SMALL = accuracy.Settings(
-    d=4, n=6, gaussian_d=4, gaussian_n=6, m=20, epsilon=0.5, rates="0.02,0.2", steps=3, queries=5,
-    draws=4, ds="4", gaussian_ds="4", epsilons="0.1", ms="20", slopes="0.5", ns="6",
-    gaussian_ns="6", T_fs="1", T_gs="1", laws="gaussian", losses="identity",
+    d=4, n=6, gaussian_d=4, gaussian_n=6, m=20, epsilon=0.5, rates=(0.02, 0.2), steps=3, queries=5,
+    draws=4, ds=(4,), gaussian_ds=(4,), epsilons=(0.1,), ms=(20,), slopes=(0.5,), ns=(6,),
+    gaussian_ns=(6,), T_fs=(1.0,), T_gs=(1.0,), laws=("gaussian",), losses=("identity",),
 )  # fmt: skip
 
 
@@ -44,7 +44,11 @@ def test_published_settings():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"laws": "cauchy"}, "laws"), ({"slopes": "1.5"}, "slope"), ({"losses": "x"}, "losses")],
+    [
+        ({"laws": ("cauchy",)}, "laws"),
+        ({"slopes": (1.5,)}, "slope"),
+        ({"losses": ("x",)}, "losses"),
+    ],
 )
 def test_settings_that_make_no_sense(change, message):
     with pytest.raises(ValueError, match=message):
@@ -142,7 +146,7 @@ def test_filled_points_are_on_the_prediction(figure):
     12 % of 60 is 2.5 standard deviations above 5 %; 4.5 standard errors are exceeded by one of 300
     with probability 0.02.
     """
-    settings = dataclasses.replace(figure.quick, draws=40, laws="shifted-gaussian")
+    settings = dataclasses.replace(figure.quick, draws=40, laws=("shifted-gaussian",))
     distance = compared(figure, settings)
     assert len(distance) > 30
     assert np.mean(distance > 2) < 0.12

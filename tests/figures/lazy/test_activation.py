@@ -15,7 +15,7 @@ from theory.networks.network import frozen_readout, init, pre_activations
 from theory.networks.training import train
 
 SETTINGS = dataclasses.replace(
-    figure.FIGURE.quick, n=30, d=5, queries=8, widths="10,1000", times="1,5", steps=20,
+    figure.FIGURE.quick, n=30, d=5, queries=8, widths=(10, 1000), times=(1.0, 5.0), steps=20,
     neurons=4000, samples=1000,
 )  # fmt: skip
 

@@ -10,17 +10,17 @@ from experiments.figures.lazy import map as figure
 from experiments.figures.lazy import map_picture as picture
 
 SETTINGS = dataclasses.replace(
-    figure.FIGURE.quick, n=40, d=6, times="1,4", widths="200", draws=40, grid=15, steps=20,
+    figure.FIGURE.quick, n=40, d=6, times=(1.0, 4.0), widths=(200,), draws=40, grid=15, steps=20,
     epsilon=1.0,
 )  # fmt: skip
 
 
 def test_columns_are_times_at_each_width():
-    settings = dataclasses.replace(SETTINGS, widths="20,30")
+    settings = dataclasses.replace(SETTINGS, widths=(20, 30))
     assert figure.columns(settings) == [(1, 20), (4, 20), (1, 30), (4, 30)]
     assert len(figure.cells(settings)) == 2 * 4
     with pytest.raises(ValueError, match="times"):
-        figure.cells(dataclasses.replace(SETTINGS, times="none"))
+        figure.cells(dataclasses.replace(SETTINGS, times=()))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.figures.lazy import width
 
-SETTINGS = width.Settings(ms="20,3000", draws=3, queries=8, d=6, n=8, epsilon=0.5, steps=4)
+SETTINGS = width.Settings(ms=(20, 3000), draws=3, queries=8, d=6, n=8, epsilon=0.5, steps=4)
 
 
 @pytest.mark.slow

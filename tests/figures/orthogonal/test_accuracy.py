@@ -14,8 +14,8 @@ from experiments.figures.orthogonal import learning
 from theory.perturbations.effects import adaptation, noise_accuracy, own_margin
 
 TINY = accuracy.Settings(
-    laws="gaussian", n=6, n_adv=6, d=64, m=4, ns="6", n_advs="6", dimensions="64", factors="1,4",
-    draws=16, l2=8.0, linf=0.4, l0=1.0,
+    laws=("gaussian",), n=6, n_adv=6, d=64, m=4, ns=(6,), n_advs=(6,), dimensions=(64,),
+    factors=(1.0, 4.0), draws=16, l2=8.0, linf=0.4, l0=1.0,
 )  # fmt: skip
 
 
@@ -30,8 +30,8 @@ def test_every_point_of_the_panels_is_computed_once():
     cells = accuracy.cells(quick)
     assert len({str(cell) for cell in cells}) == len(cells) == 18
     assert accuracy.axes(TINY) == {"n_adv": (6,), "n": (6,), "d": (64,), "factor": (1.0, 4.0)}
-    with pytest.raises(ValueError, match="laws must be some of uniform, gaussian"):
-        accuracy.cells(dataclasses.replace(quick, laws="sphere"))
+    with pytest.raises(ValueError, match=r"laws\[0\] must be one of gaussian, uniform; got"):
+        accuracy.cells(dataclasses.replace(quick, laws=("sphere",)))
 
 
 def test_the_prediction_is_that_of_the_statement():
@@ -49,7 +49,13 @@ def test_the_prediction_is_that_of_the_statement():
 
 
 PUBLISHED = dataclasses.replace(
-    TINY, attacks="published", descend="loss", learning_rate=0.01, steps=50, l0=0.3, laws="uniform"
+    TINY,
+    attacks="published",
+    descend="loss",
+    learning_rate=0.01,
+    steps=50,
+    l0=0.3,
+    laws=("uniform",),
 )
 
 
@@ -90,7 +96,7 @@ def test_published_attacks_and_training_on_the_loss():
     )  # fmt: skip
     assert (np.sum(np.asarray(r) != 0, axis=1) <= 4).all()
     assert np.abs(s.noise + r).max() <= 1
-    settings = dataclasses.replace(PUBLISHED, draws=2, factors="1")
+    settings = dataclasses.replace(PUBLISHED, draws=2, factors=(1.0,))
     results = [(c, accuracy.compute(settings, c, key)) for c in accuracy.cells(settings)]
     table = accuracy.table(settings, results)
     assert "finite-time law" in picture.caption(settings, table)
@@ -99,7 +105,7 @@ def test_published_attacks_and_training_on_the_loss():
 
 
 def test_out_of_range_there_is_no_line():
-    settings = dataclasses.replace(TINY, n_advs="6,60")
+    settings = dataclasses.replace(TINY, n_advs=(6, 60))
     curve = [
         accuracy.predicted(settings, "gaussian", "l2", accuracy.base(settings) | {"n_adv": k})
         for k in (6, 26, 27, 60)
@@ -124,8 +130,8 @@ def test_table_and_picture(made):
 def test_predicted_within_two_standard_errors_where_certified():
     """A quarter of the quick preset with more draws: 4 standard errors at each of 12 points."""
     settings = dataclasses.replace(
-        accuracy.FIGURE.quick, laws="uniform", ns="50", n_advs="50,100", dimensions="4000",
-        factors="0.5,1,2", draws=40,
+        accuracy.FIGURE.quick, laws=("uniform",), ns=(50,), n_advs=(50, 100), dimensions=(4000,),
+        factors=(0.5, 1.0, 2.0), draws=40,
     )  # fmt: skip
     key = jax.random.key(1)
     results = [(c, accuracy.compute(settings, c, key)) for c in accuracy.cells(settings)]

@@ -8,7 +8,7 @@ from experiments.figures.orthogonal import map as maps
 from experiments.figures.orthogonal import map_picture as picture
 from theory.perturbations.effects import plane_agreement
 
-TINY = maps.Settings(law="gaussian", n=6, n_advs="6", d=64, m=4, draws=12, l2=8.0)
+TINY = maps.Settings(law="gaussian", n=6, n_advs=(6,), d=64, m=4, draws=12, l2=8.0)
 
 
 @pytest.fixture(scope="module")

@@ -34,14 +34,14 @@ TINY: dict[str, Any] = {
     "probe_steps": 20,
 }
 TRAINING = separability_training.Settings(
-    **TINY, networks="cnn", cnn_width=4, learning_rates="0.1", look_at="0,2", draws=2
+    **TINY, networks=("cnn",), cnn_width=4, learning_rates=(0.1,), look_at=(0, 2), draws=2
 )
-WIDTH = width.Settings(**TINY, widths="4", learning_rate=0.1, draws=2)
+WIDTH = width.Settings(**TINY, widths=(4,), learning_rate=0.1, draws=2)
 ATTACKS = attacks.Settings(
-    **TINY, networks="cnn,cnn-robust", cnn_width=4, learning_rate=0.1, pgd_steps="5", draws=2
+    **TINY, networks=("cnn", "cnn-robust"), cnn_width=4, learning_rate=0.1, pgd_steps=(5,), draws=2
 )
 EMBEDDING = separability_embedding.Settings(
-    **(TINY | dict[str, Any](epochs=0)), networks="cnn", cnn_width=4, perplexity=8.0
+    **(TINY | dict[str, Any](epochs=0)), networks=("cnn",), cnn_width=4, perplexity=8.0
 )
 MODULES = {
     "separability-training": separability_training,
@@ -107,24 +107,24 @@ PAPER = {
     "separability-training": PUBLISHED
     | NETWORKS
     | {
-        "networks": "resnet18,resnet18-robust,vgg11,wrn28",
-        "learning_rates": "0.001,0.1",
-        "temperatures": "1,10",
+        "networks": ("resnet18", "resnet18-robust", "vgg11", "wrn28"),
+        "learning_rates": (0.001, 0.1),
+        "temperatures": (1.0, 10.0),
         "epochs": 100,
-        "look_at": ",".join(str(epoch) for epoch in range(0, 101, 10)),
+        "look_at": tuple(range(0, 101, 10)),
     },
     "separability-width": PUBLISHED
-    | {"widths": "4,16,64,128,256", "learning_rate": 0.01, "epochs": 50},
+    | {"widths": (4, 16, 64, 128, 256), "learning_rate": 0.01, "epochs": 50},
     "separability-attacks": PUBLISHED
     | NETWORKS
     | {
-        "networks": "resnet18,resnet18-robust",
-        "pgd_steps": "5,10,100",
+        "networks": ("resnet18", "resnet18-robust"),
+        "pgd_steps": (5, 10, 100),
         "sup_epsilon": 8 / 255,
         "epsilon": 0.5,
         "epochs": 100,
     },
-    "separability-embedding": PUBLISHED | NETWORKS | {"networks": "resnet18", "epochs": 0},
+    "separability-embedding": PUBLISHED | NETWORKS | {"networks": ("resnet18",), "epochs": 0},
 }
 
 
@@ -158,7 +158,7 @@ def test_captions_say_whether_networks_are_trained_and_how_robust_ones_are():
         assert ("not trained" in embedding.caption(settings, table)) == (epochs == 0)
     training = registry.figures()["separability-training"]
     table = training.table(TRAINING, results("separability-training"))
-    for networks, robust in (("cnn", False), ("cnn,cnn-robust", True)):
+    for networks, robust in ((("cnn",), False), (("cnn", "cnn-robust"), True)):
         settings = dataclasses.replace(TRAINING, networks=networks)
         assert ("7 projected gradient steps" in training.caption(settings, table)) == robust
 
@@ -241,15 +241,26 @@ def test_attacks_fool_and_adversarial_training_trains_otherwise():
 @pytest.mark.parametrize(
     ("module", "changes", "message"),
     [
-        (separability_training, {"networks": "cnn,vgg16"}, "networks must be one of"),
-        (separability_training, {"networks": ""}, "networks must name at least one"),
-        (separability_training, {"networks": "cnn,cnn"}, "each once"),
-        (separability_training, {"temperatures": "x"}, "temperatures must be"),
-        (width, {"widths": "4,0.5"}, "widths"),
-        (attacks, {"pgd_steps": "5,0"}, "pgd_steps"),
+        (separability_training, {"networks": ("cnn", "vgg16")}, r"networks\[1\] must be one of"),
+        (
+            separability_training,
+            {"networks": ()},
+            "networks must be a tuple of strings",
+        ),
+        (
+            separability_training,
+            {"networks": ("cnn", "cnn")},
+            "networks must name a value once, got 'cnn' twice",
+        ),
+        (
+            separability_training,
+            {"temperatures": ("x",)},
+            r"temperatures\[0\] must be a finite number",
+        ),
+        (width, {"widths": (4, 0.5)}, r"widths\[1\] must be an integer"),
+        (attacks, {"pgd_steps": (5, 0)}, "pgd_steps"),
     ],
 )
 def test_settings_that_make_no_sense_fail_before_any_work(module, changes, message):
-    settings = dataclasses.replace(module.Settings(), **changes)
     with pytest.raises(ValueError, match=message):
-        module.cells(settings)
+        module.cells(dataclasses.replace(module.Settings(), **changes))

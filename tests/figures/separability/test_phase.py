@@ -12,15 +12,15 @@ from experiments.figures.separability import phase_picture as picture
 from theory.perturbations import initialization
 
 SMALL = phase.Settings(
-    widths="2,8",
-    dimensions="2,8",
-    samples="1,4",
+    widths=(2, 8),
+    dimensions=(2, 8),
+    samples=(1, 4),
     draws=400,
     wide=16,
-    growing_dimensions="2:6:+1",
+    growing_dimensions=(2, 3, 4, 5, 6),
     long=16,
-    growing_widths="1:5:+1",
-    ratios="1",
+    growing_widths=(1, 2, 3, 4, 5),
+    ratios=(1.0,),
     ray_sizes=5,
     rate_draws=1000,
 )
@@ -108,13 +108,13 @@ def test_a_wrong_law_is_seen():
 
 
 def test_rays_have_integer_sizes_and_others_are_refused():
-    for line in phase.lines(dataclasses.replace(SMALL, ratios="0.25,1,4", ray_sizes=6))[2:]:
+    for line in phase.lines(dataclasses.replace(SMALL, ratios=(0.25, 1.0, 4.0), ray_sizes=6))[2:]:
         ratio = float(line.name.split()[1])
         assert [ratio * m for m in line.m] == list(line.d)
         assert len(set(line.m)) == 6
         assert line.rate == initialization.alignment_decay(ratio)
     with pytest.raises(ValueError, match=r"ratios must be integers or one over integers, got 0\.3"):
-        phase.cells(dataclasses.replace(SMALL, ratios="0.3"))
+        phase.cells(dataclasses.replace(SMALL, ratios=(0.3,)))
 
 
 def test_the_picture_and_its_caption(table):

@@ -1,4 +1,4 @@
-"""The trained network against its infinite-width limit, for every loss and tier."""
+"""The trained network against its infinite-width limit, for every loss."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._scaling import maximum
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import bounds, function_space, kernels, lazy
@@ -23,39 +24,35 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.kinds import Probabilistic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class DynamicsSetting(Parameters):
     """A network of K24b trained on the identity loss for time T, seen at one query point."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(40, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(2000, "width", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(10, "gradient steps", low=1)
-    momentum: float = parameter(0.5, "momentum μ", low=0, high=1, open_high=True)
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
-    delta: float = parameter(
-        0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
-    )
+    n: int = fields.points(40)
+    d: int = fields.dimension(10)
+    m: int = fields.width(2000)
+    slope: float = fields.slope(0.5)
+    T: float = fields.training_time(2.0)
+    steps: int = fields.steps(10)
+    momentum: float = fields.momentum(0.5)
+    separation: float = fields.separation(4.0)
+    delta: float = fields.failure_probability(0.05)
 
 
 class CertifiedSetting(DynamicsSetting):
     """A network of K24b trained on any loss, seen at one query point with its trained weights α."""
 
-    loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
+    loss: str = fields.loss("logistic", ("identity", "logistic"))
 
 
 class LogisticSetting(DynamicsSetting):
     """A network of K24b trained on the logistic loss by gradient descent without momentum."""
 
-    n: int = parameter(10, "training points", low=1)
-    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
+    n: int = fields.points(10)
+    T: float = fields.training_time(1.0)
     momentum: float = parameter(0.0, "momentum μ, which is 0", low=0, high=0)
 
 
@@ -182,6 +179,7 @@ STATEMENTS = (
         config=DynamicsSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="lazy.dynamics-certified",
@@ -199,6 +197,7 @@ STATEMENTS = (
         config=CertifiedSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement[LogisticSetting, Staged](
         id="lazy.dynamics-logistic",

@@ -1,19 +1,21 @@
 """Signs of networks trained on clean data and on perturbations alone, from margins."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._types import Real
-from theory.data.sampling import Sample, data_parameter, draw
+from theory import fields
+from theory._types import PyTree, Real
+from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, exceeds
 from theory.networks.descent import descent_for_time
 from theory.networks.network import Params, frozen_readout, init, outputs
-from theory.networks.training import train
-from theory.parameters import Parameters, parameter
+from theory.networks.training import Training, train
+from theory.parameters import Parameters
 from theory.perturbations.attacks import gradient_perturbations
 from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import (
@@ -24,239 +26,351 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.kinds import Probabilistic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class MatchingSetting(Parameters):
     """f trained on clean data, g on f's perturbations, seen at one query point; identity loss."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(40, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(1000, "width of both networks", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
-    T_f: float = parameter(
-        2.0, "training time of f", unit="learning rate × steps", low=0, open_low=True
+    n: int = fields.points(40)
+    d: int = fields.dimension(10)
+    m: int = fields.width(1000, "width of both networks")
+    slope: float = fields.slope(0.5)
+    T_f: float = fields.training_time(2.0, "training time of f")
+    T_g: float = fields.training_time(2.0, "training time of g")
+    steps: int = fields.steps(10, "gradient steps of each network")
+    momentum: float = fields.momentum(0.0)
+    epsilon: float = fields.perturbation_size(4.0)
+    scenario: str = fields.scenario("a")
+    separation: float = fields.separation(4.0)
+    delta: float = fields.failure_probability(
+        0.05, "failure probability δ of all networks together"
     )
-    T_g: float = parameter(
-        2.0, "training time of g", unit="learning rate × steps", low=0, open_low=True
-    )
-    steps: int = parameter(10, "gradient steps of each network", low=1)
-    momentum: float = parameter(0.0, "momentum μ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(4.0, "size ε of a perturbation", unit="of x", low=0, open_low=True)
-    scenario: str = parameter(
-        "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
-    )
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
-    delta: float = parameter(
-        0.05, "failure probability δ of all networks together", low=0, high=1,
-        open_low=True, open_high=True,
-    )  # fmt: skip
 
 
 class LogisticMatchingSetting(MatchingSetting):
     """The same under any loss."""
 
-    m: int = parameter(2000, "width of both networks", low=1)
-    loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
+    m: int = fields.width(2000, "width of both networks")
+    loss: str = fields.loss("logistic", ("identity", "logistic"))
 
 
-class Prediction(NamedTuple):
-    """One network at z.
+class Relabelled(NamedTuple):
+    """The training set of f, one query z, and random labels y' for g, independent of them."""
 
-    output: f(z; T).  error: its rounding error.
-    centre: what f(z; T) is compared with: k_α(z), or f(z; 0) + k_α(z).  centre_error: the same.
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "1 d"]
+    target: Float[Array, " n"]
+
+
+class Output(NamedTuple):
+    """f(z; T) of a trained network, and its rounding error."""
+
+    value: Float[Array, ""]
+    error: Float[Array, ""]
+
+
+class Limit(NamedTuple):
+    """What f(z; T) is compared with.
+
+    centre: T·k(z), or with f(z; 0).  centre_error: its rounding error.
     bound: the parts of B(z) ≥ |f(z; T) − centre|.  bound_error: bound on the rounding of each.
     """
 
-    output: Float[Array, ""]
-    error: Float[Array, ""]
     centre: Float[Array, ""]
     centre_error: Float[Array, ""]
     bound: bounds.OutputBound
     bound_error: Float[Array, ""]
 
 
-class Matching(NamedTuple):
-    """The networks at z."""
-
-    f: Any
-    g: Any
-
-
-class Limit(NamedTuple):
-    """What is known of one network at z from its training set; see `Prediction`."""
-
-    centre: Float[Array, "*q"]
-    centre_error: Float[Array, "*q"]
-    bound: bounds.OutputBound
-    bound_error: Float[Array, "*q"]
-
-
 class Known(NamedTuple):
-    """The data of f, and what is known of f from them."""
+    """The training set of a network, the query, and what is known of the network from them."""
 
-    sample: Sample
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "1 d"]
     limit: Limit
+
+
+class Posed(NamedTuple):
+    """The data of both networks, and what is known of f from them."""
+
+    task: Relabelled
+    limit: Limit
+
+
+class Drawn(NamedTuple):
+    """Networks at initialization, and what is known of f from f(z; 0)."""
+
+    f: Params
+    g: Params | None
+    limit: Limit
+
+
+class Passed(NamedTuple):
+    """f trained, and the training set of g that it makes, with what is known of g from that."""
+
+    output: Output
+    known: Known
+
+
+class Certified(NamedTuple):
+    """A trained network against what its trained weights α say.  x: the training set."""
+
+    x: Float[Array, "n d"]
+    params: Params
+    output: Output
+    limit: Limit
+
+
+def _at_z(tree: PyTree) -> PyTree:
+    """At the one query."""
+    return jax.tree.map(lambda part: part[0], tree)
 
 
 def _limit(
     x: Array, y: Array, z: Array, time: Real, delta: float, config: MatchingSetting
 ) -> Limit:
-    """T·k(z) ± B(z)."""
+    """T·k(z) ± B(z), from the data alone; identity loss."""
     s = bounds.output_exponent(delta, parts=3)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, time, s)
-    return Limit(
-        lazy.signal(x, y, z, config.slope, time),
-        limit_rounding(x, z, time, config.steps),
-        bound,
-        bound_rounding(bound.total, x, z, time),
-    )
+    centre = lazy.signal(x, y, z, config.slope, time)
+    error = limit_rounding(x, z, time, config.steps)
+    return _at_z(Limit(centre, error, bound, bound_rounding(bound.total, x, z, time)))
 
 
-def _fit(
-    key: Array,
+def _limit_from(
+    start: Params,
     x: Array,
     y: Array,
     z: Array,
     time: Real,
     delta: float,
     config: MatchingSetting,
-    tier: str,
-) -> tuple[Params, Prediction]:
-    """Trains one network, and predicts it from what the tier may look at.
+    weights: Array | None = None,
+) -> Limit:
+    """f(z; 0) + T·k(z) ± (kernel + lazy parts), from the drawn weights too; identity loss.
 
-    data: T·k(z) ± B(z).  init: f(z; 0) + T·k(z) ± (kernel + lazy parts).  certificate: f(z; 0) +
-    k_α(z) ± the bound at the weights α that training ended with; the first two: identity loss.
+    With the weights α that training ended with, for any loss, f(z; 0) + k_α(z) ± the bound at them.
     """
     slope, m = config.slope, config.m
-    start = init(frozen_readout(slope), key, m, x.shape[1])
-    loss = getattr(config, "loss", "identity")
-    descent = descent_for_time(time, config.steps, config.momentum, loss=loss)
-    result = train(frozen_readout(slope), start, x, y, descent)
-    error = output_rounding(result.params, x, z, time, config.steps)
-    output = outputs(result.params, z, slope)
-    if tier == "data":
-        prediction = Prediction(output, error, *_limit(x, y, z, time, delta, config))
-        return result.params, jax.tree.map(lambda part: part[0], prediction)
-    if tier == "certificate":
-        weights = result.weights
-        exponents = bounds.certified_exponents(delta, len(x))
-        bound = bounds.certified_bound(x, y, z, m, slope, time, weights, *exponents)
-    else:
-        weights = time
+    if weights is None:
         s = bounds.output_exponent(delta, parts=2)
         bound = bounds.output_bound(x, y, z, m, slope, time, s)
+    else:
+        exponents = bounds.certified_exponents(delta, len(x))
+        bound = bounds.certified_bound(x, y, z, m, slope, time, weights, *exponents)
     bound = bound._replace(initial=jnp.zeros_like(bound.initial))
-    centre = lazy.signal(x, y, z, slope, weights) + outputs(start, z, slope)
-    centre_error = limit_rounding(x, z, time, config.steps)
-    centre_error = centre_error + output_rounding(start, x, z, time, 0)
-    bound_error = bound_rounding(bound.total, x, z, time)
-    prediction = Prediction(output, error, centre, centre_error, bound, bound_error)
-    return result.params, jax.tree.map(lambda part: part[0], prediction)
+    centre = lazy.signal(x, y, z, slope, time if weights is None else weights)
+    error = limit_rounding(x, z, time, config.steps) + output_rounding(start, x, z, time, 0)
+    return _at_z(
+        Limit(
+            centre + outputs(start, z, slope), error, bound, bound_rounding(bound.total, x, z, time)
+        )
+    )
 
 
-def draw_relabelled(key: Array, config: Any) -> tuple[Sample, Array, Array, Array]:
-    """Data and query, random labels y' independent of them, and a key for each network."""
-    key_data, key_f, key_g, key_target = jax.random.split(key, 4)
-    sample = draw(key_data, config.data, config.n, config.d, separation=config.separation)
-    target = jax.random.rademacher(key_target, (config.n,), float)
-    return sample, target, key_f, key_g
+def initial(key: Array, x: Array, config: MatchingSetting) -> Params:
+    """A network for points like x."""
+    return init(frozen_readout(config.slope), key, config.m, x.shape[1])
+
+
+def train_from(
+    start: Params, x: Array, y: Array, z: Array, time: Any, config: MatchingSetting
+) -> tuple[Training, Output]:
+    """What training ends with, and the output at z."""
+    loss = getattr(config, "loss", "identity")
+    descent = descent_for_time(time, config.steps, config.momentum, loss=loss)
+    result = train(frozen_readout(config.slope), start, x, y, descent)
+    error = output_rounding(result.params, x, z, time, config.steps)
+    return result, _at_z(Output(outputs(result.params, z, config.slope), error))
+
+
+def relabelled(key: Array, earlier: Staged, config: MatchingSetting) -> Relabelled:
+    """The stage "data" of statements about f and g."""
+    key_data, key_target = jax.random.split(key)
+    x, y, z, _ = draw(key_data, config.data, config.n, config.d, separation=config.separation)
+    return Relabelled(x, y, z, jax.random.rademacher(key_target, (config.n,), float))
+
+
+def points_of_g(f: Params, task: Relabelled, config: MatchingSetting) -> Float[Array, "n d"]:
+    """What g is trained on, with labels y': perturbations of f, or perturbed samples."""
+    r = gradient_perturbations(f, task.x, task.target, config.epsilon, config.slope)
+    return r if config.scenario == "a" else task.x + r
 
 
 def _known_of_f(key: Array, earlier: Staged, config: MatchingSetting) -> Known:
-    x, y, z, _ = sample = draw(key, config.data, config.n, config.d, separation=config.separation)
-    limit = _limit(x, y, z, config.T_f, config.delta, config)
-    return Known(sample, jax.tree.map(lambda part: part[0], limit))
+    x, y, z, _ = draw(key, config.data, config.n, config.d, separation=config.separation)
+    return Known(x, y, z, _limit(x, y, z, config.T_f, config.delta, config))
 
 
-def _trained_f(key: Array, earlier: Staged, config: MatchingSetting) -> Prediction:
-    x, y, z, _ = earlier.data.sample
-    return _fit(key, x, y, z, config.T_f, config.delta, config, "data")[1]
+def _known_of_g(key: Array, earlier: Staged, config: MatchingSetting) -> Known:
+    """The data of g, which know nothing of g's initialization: f is drawn and trained for them."""
+    key_data, key_f = jax.random.split(key)
+    task = relabelled(key_data, earlier, config)
+    x, y, z, target = task
+    f, _ = train_from(initial(key_f, x, config), x, y, z, config.T_f, config)
+    points = points_of_g(f.params, task, config)
+    return Known(points, target, z, _limit(points, target, z, config.T_g, config.delta, config))
 
 
-def _sampler(tier: str, networks: str = "fg") -> Any:
-    """(key, config) → `Matching`, judged on f alone ("f"), g alone ("g") or both ("fg")."""
+def _trained(network: str) -> Any:
+    """The stage that trains one network on the data that are known of it."""
 
-    def sample(key: Array, config: MatchingSetting) -> Matching:
-        (x, y, z, _), target, key_f, key_g = draw_relabelled(key, config)
-        delta = config.delta / len(networks)
-        params_f, f = _fit(key_f, x, y, z, config.T_f, delta, config, tier)
-        g = None
-        if "g" in networks:
-            r = gradient_perturbations(params_f, x, target, config.epsilon, config.slope)
-            points = r if config.scenario == "a" else x + r
-            _, g = _fit(key_g, points, target, z, config.T_g, delta, config, tier)
-        return Matching(f if "f" in networks else None, g)
+    def stage(key: Array, earlier: Staged, config: MatchingSetting) -> Output:
+        x, y, z, _ = earlier.data
+        start, time = initial(key, x, config), getattr(config, f"T_{network}")
+        return train_from(start, x, y, z, time, config)[1]
 
-    return sample
+    return stage
 
 
-def _exceeds_bound(which: str, part: str = "total") -> Any:
-    """|centre| > the named part of B(z), of network f or g."""
+def _posed(key: Array, earlier: Staged, config: MatchingSetting) -> Posed:
+    x, y, z, _ = task = relabelled(key, earlier, config)
+    return Posed(task, _limit(x, y, z, config.T_f, config.delta / 2, config))
 
-    def check(instance: Matching | Staged, _: Any) -> Margin:
-        return _beyond(getattr(instance, which), part)
+
+def _trained_f(key: Array, earlier: Staged, config: MatchingSetting) -> Passed:
+    x, y, z, target = task = earlier.data.task
+    f, output = train_from(initial(key, x, config), x, y, z, config.T_f, config)
+    points = points_of_g(f.params, task, config)
+    limit = _limit(points, target, z, config.T_g, config.delta / 2, config)
+    return Passed(output, Known(points, target, z, limit))
+
+
+def _trained_g(key: Array, earlier: Staged, config: MatchingSetting) -> Output:
+    x, y, z, _ = earlier.f.known
+    return train_from(initial(key, x, config), x, y, z, config.T_g, config)[1]
+
+
+def _drawn_f(key: Array, earlier: Staged, config: MatchingSetting) -> Drawn:
+    x, y, z, _ = earlier.data
+    f = initial(key, x, config)
+    return Drawn(f, None, _limit_from(f, x, y, z, config.T_f, config.delta, config))
+
+
+def _f_from_start(key: Array, earlier: Staged, config: MatchingSetting) -> Output:
+    x, y, z, _ = earlier.data
+    return train_from(earlier.initialization.f, x, y, z, config.T_f, config)[1]
+
+
+def _drawn_both(key: Array, earlier: Staged, config: MatchingSetting) -> Drawn:
+    x, y, z, _ = earlier.data
+    f, g = (initial(own, x, config) for own in jax.random.split(key))
+    return Drawn(f, g, _limit_from(f, x, y, z, config.T_f, config.delta / 2, config))
+
+
+def _passed_from_start(key: Array, earlier: Staged, config: MatchingSetting) -> Passed:
+    x, y, z, target = task = earlier.data
+    f, output = train_from(earlier.initialization.f, x, y, z, config.T_f, config)
+    points, g = points_of_g(f.params, task, config), earlier.initialization.g
+    limit = _limit_from(g, points, target, z, config.T_g, config.delta / 2, config)
+    return Passed(output, Known(points, target, z, limit))
+
+
+def _g_from_start(key: Array, earlier: Staged, config: MatchingSetting) -> Output:
+    x, y, z, _ = earlier.f.known
+    return train_from(earlier.initialization.g, x, y, z, config.T_g, config)[1]
+
+
+def _certified(
+    key: Array, x: Array, y: Array, z: Array, time: Any, config: MatchingSetting
+) -> Certified:
+    start = initial(key, x, config)
+    result, output = train_from(start, x, y, z, time, config)
+    limit = _limit_from(start, x, y, z, time, config.delta / 2, config, result.weights)
+    return Certified(x, result.params, output, limit)
+
+
+def _certified_f(key: Array, earlier: Staged, config: MatchingSetting) -> Certified:
+    x, y, z, _ = earlier.data
+    return _certified(key, x, y, z, config.T_f, config)
+
+
+def _certified_g(key: Array, earlier: Staged, config: MatchingSetting) -> Certified:
+    task: Relabelled = earlier.data
+    points = points_of_g(earlier.f.params, task, config)
+    return _certified(key, points, task.target, task.z, config.T_g, config)
+
+
+Part = Callable[[Staged], Any]
+
+
+def _exceeds_bound(limit: Part, part: str = "total") -> Any:
+    """|centre| > the named part of B(z)."""
+
+    def check(instance: Staged, _: Any) -> Margin:
+        known: Limit = limit(instance)
+        error = known.centre_error + known.bound_error
+        return exceeds(jnp.abs(known.centre), getattr(known.bound, part), error)
 
     return check
 
 
-def _beyond(known: Any, part: str = "total") -> Margin:
-    """The same of a `Limit` or a `Prediction`."""
-    error = known.centre_error + known.bound_error
-    return exceeds(jnp.abs(known.centre), getattr(known.bound, part), error)
-
-
-def _own_sign(which: str) -> Any:
+def _own_sign(output: Part, limit: Part) -> Any:
     """sgn f(z; T) = sgn centre."""
 
-    def check(instance: Matching | Staged, _: Any) -> Margin:
-        p: Prediction = getattr(instance, which)
-        return same_sign(p.output, p.centre, p.error, p.centre_error)
+    def check(instance: Staged, _: Any) -> Margin:
+        found, known = output(instance), limit(instance)
+        return same_sign(found.value, known.centre, found.error, known.centre_error)
 
     return check
 
 
-def _agreement(instance: Matching, _: Any) -> Margin:
-    f, g = instance.f, instance.g
-    return same_sign(f.centre, g.centre, f.centre_error, g.centre_error)
+def _agreement(limit_f: Part, limit_g: Part) -> Any:
+    """The centres of f and g have the same sign."""
+
+    def check(instance: Staged, _: Any) -> Margin:
+        f, g = limit_f(instance), limit_g(instance)
+        return same_sign(f.centre, g.centre, f.centre_error, g.centre_error)
+
+    return check
 
 
-def _signs_match(instance: Matching, _: Any) -> Margin:
-    f, g = instance.f, instance.g
-    return same_sign(f.output, g.output, f.error, g.error)
+def _signs_match(output_f: Part, output_g: Part) -> Any:
+    """sgn f(z; T_f) = sgn g(z; T_g)."""
+
+    def check(instance: Staged, _: Any) -> Margin:
+        f, g = output_f(instance), output_g(instance)
+        return same_sign(f.value, g.value, f.error, g.error)
+
+    return check
 
 
-def _parts(which: str) -> dict[str, Hypothesis]:
+def _parts(which: str, limit: Part, stage: str) -> dict[str, Hypothesis]:
     """The centre against each part of B alone: which of them is the obstacle."""
     names = {"initial": "initial output", "kernel": "kernel fluctuation", "lazy": "lazy error"}
     return {
         f"{which} against {name}": Hypothesis(
-            _exceeds_bound(which, part), f"T_{which}|k_{which}| > {part} part of B_{which}"
+            _exceeds_bound(limit, part), f"T_{which}|k_{which}| > {part} part of B_{which}", stage
         )
         for part, name in names.items()
     }
 
 
-def _matching_hypotheses(tier: str, centre: str, bound: str) -> dict[str, Hypothesis]:
-    """Margins of f and g, and agreement. g's look at f's initialization at the least."""
-    later = "init" if tier == "data" else tier
+def _matching_hypotheses(
+    f: tuple[Part, str], g: tuple[Part, str], centre: str, bound: str
+) -> dict[str, Hypothesis]:
+    """Margins of f and g, and agreement; of either network the limit, and the stage that has it."""
+    (limit_f, stage_f), (limit_g, stage_g) = f, g
     return {
         "margin of f": Hypothesis(
-            _exceeds_bound("f"), f"|{centre.format('f')}| > {bound.format('f')}", tier
+            _exceeds_bound(limit_f), f"|{centre.format('f')}| > {bound.format('f')}", stage_f
         ),
         "margin of g": Hypothesis(
-            _exceeds_bound("g"), f"|{centre.format('g')}| > {bound.format('g')}", later
+            _exceeds_bound(limit_g), f"|{centre.format('g')}| > {bound.format('g')}", stage_g
         ),
         "agreement": Hypothesis(
-            _agreement, f"sgn {centre.format('f')} = sgn {centre.format('g')}", later
+            _agreement(limit_f, limit_g),
+            f"sgn {centre.format('f')} = sgn {centre.format('g')}",
+            stage_g,
         ),
     }
 
 
-def _probably(conclusion: Any) -> Probabilistic[MatchingSetting, Any]:
+def _probably(conclusion: Any) -> Probabilistic[MatchingSetting, Staged]:
     """The conclusion, except with the probability δ of the configuration."""
     return Probabilistic(conclusion, failure_probability=lambda _, config: config.delta)
 
@@ -269,88 +383,120 @@ _COMMON: dict[str, Any] = {
     "data": True,
     "batch": 10,
 }
+ON_DIGITS = OnData({"T_f": 10.0, "T_g": 10.0, "epsilon": 4.0, "slope": 0.8}, quick=True)
 _SCENARIO_B = {"scenario b": {"scenario": "b"}}
 
+
+def _of_data(instance: Staged) -> Limit:
+    return instance.data.limit
+
+
+def _of_start(instance: Staged) -> Limit:
+    return instance.initialization.limit
+
+
+def _of_g(instance: Staged) -> Limit:
+    return instance.f.known.limit
+
+
 STATEMENTS = (
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.margin-f",
         title="beyond its margin f(z; T) has the sign of its infinite-width limit",
         says="T_f|k_f(z)| > B_f(z) implies sgn f(z; T_f) = sgn k_f(z) with probability ≥ 1 − δ, "
         "k = f̂ + β, identity loss, one fixed z; B of lazy.dynamics.",
-        stages={"data": _known_of_f, "f": _trained_f},
+        stages={"data": _known_of_f, "f": _trained("f")},
         hypotheses={
-            "margin of f": Hypothesis(
-                lambda i, _: _beyond(i.data.limit), "T_f|k_f(z)| > B_f(z)", stage="data"
-            )
+            "margin of f": Hypothesis(_exceeds_bound(_of_data), "T_f|k_f(z)| > B_f(z)", "data")
         },
-        measured=_parts("f"),
-        claim=_probably(_own_sign("f")),
+        measured=_parts("f", _of_data, "data"),
+        claim=_probably(_own_sign(lambda i: i.f, _of_data)),
         **_COMMON,
     ),
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.margin-g",
         title="beyond its margin g(z; T), trained on perturbations, has the sign of its limit",
         says="T_g|k_g(z)| > B_g(z) implies sgn g(z; T_g) = sgn k_g(z) with probability ≥ 1 − δ, "
         "k_g = f̂ + β of g's own training set: f's perturbations (scenario a) or perturbed samples "
         "(b). That set is data to g, whose initialization is independent of it.",
-        sample=_sampler("data", "g"),
-        hypotheses={  # of the training set of g, which knows nothing of g's initialization
-            "margin of g": Hypothesis(_exceeds_bound("g"), "T_g|k_g(z)| > B_g(z)", tier="data")
+        stages={"data": _known_of_g, "g": _trained("g")},
+        hypotheses={
+            "margin of g": Hypothesis(_exceeds_bound(_of_data), "T_g|k_g(z)| > B_g(z)", "data")
         },
-        measured=_parts("g"),
-        claim=_probably(_own_sign("g")),
+        measured=_parts("g", _of_data, "data"),
+        claim=_probably(_own_sign(lambda i: i.g, _of_data)),
         cases=_SCENARIO_B,
         **_COMMON,
     ),
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.margin-f-init",
         title="the same from the drawn f(z; 0), which costs no margin then",
         says="|f(z; 0) + T_f k_f(z)| > kernel + lazy parts of B_f(z) implies sgn f(z; T_f) = "
         "sgn(f(z; 0) + T_f k_f(z)), except with probability ≤ δ that the first holds and the "
         "second fails; identity loss, one fixed z.",
-        sample=_sampler("init", "f"),
+        stages={"data": relabelled, "initialization": _drawn_f, "f": _f_from_start},
         hypotheses={
             "margin of f": Hypothesis(
-                _exceeds_bound("f"), "|f(z; 0) + T_f k_f(z)| > kernel + lazy parts", "init"
+                _exceeds_bound(_of_start),
+                "|f(z; 0) + T_f k_f(z)| > kernel + lazy parts",
+                "initialization",
             )
         },
-        claim=_probably(_own_sign("f")),
+        claim=_probably(_own_sign(lambda i: i.f, _of_start)),
         **_COMMON,
     ),
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.prediction-matching",
         title="a network trained on perturbations alone predicts like the one they came from",
         says="T_f|k_f(z)| > B_f(z), T_g|k_g(z)| > B_g(z) and sgn k_f(z) = sgn k_g(z) imply "
         "sgn f(z; T_f) = sgn g(z; T_g), except with probability ≤ δ_f + δ_g that all hypotheses "
         "hold and the signs differ; k = f̂ + β of each network's own training set, identity loss. "
         "The hypotheses on g look at f's initialization, so failures are counted over all draws.",
-        sample=_sampler("data"),
-        hypotheses=_matching_hypotheses("data", "T_{0}k_{0}(z)", "B_{0}(z)"),
-        measured=_parts("f"),
-        claim=_probably(_signs_match),
+        stages={"data": _posed, "f": _trained_f, "g": _trained_g},
+        hypotheses=_matching_hypotheses(
+            (_of_data, "data"), (_of_g, "f"), "T_{0}k_{0}(z)", "B_{0}(z)"
+        ),
+        measured=_parts("f", _of_data, "data"),
+        claim=_probably(_signs_match(lambda i: i.f.output, lambda i: i.g)),
         cases=_SCENARIO_B,
+        on_data={"digits": ON_DIGITS},
         **_COMMON,
     ),
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.prediction-matching-init",
         title="prediction matching from the drawn initial outputs",
         says="|f(z; 0) + T_f k_f(z)| > kernel + lazy parts of B_f(z), the same for g, and equal "
         "signs of the left sides imply sgn f(z; T_f) = sgn g(z; T_g), except with probability "
         "≤ δ_f + δ_g; identity loss.",
-        sample=_sampler("init"),
-        hypotheses=_matching_hypotheses("init", "{0}(z; 0) + T_{0}k_{0}(z)", "trained parts"),
-        claim=_probably(_signs_match),
+        stages={
+            "data": relabelled,
+            "initialization": _drawn_both,
+            "f": _passed_from_start,
+            "g": _g_from_start,
+        },
+        hypotheses=_matching_hypotheses(
+            (_of_start, "initialization"),
+            (_of_g, "f"),
+            "{0}(z; 0) + T_{0}k_{0}(z)",
+            "trained parts",
+        ),
+        claim=_probably(_signs_match(lambda i: i.f.output, lambda i: i.g)),
         **_COMMON,
     ),
-    Statement(
+    Statement[MatchingSetting, Staged](
         id="lazy.prediction-matching-logistic",
         title="prediction matching under the logistic loss, from the trained weights",
         says="|f(z; 0) + k_α(z)| > kernel + lazy parts at the weights α that training ended with, "
         "the same for g, and equal signs of the left sides imply sgn f(z; T_f) = sgn g(z; T_g), "
         "except with probability ≤ δ_f + δ_g; any loss with 0 ≤ ℓ' ≤ 1.",
-        sample=_sampler("certificate"),
-        hypotheses=_matching_hypotheses("certificate", "{0}(z; 0) + k_α,{0}(z)", "certified parts"),
-        claim=_probably(_signs_match),
+        stages={"data": relabelled, "f": _certified_f, "g": _certified_g},
+        hypotheses=_matching_hypotheses(
+            (lambda i: i.f.limit, "f"),
+            (lambda i: i.g.limit, "g"),
+            "{0}(z; 0) + k_α,{0}(z)",
+            "certified parts",
+        ),
+        claim=_probably(_signs_match(lambda i: i.f.output, lambda i: i.g.output)),
         **{**_COMMON, "config": LogisticMatchingSetting()},
     ),
 )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
@@ -23,7 +24,7 @@ from theory.statements.lazy.rounding import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Deterministic, Probabilistic, Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 SOURCE = "Kumano et al. 2024b (reconstructed)"
 CAVEAT = (
@@ -37,17 +38,15 @@ class MovementSetting(Parameters):
     """A network of K24b trained for time T, seen at query points."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(20, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(400, "width", low=1)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(20, "gradient steps", low=1)
-    momentum: float = parameter(0.9, "momentum μ", low=0, high=1, open_high=True)
-    loss: str = parameter("logistic", "training loss", choices=("identity", "logistic"))
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
+    n: int = fields.points(20)
+    d: int = fields.dimension(10)
+    m: int = fields.width(400)
+    slope: float = fields.slope(0.2)
+    T: float = fields.training_time(1.0)
+    steps: int = fields.steps(20)
+    momentum: float = fields.momentum(0.9)
+    loss: str = fields.loss("logistic", ("identity", "logistic"))
+    separation: float = fields.separation(4.0)
 
 
 class Movement(NamedTuple):
@@ -125,12 +124,10 @@ def _movement_conclusion(instance: Movement, _: Any) -> Margin:
 class StabilitySetting(MovementSetting):
     """A network of K24b trained for time T, seen at one query point."""
 
-    m: int = parameter(1000, "width", low=1)
-    T: float = parameter(4.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    loss: str = parameter("identity", "training loss", choices=("identity", "logistic"))
-    delta: float = parameter(
-        0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
-    )
+    m: int = fields.width(1000)
+    T: float = fields.training_time(4.0)
+    loss: str = fields.loss("identity", ("identity", "logistic"))
+    delta: float = fields.failure_probability(0.05)
 
 
 class Stability(NamedTuple):
@@ -155,18 +152,16 @@ class ActivationSetting(Parameters):
     """Neurons of networks of several widths, trained under the identity loss for the same time."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(20, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(5, "gradient steps", low=1)
+    n: int = fields.points(20)
+    d: int = fields.dimension(10)
+    slope: float = fields.slope(0.2)
+    T: float = fields.training_time(0.5)
+    steps: int = fields.steps(5)
     neurons: int = parameter(800, "neurons looked at in each network", low=1)
-    queries: int = parameter(32, "query points", low=1)
-    m_first: int = parameter(4000, "smallest width", low=1)
-    sizes: int = parameter(5, "number of widths, each four times the one before", low=5)
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
+    queries: int = fields.queries(32)
+    m_first: int = fields.width(4000, "smallest width")
+    sizes: int = fields.number_of_widths(5, "four times")
+    separation: float = fields.separation(4.0)
 
     @property
     def scales(self) -> np.ndarray:
@@ -219,6 +214,7 @@ STATEMENTS = (
         config=MovementSetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData(quick=True)},
     ),
     Statement(
         id="lazy.activation-stability",
@@ -237,6 +233,7 @@ STATEMENTS = (
         config=StabilitySetting(),
         draws={"quick": 100, "full": 2000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="lazy.activation-rate",

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from theory import fields
 from theory._validation import check_integer
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy
@@ -27,9 +28,9 @@ class GradientSetting(Parameters):
     """A random network of K24b at one point."""
 
     data: Any = data_parameter("shifted-gaussian", "law of the point")
-    d: int = parameter(3, "dimension", low=2)
-    m: int = parameter(4, "width", low=1)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
+    d: int = fields.dimension(3, low=2)
+    m: int = fields.width(4)
+    slope: float = fields.slope(0.2)
 
 
 def _gradient_size(params: Params) -> Array:
@@ -70,14 +71,14 @@ class TrainedGradientSetting(Parameters):
     """Neurons of a wide network of K24b, trained under the identity loss, seen at query points."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(2, "dimension", low=2)
-    m: int = parameter(16_000, "width", low=1)
+    n: int = fields.points(8)
+    d: int = fields.dimension(2, low=2)
+    m: int = fields.width(16000)
     neurons: int = parameter(4000, "neurons looked at, which stand for all m", low=1)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(0.5, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(4, "gradient steps", low=1)
-    queries: int = parameter(8, "query points", low=1)
+    slope: float = fields.slope(0.0)
+    T: float = fields.training_time(0.5)
+    steps: int = fields.steps(4)
+    queries: int = fields.queries(8)
 
 
 def _trained_gradient(key: Array, config: TrainedGradientSetting) -> Measured:
@@ -118,13 +119,11 @@ class PerturbationSetting(Parameters):
     """A network of K24b along gradient descent without momentum under the identity loss."""
 
     data: Any = data_parameter("shifted-gaussian", "law of x")
-    n: int = parameter(20, "training points", low=1)
-    d: int = parameter(100, "dimension", low=1)
-    m: int = parameter(500, "width", low=1)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(
-        1.6, "longest training time", unit="learning rate × steps", low=0, open_low=True
-    )
+    n: int = fields.points(20)
+    d: int = fields.dimension(100)
+    m: int = fields.width(500)
+    slope: float = fields.slope(0.2)
+    T: float = fields.training_time(1.6, "longest training time")
     halvings: int = parameter(3, "the law is checked at T, T/2, …, T/2^halvings", low=0)
 
     @property

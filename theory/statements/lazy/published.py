@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory._types import Real
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import derivative_kernel
@@ -19,11 +19,20 @@ from theory.networks.network import Params, frozen_readout, init, input_gradient
 from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.perturbations.attacks import gradient_perturbations
-from theory.statements.lazy.matching import MatchingSetting, draw_relabelled
+from theory.statements.lazy.matching import (
+    MatchingSetting,
+    Output,
+    Relabelled,
+    initial,
+    points_of_g,
+    relabelled,
+    train_from,
+)
 from theory.statements.lazy.movement import CAVEAT, SOURCE
-from theory.statements.lazy.rounding import output_rounding, same_sign
+from theory.statements.lazy.rounding import same_sign
 from theory.verification.claims import Claim
 from theory.verification.kinds import Probabilistic, Rate
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 # Small dimensions and widths bend the line of a constant by 0.023 (docs); twice that is allowed.
@@ -33,77 +42,99 @@ BEND = 0.05
 class PublishedSetting(MatchingSetting):
     """f and g as in the published theorem, with its open constant C."""
 
-    d: int = parameter(5, "dimension", low=1)
-    m: int = parameter(500, "width of both networks", low=1)
+    d: int = fields.dimension(5)
+    m: int = fields.width(500, "width of both networks")
     C: float = parameter(1.0, "constant of the conditions", low=0, open_low=True)
-    separation: float = parameter(
-        2.0, "separation of separated-gaussian", unit="standard deviations"
-    )
+    separation: float = fields.separation(2.0)
 
 
-class Published(NamedTuple):
-    """One draw.
+class Limit(NamedTuple):
+    """A published limit at z, its rounding error, and what C multiplies in its margin."""
 
-    f, g: outputs at z.  f_error, g_error: their rounding errors.
-    f_hat, g_hat: the published limits.  limit_error: rounding error of either.
-    f_threshold, g_threshold, width: what C multiplies.
-    """
+    value: Float[Array, ""]
+    error: Float[Array, ""]
+    threshold: Any
 
-    f: Float[Array, ""]
-    g: Float[Array, ""]
-    f_error: Float[Array, ""]
-    g_error: Float[Array, ""]
-    f_hat: Float[Array, ""]
-    g_hat: Float[Array, ""]
-    limit_error: Float[Array, ""]
-    f_threshold: Real
-    g_threshold: Real
+
+class Posed(NamedTuple):
+    """The data of both networks, and f̂.  width: what C multiplies in the condition on the width."""
+
+    task: Relabelled
+    limit: Limit
     width: Any
 
 
-def _published(key: Array, config: PublishedSetting) -> Published:
-    (x, y, z, _), target, key_f, key_g = draw_relabelled(key, config)
-    slope, network, d = config.slope, frozen_readout(config.slope), x.shape[1]
+class Passed(NamedTuple):
+    """f trained, its training set for g, and ĝ."""
 
-    def fit(key: Array, x: Array, y: Array, time: Real) -> tuple[Params, Array, Array]:
-        descent = descent_for_time(time, config.steps, config.momentum)
-        params = train(network, init(network, key, config.m, d), x, y, descent).params
-        error = output_rounding(params, x, z, time, config.steps)
-        return params, outputs(params, z, slope)[0], error[0]
+    output: Output
+    points: Float[Array, "n d"]
+    limit: Limit
 
-    params_f, f, f_error = fit(key_f, x, y, config.T_f)
-    r = gradient_perturbations(params_f, x, target, config.epsilon, slope)
-    points = r if config.scenario == "a" else x + r
-    _, g, g_error = fit(key_g, points, target, config.T_g)
-    f_threshold, g_threshold = published_thresholds(
+
+def _thresholds(d: int, config: PublishedSetting) -> Any:
+    return published_thresholds(
         config.n, d, config.T_f, config.T_g, config.epsilon, config.scenario
     )
-    size = jnp.max(jnp.abs(x)) * jnp.sum(jnp.abs(z))
-    return Published(
-        f,
-        g,
-        f_error,
-        g_error,
-        lazy.f_hat(x, y, z, slope)[0],
-        g_hat(x, y, points, z, slope)[0],
-        rounding_error(2 * config.n + d + 16, size),
-        f_threshold,
-        g_threshold,
-        float(d**2 * (config.T_f + config.T_g) ** 2),
-    )
 
 
-def _constant(i: Published, config: PublishedSetting) -> Array:
+def _limit_error(task: Relabelled) -> Array:
+    """Rounding error of f̂ and of ĝ."""
+    n, d = task.x.shape
+    return rounding_error(2 * n + d + 16, jnp.max(jnp.abs(task.x)) * jnp.sum(jnp.abs(task.z)))
+
+
+def _posed(key: Array, earlier: Staged, config: PublishedSetting) -> Posed:
+    task = relabelled(key, earlier, config)
+    d = task.x.shape[1]
+    f_hat = lazy.f_hat(task.x, task.y, task.z, config.slope)[0]
+    limit = Limit(f_hat, _limit_error(task), _thresholds(d, config)[0])
+    return Posed(task, limit, float(d**2 * (config.T_f + config.T_g) ** 2))
+
+
+def _trained_f(key: Array, earlier: Staged, config: PublishedSetting) -> Passed:
+    x, y, z, _ = task = earlier.data.task
+    f, output = train_from(initial(key, x, config), x, y, z, config.T_f, config)
+    points = points_of_g(f.params, task, config)
+    g_limit = g_hat(x, y, points, z, config.slope)[0]
+    limit = Limit(g_limit, _limit_error(task), _thresholds(x.shape[1], config)[1])
+    return Passed(output, points, limit)
+
+
+def _trained_g(key: Array, earlier: Staged, config: PublishedSetting) -> Output:
+    points, task = earlier.f.points, earlier.data.task
+    start = initial(key, points, config)
+    return train_from(start, points, task.target, task.z, config.T_g, config)[1]
+
+
+def _constant(i: Staged, config: PublishedSetting) -> Array:
     """The largest C with which both margins hold; 0 where sgn f̂ ≠ sgn ĝ or the width is too small.
 
     The width is held to the configured C: it is the same at every draw and would cap the constant.
     """
-    constant = jnp.minimum(jnp.abs(i.f_hat) / i.f_threshold, jnp.abs(i.g_hat) / i.g_threshold)
-    return jnp.where((i.f_hat * i.g_hat > 0) & (config.m > config.C * i.width), constant, 0.0)
+    f, g = i.data.limit, i.f.limit
+    constant = jnp.minimum(jnp.abs(f.value) / f.threshold, jnp.abs(g.value) / g.threshold)
+    agree = f.value * g.value > 0
+    return jnp.where(agree & (config.m > config.C * i.data.width), constant, 0.0)
 
 
-def _signs(i: Published, _: Any) -> Margin:
-    return same_sign(i.f, i.g, i.f_error, i.g_error)
+def _beyond(limit: Limit, config: PublishedSetting) -> Margin:
+    return exceeds(jnp.abs(limit.value), config.C * limit.threshold, limit.error)
+
+
+def _signs(i: Staged, _: Any) -> Margin:
+    f, g = i.f.output, i.g
+    return same_sign(f.value, g.value, f.error, g.error)
+
+
+def _agreement(i: Staged, _: Any) -> Margin:
+    f, g = i.data.limit, i.f.limit
+    return same_sign(f.value, g.value, f.error, g.error)
+
+
+def _wide(i: Staged, config: PublishedSetting) -> Margin:
+    needed = config.C * i.data.width
+    return exceeds(float(config.m), needed, rounding_error(8, needed))
 
 
 class ScalingSetting(Parameters):
@@ -111,19 +142,15 @@ class ScalingSetting(Parameters):
 
     data: Any = data_parameter("shifted-gaussian", "law of x and z")
     grows: str = parameter("T", "what grows: T_f = T_g, or the dimension", choices=("T", "d"))
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(4, "smallest dimension", low=1)
-    T: float = parameter(
-        0.5, "shortest training time of f and g", unit="learning rate × steps", low=0, open_low=True
-    )
+    n: int = fields.points(8)
+    d: int = fields.dimension(4, "smallest dimension")
+    T: float = fields.training_time(0.5, "shortest training time of f and g")
     width: float = parameter(0.5, "c = m/(d²(T_f + T_g)²)", low=0, open_low=True)
-    slope: float = parameter(0.2, "slope γ", low=0, high=1, open_high=True)
-    epsilon: float = parameter(1.0, "size ε, per √d", unit="of x", low=0, open_low=True)
-    scenario: str = parameter(
-        "a", "g sees a: perturbations alone, b: perturbed samples", choices=("a", "b")
-    )
-    steps: int = parameter(4, "gradient steps of each network", low=1)
-    queries: int = parameter(8, "query points", low=1)
+    slope: float = fields.slope(0.2)
+    epsilon: float = fields.perturbation_size(1.0, "size ε, per √d")
+    scenario: str = fields.scenario("a")
+    steps: int = fields.steps(4, "gradient steps of each network")
+    queries: int = fields.queries(8)
     sizes: int = parameter(5, "number of scales, each twice the one before", low=5)
 
     @property
@@ -247,7 +274,7 @@ def _constants_at(scale: _Scale, drawn: _Drawn, config: ScalingSetting) -> tuple
 
 
 STATEMENTS = (
-    Statement(
+    Statement[PublishedSetting, Staged](
         id="lazy.prediction-matching-published",
         title="prediction matching under the published conditions, with a constant C",
         says="|f̂(z)| > C(1 + 1/T_f), |ĝ(z)| > C(1/T_f + (√d/ε)(1/T_g + 1/√n)), d/√n for 1/√n in "
@@ -257,28 +284,16 @@ STATEMENTS = (
         "that of the two margins, at a width that meets its condition with the configured C.",
         source=SOURCE,
         caveat=CAVEAT,
-        sample=_published,
+        stages={"data": _posed, "f": _trained_f, "g": _trained_g},
         hypotheses={
             "margin of f": Hypothesis(
-                lambda i, c: exceeds(jnp.abs(i.f_hat), c.C * i.f_threshold, i.limit_error),
-                "|f̂(z)| > C(1 + 1/T_f)",
-                tier="data",
+                lambda i, c: _beyond(i.data.limit, c), "|f̂(z)| > C(1 + 1/T_f)", "data"
             ),
             "margin of g": Hypothesis(
-                lambda i, c: exceeds(jnp.abs(i.g_hat), c.C * i.g_threshold, i.limit_error),
-                "|ĝ(z)| > C(1/T_f + (√d/ε)(1/T_g + 1/√n))",
-                "init",
+                lambda i, c: _beyond(i.f.limit, c), "|ĝ(z)| > C(1/T_f + (√d/ε)(1/T_g + 1/√n))", "f"
             ),
-            "agreement": Hypothesis(
-                lambda i, _: same_sign(i.f_hat, i.g_hat, i.limit_error, i.limit_error),
-                "sgn f̂(z) = sgn ĝ(z)",
-                "init",
-            ),
-            "width": Hypothesis(
-                lambda i, c: exceeds(float(c.m), c.C * i.width, rounding_error(8, c.C * i.width)),
-                "m > C d²(T_f + T_g)²",
-                tier="data",
-            ),
+            "agreement": Hypothesis(_agreement, "sgn f̂(z) = sgn ĝ(z)", "f"),
+            "width": Hypothesis(_wide, "m > C d²(T_f + T_g)²", "data"),
         },
         claim=Probabilistic(
             conclusion=_signs,

@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._scaling import maximum
 from theory._types import Real
-from theory.data.sampling import data_parameter, draw
+from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
 from theory.networks.descent import descent_for_time
 from theory.networks.network import apply, frozen_readout, init
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.statements.ntk.widths import (
     TOLERANCE,
     Seen,
@@ -26,6 +27,7 @@ from theory.statements.ntk.widths import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Deterministic, Rate
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 
@@ -53,22 +55,35 @@ class PredictorSetting(Parameters):
     """The infinite-width network trained for time T, by both predictors."""
 
     data: Any = data_parameter("gaussian")
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    slope: float = parameter(0.0, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(3.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(200, "gradient steps of the discrete predictor", low=1)
-    queries: int = parameter(4, "test points", low=1)
+    n: int = fields.points(8)
+    d: int = fields.dimension(10)
+    slope: float = fields.slope(0.0)
+    T: float = fields.training_time(3.0)
+    steps: int = fields.steps(200, "gradient steps of the discrete predictor")
+    queries: int = fields.queries(4, "test points")
+
+
+class Points(NamedTuple):
+    """A sample, the infinite-width kernels K = (n, n) and (q, n) of it, and the spectrum of K.
+
+    eigenvalues: (n,) ascending.  step: learning rate / n.
+    """
+
+    sample: Sample
+    kernel: Float[Array, "n n"]
+    to_test: Float[Array, "q n"]
+    eigenvalues: Float[Array, " n"]
+    eigenvalue_error: Float[Array, ""]
+    step: Float[Array, ""]
 
 
 class Predictions(NamedTuple):
-    """Test outputs (q,) at time T, what separates them at most, and the kernel's eigenvalues.
+    """Test outputs (q,) at time T, and what separates them at most.
 
     theirs: squared loss, gradient flow by neural-tangents.  ours: the same by us.
     descent: squared loss, gradient descent.  their_logistic, logistic_descent: logistic loss.
     rounding: bound on |theirs − ours|.  discretization, logistic_discretization: bounds on what
     flow and descent are apart.
-    eigenvalues: (n,) of the kernel, ascending.  step: learning rate / n.
     """
 
     theirs: Float[Array, " q"]
@@ -79,9 +94,6 @@ class Predictions(NamedTuple):
     rounding: Float[Array, " q"]
     discretization: Float[Array, " q"]
     logistic_discretization: Float[Array, " q"]
-    eigenvalues: Float[Array, " n"]
-    eigenvalue_error: Float[Array, ""]
-    step: Float[Array, ""]
 
 
 # jax.experimental.ode.odeint, which neural-tangents calls, accepts this error in a step, relative
@@ -100,13 +112,26 @@ def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Real) -
     return rounding_error(20 * n, size * (time + time**2 / 2 * jnp.linalg.norm(kernel)))
 
 
-def _predictions(key: Array, config: PredictorSetting) -> Predictions:
-    key_data, key_init = jax.random.split(key)
-    x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
+def _points(key: Array, earlier: Staged, config: PredictorSetting) -> Points:
+    x, _, z, _ = sample = draw(key, config.data, config.n, config.d, queries=config.queries)
     network = frozen_readout(config.slope)
-    params = init(network, key_init, 64, x.shape[1])
+    kernel = kernels.network_ntk(network, x, x)
+    return Points(
+        sample,
+        kernel,
+        kernels.network_ntk(network, z, x),
+        jnp.linalg.eigvalsh(kernel),
+        # Every entry rounds 3(d + 12) times, and all n² together are below the trace in size.
+        rounding_error(20 * config.n + 3 * x.shape[1] + 36, jnp.trace(kernel)),
+        jnp.asarray(config.T / config.steps / config.n, x.dtype),
+    )
+
+
+def _predictions(key: Array, earlier: Staged, config: PredictorSetting) -> Predictions:
+    (x, y, z, _), kernel, to_test, *_, step = earlier.data
+    network = frozen_readout(config.slope)
+    params = init(network, key, 64, x.shape[1])
     at_x, at_z = apply(network, params, x), apply(network, params, z)
-    kernel, to_test = kernels.network_ntk(network, x, x), kernels.network_ntk(network, z, x)
 
     predict = _neural_tangents.load().predict
     initial = (at_x[:, None], at_z[:, None], to_test)
@@ -121,7 +146,6 @@ def _predictions(key: Array, config: PredictorSetting) -> Predictions:
         path = function_space.function_space_descent(kernel, to_test, y, descent, at_x, at_z)
         return path.test[-1]
 
-    step = jnp.asarray(config.T / config.steps / config.n, x.dtype)
     return Predictions(
         theirs=flow(time, *initial)[1][:, 0],
         ours=function_space.gradient_flow_mse(kernel, to_test, y, config.T, at_x, at_z),
@@ -136,38 +160,34 @@ def _predictions(key: Array, config: PredictorSetting) -> Predictions:
         logistic_discretization=discretization.descent_from_flow_logistic(
             kernel, jnp.diagonal(kernels.network_ntk(network, z, z)), y, at_x, step, config.steps
         ),
-        eigenvalues=jnp.linalg.eigvalsh(kernel),
-        # Every entry rounds 3(d + 12) times, and all n² together are below the trace in size.
-        eigenvalue_error=rounding_error(20 * config.n + 3 * x.shape[1] + 36, jnp.trace(kernel)),
-        step=step,
     )
 
 
-def _agreement(instance: Predictions, _: Any) -> Margin:
+def _agreement(instance: Staged, _: Any) -> Margin:
     """Every bound exceeds the difference it is on; the error is what computing both costs."""
-    i = instance
-    condition = jnp.sqrt(i.eigenvalues[-1] / i.eigenvalues[0])
+    i: Predictions = instance.prediction
+    points: Points = instance.data
+    condition = jnp.sqrt(points.eigenvalues[-1] / points.eigenvalues[0])
     accuracy = jnp.maximum(ODE_TOLERANCE, jnp.finfo(condition.dtype).eps)
     ode = ODE_STEPS * accuracy * (1 + jnp.abs(i.their_logistic)) * condition
     bound = (i.rounding, i.discretization, i.logistic_discretization)
     difference = (i.theirs - i.ours, i.descent - i.theirs, i.logistic_descent - i.their_logistic)
     difference = jnp.abs(jnp.concatenate(difference))
     # Descent rounds in every step, by less than the whole flow does.
-    error = (0 * i.rounding, i.rounding / i.step, i.rounding / i.step + ode)
+    error = (0 * i.rounding, i.rounding / points.step, i.rounding / points.step + ode)
     bound = jnp.concatenate(bound)
     difference = jnp.maximum(difference, jnp.finfo(bound.dtype).eps * bound)  # 0 has no ratio
     return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
-def _positive(instance: Predictions, _: Any) -> Margin:
-    return margin(instance.eigenvalues[0], instance.eigenvalue_error)
+def _positive(instance: Staged, _: Any) -> Margin:
+    return margin(instance.data.eigenvalues[0], instance.data.eigenvalue_error)
 
 
-def _stable(instance: Predictions, _: Any) -> Margin:
-    largest = instance.step * instance.eigenvalues[-1]
-    return exceeds(
-        1.0, largest, instance.step * instance.eigenvalue_error + rounding_error(4, largest)
-    )
+def _stable(instance: Staged, _: Any) -> Margin:
+    points: Points = instance.data
+    largest = points.step * points.eigenvalues[-1]
+    return exceeds(1.0, largest, points.step * points.eigenvalue_error + rounding_error(4, largest))
 
 
 STATEMENTS = (
@@ -193,7 +213,7 @@ STATEMENTS = (
         draws={"quick": 400, "full": 4000},
         data=True,
     ),
-    Statement(
+    Statement[PredictorSetting, Staged](
         id="ntk.predictors-agree",
         title="both predictors of the infinitely wide network agree",
         says="With the same kernel and initial outputs: (1) gradient flow under the squared loss "
@@ -202,10 +222,10 @@ STATEMENTS = (
         "x_i = λ_iη/n; (3) under the logistic loss it differs from neural-tangents' flow by "
         "√K(z, z)·J(η/n)²λ_max/8·√(sᵀKs) at most, s_k = y_k ℓ'(−y_k f_0(x_k)).",
         source="Lee et al. 2019, eq. 8–11; Novak et al. 2020",
-        sample=_predictions,
+        stages={"data": _points, "prediction": _predictions},
         hypotheses={
-            "stable steps": Hypothesis(_stable, "λ_max·η/n < 1", tier="data"),
-            "positive definite": Hypothesis(_positive, "λ_min(K) > 0", tier="data"),
+            "stable steps": Hypothesis(_stable, "λ_max·η/n < 1", stage="data"),
+            "positive definite": Hypothesis(_positive, "λ_min(K) > 0", stage="data"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=PredictorSetting(),

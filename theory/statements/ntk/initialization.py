@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import kernels, lazy
 from theory.margins import Measured, measured, rounding_error
@@ -30,10 +31,8 @@ class InitialSetting(Parameters):
     """Many small networks at initialization, seen at the same two points."""
 
     data: Any = data_parameter("gaussian")
-    d: int = parameter(5, "dimension", low=1)
-    slope: float = parameter(
-        0.5, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
-    )
+    d: int = fields.dimension(5)
+    slope: float = fields.slope(0.5, "slope γ of the leaky ReLU, beside the ReLU")
     networks: int = parameter(512, "networks of each width per draw", low=1)
 
 

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._scaling import maximum
 from theory.certificates.linear_solve import SQUARINGS, operator_norm
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, kernels, lazy
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.network import Params, frozen_readout, init
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.statements.ntk.widths import (
     TOLERANCE,
     WidthSetting,
@@ -24,7 +25,7 @@ from theory.statements.ntk.widths import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Probabilistic, Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 NORMS = {"operator": operator_norm, "max": lambda matrix: maximum(jnp.abs(matrix))}
 
@@ -73,17 +74,13 @@ class BoundSetting(Parameters):
     """A random network of K24b on training points with labels, seen at one query point."""
 
     data: Any = data_parameter("separated-gaussian", "law of x and z")
-    n: int = parameter(40, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(1000, "width", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_high=True)
-    T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    separation: float = parameter(
-        4.0, "separation of separated-gaussian", unit="standard deviations"
-    )
-    delta: float = parameter(
-        0.05, "failure probability δ", low=0, high=1, open_low=True, open_high=True
-    )
+    n: int = fields.points(40)
+    d: int = fields.dimension(10)
+    m: int = fields.width(1000)
+    slope: float = fields.slope(0.5)
+    T: float = fields.training_time(2.0)
+    separation: float = fields.separation(4.0)
+    delta: float = fields.failure_probability(0.05)
 
 
 class KernelBound(NamedTuple):
@@ -143,6 +140,7 @@ STATEMENTS = (
         config=WidthSetting(),
         draws={"quick": 300, "full": 5000},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="ntk.kernel-bound",

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import kernels
 from theory.margins import Measured, measured, rounding_error
@@ -32,16 +33,14 @@ class MeanSetting(Parameters):
     """Neurons of networks of widths m_min·4^j, trained on the identity loss."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(4, "training points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    slope: float = parameter(
-        0.2, "slope γ where the readout is frozen", low=0, high=1, open_high=True
-    )
-    m_min: int = parameter(256, "smallest width", low=1)
-    widths: int = parameter(5, "number of widths, each four times the one before", low=5)
+    n: int = fields.points(4)
+    d: int = fields.dimension(10)
+    slope: float = fields.slope(0.2, "slope γ where the readout is frozen")
+    m_min: int = fields.width(256, "smallest width")
+    widths: int = fields.number_of_widths(5, "four times")
     neurons: int = parameter(512, "neurons per draw, each with both signs of a", low=1)
-    T: float = parameter(1.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(5, "gradient steps", low=1)
+    T: float = fields.training_time(1.0)
+    steps: int = fields.steps(5)
 
     @property
     def scales(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory._types import Real
 from theory._validation import is_traced
 from theory.data.sampling import data_parameter, draw
@@ -33,13 +34,11 @@ class WidthSetting(Parameters):
     """Networks at widths m_min·2^j on the same points."""
 
     data: Any = data_parameter("gaussian")
-    n: int = parameter(8, "points", low=1)
-    d: int = parameter(10, "dimension", low=1)
-    slope: float = parameter(
-        0.5, "slope γ of the leaky ReLU, beside the ReLU", low=0, high=1, open_high=True
-    )
-    m_min: int = parameter(64, "smallest width", low=1)
-    widths: int = parameter(5, "number of widths, each twice the one before", low=5)
+    n: int = fields.points(8, "points")
+    d: int = fields.dimension(10)
+    slope: float = fields.slope(0.5, "slope γ of the leaky ReLU, beside the ReLU")
+    m_min: int = fields.width(64, "smallest width")
+    widths: int = fields.number_of_widths(5, "twice")
 
     @property
     def scales(self) -> np.ndarray:
@@ -85,12 +84,12 @@ class TrainingSetting(WidthSetting):
     """Both parameterizations trained, each on a loss: ReLU with frozen readout, leaky ReLU with
     all weights trained."""
 
-    n: int = parameter(4, "training points", low=1)
-    d: int = parameter(5, "dimension", low=1)
-    T: float = parameter(2.0, "training time T", unit="learning rate × steps", low=0, open_low=True)
-    steps: int = parameter(5, "gradient steps", low=1)
-    queries: int = parameter(3, "test points", low=1)
-    loss: str = parameter("squared", "loss of the network with frozen readout", choices=LOSSES)
+    n: int = fields.points(4)
+    d: int = fields.dimension(5)
+    T: float = fields.training_time(2.0)
+    steps: int = fields.steps(5)
+    queries: int = fields.queries(3, "test points")
+    loss: str = fields.loss("squared", LOSSES, "loss of the network with frozen readout")
     loss_all: str = parameter("logistic", "loss of the one with all trained", choices=LOSSES)
 
 

@@ -18,7 +18,7 @@ from theory.statements.orthogonal.setting import (
 )
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 
@@ -39,12 +39,14 @@ def _training(key: Array, earlier: Staged, config: TrainedSetting) -> Trained:
 STAGES = {"data": _data, "training": _training}
 
 
-def _of_data(name: str, stage: str | None = None) -> Hypothesis:
-    return hypothesis(name, lambda i: i.data, stage)
+def of_data(name: str) -> Hypothesis:
+    """The condition of that name, of the points with their closed form."""
+    return hypothesis(name, lambda i: i.data, "data")
 
 
-def _of_training(name: str) -> Hypothesis:
-    return hypothesis(name, lambda i: i.training)
+def of_training(name: str) -> Hypothesis:
+    """The condition of that name, of the trained network."""
+    return hypothesis(name, lambda i: i.training, "training")
 
 
 def _agreement(instance: Staged, config: TrainedSetting) -> Margin:
@@ -61,17 +63,18 @@ STATEMENTS = (
         "The certificates of the closed form are measured beside it.",
         source=SOURCE,
         stages=STAGES,
-        hypotheses={"near-orthogonality": _of_data("near-orthogonality", "data")},
+        hypotheses={"near-orthogonality": of_data("near-orthogonality")},
         measured={
-            "KKT certificate": _of_data("KKT certificate"),
-            "global certificate": _of_data("global certificate"),
-            "cone never left": _of_training("cone never left"),
-            "cone reached": _of_training("cone reached"),
+            "KKT certificate": of_data("KKT certificate"),
+            "global certificate": of_data("global certificate"),
+            "cone never left": of_training("cone never left"),
+            "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(),
         draws={"quick": 20, "full": 500},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement[TrainedSetting, Staged](
         id="orthogonal.decision-boundary-certified",
@@ -83,18 +86,19 @@ STATEMENTS = (
         source=OURS,
         stages=STAGES,
         hypotheses={
-            "KKT certificate": _of_data("KKT certificate"),
-            "cone never left": _of_training("cone never left"),
+            "KKT certificate": of_data("KKT certificate"),
+            "cone never left": of_training("cone never left"),
         },
         measured={
-            "near-orthogonality": _of_data("near-orthogonality", "data"),
-            "global certificate": _of_data("global certificate"),
-            "cone reached": _of_training("cone reached"),
+            "near-orthogonality": of_data("near-orthogonality"),
+            "global certificate": of_data("global certificate"),
+            "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=TrainedSetting(data="uniform", n=20, d=2000),
         draws={"quick": 20, "full": 200},
         data=True,
+        on_data={"digits": OnData()},
     ),
     Statement(
         id="orthogonal.multiplier-range",
@@ -111,6 +115,7 @@ STATEMENTS = (
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},
         data=True,
+        on_data={"digits": OnData()},
         batch=64,
     ),
     Statement(

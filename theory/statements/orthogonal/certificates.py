@@ -14,7 +14,7 @@ from theory.verification.statement import Hypothesis
 
 
 def near_orthogonal(instance: Solved, _: Any) -> Margin:
-    """The data tier, γ³R_min⁴/(3nR_max²) ≥ p_max."""
+    """The hypothesis on the data, γ³R_min⁴/(3nR_max²) ≥ p_max."""
     threshold, p_max = max_margin.near_orthogonality(instance.x, instance.slope)
     return exceeds(threshold, p_max, rounding_error(instance.x.shape[1] + 16, 1.0))
 
@@ -78,40 +78,36 @@ def hypothesis(
     Args:
       name: one of `CONDITIONS`.
       of: instance, or what a stage sees of it → `Solved` or `Trained`.
-      stage: the stage that it looks at, in place of the condition's tier.
+      stage: the stage that it looks at, everything if None.
     """
-    check, says, tier = CONDITIONS[name]
+    check, says = CONDITIONS[name]
 
     def condition(instance: Any, config: Any) -> Margin:
         return check(of(instance), config)
 
-    return Hypothesis(condition, says, tier if stage is None else "certificate", stage)
+    return Hypothesis(condition, says, stage)
 
 
 CONDITIONS = {
-    "near-orthogonality": (near_orthogonal, "γ³R_min⁴/(3nR_max²) ≥ p_max", "data"),
+    "near-orthogonality": (near_orthogonal, "γ³R_min⁴/(3nR_max²) ≥ p_max"),
     "KKT certificate": (
         kkt,
         "λ > 0 on the support vectors, y_k f(x_k) > 1 elsewhere, and y_k⟨u₊, x_k⟩ > 0 > "
         "y_k⟨u₋, x_k⟩: the closed form is a KKT point",
-        "certificate",
     ),
-    "closed form λ > 0": (closed_form, "every λ_k of Hλ = 2·1 is positive", "data"),
+    "closed form λ > 0": (closed_form, "every λ_k of Hλ = 2·1 is positive"),
     "global certificate": (
         global_certificate,
         "KKT certificate and 2⟨u_{y_k}, x_k⟩ > (1−γ) Σ_{y_j=y_k} λ_j max(⟨x_j, x_k⟩, 0): the "
         "global max margin",
-        "certificate",
     ),
     "cone reached": (
         reached,
         "a_i y_k⟨w_i, x_k⟩ > 0 for all i, k over the second half of training: inside the cone",
-        "certificate",
     ),
     "cone never left": (
         stays,
         "sgn(a_i) y_k⟨w̃_i, x_k⟩/‖x_k‖ > ρ for all i, k: gradient flow from the final weights stays "
         "within ρ of an exact solution that is deep inside the cone, and ends at the closed form",
-        "certificate",
     ),
 }

@@ -1,14 +1,16 @@
 """Learning from perturbations of relabelled samples: both networks trained, both predicted."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory.certificates import max_margin
-from theory.certificates.max_margin import solve
+from theory.certificates.max_margin import Solved, solve
 from theory.data.sampling import draw
 from theory.margins import Margin, margin
 from theory.parameters import parameter
@@ -26,45 +28,53 @@ from theory.statements.orthogonal.setting import (
     train_far,
 )
 from theory.verification.kinds import Deterministic
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 
 class LearningSetting(TrainedSetting):
     """A network f on clean samples, and f_adv on perturbed samples with random labels y'."""
 
-    n_adv: int = parameter(8, "noise samples that are perturbed", low=1)
+    n_adv: int = fields.perturbed_points(8)
     samples: str = parameter(
         "noise",
         "what is perturbed: noise samples of the law of the data, or the clean samples (n of them)",
         choices=("noise", "natural"),
     )
     norm: str = parameter("l2", "norm of the geometry-inspired perturbations", choices=NORMS)
-    fraction: float = parameter(
-        0.05, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    fraction: float = fields.sparse_share(0.05)
     size: float = parameter(
         0.7, "ℓ₂ length of a perturbation × √n_adv", unit="R", low=0, open_low=True
     )
 
 
-class Learned(NamedTuple):
-    """Both networks, their closed forms, and what decides at each query.
+class Posed(NamedTuple):
+    """Both training sets with their closed forms, and what decides at each query.
 
-    clean, adversarial: f and f_adv with their `Trained` fields; the queries z are the same.
+    clean, moved: what f and f_adv are trained on.
+    z: (q, d) queries.
     effects: `perturbed.Effects` at the queries.
     towards: (q,) ⟨v, z⟩, v the direction of the perturbations.
     asked: (q,) queries that are no tie of either boundary.
     """
 
-    clean: Trained
-    adversarial: Trained
+    clean: Solved
+    moved: Solved
+    z: Float[Array, "q d"]
     effects: perturbed.Effects
     towards: Float[Array, " q"]
     asked: Bool[Array, " q"]
 
 
-def _sample(key: Array, config: LearningSetting) -> Learned:
-    key_data, key_z, key_target, key_f, key_adv = jax.random.split(key, 5)
+class Learned(NamedTuple):
+    """Both trained networks, f and f_adv."""
+
+    clean: Trained
+    adversarial: Trained
+
+
+def _data(key: Array, earlier: Staged, config: LearningSetting) -> Posed:
+    key_data, key_z, key_target = jax.random.split(key, 3)
     natural = config.samples == "natural"
     n_adv = config.n if natural else config.n_adv
     x, y, noise, _ = draw(
@@ -86,68 +96,76 @@ def _sample(key: Array, config: LearningSetting) -> Learned:
     shift = length * direction / jnp.linalg.norm(direction)
     moved = solve(base + target[:, None] * shift[None, :], target, config.slope)
 
+    seen = perturbed.effects(moved.limit, base, target, shift, z)
+    tied = ties(clean.limit.normal, z, config.tie) | ties(moved.limit.normal, z, config.tie)
+    return Posed(clean, moved, z, seen, z @ shift, ~tied)
+
+
+def _training(key: Array, earlier: Staged, config: LearningSetting) -> Learned:
+    posed: Posed = earlier.data
+    clean, moved, z = posed.clean, posed.moved, posed.z
+    key_f, key_adv = jax.random.split(key)
     # One basis for all: the training points of either network, then the queries.
-    points, z_span = max_margin.same_span(jnp.concatenate([x, moved.x]), z)
-    parts = (points[: len(x)], points[len(x) :])
+    points, z_span = max_margin.same_span(jnp.concatenate([clean.x, moved.x]), z)
+    parts = (points[: len(clean.x)], points[len(clean.x) :])
 
     def fit(key: Array, part: Array, label: Array) -> Far:
-        return train_far(key, part, label, z_span, d, config)
+        return train_far(key, part, label, z_span, z.shape[1], config)
 
-    if n_adv == config.n:  # both at once: a scan less to compile
-        both = jax.vmap(fit)(jnp.stack([key_f, key_adv]), jnp.stack(parts), jnp.stack([y, target]))
+    if len(clean.x) == len(moved.x):  # both at once: a scan less to compile
+        labels = jnp.stack([clean.y, moved.y])
+        both = jax.vmap(fit)(jnp.stack([key_f, key_adv]), jnp.stack(parts), labels)
         far_f, far_adv = (jax.tree.map(lambda leaf, i=i: leaf[i], both) for i in (0, 1))
     else:
-        far_f, far_adv = fit(key_f, parts[0], y), fit(key_adv, parts[1], target)
+        far_f, far_adv = fit(key_f, parts[0], clean.y), fit(key_adv, parts[1], moved.y)
     networks = [
         Trained(solved, part, far.params, far.cone, z, far.v, far.missing)
         for solved, part, far in zip((clean, moved), parts, (far_f, far_adv), strict=True)
     ]
-    seen = perturbed.effects(moved.limit, base, target, shift, z)
-    tied = ties(clean.limit.normal, z, config.tie) | ties(moved.limit.normal, z, config.tie)
-    return Learned(networks[0], networks[1], seen, z @ shift, ~tied)
+    return Learned(*networks)
 
 
-def _sufficient(instance: Learned) -> Margin:
+def _sufficient(posed: Posed) -> Margin:
     """|perturbation effect| > |mislabelled effect| and sgn⟨v, z⟩ = sgn⟨q, z⟩, at each query."""
-    first, second, error = instance.effects
-    right = jnp.sign(instance.towards) == jnp.sign(_boundary(instance))
+    first, second, error = posed.effects
+    right = jnp.sign(posed.towards) == jnp.sign(_boundary(posed))
     gap = jnp.abs(second) - jnp.abs(first)
     ratio = jnp.abs(second) / jnp.maximum(jnp.abs(first), jnp.finfo(first.dtype).tiny)
     found = margin(jnp.where(right, gap, -jnp.abs(gap)), 2 * error)
     return dataclasses.replace(found, ratio=jnp.where(right, ratio, 0))
 
 
-def _exact(instance: Learned) -> Margin:
+def _exact(posed: Posed) -> Margin:
     """sgn⟨q, z⟩(mislabelled + perturbation effect) > 0, at each query."""
-    first, second, error = instance.effects
-    return margin(jnp.sign(_boundary(instance)) * (first + second), error)
+    first, second, error = posed.effects
+    return margin(jnp.sign(_boundary(posed)) * (first + second), error)
 
 
-def _boundary(instance: Learned) -> Array:
-    return instance.clean.z @ instance.clean.solved.limit.normal
+def _boundary(posed: Posed) -> Array:
+    return posed.z @ posed.clean.limit.normal
 
 
-def _at_first(condition: Any) -> Any:
-    def check(instance: Learned, _: Any) -> Margin:
-        return jax.tree.map(lambda part: part[0], condition(instance))
+def _at_first(condition: Callable[[Posed], Margin]) -> Callable[[Staged, Any], Margin]:
+    def check(instance: Staged, _: Any) -> Margin:
+        return jax.tree.map(lambda part: part[0], condition(instance.data))
 
     return check
 
 
-def _somewhere(instance: Learned, _: Any) -> Margin:
+def _somewhere(instance: Staged, _: Any) -> Margin:
     """The largest margin of the sufficient condition over the queries."""
-    found = _sufficient(instance)
-    best = jnp.argmax(jnp.where(instance.asked, found.value - found.error, -jnp.inf))
+    found = _sufficient(instance.data)
+    best = jnp.argmax(jnp.where(instance.data.asked, found.value - found.error, -jnp.inf))
     return jax.tree.map(lambda part: part[best], found)
 
 
-def _same_sign(instance: Learned, _: Any) -> Margin:
+def _same_sign(instance: Staged, _: Any) -> Margin:
     """sgn f_adv(z; ∞) = sgn f(z; ∞) wherever the sufficient condition holds and nothing is tied.
 
     The sign of both outputs is that of their product, whose error follows from theirs.
     """
-    f, g = instance.clean, instance.adversarial
-    concerned = instance.asked & _sufficient(instance).holds
+    f, g = instance.training
+    concerned = instance.data.asked & _sufficient(instance.data).holds
     known = concerned & jnp.isfinite(f.missing) & jnp.isfinite(g.missing)
     f_missing, g_missing = jnp.where(known, f.missing, 0), jnp.where(known, g.missing, 0)
     error = jnp.abs(f.v) * g_missing + jnp.abs(g.v) * f_missing + f_missing * g_missing
@@ -156,22 +174,25 @@ def _same_sign(instance: Learned, _: Any) -> Margin:
     return margin(value, error, infinite=True).all()
 
 
-def _clean(instance: Learned) -> Any:
-    return instance.clean.solved
-
-
-def _moved(instance: Learned) -> Any:
-    return instance.adversarial.solved
-
-
 SUFFICIENT = "|ε(Σλ')⟨v, z⟩| > |Σ_k λ'_k y'_k⟨x_k, z⟩| and sgn⟨v, z⟩ = sgn⟨q, z⟩"
-SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least", tier="data")
+SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least", stage="data")
 MEASURED = {
-    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT, tier="data"),
+    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT, stage="data"),
     "exact, first query": Hypothesis(
-        _at_first(_exact), "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0", tier="data"
+        _at_first(_exact), "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0", stage="data"
     ),
 }
+STAGES = {"data": _data, "training": _training}
+
+
+def _of_sets(name: str) -> dict[str, Hypothesis]:
+    """The condition of that name, of the training sets of f and f_adv."""
+    return {
+        f"f: {name}": hypothesis(name, lambda i: i.data.clean, "data"),
+        f"f_adv: {name}": hypothesis(name, lambda i: i.data.moved, "data"),
+    }
+
+
 SAYS = (
     "f is trained on (x_k, y_k), f_adv on (x'_k + ε y'_k v, y'_k) with random labels y' and v the "
     "geometry-inspired direction of f's boundary q. {premise} Then sgn f_adv(z; ∞) = sgn f(z; ∞) "
@@ -183,16 +204,15 @@ SAYS = (
 
 
 STATEMENTS = (
-    Statement(
+    Statement[LearningSetting, Staged](
         id="orthogonal.learning-from-perturbations",
         title="a network that sees only perturbed noise predicts like the one attacked",
         says=SAYS.format(premise="Both training sets are near-orthogonal."),
         source="Kumano et al. 2024a, Theorem 4.1 (reconstructed)",
         caveat=CAVEAT,
-        sample=_sample,
+        stages=STAGES,
         hypotheses={
-            "f: near-orthogonality": hypothesis("near-orthogonality", _clean),
-            "f_adv: near-orthogonality": hypothesis("near-orthogonality", _moved),
+            **_of_sets("near-orthogonality"),
             "sufficient somewhere": SOMEWHERE,
         },
         measured=MEASURED,
@@ -203,7 +223,7 @@ STATEMENTS = (
         draws={"quick": 20, "full": 200},
         data=True,
     ),
-    Statement(
+    Statement[LearningSetting, Staged](
         id="orthogonal.learning-from-perturbations-certified",
         title="the same with more samples, from certificates instead of near-orthogonality",
         says=SAYS.format(
@@ -211,19 +231,16 @@ STATEMENTS = (
             "leaves the cone."
         ),
         source=OURS,
-        sample=_sample,
+        stages=STAGES,
         hypotheses={
-            "f: KKT certificate": hypothesis("KKT certificate", _clean),
-            "f_adv: KKT certificate": hypothesis("KKT certificate", _moved),
-            "f: cone never left": hypothesis("cone never left", lambda i: i.clean),
-            "f_adv: cone never left": hypothesis("cone never left", lambda i: i.adversarial),
+            **_of_sets("KKT certificate"),
+            "f: cone never left": hypothesis("cone never left", lambda i: i.training.clean),
+            "f_adv: cone never left": hypothesis(
+                "cone never left", lambda i: i.training.adversarial
+            ),
             "sufficient somewhere": SOMEWHERE,
         },
-        measured={
-            "f: near-orthogonality": hypothesis("near-orthogonality", _clean),
-            "f_adv: near-orthogonality": hypothesis("near-orthogonality", _moved),
-            **MEASURED,
-        },
+        measured={**_of_sets("near-orthogonality"), **MEASURED},
         claim=Deterministic(conclusion=_same_sign),
         config=LearningSetting(data="uniform", n=20, n_adv=20, d=2000, steps=1000, tie=0.05),
         cases={

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from theory import fields
 from theory.certificates import max_margin
 from theory.data.sampling import draw
 from theory.margins import Measured, measured, rounding_error
@@ -27,12 +28,10 @@ class NoiseSetting(Parameters):
     data: str = parameter(
         "uniform", "law of all samples", choices=("gaussian", "uniform", "sphere")
     )
-    n: int = parameter(16, "clean samples, even", low=2, even=True)
-    d: int = parameter(512, "dimension", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
-    epsilon: float = parameter(
-        0.03, "ℓ₂ length ε of the perturbations", unit="R", low=0, open_low=True
-    )
+    n: int = fields.points(16, "clean samples, even", even=True)
+    d: int = fields.dimension(512)
+    slope: float = fields.slope(0.5, open_low=True)
+    epsilon: float = fields.perturbation_size(0.03, "ℓ₂ length ε of the perturbations", unit="R")
     smallest: int = parameter(4, "fewest noise samples; every next number is twice as many", low=1)
     numbers: int = parameter(4, "how many numbers of noise samples", low=1)
 
@@ -45,14 +44,12 @@ class NoiseSetting(Parameters):
 class EarlySetting(NoiseSetting):
     """Networks trained for a short time on about as many samples as dimensions."""
 
-    m: int = parameter(10, "width, even", low=2, even=True)
-    scale: float = parameter(
-        1e-4, "initial standard deviation of hidden weights × √d", low=0, open_low=True
-    )
+    m: int = fields.width(10, "width, even", even=True)
+    scale: float = fields.initial_scale(0.0001)
     time: float = parameter(
         0.3, "training time T of either network", unit="its samples/R²", low=0, open_low=True
     )
-    steps: int = parameter(20, "gradient steps, with momentum 0.9", low=1)
+    steps: int = fields.steps(20, "gradient steps, with momentum 0.9")
 
     @property
     def adapted(self) -> tuple[tuple[float, float], ...]:

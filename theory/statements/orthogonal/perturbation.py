@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from theory import fields
 from theory._scaling import minimum
 from theory.certificates import max_margin
 from theory.data.sampling import draw
@@ -28,24 +29,18 @@ NORMS = ("l0", "l2", "linf")
 class PerturbationSetting(Parameters):
     """Orthogonal points of norm √d, half of either label, and attacks on the trained network."""
 
-    n: int = parameter(8, "training points, even", low=2, even=True)
-    d: int = parameter(512, "dimension", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
-    m: int = parameter(10, "width, even", low=2, even=True)
-    scale: float = parameter(
-        1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
-    )
-    steps: int = parameter(200, "gradient steps on log L, exponential loss", low=1)
-    learning_rate: float = parameter(
-        1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
-    )
+    n: int = fields.points(8, "training points, even", even=True)
+    d: int = fields.dimension(512)
+    slope: float = fields.slope(0.5, open_low=True)
+    m: int = fields.width(10, "width, even", even=True)
+    scale: float = fields.initial_scale(0.001)
+    steps: int = fields.steps(200, "gradient steps on log L, exponential loss")
+    learning_rate: float = fields.log_loss_rate(1.0)
     size: float = parameter(
         0.05, "ℓ₂ length of all perturbations", unit="‖x‖", low=0, open_low=True
     )
-    attack_steps: int = parameter(30, "steps of projected gradient ascent, of size ε/5", low=1)
-    fraction: float = parameter(
-        0.1, "share of the coordinates that ℓ₀ may change", low=0, high=1, open_low=True
-    )
+    attack_steps: int = fields.attack_steps(30)
+    fraction: float = fields.sparse_share(0.1)
 
 
 class Attacked(NamedTuple):
@@ -154,9 +149,7 @@ STATEMENTS = (
         source="Kumano et al. 2024a, section 4 (reconstructed); the cosines are ours",
         caveat=CAVEAT,
         sample=_sample,
-        measured={
-            "trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}", "certificate")
-        },
+        measured={"trained": Hypothesis(_trained, f"y_k f(x_k) ≥ {TRAINED_MARGIN:g}")},
         claim=Moment(
             quantity=lambda instance, _: instance.cosines,
             claims=_claims,

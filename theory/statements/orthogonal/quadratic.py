@@ -1,62 +1,35 @@
 """The boundary where not every sample is a support vector: a quadratic program on the host."""
 
-from typing import NamedTuple
-
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool
 
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved, solve
-from theory.data.sampling import draw
+from theory.statements.orthogonal.boundary import STAGES, of_data, of_training
 from theory.statements.orthogonal.certificates import hypothesis
-from theory.statements.orthogonal.setting import (
-    OURS,
-    Trained,
-    TrainedSetting,
-    agreement,
-    sample_trained,
-)
+from theory.statements.orthogonal.setting import OURS, Trained, TrainedSetting, agreement
 from theory.verification.kinds import Deterministic
+from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 
 
-class Proposed(NamedTuple):
-    """A trained instance and the support vectors that the solver proposes for it, (n,)."""
-
-    trained: Trained
-    active: Bool[Array, " n"]
-
-
-def _sample(key: Array, config: TrainedSetting) -> Proposed:
-    key_data, key_training = jax.random.split(key)
-    x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0, p_max=config.p_max)
-    solved = solve(x, y, config.slope)
-    return Proposed(sample_trained(key_training, solved, config), jnp.ones(len(x), bool))
+def _support_vectors(drawn: Staged) -> np.ndarray:
+    """(n,) which samples the solver proposes. Nothing of it is believed: see `kkt_margins`."""
+    x, y, slope = (np.asarray(part) for part in (drawn.data.x, drawn.data.y, drawn.data.slope))
+    return max_margin.support_vectors(x, y, float(slope))
 
 
-def _propose(instance: Proposed) -> Proposed:
-    """The host stage. Nothing of what it returns is believed: see `kkt_margins`."""
-    solved = instance.trained.solved
-    active = max_margin.support_vectors(
-        np.asarray(solved.x), np.asarray(solved.y), float(solved.slope)
-    )
-    return instance._replace(active=active)
+def _solved(instance: Staged) -> Solved:
+    """The closed form with the proposed support vectors."""
+    every: Solved = instance.data
+    return solve(every.x, every.y, every.slope, instance.solution)
 
 
-def _trained(instance: Proposed) -> Trained:
-    every = instance.trained.solved
-    found = solve(every.x, every.y, every.slope, instance.active)
-    return instance.trained._replace(solved=found)
+def _trained(instance: Staged) -> Trained:
+    return instance.training._replace(solved=_solved(instance))
 
 
-def _solved(instance: Proposed) -> Solved:
-    return _trained(instance).solved
-
-
-STATEMENTS: tuple[Statement, ...] = (
-    Statement(
+STATEMENTS = (
+    Statement[TrainedSetting, Staged](
         id="orthogonal.decision-boundary-quadratic",
         title="the boundary where the closed form has negative multipliers",
         says="Let λ solve the quadratic program λ ≥ 0, (Hλ)_k ≥ 2 with equality where λ_k > 0. If "
@@ -65,15 +38,15 @@ STATEMENTS: tuple[Statement, ...] = (
         "solver on the host and are certified afterwards. Measured: whether the closed form "
         "H⁻¹(2·1), with all samples as support vectors, would have done.",
         source=OURS,
-        sample=_sample,
-        solve=_propose,
+        stages=STAGES,
+        solve=_support_vectors,
         hypotheses={
             "KKT certificate": hypothesis("KKT certificate", _solved),
             "cone never left": hypothesis("cone never left", _trained),
         },
         measured={
-            "closed form λ > 0": hypothesis("closed form λ > 0", lambda i: i.trained.solved),
-            "cone reached": hypothesis("cone reached", _trained),
+            "closed form λ > 0": of_data("closed form λ > 0"),
+            "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(
             conclusion=lambda instance, config: agreement(_trained(instance), config)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory._scaling import minimum
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved
@@ -30,32 +31,28 @@ class DataSetting(Parameters):
     """Training points whose multipliers λ are computed in closed form."""
 
     data: Any = data_parameter("near-orthogonal")
-    n: int = parameter(8, "training points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    slope: float = parameter(0.5, "slope γ", low=0, high=1, open_low=True, open_high=True)
+    n: int = fields.points(8)
+    d: int = fields.dimension(64)
+    slope: float = fields.slope(0.5, open_low=True)
     load: float = parameter(
         0.9, "p_max of near-orthogonal data over the largest allowed, γ³R²/(3n)", low=0
     )
 
     @property
     def p_max(self) -> Any:
-        """p_max relative to R² that makes the data-tier ratio equal 1/load."""
+        """p_max relative to R² that makes the ratio of near-orthogonality equal 1/load."""
         return self.load * self.slope**3 / (3 * self.n)
 
 
 class TrainedSetting(DataSetting):
     """A network trained on log L, so that training time grows exponentially with the steps."""
 
-    m: int = parameter(20, "width, even", low=2, even=True)
-    scale: float = parameter(
-        1e-3, "initial standard deviation of hidden weights × √d", low=0, open_low=True
-    )
-    loss: str = parameter("exponential", "training loss", choices=("exponential", "logistic"))
-    steps: int = parameter(2000, "gradient steps on log L, down to a multiple of four", low=4)
-    learning_rate: float = parameter(
-        1.0, "learning rate on log L", unit="1/R_max²", low=0, open_low=True
-    )
-    queries: int = parameter(16, "query points", low=1)
+    m: int = fields.width(20, "width, even", even=True)
+    scale: float = fields.initial_scale(0.001)
+    loss: str = fields.loss("exponential", ("exponential", "logistic"))
+    steps: int = fields.steps(2000, "gradient steps on log L, down to a multiple of four", low=4)
+    learning_rate: float = fields.log_loss_rate(1.0)
+    queries: int = fields.queries(16)
     tie: float = parameter(
         0.01, "queries with |cos(q, z)|·√d below this are ties and not asked", low=0
     )

@@ -5,11 +5,12 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
+from theory import fields
 from theory.certificates.projections import project_out
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, exceeds
 from theory.networks.network import init
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.perturbations import initialization
 from theory.perturbations.noise_alignment import (
     NETWORK,
@@ -20,16 +21,16 @@ from theory.perturbations.noise_alignment import (
 )
 from theory.statements.separability.initialization import SOURCE
 from theory.verification.kinds import Probabilistic
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 
 class ExampleSetting(Parameters):
     """One random network and the adversarial examples of n points scaled to norm √d, n ≤ d."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(20, "number of points, at most d", low=1)
-    d: int = parameter(36, "dimension", low=1)
-    m: int = parameter(64, "width", low=1)
+    n: int = fields.points(20, "number of points, at most d")
+    d: int = fields.dimension(36)
+    m: int = fields.width(64)
 
 
 def _sample(key: Array, config: ExampleSetting) -> Alignment:
@@ -70,6 +71,7 @@ STATEMENTS = (
         config=ExampleSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 32, "m": 32})},
         batch=64,
     ),
 )

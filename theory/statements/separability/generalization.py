@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from theory import fields
 from theory.data.sampling import MIXTURE, Dataset, draw_classes, to_sphere
 from theory.margins import Measured, margin, measured, rounding_error
 from theory.parameters import Parameters, parameter
@@ -22,7 +23,7 @@ from theory.perturbations.classifiers import (
 from theory.statements.separability.trained import SOURCE
 from theory.verification.claims import Claim
 from theory.verification.kinds import Empirical
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 
 class Regime(NamedTuple):
@@ -59,17 +60,17 @@ class ProbeSetting(Parameters):
     """Linear probes of the noises of trained classifiers, and of the images themselves."""
 
     data: Any = parameter(MIXTURE, "law of the images", choices=(MIXTURE,), accepts=(Dataset,))
-    n: int = parameter(128, "training images", low=2)
-    queries: int = parameter(96, "test images", low=1)
-    d: int = parameter(20, "dimension", low=1)
-    m: int = parameter(32, "width", low=1)
+    n: int = fields.points(128, "training images", low=2)
+    queries: int = fields.queries(96, "test images")
+    d: int = fields.dimension(20)
+    m: int = fields.width(32)
     classes: int = parameter(4, "number of classes", low=2)
     separation: float = parameter(
         1.5, "norm of the class means of a mixture", unit="standard deviations", low=0
     )
     learning_rate: float = parameter(1.0, "learning rate times width", low=0, open_low=True)
     large_rate: float = parameter(20.0, "the large one times width", low=0, open_low=True)
-    steps: int = parameter(100, "steps of training, momentum 0.9", low=1)
+    steps: int = fields.steps(100, "steps of training, momentum 0.9")
     epsilon: float = parameter(
         0.1, "size of PGD noises in ℓ∞; in ℓ₂, and in training, times √d", low=0, open_low=True
     )
@@ -191,15 +192,15 @@ class FitSetting(Parameters):
     """A small two-layer network and a linear classifier fitted to noises of a trained network."""
 
     data: Any = parameter(MIXTURE, "law of the images", choices=(MIXTURE,), accepts=(Dataset,))
-    n: int = parameter(160, "images, whose noises are fitted", low=2)
-    d: int = parameter(10, "dimension", low=1)
-    m: int = parameter(64, "width of the network that is attacked", low=1)
+    n: int = fields.points(160, "images, whose noises are fitted", low=2)
+    d: int = fields.dimension(10)
+    m: int = fields.width(64, "width of the network that is attacked")
     classes: int = parameter(4, "number of classes", low=2)
     separation: float = parameter(
         1.5, "norm of the class means of a mixture", unit="standard deviations", low=0
     )
     large_rate: float = parameter(100.0, "its learning rate times m", low=0, open_low=True)
-    steps: int = parameter(120, "steps of its training, momentum 0.9", low=1)
+    steps: int = fields.steps(120, "steps of its training, momentum 0.9")
     small: int = parameter(14, "width of the network that is fitted to the noises", low=1)
     fit_rate: float = parameter(10.0, "its learning rate times its width", low=0, open_low=True)
     fit_steps: int = parameter(200, "steps of its training, momentum 0.9", low=1)
@@ -344,6 +345,7 @@ STATEMENTS = (
         config=ProbeSetting(),
         draws={"quick": 48, "full": 200},
         data=True,
+        on_data={"all-digits": OnData({"classes": 10, "n": 800, "queries": 800, "m": 128})},
         batch=4,
     ),
     Statement(
@@ -362,14 +364,12 @@ STATEMENTS = (
             "trained": Hypothesis(
                 lambda fits, _: margin(1 - 2 * fits.own.wrong, 2 * fits.own.in_doubt),
                 "the network gets all its training images right",
-                tier="certificate",
             ),
             "linear misfit": Hypothesis(
                 lambda fits, _: margin(
                     2 * jnp.min(fits.linear.wrong) - 1, 2 * jnp.max(fits.linear.in_doubt)
                 ),
                 "a linear classifier gets a noise wrong at both temperatures",
-                tier="certificate",
             ),
         },
         claim=Empirical(

@@ -6,17 +6,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.network import (
     init,
 )
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.perturbations import initialization
 from theory.perturbations.noise_alignment import NETWORK, Alignment, noise_alignment
 from theory.verification.claims import Claim
 from theory.verification.kinds import Moment, Probabilistic
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 SOURCE = "Zhang et al. 2023"
 # Roundings in a normal number that is drawn: the inverse error function is a polynomial of degree
@@ -28,9 +29,9 @@ class NoiseSetting(Parameters):
     """One random network and the one-step noises of n points scaled to norm √d."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(48, "number of points", low=1)
-    d: int = parameter(16, "dimension", low=1)
-    m: int = parameter(64, "width", low=1)
+    n: int = fields.points(48, "number of points")
+    d: int = fields.dimension(16)
+    m: int = fields.width(64)
 
 
 def _sample_noises(key: Array, config: NoiseSetting) -> Alignment:
@@ -60,8 +61,8 @@ class MomentSetting(Parameters):
     """Independent random networks at one point of norm √d."""
 
     data: Any = data_parameter("sphere", "law of the point")
-    d: int = parameter(4, "dimension", low=1)
-    m: int = parameter(8, "width", low=1)
+    d: int = fields.dimension(4)
+    m: int = fields.width(8)
 
 
 class Pair(NamedTuple):
@@ -113,6 +114,7 @@ STATEMENTS = (
         config=NoiseSetting(),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 48, "m": 16}, quick=True)},
         batch=64,
     ),
     Statement(
@@ -129,6 +131,7 @@ STATEMENTS = (
         config=NoiseSetting(n=16),
         draws={"quick": 1000, "full": 20_000},
         data=True,
+        on_data={"digits": OnData({"n": 16, "m": 20})},
         batch=64,
     ),
     Statement(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.certificates.separability import separate
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, exceeds, measured, rounding_error
@@ -18,6 +19,7 @@ from theory.perturbations.noise_alignment import NETWORK
 from theory.statements.separability.initialization import DRAWN, SOURCE
 from theory.verification.claims import Claim
 from theory.verification.kinds import Empirical, Probabilistic, Rate
+from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 
 
@@ -25,15 +27,15 @@ class StepSetting(Parameters):
     """One random network and n points scaled to norm √d, moved by ηr_k with η = d^{1/4}."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(50, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(128, "width", low=1)
+    n: int = fields.points(50, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(128)
 
 
 class GrowthSetting(Parameters):
     """Networks of growing dimension and of width ratio·d, the step being d^{1/4}."""
 
-    n: int = parameter(201, "number of networks, whose median is taken", low=3)
+    n: int = fields.points(201, "number of networks, whose median is taken", low=3)
     d_min: int = parameter(512, "smallest dimension; the largest is 32 times as large", low=32)
     ratio: int = parameter(2, "width over dimension", low=1)
 
@@ -46,9 +48,9 @@ class GrowthSetting(Parameters):
 class SymmetricSetting(Parameters):
     """As `StepSetting`, for points uniform on the sphere."""
 
-    n: int = parameter(144, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(256, "width", low=1)
+    n: int = fields.points(144, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(256)
 
 
 class Network(NamedTuple):
@@ -60,14 +62,10 @@ class Network(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Labelled adversarial examples on the host.
-
-    z: (n, d).  y: (n,) labels.  separable: 1.0 where a separator is certified, otherwise 0.0.
-    """
+    """Labelled adversarial examples.  z: (n, d).  y: (n,) labels."""
 
     z: Float[Any, "n d"]
     y: Float[Any, " n"]
-    separable: Float[Any, ""]
 
 
 class Sizes(NamedTuple):
@@ -184,17 +182,17 @@ def _median_ratios(key: Array, config: GrowthSetting) -> Medians:
     return jax.lax.map(at, (jax.random.split(key, len(scales)), scales))
 
 
-def _sample_examples(key: Array, config: SymmetricSetting) -> Examples:
+def _examples(key: Array, earlier: Staged, config: SymmetricSetting) -> Examples:
     params, x, y = _draw(key, "sphere", config.n, config.d, config.m)
     noise = gradient_noise(params, x, y, NETWORK.slope)
-    return Examples(x + config.d**0.25 * noise, y, jnp.zeros(()))
+    return Examples(x + config.d**0.25 * noise, y)
 
 
-def _decide(examples: Examples) -> Examples:
-    """Certifies a separator by linear programming; what is not certain counts as inseparable."""
-    z, y = np.asarray(examples.z, float), np.asarray(examples.y, float)
-    separable = separate(z, y, max_exact_bits=0).status == "separable"
-    return examples._replace(separable=np.asarray(separable, examples.z.dtype))
+def _separable(drawn: Staged) -> np.ndarray:
+    """1 where linear programming finds a separator and certifies it, otherwise 0."""
+    z, y = np.asarray(drawn.examples.z, float), np.asarray(drawn.examples.y, float)
+    found = separate(z, y, max_exact_bits=0).status == "separable"
+    return np.asarray(found, drawn.examples.z.dtype)
 
 
 def _within_step(instance: Sizes, config: StepSetting) -> Margin:
@@ -223,7 +221,7 @@ STATEMENTS = (
         data=True,
         batch=50,
     ),
-    Statement(
+    Statement[SymmetricSetting, Staged](
         id="separability.large-step-separator",
         title="at η = d^{1/4} some separator mostly exists beyond n = 2d",
         says="At n = 2.25d, more than half of the sets {(x_k + ηr_k, y_k)}, η = d^{1/4}, are "
@@ -231,11 +229,11 @@ STATEMENTS = (
         "makes separable with probability 2^{1−n}Σ_{k<d} C(n−1, k), it is 9 %. Every separator "
         "is found by linear programming and certified; whatever is not counts as inseparable.",
         source=f"ours, on {SOURCE}, Remark 1",
-        sample=_sample_examples,
-        solve=_decide,
+        stages={"examples": _examples},
+        solve=_separable,
         # Certified or not: a decision, which is not rounded.
         claim=Empirical(
-            quantity=lambda examples, _: measured(examples.separable, 0.0),
+            quantity=lambda i, _: measured(i.solution, 0.0),
             claims=lambda config: Claim(
                 0.5, 0.33, side="at least", name="separable sets", bounds=(0, 1)
             ),

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from theory import fields
 from theory._types import Real
-from theory.data.sampling import data_parameter, draw, to_sphere
+from theory.data.sampling import Sample, data_parameter, draw, to_sphere
 from theory.infinite_width import kernels
 from theory.margins import exceeds, measured, rounding_error
 from theory.networks.descent import LOSSES
@@ -24,6 +25,7 @@ from theory.statements.separability.trained import (
 )
 from theory.verification.claims import Claim
 from theory.verification.kinds import Probabilistic, Rate
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 LOGISTIC = LOSSES["logistic"]
@@ -33,9 +35,9 @@ class LevelSetting(Parameters):
     """Networks trained on the logistic loss of 1 to n points until it is at most ϵ."""
 
     data: Any = data_parameter("orthogonal")
-    n: int = parameter(8, "most points; each draw has 1 to n of them", low=1)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(384, "width", low=1)
+    n: int = fields.points(8, "most points; each draw has 1 to n of them")
+    d: int = fields.dimension(8)
+    m: int = fields.width(384)
     loss_level: float = parameter(
         0.1, "ϵ, at which training stops", low=0, open_low=True, high=0.6931
     )
@@ -48,8 +50,8 @@ class GrowthSetting(Parameters):
 
     data: Any = data_parameter("orthogonal")
     n_max: int = parameter(16, "largest number of points, a multiple of 8", low=8)
-    d: int = parameter(16, "dimension", low=1)
-    m: int = parameter(512, "width", low=1)
+    d: int = fields.dimension(16)
+    m: int = fields.width(512)
     loss_level: float = parameter(
         0.1, "ϵ, at which training stops", low=0, open_low=True, high=0.6931
     )
@@ -172,17 +174,12 @@ def _descend_until(step: Any, state: Any, f: Array, until: _Until) -> tuple[Any,
     return state, loss
 
 
-class Level(NamedTuple):
-    """What was reached.  ratio: m/(nd)."""
+class Points(NamedTuple):
+    """Points of which all but n are moved to the origin, and their labels.  ratio: m/(nd)."""
 
-    reached: Reached
+    x: Float[Array, "n_max d"]
+    y: Float[Array, " n_max"]
     ratio: Any
-
-
-def _network(key: Array, config: Any, n: int) -> tuple[Params, Array, Array]:
-    key_data, key_init = jax.random.split(key)
-    data = draw(key_data, config.data, n, config.d, queries=0)
-    return init(NETWORK, key_init, config.m, config.d), to_sphere(data.x), data.y
 
 
 def _first(x: Array, n: Any) -> Array:
@@ -190,38 +187,43 @@ def _first(x: Array, n: Any) -> Array:
     return jnp.where((jnp.arange(1.0, len(x) + 1) <= n)[:, None], x, 0)
 
 
-def _sample(key: Array, config: LevelSetting) -> Level:
-    key_size, key_rest = jax.random.split(key)
-    initial, x, y = _network(key_rest, config, config.n)
+def _some_points(key: Array, earlier: Staged, config: LevelSetting) -> Points:
+    key_size, key_points = jax.random.split(key)
+    x, y, *_ = draw(key_points, config.data, config.n, config.d, queries=0)
     n = jax.random.randint(key_size, (), 1, config.n + 1).astype(x.dtype)
-    reached = descend(initial, _first(x, n), y, config.loss_level, config.most_steps)
-    return Level(reached, config.m / (n * config.d))
+    return Points(_first(to_sphere(x), n), y, config.m / (n * config.d))
 
 
-class Growth(NamedTuple):
+def _reached(key: Array, earlier: Staged, config: LevelSetting) -> Reached:
+    x, y, _ = earlier.data
+    initial = init(NETWORK, key, config.m, config.d)
+    return descend(initial, x, y, config.loss_level, config.most_steps)
+
+
+def _all_points(key: Array, earlier: Staged, config: GrowthSetting) -> Sample:
+    sample = draw(key, config.data, config.n_max, config.d, queries=0)
+    return sample._replace(x=to_sphere(sample.x))
+
+
+def _growth(key: Array, earlier: Staged, config: GrowthSetting) -> Reached:
     """(S,) what is reached at growing numbers of points."""
-
-    reached: Reached
-
-
-def _sample_growth(key: Array, config: GrowthSetting) -> Growth:
-    initial, x, y = _network(key, config, config.n_max)
+    x, y, *_ = earlier.data
+    initial = init(NETWORK, key, config.m, config.d)
 
     def at(n: Array) -> Reached:
         return descend(initial, _first(x, n), y, config.loss_level, config.most_steps)
 
-    return Growth(jax.lax.map(at, jnp.asarray(config.scales, x.dtype)))
+    return jax.lax.map(at, jnp.asarray(config.scales, x.dtype))
 
 
 LEVEL = Hypothesis(  # A loss that is exactly ϵ is reached, too, but never happens.
-    lambda i, c: exceeds(c.loss_level, jnp.max(i.reached.loss), jnp.max(i.reached.loss_error)),
+    lambda i, c: exceeds(c.loss_level, jnp.max(i.training.loss), jnp.max(i.training.loss_error)),
     "training stopped with L ≤ ϵ = loss_level",
-    tier="certificate",
 )
 
 
 STATEMENTS = (
-    Statement(
+    Statement[GrowthSetting, Staged](
         id="separability.ntk-movement-logistic",
         title="training to a logistic loss ϵ moves the readout by an order of √(n/m)",
         says="Gradient descent on the logistic loss, at equal rates, until L ≤ ϵ = loss_level: "
@@ -231,10 +233,10 @@ STATEMENTS = (
         "Allowance: 0.03, as the limit itself puts the exponent between 0.47 and 0.49 at up to 64 "
         "points.",
         source=f"ours, on {SOURCE}, Lemma 3.5",
-        sample=_sample_growth,
+        stages={"data": _all_points, "training": _growth},
         hypotheses={"level": LEVEL},
         claim=Rate(
-            quantity=lambda i, _: measured(i.reached.readout, i.reached.readout_error),
+            quantity=lambda i, _: measured(i.training.readout, i.training.readout_error),
             claims=lambda config: Claim(0.5, 0.04, name="exponent in n", tolerance=0.03),
             scales=lambda config: config.scales,
         ),
@@ -243,7 +245,7 @@ STATEMENTS = (
         data=True,
         batch=16,
     ),
-    Statement(
+    Statement[LevelSetting, Staged](
         id="separability.ntk-movement-as-printed",
         title="‖a* − a‖ ≤ 1/√m, as printed",
         says="If m > C·n·d, and gradient descent on the logistic loss has reached L ≤ ϵ = "
@@ -251,17 +253,21 @@ STATEMENTS = (
         "second time. Tested at 1 to n points, where training first reaches ϵ. Known to miss a "
         "factor of order √n, which no larger width mends: see separability.ntk-movement-logistic.",
         source=f"{SOURCE}, Lemma 3.5",
-        sample=_sample,
+        stages={"data": _some_points, "training": _reached},
         hypotheses={
             "width": Hypothesis(
-                lambda i, c: exceeds(i.ratio, c.width_constant, rounding_error(4, i.ratio)),
+                lambda i, c: exceeds(
+                    i.data.ratio, c.width_constant, rounding_error(4, i.data.ratio)
+                ),
                 "m > C·n·d, C = width_constant",
-                tier="data",
+                stage="data",
             ),
             "level": LEVEL,
         },
         claim=Probabilistic(
-            conclusion=lambda i, c: exceeds(c.m**-0.5, i.reached.readout, i.reached.readout_error),
+            conclusion=lambda i, c: exceeds(
+                c.m**-0.5, i.training.readout, i.training.readout_error
+            ),
             failure_probability=lambda i, _: 0.5,
         ),
         config=LevelSetting(),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import draw
 from theory.networks.network import (
     Params,
@@ -14,7 +15,7 @@ from theory.networks.network import (
     outputs,
     pre_activations,
 )
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.statements.separability.trained import (
     NETWORK,
     SOURCE,
@@ -35,9 +36,9 @@ LOADS = (0.25, 8.0)  # n/d
 class LoadSetting(Parameters):
     """Networks trained on d/4 and on 8d points of the sphere of radius √d, labels random."""
 
-    d: int = parameter(16, "dimension, a multiple of 4", low=4)
-    m: int = parameter(128, "width", low=1)
-    steps: int = parameter(80, "steps of accelerated gradient descent", low=1)
+    d: int = fields.dimension(16, "dimension, a multiple of 4", low=4)
+    m: int = fields.width(128)
+    steps: int = fields.steps(80, "steps of accelerated gradient descent")
 
 
 class End(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
+from theory import fields
 from theory.margins import Margin, margin, measured, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.perturbations import initialization
@@ -23,14 +24,14 @@ from theory.verification.statistics import decay_rate
 class CellSetting(Parameters):
     """Nine widths and dimensions: the largest ones, their halves and their quarters."""
 
-    m: int = parameter(16, "largest width", low=4)
-    d: int = parameter(16, "largest dimension", low=4)
+    m: int = fields.width(16, "largest width", low=4)
+    d: int = fields.dimension(16, "largest dimension", low=4)
 
 
 class DimensionSetting(Parameters):
     """Growing dimension at one much larger width."""
 
-    m: int = parameter(64, "width", low=1)
+    m: int = fields.width(64)
     first: int = parameter(4, "smallest dimension", low=1)
     step: int = parameter(2, "distance of dimensions", low=1)
     count: int = parameter(6, "number of dimensions", low=5)
@@ -39,7 +40,7 @@ class DimensionSetting(Parameters):
 class WidthSetting(Parameters):
     """Growing width at one much larger dimension."""
 
-    d: int = parameter(1024, "dimension", low=1)
+    d: int = fields.dimension(1024)
     first: int = parameter(1, "smallest width", low=1)
     step: int = parameter(1, "distance of widths", low=1)
     count: int = parameter(7, "number of widths", low=5)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.perturbations import initialization
@@ -20,17 +21,17 @@ from theory.verification.statement import Statement
 class SparseSetting(Parameters):
     """One random network, and vectors u of at most sparsity·m/ln²m entries."""
 
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(16_384, "width", low=16)
+    d: int = fields.dimension(64)
+    m: int = fields.width(16384, low=16)
     sparsity: float = parameter(1.0, "c of s = ⌊c·m/ln²m⌋", low=0, open_low=True, high=7)
 
 
 class WidthSetting(Parameters):
     """Networks of growing width at one dimension."""
 
-    d: int = parameter(16, "dimension", low=1)
+    d: int = fields.dimension(16)
     width_min: int = parameter(128, "smallest width", low=16)
-    widths: int = parameter(5, "number of widths, each four times the one before", low=5)
+    widths: int = fields.number_of_widths(5, "four times")
     sparsity: float = parameter(1.0, "c of s = ⌊c·m/ln²m⌋", low=0, open_low=True, high=7)
 
     @property

@@ -12,6 +12,7 @@ from theory.parameters import Parameters, parameter
 from theory.perturbations.initialization import event_failures
 from theory.statements.separability.initialization import SOURCE
 from theory.verification.kinds import Deterministic
+from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
 
 EVENTS = {
@@ -51,16 +52,16 @@ class Tails(NamedTuple):
     bound: Float[Any, " events"]
 
 
-def _sample_size(key: Array, config: TailSetting) -> Size:
+def _size(key: Array, earlier: Staged, config: TailSetting) -> Size:
     limits = np.array([config.m, config.d])
     log_uniform = jnp.exp(jax.random.uniform(key, (2,)) * np.log(limits + 1))
     m, d = jnp.clip(log_uniform.astype(int), 1, limits)
     return Size(m, d)
 
 
-def _corrected(size: Size) -> Tails:
+def _corrected(drawn: Staged) -> Tails:
     """The last probability is P(not E₂) + P(not E₃), an upper bound on the union's."""
-    m, d = int(size.m), int(size.d)
+    m, d = int(drawn.size.m), int(drawn.size.d)
     failures = event_failures(m, d)
     exponents = [m / 8, 0.1124 * m, m / 7, d / 11]
     sums = [np.exp([-m / 8, -m / 11, -d / 11]).sum(), 3 * np.exp(-m / 11)]
@@ -68,9 +69,9 @@ def _corrected(size: Size) -> Tails:
     return Tails(np.append(failures, both), np.append(np.exp(np.negative(exponents)), sums))
 
 
-def _as_printed(size: Size) -> Tails:
+def _as_printed(drawn: Staged) -> Tails:
     """The last probability is P(not E₂), a lower bound on the union's."""
-    m, d = int(size.m), int(size.d)
+    m, d = int(drawn.size.m), int(drawn.size.d)
     failures = event_failures(m, d)
     bounds = [np.exp(-m / 11), np.exp(-m / 8) + 2 * np.exp(-m / 11), 3 * np.exp(-m / 7)]
     return Tails(failures[[3, 4, 1]], np.array(bounds))
@@ -83,7 +84,8 @@ def _bounded(tails: Tails) -> Margin:
 
 
 def _entry(index: int) -> Any:
-    def check(tails: Tails, _: Any) -> Margin:
+    def check(instance: Staged, _: Any) -> Margin:
+        tails: Tails = instance.solution
         return _bounded(Tails(tails.probability[index], tails.bound[index]))
 
     return check
@@ -91,28 +93,27 @@ def _entry(index: int) -> Any:
 
 def _lines(events: dict[str, str]) -> dict[str, Hypothesis]:
     return {
-        name: Hypothesis(_entry(index), says, tier="data")
-        for index, (name, says) in enumerate(events.items())
+        name: Hypothesis(_entry(index), says) for index, (name, says) in enumerate(events.items())
     }
 
 
 STATEMENTS = (
-    Statement[TailSetting, Any](
+    Statement[TailSetting, Staged](
         id="separability.tails",
         title="the events of the proof fail as rarely as its bounds say, three of them corrected",
         says="At every width and dimension: "
         + "; ".join(f"{name} {bound}" for name, bound in EVENTS.items())
         + ". Measured: the exact probabilities, at sizes drawn at random.",
         source=f"{SOURCE}, Lemma 6.2 and proof of Lemma 6.1; eq. 27, 29 and E₂ ∩ E₃ corrected",
-        sample=_sample_size,
+        stages={"size": _size},
         solve=_corrected,
         measured=_lines(EVENTS),
-        claim=Deterministic(conclusion=lambda tails, _: _bounded(tails).all()),
+        claim=Deterministic(conclusion=lambda i, _: _bounded(i.solution).all()),
         config=TailSetting(),
         draws={"quick": 200, "full": 2000},
         batch=256,
     ),
-    Statement[TailSetting, Any](
+    Statement[TailSetting, Staged](
         id="separability.tails-as-printed",
         title="(27), (29) and E₂ ∩ E₃ with their exponents as printed",
         says="At every width and dimension: "
@@ -121,10 +122,10 @@ STATEMENTS = (
         "freedom does not concentrate with m; and of E₂ ∩ E₃ for m ≥ 150, as P(not E₂) alone "
         "decays like e^{−0.1124m}. See separability.tails.",
         source=f"{SOURCE}, eq. 27, 29 and the bound on E₂ ∩ E₃, proof of Lemma 6.1",
-        sample=_sample_size,
+        stages={"size": _size},
         solve=_as_printed,
         measured=_lines(PRINTED),
-        claim=Deterministic(conclusion=lambda tails, _: _bounded(tails).all()),
+        claim=Deterministic(conclusion=lambda i, _: _bounded(i.solution).all()),
         config=TailSetting(),
         erratum="exponents-in-the-proof-of-theorem-31",
         draws={"quick": 200, "full": 2000},

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, exceeds, measured, rounding_error
 from theory.networks.network import (
@@ -16,7 +17,7 @@ from theory.networks.network import (
     pre_activations,
     split_widths,
 )
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters
 from theory.perturbations import after_training
 from theory.statements.separability.initialization import DRAWN
 from theory.statements.separability.trained import (
@@ -35,8 +36,8 @@ from theory.verification.statement import Hypothesis, Statement
 class BoundSetting(TrainedSetting):
     """One trained network."""
 
-    d: int = parameter(32, "dimension", low=1)
-    m: int = parameter(256, "width", low=1)
+    d: int = fields.dimension(32)
+    m: int = fields.width(256)
 
 
 class Bounds(NamedTuple):
@@ -85,11 +86,11 @@ class WidthSetting(Parameters):
     """The terms at widths m_min·2^j, on the same points."""
 
     data: Any = data_parameter("orthogonal")
-    n: int = parameter(8, "number of points", low=1)
-    d: int = parameter(8, "dimension", low=1)
-    m_min: int = parameter(64, "smallest width", low=1)
-    widths: int = parameter(5, "number of widths, each twice the one before", low=5)
-    steps: int = parameter(40, "steps of accelerated gradient descent", low=1)
+    n: int = fields.points(8, "number of points")
+    d: int = fields.dimension(8)
+    m_min: int = fields.width(64, "smallest width")
+    widths: int = fields.number_of_widths(5, "twice")
+    steps: int = fields.steps(40, "steps of accelerated gradient descent")
 
     @property
     def scales(self) -> np.ndarray:
@@ -126,8 +127,8 @@ class ReadoutSetting(Parameters):
     """Random networks at one point."""
 
     data: Any = data_parameter("sphere", "law of the point")
-    d: int = parameter(16, "dimension", low=1)
-    m: int = parameter(64, "width", low=1)
+    d: int = fields.dimension(16)
+    m: int = fields.width(64)
 
 
 class Readout(NamedTuple):
@@ -182,11 +183,9 @@ STATEMENTS = (
             ).all(),
         ),
         measured={
-            "Δa within its bound": Hypothesis(_within("a", "a"), tier="certificate"),
-            "ΔW within its bound": Hypothesis(_within("w", "w", "wa"), tier="certificate"),
-            "ΔD within its bound": Hypothesis(
-                _within("d", "d", "da", "wd", "wda"), tier="certificate"
-            ),
+            "Δa within its bound": Hypothesis(_within("a", "a")),
+            "ΔW within its bound": Hypothesis(_within("w", "w", "wa")),
+            "ΔD within its bound": Hypothesis(_within("d", "d", "da", "wd", "wda")),
         },
         config=BoundSetting(),
         draws={"quick": 16, "full": 500},

@@ -1,11 +1,13 @@
 """Family A, Z23: v = −W(0)ᵀa(0) against the noises of the trained network."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.descent import LOSSES
@@ -16,7 +18,7 @@ from theory.perturbations import after_training, initialization
 from theory.statements.separability.initialization import DRAWN
 from theory.verification.claims import Claim
 from theory.verification.kinds import Empirical, Moment, Probabilistic
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Hypothesis, OnData, Statement
 
 SOURCE = "Zhang et al. 2023"
 NETWORK = all_trained(slope=0.0)
@@ -27,10 +29,10 @@ class TrainedSetting(Parameters):
     """A network trained on n points of norm √d, equal learning rates for both layers."""
 
     data: Any = data_parameter("sphere")
-    n: int = parameter(8, "number of points", low=1)
-    d: int = parameter(64, "dimension", low=1)
-    m: int = parameter(512, "width", low=1)
-    steps: int = parameter(30, "steps of accelerated gradient descent", low=1)
+    n: int = fields.points(8, "number of points")
+    d: int = fields.dimension(64)
+    m: int = fields.width(512)
+    steps: int = fields.steps(30, "steps of accelerated gradient descent")
 
 
 class TrainedNetwork(NamedTuple):
@@ -104,15 +106,23 @@ def terms_with_error(network: TrainedNetwork) -> tuple[after_training.Terms, Flo
 def sample_initial(key: Array, config: TrainedSetting) -> tuple[Params, Array, Array]:
     """An untrained network, points and labels."""
     key_data, key_init = jax.random.split(key)
-    data = draw(key_data, config.data, config.n, config.d, queries=0)
-    return init(NETWORK, key_init, config.m, config.d), to_sphere(data.x), data.y
+    return init(NETWORK, key_init, config.m, config.d), *sample_points(key_data, config)
 
 
-TRAINED = Hypothesis(
-    lambda instance, config: exceeds(config.loss_below, instance.loss, instance.loss_error),
-    "the training loss is below loss_below",
-    tier="certificate",
-)
+def sample_points(key: Array, config: TrainedSetting) -> tuple[Array, Array]:
+    """Points of norm √d, and labels."""
+    data = draw(key, config.data, config.n, config.d, queries=0)
+    return to_sphere(data.x), data.y
+
+
+def trained(of: Callable[[Any], Any] = lambda instance: instance) -> Hypothesis:
+    """That training ended, of the part of an instance with its loss that `of` picks."""
+
+    def small_loss(instance: Any, config: Any) -> Margin:
+        part = of(instance)
+        return exceeds(config.loss_below, part.loss, part.loss_error)
+
+    return Hypothesis(small_loss, "the training loss is below loss_below")
 
 
 class AfterTraining(NamedTuple):
@@ -132,8 +142,8 @@ class AfterTraining(NamedTuple):
 class TheoremSetting(TrainedSetting):
     """Theorem 3.6 with the movement of S as a hypothesis."""
 
-    loss: str = parameter("squared", "loss", choices=tuple(CURVATURE))
-    loss_below: float = parameter(1e-3, "training loss that must be reached", low=0, open_low=True)
+    loss: str = fields.loss("squared", tuple(CURVATURE), "loss")
+    loss_below: float = fields.loss_below(0.001)
     slack: float = parameter(
         0.1875, "most that training may change any S_k", low=0, open_low=True, high=0.5
     )
@@ -163,9 +173,9 @@ def _little_change(instance: AfterTraining, config: TheoremSetting) -> Margin:
 class ShareSetting(Parameters):
     """Networks trained on d/4, d and 2d points of the sphere of radius √d."""
 
-    d: int = parameter(16, "dimension, a multiple of 4", low=4)
-    m: int = parameter(256, "width", low=1)
-    steps: int = parameter(60, "steps of accelerated gradient descent", low=1)
+    d: int = fields.dimension(16, "dimension, a multiple of 4", low=4)
+    m: int = fields.width(256)
+    steps: int = fields.steps(60, "steps of accelerated gradient descent")
 
 
 LOADS = (0.25, 1.0, 2.0)  # n/d
@@ -215,9 +225,9 @@ def _separated_shares(key: Array, config: ShareSetting) -> Shares:
 class AlignmentSetting(TrainedSetting):
     """S* of networks trained on labels y and on −y, averaged."""
 
-    n: int = parameter(4, "number of points", low=2)
-    d: int = parameter(8, "dimension", low=1)
-    m: int = parameter(256, "width", low=1)
+    n: int = fields.points(4, "number of points", low=2)
+    d: int = fields.dimension(8)
+    m: int = fields.width(256)
 
 
 class Ratio(NamedTuple):
@@ -264,10 +274,8 @@ STATEMENTS = (
         source=f"explicit certificate for the conclusion of Theorem 3.6, {SOURCE}",
         sample=_sample_theorem,
         hypotheses={
-            "trained": TRAINED,
-            "movement of S": Hypothesis(
-                _little_change, "max_k |S*_k − S_k(0)| < slack", tier="certificate"
-            ),
+            "trained": trained(),
+            "movement of S": Hypothesis(_little_change, "max_k |S*_k − S_k(0)| < slack"),
         },
         claim=Probabilistic(
             conclusion=_all_positive,
@@ -276,6 +284,7 @@ STATEMENTS = (
         config=TheoremSetting(),
         draws={"quick": 40, "full": 1000},
         data=True,
+        on_data={"digits": OnData({"n": 16, "m": 1024, "steps": 200})},
         batch=8,
     ),
     Statement(

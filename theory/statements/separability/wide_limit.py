@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory import fields
 from theory.margins import exceeds, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.statements.separability.initialization import DRAWN, SOURCE
@@ -17,7 +18,7 @@ from theory.verification.statement import Hypothesis, Statement
 class LimitSetting(Parameters):
     """One point of norm √d and the infinitely wide network at it, untrained."""
 
-    d: int = parameter(4, "dimension", low=1)
+    d: int = fields.dimension(4)
     loss_below: float = parameter(
         math.log(2), "ϵ of Lemma 3.5, a loss that some untrained networks have", low=0
     )
@@ -73,7 +74,6 @@ STATEMENTS = (
             "Lemma 3.5": Hypothesis(
                 lambda i, c: exceeds(c.loss_below, i.loss, i.loss_error),
                 "the untrained loss L(0) is below ϵ = loss_below, and no weight has moved",
-                tier="init",
             )
         },
         claim=Probabilistic(
