@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from theory import fields
@@ -79,7 +79,7 @@ def setting(settings: Settings, name: str) -> One:
     return One(law, s.wide_n, s.wide_d, s.wide_m, s.wide_slope, s.wide_T, s.wide_epsilon)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each setting."""
     return [{"setting": "wide"}, {"setting": "published"}]
 

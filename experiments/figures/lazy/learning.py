@@ -7,13 +7,13 @@ networks of infinite width. All draws of a chunk go through the same compiled pr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from experiments.figures.figure import Row
 from experiments.figures.lazy.networks import (
     LearningRun,
     Predicted,
@@ -98,7 +98,7 @@ def learn(
 
 def points(
     arrays: Mapping[str, np.ndarray], scenarios: Sequence[str] = SCENARIOS, best: str = "network"
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """What is drawn of the arrays of `learn`.
 
     Args:
@@ -156,7 +156,7 @@ def _optimism(by_rate: np.ndarray) -> float:
 def _point(
     quantity: str, scenario: str, measured: np.ndarray, predicted: np.ndarray, switching: float,
     optimism: float,
-) -> dict[str, Any]:  # fmt: skip
+) -> Row:  # fmt: skip
     mean, error = mean_and_error(measured)
     difference, difference_error = mean_and_error(measured - predicted)
     return {

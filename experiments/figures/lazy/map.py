@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from theory import fields
@@ -52,7 +52,7 @@ def columns(settings: Settings) -> list[tuple[float, int]]:
     return [(time, m) for m in settings.widths for time in times]
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each panel: all draws of a scenario, a time and a width."""
     return [
         {"scenario": scenario, "T": time, "m": m}

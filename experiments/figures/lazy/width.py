@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.lazy.learning import share_of
 from experiments.figures.lazy.networks import (
     LONG,
@@ -58,7 +58,7 @@ class Settings(Parameters):
     momentum: float = fields.momentum(0.9, "its momentum μ")
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each case and width."""
     widths = settings.ms
     for m in widths:
@@ -126,7 +126,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     }  # fmt: skip
 
 
-def _values(run: LearningRun) -> dict[str, Any]:
+def _values(run: LearningRun) -> Row:
     return {
         "slope": run.slope, "rate_f": run.rates_f[0], "rate_g": run.rates_g[0],
         "momentum": run.momentum, "epsilon": run.epsilon,

@@ -116,7 +116,7 @@ def _crossing_rounding(
     return rounding_error(n + d + 16, size)
 
 
-def _movement_conclusion(instance: Movement, _: Any) -> Margin:
+def _movement_conclusion(instance: Movement, _: object) -> Margin:
     relative = instance.change / instance.limit
     return exceeds(1.0, relative, instance.change_error / instance.limit).all()
 

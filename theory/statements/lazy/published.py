@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import derivative_kernel
@@ -53,7 +54,7 @@ class Limit(NamedTuple):
 
     value: Float[Array, ""]
     error: Float[Array, ""]
-    threshold: Any
+    threshold: Real
 
 
 class Posed(NamedTuple):
@@ -122,12 +123,12 @@ def _beyond(limit: Limit, config: PublishedSetting) -> Margin:
     return exceeds(jnp.abs(limit.value), config.C * limit.threshold, limit.error)
 
 
-def _signs(i: Staged, _: Any) -> Margin:
+def _signs(i: Staged, _: object) -> Margin:
     f, g = i.f.output, i.g
     return same_sign(f.value, g.value, f.error, g.error)
 
 
-def _agreement(i: Staged, _: Any) -> Margin:
+def _agreement(i: Staged, _: object) -> Margin:
     f, g = i.data.limit, i.f.limit
     return same_sign(f.value, g.value, f.error, g.error)
 

@@ -1,7 +1,5 @@
 """Rounding errors of trained networks and of their limits, and margins that use them."""
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -66,7 +64,7 @@ def bound_rounding(
     return rounding_error(64 + 4 * x.shape[1], bound + time * lazy.product_sizes(x, z))
 
 
-def same_sign(u: Array, v: Array, u_error: Any, v_error: Any) -> Margin:
+def same_sign(u: Array, v: Array, u_error: Real, v_error: Real) -> Margin:
     """sgn u = sgn v, with the margin sgn(uv)·min(|u|, |v|)."""
     value = jnp.sign(u) * jnp.sign(v) * jnp.minimum(jnp.abs(u), jnp.abs(v))
     return margin(value, jnp.maximum(u_error, v_error))

@@ -163,7 +163,7 @@ def _predictions(key: Array, earlier: Staged, config: PredictorSetting) -> Predi
     )
 
 
-def _agreement(instance: Staged, _: Any) -> Margin:
+def _agreement(instance: Staged, _: object) -> Margin:
     """Every bound exceeds the difference it is on; the error is what computing both costs."""
     i: Predictions = instance.prediction
     points: Points = instance.data
@@ -180,11 +180,11 @@ def _agreement(instance: Staged, _: Any) -> Margin:
     return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
-def _positive(instance: Staged, _: Any) -> Margin:
+def _positive(instance: Staged, _: object) -> Margin:
     return margin(instance.data.eigenvalues[0], instance.data.eigenvalue_error)
 
 
-def _stable(instance: Staged, _: Any) -> Margin:
+def _stable(instance: Staged, _: object) -> Margin:
     points: Points = instance.data
     largest = points.step * points.eigenvalues[-1]
     return exceeds(1.0, largest, points.step * points.eigenvalue_error + rounding_error(4, largest))

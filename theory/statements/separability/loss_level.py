@@ -179,7 +179,7 @@ class Points(NamedTuple):
 
     x: Float[Array, "n_max d"]
     y: Float[Array, " n_max"]
-    ratio: Any
+    ratio: Real
 
 
 def _first(x: Array, n: Any) -> Array:
