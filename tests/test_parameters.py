@@ -133,7 +133,8 @@ def test_bad_tuples_are_named_with_what_was_expected(name, value, message):
 
 def test_tuples_are_values_like_others():
     """Of their own types, also where they come as a list, as JSON has them; and hashable."""
-    setting = Several(widths=[64, np.int32(64)], rates=(1, np.float32(0.25)))
+    given: Any = {"widths": [64, np.int32(64)], "rates": (1, np.float32(0.25))}
+    setting = Several(**given)
     assert setting.widths == (64, 64)
     assert setting.rates == (1.0, 0.25)
     assert [type(entry) for entry in (*setting.widths, *setting.rates)] == [int] * 2 + [float] * 2

@@ -403,11 +403,11 @@ def test_clean_points_are_separable_as_rarely_as_wendel_says():
     separator as often as one exists: 2^{1−n}Σ_{k<d} C(n−1, k)."""
     statement = REGISTRY["separability.large-step-separator"]
 
-    def clean(key, config):
+    def clean(key, earlier, config):
         drawn = large_step._draw(key, "sphere", config.n, config.d, config.m)
-        return large_step.Examples(drawn.x, drawn.y, jax.numpy.zeros(()))
+        return large_step.Examples(drawn.x, drawn.y)
 
-    control = dataclasses.replace(statement, sample=clean)
+    control = dataclasses.replace(statement, stages={"examples": clean})
     config = large_step.SymmetricSetting(n=54, d=24, m=8)
     draws = 150
     verdict = first_look(control, key=jax.random.key(0), draws=draws, config=config, level=LEVEL)

@@ -22,7 +22,7 @@ def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
     return Margin(value, np.ones_like(value), np.full_like(value, ratio), "m")
 
 
-def judged(conclusion, allowed=None, stage="data", level=0.01, **hypotheses):
+def judged(conclusion, allowed=None, stage: str | None = "data", level=0.01, **hypotheses):
     """The verdict on a conclusion; deterministic without δ, else probabilistic."""
     kind = "deterministic" if allowed is None else "probabilistic"
     if allowed is not None:
