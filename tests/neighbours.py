@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from untyped import known
 
 from theory.margins import Margin
 from theory.verification.claims import Claim, checked_claims
@@ -137,7 +138,10 @@ def _of_a_conclusion(how: Judged, evidence: Evidence) -> Iterator[Neighbour]:
     verdict = how.verdict(negated(evidence))
     yield Neighbour("the negated conclusion", verdict.verdict == "refuted", verdict.reason)
     yield from _shrunk_bound(how, evidence)
-    if isinstance(how.kind, Probabilistic) and how.verdict(evidence).failure_rate.failures > 1:
+    if (
+        isinstance(how.kind, Probabilistic)
+        and known(how.verdict(evidence).failure_rate).failures > 1
+    ):
         yield _smaller_probability(how, evidence)
 
 
@@ -165,7 +169,7 @@ def _smaller_probability(how: Judged, evidence: Evidence) -> Neighbour:
     """δ divided by the smallest power of 2^{1/4} for which the failures are too many."""
 
     def divided(quarters: int) -> Evidence:
-        return evidence._replace(allowed=evidence.allowed * 2 ** (-quarters / 4))
+        return evidence._replace(allowed=known(evidence.allowed) * 2 ** (-quarters / 4))
 
     quarters = _fewest(80, lambda q: how.refutes(divided(q)))
     verdict = how.verdict(divided(quarters))

@@ -5,6 +5,7 @@ python3 -m sweep_toys sweep toy.tail …    the command, with these statements r
 
 import dataclasses
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ TAIL = Statement(
 REFUTED = dataclasses.replace(
     TAIL,
     id="toy.refuted",
-    claim=Deterministic(lambda i, _: margin(i[1] - i[0].sum(), unit="σ")),
+    claim=Deterministic[Setting, Any](lambda i, _: margin(i[1] - i[0].sum(), unit="σ")),
     constant=None,
 )
 SCALES = 2.0 ** np.arange(5)

@@ -21,7 +21,7 @@ EPS = float(np.finfo(np.float64).eps)
 def numbers(d):
     rng = np.random.default_rng(d)
     x, z, y = rng.normal(size=(N, d)), rng.normal(size=(MANY, d)), np.sign(rng.normal(size=N))
-    params = Params(rng.normal(size=(N, d)), rng.normal(size=N), rng.normal(size=N))
+    params = Params._make([rng.normal(size=(N, d)), rng.normal(size=N), rng.normal(size=N)])
     return x, y, z, params
 
 
@@ -85,7 +85,7 @@ def by_numpy(x, y, z, params):
 def test_twenty_thousand_points_agree_with_a_thousand_and_with_numpy(d):
     """Under jit, and under vmap over batches of one point."""
     x, y, z, params = numbers(d)
-    device = [jnp.array(x), jnp.array(y)], jax.tree.map(jnp.array, params)
+    device = (jnp.array(x), jnp.array(y)), jax.tree.map(jnp.array, params)
     compiled = jax.jit(of_points)
     many = {k: np.asarray(v) for k, v in compiled(*device[0], jnp.array(z), device[1]).items()}
     few = [compiled(*device[0], jnp.array(part), device[1]) for part in np.split(z, MANY // FEW)]

@@ -7,13 +7,14 @@ import importlib
 import inspect
 import pkgutil
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from jaxtyping import AbstractArray
+from jaxtyping import AbstractArray, Float
 
 import theory
 from theory._validation import as_booleans, as_integers, as_reals, takes_arrays
@@ -43,7 +44,7 @@ KINDS = {
     "Fortran order": lambda a: np.asfortranarray(a.astype(float)),
     "masked, nothing hidden": lambda a: np.ma.array(a.astype(float), mask=False),
 }
-PARAMS = Params(np.array([[1, -2, 3], [0, 1, 1]]), np.array([1, -1]), np.array([2, 1]))
+PARAMS = Params._make(map(np.array, ([[1, -2, 3], [0, 1, 1]], [1, -1], [2, 1])))
 PLANE = (np.array([1, 0, 0]), np.array([0, 2, 1]))
 
 FUNCTIONS = {
@@ -140,7 +141,7 @@ def test_what_is_a_float_already_is_handed_through_untouched():
     seen = []
 
     @takes_arrays
-    def function(x: theory.data.sampling.Float[jax.Array, " n"], params: Params | None = None):
+    def function(x: Float[jax.Array, " n"], params: Params | None = None):
         seen.extend((x, params))
 
     x, params = jnp.ones(3), Params(jnp.ones((1, 3)), jnp.ones(1), jnp.ones(1))
@@ -243,7 +244,7 @@ def test_classes_and_masks_are_converted_as_well():
 # --- shapes ---------------------------------------------------------------------------------------
 
 X, Z, Y = np.ones((4, 3)), np.ones((2, 3)), np.array([1, -1, 1, -1])
-WEIGHTS = Params(np.ones((5, 3)), np.ones(5), np.ones(5))
+WEIGHTS = Params._make(map(np.ones, ((5, 3), 5, 5)))
 PAIRS = {
     "angle": kernels.angle,
     "derivative_kernel": lambda x, z: kernels.derivative_kernel(x, z, 0.2),
@@ -315,7 +316,10 @@ def test_arrays_that_do_not_belong_together_are_not_broadcast(call, message):
 
 def test_numbers_in_place_of_arrays_and_rows_under_vmap_have_their_shapes():
     for one in (2.0, np.float32(2), jnp.array(2.0)):
-        np.testing.assert_allclose(lazy.signal(X, Y, Z, 0.2, one), 2 * lazy.signal(X, Y, Z, 0.2))
+        weights: Any = one
+        np.testing.assert_allclose(
+            lazy.signal(X, Y, Z, 0.2, weights), 2 * lazy.signal(X, Y, Z, 0.2)
+        )
     rows = jax.vmap(lambda row: lazy.kappa(row[None], Z))(jnp.array(X))
     np.testing.assert_allclose(jnp.mean(rows, axis=0), lazy.kappa(X, Z))
 

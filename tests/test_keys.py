@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from untyped import known
 
 from experiments.command import main
 from experiments.machine import environment
@@ -59,7 +60,7 @@ def test_the_form_of_the_generator_is_fixed_in_python_too(key):
         assert not np.allclose(jax.random.normal(key, (3,)), jax.jit(_normals)(key))
         found = evaluate(STATEMENT, key, 3)
         assert largest_batch(STATEMENT, key, 3, limit=10**12) == fit
-    np.testing.assert_array_equal(found.conclusion.value, expected.conclusion.value)
+    np.testing.assert_array_equal(known(found.conclusion).value, known(expected.conclusion).value)
 
 
 def _normals(key):

@@ -10,6 +10,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def comparable(text: str) -> list[dict]:
     return statements
 
 
-def same(got, wanted):
+def same(got: Any, wanted: Any):
     """Equal, numbers to rounding."""
     if isinstance(wanted, dict):
         assert list(got) == list(wanted)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from untyped import compilations
 
 from theory._validation import (
     check_choice,
@@ -132,7 +133,8 @@ def test_bad_tuples_are_named_with_what_was_expected(name, value, message):
 
 def test_tuples_are_values_like_others():
     """Of their own types, also where they come as a list, as JSON has them; and hashable."""
-    setting = Several(widths=[64, np.int32(64)], rates=(1, np.float32(0.25)))
+    given: Any = {"widths": [64, np.int32(64)], "rates": (1, np.float32(0.25))}
+    setting = Several(**given)
     assert setting.widths == (64, 64)
     assert setting.rates == (1.0, 0.25)
     assert [type(entry) for entry in (*setting.widths, *setting.rates)] == [int] * 2 + [float] * 2
@@ -200,16 +202,16 @@ def test_ranges_are_exactly_those_declared(share, width, slope):
 
 def test_settings_are_immutable_values():
     setting = Setting(n=3, slope=0)
-    same = Setting(n=np.int64(3), slope=0.0)
+    same = Setting(n=np.int64(3), slope=0.0)  # pyright: ignore[reportArgumentType]
     assert setting == same
     assert hash(setting) == hash(same)
     assert len({setting, same, Setting(n=4), Setting()}) == 3
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setting.n = 4
+        setting.n = 4  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError):
-        Setting(3)  # positions carry no meaning
+        Setting(3)  # pyright: ignore[reportCallIssue]: positions carry no meaning
     with pytest.raises(TypeError, match="unexpected keyword argument 'm'"):
-        Setting(m=3)
+        Setting(m=3)  # pyright: ignore[reportCallIssue]
 
 
 def test_settings_are_static_under_jit():
@@ -221,7 +223,8 @@ def test_settings_are_static_under_jit():
         return setting.slope * x
 
     assert float(scaled(Setting(slope=0.25), jnp.float64(8.0))) == 2.0
-    assert float(scaled(Setting(slope=np.float32(0.25)), jnp.float64(4.0))) == 1.0
+    narrow = Setting(slope=np.float32(0.25))  # pyright: ignore[reportArgumentType]
+    assert float(scaled(narrow, jnp.float64(4.0))) == 1.0
     assert len(traces) == 1  # equal settings are compiled once
 
 
@@ -240,13 +243,16 @@ def test_values_are_arguments_of_compiled_functions():
         assert (run.n, run.loss) == (int(run.n), str(run.loss))  # known when compiled
         return dataclasses.replace(run, n=run.n + 1).n * run.rate**run.steps
 
-    for changes in ({}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3}):
+    choices: tuple[dict[str, Any], ...] = (
+        {}, {"steps": 7}, {"rate": 0.25}, {"steps": 2, "rate": 1e-3},
+    )  # fmt: skip
+    for changes in choices:
         run = Run(**changes)
         assert float(total(run)) == pytest.approx(9 * run.rate**run.steps, rel=1e-12)
-    assert total._cache_size() == 1
+    assert compilations(total) == 1
     total(Run(n=9))
     total(Run(loss="identity"))
-    assert total._cache_size() == 3
+    assert compilations(total) == 3
     paths, _ = jax.tree_util.tree_flatten_with_path(Run())
     assert {jax.tree_util.keystr(path): leaf for path, leaf in paths} == {".steps": 3, ".rate": 0.5}
 

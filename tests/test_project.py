@@ -8,6 +8,7 @@ import re
 
 import jax
 import pytest
+from untyped import known
 
 from theory import REGISTRY
 
@@ -44,7 +45,9 @@ def test_only_the_adapter_imports_neural_tangents():
 
 
 def test_the_example_of_the_readme_runs_and_prints_what_it_says():
-    example, printed = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()
+    example, printed = known(
+        re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+    ).groups()
     out = io.StringIO()
     # A user's script runs in JAX's default precision.
     with contextlib.redirect_stdout(out), jax.enable_x64(False):

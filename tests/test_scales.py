@@ -270,11 +270,11 @@ NETWORK = networks.init(networks.all_trained(), jax.random.key(4), 6, D)
 MOVED = networks.init(networks.all_trained(), jax.random.key(5), 6, D)
 
 
-def scaled_like(found, at_one, power, **kwargs):
+def scaled_like(found, at_one, power, rtol=1e-12, **kwargs):
     """found = 2^power·at_one to rounding; ±∞ beyond the largest number, 0 below the smallest."""
     with np.errstate(over="ignore"):
         expected = np.ldexp(np.asarray(at_one), power)
-    np.testing.assert_allclose(np.asarray(found), expected, **{"rtol": 1e-12} | kwargs)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=rtol, **kwargs)
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from loose_parts import changed
+from untyped import compilations, known
 
 from theory import REGISTRY, Deterministic, Parameters, Statement, margin, parameter, parameters
 from theory.verification.evaluation import evaluate, traceable_parameters
@@ -45,7 +47,7 @@ def sample(key, config):
 STATEMENT = Statement(
     id="toy.values",
     sample=sample,
-    claim=Deterministic(conclusion=lambda x, _: margin(x.sum())),
+    claim=Deterministic[Setting, jax.Array](lambda x, _: margin(x.sum())),
     config=Setting(),
 )
 NAMES = ("T", "branch", "steps", "host", "label", "either")
@@ -60,7 +62,7 @@ def test_what_python_looks_at_stays_a_constant():
 
 def test_parameters_that_can_be_traced_but_not_together():
     def function(key, config):
-        return key if isinstance(config.T, float) or isinstance(config.host, float) else 1 / "x"
+        return key if isinstance(config.T, float) or isinstance(config.host, float) else 1 / "x"  # pyright: ignore[reportOperatorIssue]
 
     assert parameters.traceable(function, Setting(), ("T",)) == ("T",)
     assert parameters.traceable(function, Setting(), ("host", "T")) == ("host",)
@@ -98,7 +100,7 @@ def test_conditions_see_the_values_of_each_draw(key):
             found = evaluate(statement, key, 3, config, traced=names)
             x = [sample(jax.random.fold_in(key, i), config)[0] for i in range(3)]
             expected = T - np.array(x) + (1 if branch > 1 else 0)
-            np.testing.assert_allclose(found.conclusion.value, expected, rtol=1e-12)
+            np.testing.assert_allclose(known(found.conclusion).value, expected, rtol=1e-12)
 
 
 def test_in_single_precision_every_parameter_is_a_constant():
@@ -162,18 +164,19 @@ def test_statements_are_compiled_once_for_all_values(id, changes):
     assert traceable_parameters(statement, statement.config, names) == names
     program = (sample_draws, (0, 1, 5)) if statement.solve else (evaluate_draws, (0, 1, 4, 5))
     run = compiled(*program, level=optimization_level(statement, 4))
-    before, seen = run._cache_size(), []
+    before, seen, config, found = compilations(run), [], statement.config, None
     for chosen in zip(*changes.values(), strict=True):
         config = dataclasses.replace(statement.config, **dict(zip(names, chosen, strict=True)))
         fit = largest_batch(statement, key, 4, config, limit=10**11, traced=names)
         assert fit.memory == memory_needed(statement, key, 4, config, batch=fit.batch, traced=names)
         found = evaluate(statement, key, 4, config, batch=fit.batch, traced=names)
         seen.append(jax.tree.leaves(found))
-    assert run._cache_size() == before + 1
+    assert compilations(run) == before + 1
     assert all(
         any((a != b).any() for a, b in zip(seen[i], seen[j], strict=True))
         for i, j in ((0, 1), (0, 2), (1, 2))
     )
+    assert found is not None
     expected = evaluate(statement, key, 4, config)
     numbers = [e._replace(identity=None, beside_keys=None) for e in (found, expected)]
     for one, other in zip(*map(jax.tree.leaves, numbers), strict=True):  # bits may round otherwise

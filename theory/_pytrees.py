@@ -2,13 +2,20 @@
 
 import dataclasses
 import numbers
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeAlias, TypeVar
 
 import jax
 
+from theory._types import PyTree
 
-def traced_fields(instance: Any, *names: str) -> tuple[str, ...]:
+Instance = TypeVar("Instance")
+Keyed: TypeAlias = tuple[Hashable, PyTree]
+# Runtime type checkers look at sequences at random, which nothing may do while Hypothesis draws.
+Static: TypeAlias = PyTree  # names of the leaves; (name, value) of all else
+
+
+def traced_fields(instance: object, *names: str) -> tuple[str, ...]:
     """Those of the fields that hold no number of Python's but a traced value."""
     numbers_of_python = (numbers.Number, type(None))
     return tuple(n for n in names if not isinstance(getattr(instance, n), numbers_of_python))
@@ -17,7 +24,7 @@ def traced_fields(instance: Any, *names: str) -> tuple[str, ...]:
 REMEMBERED = "_leaves"  # attribute in which an instance made by JAX keeps what is a leaf of it
 
 
-def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> None:
+def register_dataclass(cls: type[Instance], leaves: Callable[[Instance], tuple[str, ...]]) -> None:
     """Makes the dataclass a pytree whose leaves are the fields named, everything else static.
 
     Nothing is validated when JAX puts one together again: what it holds then may be tracers,
@@ -27,15 +34,15 @@ def register_dataclass(cls: type, leaves: Callable[[Any], tuple[str, ...]]) -> N
       cls: a dataclass; static values must be hashable.
       leaves: instance → names of the fields that are leaves.
     """
-    fields = tuple(field.name for field in dataclasses.fields(cls))
+    fields = tuple(field.name for field in dataclasses.fields(cls))  # pyright: ignore[reportArgumentType]
 
-    def flatten_with_keys(instance: Any) -> Any:
+    def flatten_with_keys(instance: Instance) -> tuple[PyTree, Static]:
         names = vars(instance).get(REMEMBERED) or leaves(instance)
         static = tuple((name, getattr(instance, name)) for name in fields if name not in names)
         keyed = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in names]
         return keyed, (names, static)
 
-    def unflatten(aux: Any, values: Any) -> Any:
+    def unflatten(aux: Static, values: Iterable[PyTree]) -> Instance:
         names, static = aux
         instance = object.__new__(cls)
         for name, value in (*zip(names, values, strict=True), *static):

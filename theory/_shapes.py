@@ -2,20 +2,41 @@
 
 import types
 import typing
-from typing import Any
 
 import jax
+import numpy as np
 from jaxtyping import AbstractArray
 
 # What shapes an argument may have: several, each as the names of its axes; those of the fields of a
 # tuple; or None where nothing is said.
-Shapes = tuple[tuple[str, ...], ...] | dict[str, Any] | None
+Shapes: typing.TypeAlias = "tuple[tuple[str, ...], ...] | dict[str, Shapes] | None"
 
 
-def allowed_shapes(annotation: Any) -> Shapes:
+def alternatives(annotation: object) -> tuple[object, ...]:
+    """The members of a union, or the annotation alone.
+
+    Arrays of NumPy are left out beside those of JAX, which is what they become at the door.
+    """
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return (annotation,)
+    members = typing.get_args(annotation)
+    of_jax = any(_array_type(member) is jax.Array for member in members)
+    return tuple(m for m in members if not (of_jax and _array_type(m) is np.ndarray))
+
+
+def _array_type(annotation: object) -> object:
+    """The class of arrays that an annotation is about, or the annotation itself."""
+    if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
+        return annotation.array_type
+    return annotation
+
+
+def allowed_shapes(annotation: object) -> Shapes:
     """The shapes that an annotation allows."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return _of_union(typing.get_args(annotation))
+    members = alternatives(annotation)
+    if len(members) != 1:
+        return _of_union(members)
+    annotation = members[0]
     if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
         axes = tuple(annotation.dim_str.split())
         anything = annotation.array_type is not jax.Array or any(a[0] in ".*" for a in axes)
@@ -25,7 +46,7 @@ def allowed_shapes(annotation: Any) -> Shapes:
     return None
 
 
-def _of_union(members: tuple[Any, ...]) -> Shapes:
+def _of_union(members: tuple[object, ...]) -> Shapes:
     known = {member: allowed_shapes(member) for member in members}
     found = [shapes for shapes in known.values() if shapes is not None]
     if len(found) == 1 and isinstance(found[0], dict):
@@ -35,13 +56,13 @@ def _of_union(members: tuple[Any, ...]) -> Shapes:
     return (*arrays, ()) if arrays and numbers_too else tuple(arrays) or None
 
 
-def check_shapes(shapes: dict[str, Shapes], arguments: dict[str, Any]) -> None:
+def check_shapes(shapes: dict[str, Shapes], arguments: dict[str, object]) -> None:
     sizes: dict[str, int] = {}
     for name, value in arguments.items():
         _check_shape(name, value, shapes.get(name), sizes)
 
 
-def _check_shape(name: str, value: Any, shapes: Shapes, sizes: dict[str, int]) -> None:
+def _check_shape(name: str, value: object, shapes: Shapes, sizes: dict[str, int]) -> None:
     """ValueError unless the value has one of the shapes; `sizes` learns those of its axes."""
     if isinstance(shapes, dict):
         if isinstance(value, tuple):

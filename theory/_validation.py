@@ -3,10 +3,8 @@
 import functools
 import inspect
 import numbers
-import types
 import typing
 from collections.abc import Callable, Collection
-from typing import Any
 
 import jax
 import jax.core
@@ -14,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int
 
-from theory._shapes import allowed_shapes, check_shapes
+from theory._shapes import allowed_shapes, alternatives, check_shapes
 
 P = typing.ParamSpec("P")
 R = typing.TypeVar("R")
+T = typing.TypeVar("T")
 
 
-def is_traced(*values: Any) -> bool:
+def is_traced(*values: object) -> bool:
     """Whether entries of any of the values cannot be looked at here.
 
     They cannot in an abstract tracer, nor where a part lies on devices of other processes.
@@ -32,7 +31,7 @@ def is_traced(*values: Any) -> bool:
 
 
 def check_integer(
-    name: str, value: Any, *, low: int = 1, high: int | None = None, even: bool = False
+    name: str, value: object, *, low: int = 1, high: int | None = None, even: bool = False
 ) -> int:
     """`value` as an int; ValueError unless it is one in [low, high] (and even, if asked)."""
     kind = "an even integer" if even else "an integer"
@@ -48,13 +47,13 @@ def check_integer(
 
 def check_real(
     name: str,
-    value: Any,
+    value: T,
     *,
     low: float = -np.inf,
     high: float = np.inf,
     open_low: bool = False,
     open_high: bool = False,
-) -> Any:
+) -> T:
     """Returns `value`; ValueError unless it is one finite number in the stated interval."""
     if is_traced(value):
         return value
@@ -62,7 +61,7 @@ def check_real(
     scalar = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0
     if (isinstance(value, numbers.Real) or scalar) and not isinstance(value, bool):
         try:
-            number = float(value)
+            number = float(typing.cast(float, value))
         except OverflowError:  # an integer of Python beyond the largest float
             number = np.inf
     inside = np.isfinite(number)
@@ -76,19 +75,19 @@ def check_real(
     return value
 
 
-def check_choice(name: str, value: Any, choices: Collection[str]) -> Any:
+def check_choice(name: str, value: T, choices: Collection[str]) -> T:
     """Returns `value`; ValueError unless it is one of `choices`."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(sorted(choices))}; got {value!r}")
     return value
 
 
-def check_slope(slope: Any, *, open_low: bool = False) -> Any:
+def check_slope(slope: T, *, open_low: bool = False) -> T:
     """Returns the slope γ of the leaky ReLU; ValueError unless it lies in [0, 1)."""
     return check_real("slope", slope, low=0.0, high=1.0, open_low=open_low, open_high=True)
 
 
-def check_points(name: str, x: Any, *, d: int | None = None) -> None:
+def check_points(name: str, x: object, *, d: int | None = None) -> None:
     """ValueError unless `x` is a non-empty matrix of finite numbers, with `d` columns if given."""
     if not isinstance(x, jax.Array):
         x = _native(name, x)
@@ -109,7 +108,7 @@ def check_points(name: str, x: Any, *, d: int | None = None) -> None:
         )
 
 
-def check_labels(name: str, y: Any, n: int, *, both: bool = False) -> None:
+def check_labels(name: str, y: object, n: int, *, both: bool = False) -> None:
     """ValueError unless `y` holds n labels ±1 (with both classes present, if asked)."""
     if not isinstance(y, jax.Array):
         y = _native(name, y)
@@ -132,7 +131,7 @@ def check_labels(name: str, y: Any, n: int, *, both: bool = False) -> None:
 _FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
-def as_reals(name: str, value: Any) -> jax.Array:
+def as_reals(name: str, value: object) -> jax.Array:
     """`value` as an array of JAX in float32 or float64, in which its entries are the same numbers.
 
     What is float32 or float64 stays so (float64 only where JAX has it); lists, booleans, integers
@@ -147,7 +146,7 @@ def as_reals(name: str, value: Any) -> jax.Array:
     return _converted(name, value, "real numbers", (jnp.floating, jnp.integer, jnp.bool_), float)
 
 
-def as_integers(name: str, value: Any) -> jax.Array:
+def as_integers(name: str, value: object) -> jax.Array:
     """`value` as an array of JAX of the default integer type; ValueError unless it holds integers
     that this type has.
 
@@ -156,12 +155,12 @@ def as_integers(name: str, value: Any) -> jax.Array:
     return _converted(name, value, "integers", (jnp.integer, jnp.bool_), int)
 
 
-def as_booleans(name: str, value: Any) -> jax.Array:
+def as_booleans(name: str, value: object) -> jax.Array:
     """`value` as an array of JAX of booleans; ValueError unless it holds those."""
     return _converted(name, value, "booleans", (jnp.bool_,), bool)
 
 
-def as_number(_: str, value: Any) -> Any:
+def as_number(_: str, value: object) -> object:
     """A scalar of NumPy as a number of Python; anything else as it came.
 
     Python's integers do not overflow, and its numbers take on the precision of the arrays that
@@ -176,7 +175,9 @@ def as_number(_: str, value: Any) -> Any:
     return value
 
 
-def _converted(name: str, value: Any, what: str, kinds: tuple[Any, ...], default: Any) -> Any:
+def _converted(
+    name: str, value: object, what: str, kinds: tuple, default: type | np.dtype
+) -> jax.Array:
     if isinstance(value, list | tuple) and is_traced(*jax.tree.leaves(value)):
         value = jnp.asarray(value)
     if not isinstance(value, jax.Array):
@@ -193,7 +194,7 @@ def _converted(name: str, value: Any, what: str, kinds: tuple[Any, ...], default
     return jnp.array(_narrowed(name, value, target))
 
 
-def _narrowed(name: str, value: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
+def _narrowed(name: str, value: np.ndarray, target: np.dtype) -> np.ndarray:
     """`value` in the type that JAX has here; ValueError where an entry would be another number.
 
     Digits may be lost, but no finite number becomes ∞, none other than 0 becomes 0, and no integer
@@ -216,7 +217,7 @@ def _narrowed(name: str, value: np.ndarray, target: np.dtype[Any]) -> np.ndarray
     return new
 
 
-def as_host_reals(name: str, value: Any) -> np.ndarray:
+def as_host_reals(name: str, value: object) -> np.ndarray:
     """The same in float64 and in NumPy, for what is computed on the host."""
     array = _native(name, value)
     if array.dtype.kind not in "biuf":
@@ -224,12 +225,12 @@ def as_host_reals(name: str, value: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _native(name: str, value: Any) -> np.ndarray:
+def _native(name: str, value: object) -> np.ndarray:
     """What is no array of JAX as one of NumPy, in the machine's byte order."""
     if np.ma.is_masked(value):
         raise ValueError(
             f"{name} must have no masked entries, got {np.ma.count_masked(value)} of "
-            f"{np.size(value)}; fill them or leave them out"
+            f"{np.size(typing.cast(np.ndarray, value))}; fill them or leave them out"
         )
     try:
         array = np.asarray(value)
@@ -241,17 +242,17 @@ def _native(name: str, value: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-Door = Callable[[str, Any], Any]
+Door = Callable[[str, object], object]
 
 
 def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     """`function` with its arguments converted first, as their annotations ask for.
 
-    `Float[Array, …]` becomes `as_reals`, `Int[Array, …]` `as_integers`, `Bool[Array, …]`
+    `Float[AnyArray, …]` becomes `as_reals`, `Int[AnyArray, …]` `as_integers`, `Bool[AnyArray, …]`
     `as_booleans`, tuples of arrays such as `Params` field by field, and all else goes through
     `as_number`. Every public function of `theory` that takes arrays is wrapped so, outside of
-    `jax.jit`: an annotation says what the body sees, and callers may hand in any array of numbers.
-    Arrays of floats and tracers of them pass through untouched.
+    `jax.jit`: an annotation says what callers may hand in, and the body sees arrays of JAX of the
+    kind that it names. Arrays of floats and tracers of them pass through untouched.
 
     Shapes are compared with the annotations, where equal names are equal sizes: a ValueError of
     one line, before two arrays that do not belong together are broadcast.
@@ -272,13 +273,15 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     return converted
 
 
-_OF_ARRAYS: dict[Any, Door] = {Float: as_reals, Int: as_integers, Bool: as_booleans}
+_OF_ARRAYS: dict[object, Door] = {Float: as_reals, Int: as_integers, Bool: as_booleans}
 
 
-def _door(annotation: Any) -> Door:
+def _door(annotation: object) -> Door:
     """What a value with this annotation goes through."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return _union(typing.get_args(annotation))
+    members = alternatives(annotation)
+    if len(members) != 1:
+        return _union(members)
+    annotation = members[0]
     if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
         if annotation.array_type is not jax.Array:
             return as_number
@@ -288,13 +291,13 @@ def _door(annotation: Any) -> Door:
     return as_number
 
 
-def _union(members: tuple[Any, ...]) -> Door:
+def _union(members: tuple[object, ...]) -> Door:
     """Numbers and None pass where they are admitted; what is left is the array's."""
     # An array that may be a number instead is no random key.
     doors = [as_reals if member is jax.Array else _door(member) for member in members]
     arrays = [door for door in doors if door is not as_number]
 
-    def either(name: str, value: Any) -> Any:
+    def either(name: str, value: object) -> object:
         value = as_number(name, value)
         if not arrays or value is None or isinstance(value, numbers.Number | str):
             return value
@@ -303,10 +306,10 @@ def _union(members: tuple[Any, ...]) -> Door:
     return either
 
 
-def _tuple_of(cls: Any) -> Door:
+def _tuple_of(cls: type[tuple]) -> Door:
     hints = {k: _door(v) for k, v in typing.get_type_hints(cls).items()} if cls is not tuple else {}
 
-    def fields(name: str, value: Any) -> Any:
+    def fields(name: str, value: object) -> object:
         if not isinstance(value, cls) or not hints:
             return value
         new = {k: d(f"{name}.{k}", v) for (k, d), v in zip(hints.items(), value, strict=True)}

@@ -2,11 +2,15 @@
 
 import functools
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.extend.core
 import jax.numpy as jnp
+
+from theory._types import CompilerOption, PyTree
+
+Compiled: TypeAlias = jax.stages.Wrapped  # what `jax.jit` returns
 
 
 def gib(size: float) -> str:
@@ -14,7 +18,7 @@ def gib(size: float) -> str:
     return f"{size / 2**30:.3g} GiB"
 
 
-def bytes_needed(function: Any, *arguments: Any, limit: float = math.inf) -> int:
+def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf) -> int:
     """Bytes of a compiled function; a lower bound where that alone is beyond the limit.
 
     The bound needs no compiler, which takes minutes over programs that no memory holds.
@@ -52,7 +56,7 @@ IN_MEMORY = frozenset(
 )
 
 
-def largest_array(jaxpr: Any) -> int:
+def largest_array(jaxpr: jax.extend.core.Jaxpr) -> int:
     """Bytes of the largest array that a program has to hold, from shapes alone.
 
     Arrays that the compiler may never write down, being fused into what uses them, are not counted:
@@ -77,7 +81,7 @@ def _size(array: Any) -> int:
 
 
 @functools.cache
-def quick_to_compile(level: int) -> dict[str, Any]:
+def quick_to_compile(level: int) -> dict[str, CompilerOption]:
     """Options of XLA for CPUs, those that the installed one knows.
 
     Most statements run for less time than they take to compile. At optimizing level 1 they compile
@@ -97,7 +101,7 @@ def quick_to_compile(level: int) -> dict[str, Any]:
     return {name: value for name, value in options.items() if known_to_xla(name, value)}
 
 
-def known_to_xla(name: str, value: Any) -> bool:
+def known_to_xla(name: str, value: CompilerOption) -> bool:
     """Whether the installed XLA has an option of this name that takes the value."""
     try:
         jax.jit(lambda x: x, compiler_options={name: value}).lower(0.0).compile()

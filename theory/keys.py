@@ -8,10 +8,12 @@ of them cannot be compared, or put together in one sweep. Here the choice is fix
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
+
+from theory._types import Integer
 
 GENERATOR = "threefry2x32"
 
@@ -19,12 +21,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def make_key(seed: Any) -> jax.Array:
+def make_key(seed: Integer) -> jax.Array:
     """The random key of a seed, `jax.random.key` with the generator that results are made with."""
     return jax.random.key(seed, impl=GENERATOR)
 
 
-def check_key(key: Any) -> None:
+def check_key(key: object) -> None:
     """Refuses what is no single key of `GENERATOR`.
 
     Raises:
@@ -33,7 +35,8 @@ def check_key(key: Any) -> None:
     """
     remedy = "use theory.keys.make_key(seed)"
     if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
-        what = f"an array of {key.dtype}" if hasattr(key, "dtype") else repr(key)
+        dtype = getattr(key, "dtype", None)
+        what = repr(key) if dtype is None else f"an array of {dtype}"
         raise ValueError(f"key must be a random key as of jax.random.key, got {what}; {remedy}")
     if key.shape != ():
         raise ValueError(f"key must be a single random key, got an array of shape {key.shape}")

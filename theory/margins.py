@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool
 
+from theory._types import AnyArray
 from theory._validation import is_traced
 
 # Marks in a traced program, for `theory.certificates.ball`: what bounds roundings, of which real
 # numbers have none, and what bounds an error, so that it is not negative.
 ROUNDING, BOUND = "rounding of floats", "bound on an error"
-AnyArray = Array | np.ndarray  # inside jit, and outside it
 
 
 @jax.tree_util.register_dataclass
@@ -100,11 +101,11 @@ def _smallest(values: Array) -> Array:
 class Measured(NamedTuple):
     """A quantity with a bound on its numerical error, of one shape; see `measured`."""
 
-    value: Any
-    error: Any
+    value: AnyArray
+    error: AnyArray
 
 
-def measured(value: Any, error: Any) -> Measured:
+def measured(value: ArrayLike, error: ArrayLike) -> Measured:
     """A quantity whose numerical error is stated, for the quantity of a claim.
 
     Args:
@@ -118,14 +119,19 @@ def measured(value: Any, error: Any) -> Measured:
     return Measured(value, _stated(error, value))
 
 
-def as_float(value: Any) -> Array:
+def as_float(value: ArrayLike) -> Array:
     """`value` as an array of its own floating dtype; integers become the default float."""
     value = jnp.asarray(value)
     return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(float)
 
 
 def margin(
-    value: Any, error: Any = None, *, unit: str = "1", strict: bool = True, infinite: bool = False
+    value: ArrayLike,
+    error: ArrayLike | None = None,
+    *,
+    unit: str = "1",
+    strict: bool = True,
+    infinite: bool = False,
 ) -> Margin:
     """The margin of a condition "value > 0".
 
@@ -156,9 +162,9 @@ def margin(
 
 
 def exceeds(
-    left: Any,
-    right: Any,
-    error: Any = None,
+    left: ArrayLike,
+    right: ArrayLike,
+    error: ArrayLike | None = None,
     *,
     unit: str = "1",
     strict: bool = True,
@@ -210,7 +216,12 @@ def _of_infinite(value: Array, bound: Array, meant: bool) -> Array:
 
 
 def at_least(
-    left: Any, right: Any, error: Any = None, *, unit: str = "1", infinite: bool = False
+    left: ArrayLike,
+    right: ArrayLike,
+    error: ArrayLike | None = None,
+    *,
+    unit: str = "1",
+    infinite: bool = False,
 ) -> Margin:
     """The margin of a condition "left ≥ right"; as `exceeds`, but equality satisfies it."""
     return exceeds(left, right, error, unit=unit, strict=False, infinite=infinite)
@@ -234,7 +245,7 @@ def _difference(left: Array, right: Array) -> Array:
     return jnp.where(jnp.abs(rounded) < limit, exact, rounded)
 
 
-def _checked(name: str, value: Any) -> Array:
+def _checked(name: str, value: ArrayLike) -> Array:
     """`value` as an array; ValueError for types whose differences wrap around or have no sign."""
     try:
         value = jnp.asarray(value)
@@ -249,22 +260,22 @@ def _checked(name: str, value: Any) -> Array:
     return value
 
 
-def _stated(error: Any, value: Array) -> Array:
+def _stated(error: ArrayLike, value: Array) -> Array:
     """The error as an array of the value's shape and type; ValueError where it is negative."""
     if not is_traced(error) and np.any(np.asarray(error) < 0):
         raise ValueError(f"error must be ≥ 0, got {np.min(error):g}")
-    error = jnp.asarray(error, value.dtype)
+    given = jnp.asarray(error, value.dtype)
     try:
-        error = jnp.broadcast_to(error, value.shape)
+        bound = jnp.broadcast_to(given, value.shape)
     except ValueError:
         raise ValueError(
-            f"error must broadcast to the value's shape {value.shape}, got {error.shape}"
+            f"error must broadcast to the value's shape {value.shape}, got {given.shape}"
         ) from None
-    error = checkpoint_name(error, BOUND)
-    return jnp.where(error < 0, jnp.nan, error)  # inside jit: a negative error bounds nothing
+    bound = checkpoint_name(bound, BOUND)
+    return jnp.where(bound < 0, jnp.nan, bound)  # inside jit: a negative error bounds nothing
 
 
-def rounding_error(operations: int, magnitude: Any) -> Any:
+def rounding_error(operations: int, magnitude: ArrayLike) -> Array:
     """Bound on the rounding error of a sum of products: γ_k·magnitude, γ_k = k·u/(1 − k·u).
 
     Args:

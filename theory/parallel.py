@@ -13,7 +13,7 @@ points from `place`, and the compiler inserts these sums. Under several processe
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
+from theory._types import AnyArray, PyTree
 from theory._validation import check_choice, check_integer
+
+T = TypeVar("T")  # arrays in any tree
 
 AXES = ("draws", "neurons", "data")
 
@@ -31,7 +34,7 @@ def make_mesh(
     draws: int | None = None,
     neurons: int | None = 1,
     data: int | None = 1,
-    devices: Sequence[Any] | None = None,
+    devices: Sequence[object] | None = None,
 ) -> Mesh:
     """A mesh of draws × neurons × data devices.
 
@@ -64,7 +67,7 @@ def make_mesh(
     return jax.make_mesh(shape, AXES, (AxisType.Auto,) * len(AXES), devices=devices)
 
 
-def place(mesh: Mesh, tree: Any, *axes: str) -> Any:
+def place(mesh: Mesh, tree: T, *axes: str) -> T:
     """The tree with the leading axes of every array split over axes of the mesh.
 
     `place(mesh, params, "neurons")`, `place(mesh, (x, y), "data")`, `place(mesh, keys, "draws")`;
@@ -94,7 +97,7 @@ def place(mesh: Mesh, tree: Any, *axes: str) -> Any:
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(*axes)))
 
 
-def split_rows(mesh: Mesh | None, function: Callable[..., Any]) -> Callable[..., Any]:
+def split_rows(mesh: Mesh | None, function: Callable[..., T]) -> Callable[..., T]:
     """A function of rows, each device of the mesh on its own rows.
 
     Args:
@@ -112,7 +115,7 @@ def split_rows(mesh: Mesh | None, function: Callable[..., Any]) -> Callable[...,
     return jax.shard_map(function, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False)
 
 
-def gathered(tree: Any) -> Any:
+def gathered(tree: T) -> T:
     """The tree as numpy arrays, in full in every process whose devices hold a part of it.
 
     Args:
@@ -130,11 +133,11 @@ def gathered(tree: Any) -> Any:
     return jax.device_get(tree)
 
 
-def _unchanged(tree: Any) -> Any:
+def _unchanged(tree: T) -> T:
     return tree
 
 
-def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, count: int) -> Any:
+def map_on_host(mesh: Mesh | None, function: Callable[[PyTree], T], tree: PyTree, count: int) -> T:
     """A function of the host, applied to one row after the other.
 
     Every process takes the rows that lie on its own devices.
@@ -149,7 +152,7 @@ def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, co
       The results, stacked, in rows split in the same way; numpy arrays without a mesh.
     """
     leaves, structure = jax.tree.flatten(tree)
-    done: dict[Any, Any] = {}  # device → results of its rows
+    done: dict[object, T] = {}  # device → results of its rows
     for shards in zip(*(leaf.addressable_shards for leaf in leaves), strict=True):
         share = [jax.device_get(shard.data) for shard in shards]
         rows = len(share[0])
@@ -164,7 +167,7 @@ def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, co
         return alone
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
 
-    def whole(*parts: Any) -> Array:
+    def whole(*parts: AnyArray) -> Array:
         shape = (len(leaves[0]), *parts[0].shape[1:])
         held = [jax.device_put(part, device) for part, device in zip(parts, done, strict=True)]
         return jax.make_array_from_single_device_arrays(shape, sharding, held)
@@ -172,7 +175,7 @@ def map_on_host(mesh: Mesh | None, function: Callable[[Any], Any], tree: Any, co
     return jax.tree.map(whole, *done.values())
 
 
-def sum_over(mesh: Mesh | None, function: Callable[[Array], Any], count: int) -> Any:
+def sum_over(mesh: Mesh | None, function: Callable[[Array], T], count: int) -> T:
     """Σ_{i<count} function(i), the indices shared among the devices.
 
     Every device adds up consecutive indices one after the other, then the partial sums are added
@@ -192,7 +195,7 @@ def sum_over(mesh: Mesh | None, function: Callable[[Array], Any], count: int) ->
     devices = 1 if mesh is None else mesh.size
     share = -(-count // devices)
 
-    def partial(first: Array) -> Any:
+    def partial(first: Array) -> T:
         low = jnp.minimum(first * share, count)
         zeros = jax.tree.map(
             lambda part: jnp.zeros(part.shape, part.dtype), jax.eval_shape(function, low)

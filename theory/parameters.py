@@ -3,18 +3,21 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
 from jaxtyping import Array
 
 from theory._pytrees import register_dataclass
+from theory._types import PyTree
 from theory._validation import check_choice, check_integer, check_real, is_traced
 from theory.keys import make_key
 
+Config = TypeVar("Config")
+
 
 def parameter(
-    default: Any,
+    default: object,
     doc: str,
     *,
     unit: str = "1",
@@ -105,7 +108,7 @@ class Parameters:
                 )
 
 
-def _checked(name: str, rule: Any, value: Any) -> Any:
+def _checked(name: str, rule: Mapping[str, Any], value: object) -> object:
     if isinstance(value, rule["accepts"]) or (rule["traced"] and is_traced(value)):
         return value
     return _checked_tuple(name, rule, value) if rule["many"] else _checked_one(name, rule, value)
@@ -143,7 +146,7 @@ def _checked_one(name: str, rule: Any, value: Any) -> Any:
         return check_choice(name, value, rule["choices"]) if rule["choices"] else value
     interval = {"open_low": rule["open_low"], "open_high": rule["open_high"]}
     bounds = {k: rule[k] for k in ("low", "high") if rule[k] is not None}
-    return float(check_real(name, value, **bounds, **interval))
+    return float(cast(float, check_real(name, value, **bounds, **interval)))
 
 
 def is_number(config: Any, name: str) -> bool:
@@ -165,13 +168,13 @@ def number_names(config: Any) -> list[str]:
 # have to stay constants; which those are is found by trying.
 
 
-def split(config: Any, names: Collection[str]) -> tuple[Any, dict[str, Any]]:
+def split(config: Config, names: Collection[str]) -> tuple[Config, dict[str, PyTree]]:
     """The configuration without the values of some parameters, hashable, and those values."""
     values = {name: getattr(config, name) for name in names}
     return filled(config, dict.fromkeys(names)), values
 
 
-def filled(config: Any, values: Mapping[str, Any]) -> Any:
+def filled(config: Config, values: Mapping[str, object]) -> Config:
     """The configuration with these values, which are not validated: they may be traced."""
     if not values:
         return config
@@ -182,7 +185,7 @@ def filled(config: Any, values: Mapping[str, Any]) -> Any:
 
 
 def traceable(
-    function: Callable[[Array, Any], Any], config: Any, names: Collection[str]
+    function: Callable[[Array, Config], PyTree], config: Config, names: Collection[str]
 ) -> tuple[str, ...]:
     """Which parameters a function of (key, config) lets be traced, all of them together.
 
@@ -200,7 +203,8 @@ def traceable(
     """
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         return ()
-    declared = {field.name for field in dataclasses.fields(config) if field.metadata.get("traced")}
+    fields = dataclasses.fields(config)  # pyright: ignore[reportArgumentType]
+    declared = {field.name for field in fields if field.metadata.get("traced")}
     tried = [name for name in names if name in declared]
     if not tried or _can_be_traced(function, config, tried):
         return tuple(tried)
@@ -209,12 +213,12 @@ def traceable(
 
 
 def _can_be_traced(
-    function: Callable[[Array, Any], Any], config: Any, names: Collection[str]
+    function: Callable[[Array, Config], PyTree], config: Config, names: Collection[str]
 ) -> bool:
     static, values = split(config, names)
     key = make_key(0)
 
-    def with_values(key: Array, values: dict[str, Any]) -> Any:
+    def with_values(key: Array, values: dict[str, PyTree]) -> PyTree:
         return function(key, filled(static, values))
 
     expected = jax.eval_shape(lambda key: function(key, config), key)

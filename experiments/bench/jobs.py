@@ -6,8 +6,7 @@ rounds beside them.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.markup import escape
@@ -16,6 +15,7 @@ from rich.table import Table
 from experiments.bench import learning, maps, scaling
 from experiments.bench.rows import Job, Options, Row, torch_version
 from experiments.machine import environment
+from experiments.results.store import Record
 from theory._validation import check_choice
 
 BUSY = 0.25  # load average per core from which on a warning is given
@@ -61,11 +61,11 @@ def execute(chosen: Sequence[str], options: Options) -> Iterator[list[Row]]:
         yield list(JOBS[name].run(options))
 
 
-def to_json(rows: Sequence[Row], machine: Mapping[str, Any], options: Options) -> dict[str, Any]:
+def to_json(rows: Sequence[Row], machine: Record, options: Options) -> Record:
     """The JSON of `bench`."""
     peak = machine["fp32_peak"]
 
-    def entry(row: Row) -> dict[str, Any]:
+    def entry(row: Row) -> Record:
         share = None if row.flop_rate is None or peak is None else row.flop_rate / peak
         return row._asdict() | {
             "met": row.met, "of_fp32_peak": share, "remarks": list(row.remarks),
@@ -82,7 +82,7 @@ def to_json(rows: Sequence[Row], machine: Mapping[str, Any], options: Options) -
     }
 
 
-def busy(machine: Mapping[str, Any]) -> str | None:
+def busy(machine: Record) -> str | None:
     """A warning if others use the machine."""
     if machine["load_average"] <= BUSY * machine["cores"]:
         return None
@@ -92,7 +92,7 @@ def busy(machine: Mapping[str, Any]) -> str | None:
     )
 
 
-def table(rows: Sequence[Row], machine: Mapping[str, Any], options: Options) -> Table:
+def table(rows: Sequence[Row], machine: Record, options: Options) -> Table:
     """The rows for people."""
     accelerators = ", ".join(machine["accelerators"]) or "no accelerator"
     caption = [

@@ -1,13 +1,13 @@
 """Timing of training: cells of learning from perturbations, and single steps."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import jax
 
 from experiments.bench import rows, timing
 from experiments.bench.rows import Options, Row
 from theory import networks
+from theory._types import PyTree
 from theory.data.sampling import draw
 from theory.keys import make_key
 from theory.networks.descent import Descent
@@ -17,12 +17,12 @@ from theory.perturbations.learning import PerturbationSetting, measure
 FEW, MORE = 2, 12  # steps of the reference where thousands take minutes
 
 
-def _ours(key: jax.Array, setting: PerturbationSetting) -> Any:
+def _ours(key: jax.Array, setting: PerturbationSetting) -> PyTree:
     """Accuracy of f and of g and agreement: what the reference computes, so no cosine."""
     return measure(key, setting)[:3]
 
 
-def _ours_of_draws(keys: jax.Array, setting: PerturbationSetting) -> Any:
+def _ours_of_draws(keys: jax.Array, setting: PerturbationSetting) -> PyTree:
     """The same for many draws."""
     if setting.loss == "identity" and jax.default_backend() == "cpu":
         # Draws take different numbers of steps where activations switch: together, all wait.
@@ -30,7 +30,7 @@ def _ours_of_draws(keys: jax.Array, setting: PerturbationSetting) -> Any:
     return jax.vmap(lambda key: _ours(key, setting))(keys)
 
 
-def _reference(setting: PerturbationSetting, steps: int) -> Callable[[], Any] | None:
+def _reference(setting: PerturbationSetting, steps: int) -> Callable[[], object] | None:
     """The reference with this number of steps for either network; None if it can't run here."""
     device = rows.torch_device()
     if device is None:

@@ -1,7 +1,7 @@
 """Timing of decision maps, and how exact they are beside Monte-Carlo kernels."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,11 @@ EXACT = 1e-5  # error, as a share of the map's largest value, that ours must not
 class Inputs(NamedTuple):
     """One pair of maps. x, y, target: (n, d), (n,), (n,).  alpha, beta: (side,) coordinates."""
 
-    x: Any
-    y: Any
-    target: Any
-    alpha: Any
-    beta: Any
+    x: jax.Array
+    y: jax.Array
+    target: jax.Array
+    alpha: jax.Array
+    beta: jax.Array
     slope: float
     epsilon: float
 
@@ -66,27 +66,16 @@ def exact(inputs: Inputs, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def decision_maps(options: Options) -> Iterator[Row]:
     """f̂ and ĝ on a grid, against Monte Carlo with few samples, and at equal accuracy."""
     n, d, side = (1000, 100, 40) if options.quick else (10_000, 1000, 400)
-    key_data, key_target, key_checked = jax.random.split(make_key(0), 3)
-    sample = draw(key_data, "shifted-gaussian", n, d, queries=1)
-    axis = jnp.linspace(-2.0, 2.0, side)
-    target = jax.random.rademacher(key_target, (n,), "float32")
-    inputs = Inputs(sample.x, sample.y, target, axis, axis, 0.0, 0.001 * d**0.5)
+    inputs, key_checked = _inputs(n, d, side)
     ours, compile_time = timing.compiled(
         lambda x, y, t, alpha, beta: both_maps(Inputs(x, y, t, alpha, beta, *inputs[5:])),
         *inputs[:5],
     )
-
-    chosen = jax.random.choice(key_checked, side**2, (CHECKED,), replace=False)
-    row, column = jnp.divmod(chosen, side)
-    plane = maps.class_means_plane(sample.x, sample.y)
-    z = np.asarray(axis[row][:, None] * plane.u[None, :] + axis[column][:, None] * plane.v[None, :])
-    truth = exact(inputs, z.astype(np.float64))
-    found = [np.asarray(values)[row, column] for values in ours()]
-    error = _largest_error(found, truth)
+    checked = _checked(key_checked, inputs, ours())
+    error = _largest_error(checked.found, checked.truth)
     if error > EXACT:
         raise RuntimeError(f"the maps are off by {error:.1e} of their largest value")
     case = f"f̂ and ĝ on {side}×{side} points, n={n:,} d={d:,}"
-
     if rows.torch_device() is None:
         seconds = timing.alternate({"ours": ours}, repeats=3, clock=options.clock)
         yield rows.from_rounds(
@@ -96,11 +85,83 @@ def decision_maps(options: Options) -> Iterator[Row]:
         return
 
     reference = _reference(inputs)
-    few = min(BATCH, side**2 // 4)
+    times = _times(ours, reference, checked.z, side**2, options)
+    by_samples = _largest_error(reference(checked.z, SAMPLES), checked.truth)
+    few, more = times.points
+    remarks = (
+        f"largest error of ours {error:.1e}, of the reference {by_samples:.1e} of the largest "
+        f"value, at {CHECKED} random grid points against float64",
+        f"reference timed on {few:,} and {more:,} points and extrapolated linearly to {side**2:,}",
+    )
+    yield rows.from_rounds(
+        "map", case, f"Monte Carlo, {SAMPLES} samples", ours=times.ours, reference=times.samples,
+        target=None if options.quick else 10.0, compile=compile_time, remarks=remarks,
+    )  # fmt: skip
+    needed = SAMPLES * (by_samples / EXACT) ** 2
+    yield rows.from_rounds(
+        "map", f"{case}, to {EXACT:.0e}", f"Monte Carlo, {needed:.1e} samples",
+        ours=times.ours,
+        reference=rows.extrapolated(times.samples, times.many, SAMPLES, MANY, needed),
+        target=None if options.quick else 1000.0, compile=compile_time,
+        remarks=(
+            f"to {EXACT:.0e}: its error falls like 1/√samples, its time grows linearly in the "
+            f"samples; extrapolated from {SAMPLES} and {MANY} samples",
+        ),
+    )  # fmt: skip
+
+
+def _inputs(n: int, d: int, side: int) -> tuple[Inputs, jax.Array]:
+    """The maps that are timed, and the key of the grid points at which errors are measured."""
+    key_data, key_target, key_checked = jax.random.split(make_key(0), 3)
+    sample = draw(key_data, "shifted-gaussian", n, d, queries=1)
+    axis = jnp.linspace(-2.0, 2.0, side)
+    target = jax.random.rademacher(key_target, (n,), "float32")
+    return Inputs(sample.x, sample.y, target, axis, axis, 0.0, 0.001 * d**0.5), key_checked
+
+
+class Checked(NamedTuple):
+    """Both maps at some grid points: z: (CHECKED, d).  found, truth: of each, (CHECKED,)."""
+
+    z: np.ndarray
+    found: list[np.ndarray]
+    truth: tuple[np.ndarray, np.ndarray]
+
+
+def _checked(key: jax.Array, inputs: Inputs, ours: Sequence[jax.Array]) -> Checked:
+    """Random grid points, what our maps say there, and what is true."""
+    axis, side = inputs.alpha, len(inputs.alpha)
+    chosen = jax.random.choice(key, side**2, (CHECKED,), replace=False)
+    row, column = jnp.divmod(chosen, side)
+    plane = maps.class_means_plane(inputs.x, inputs.y)
+    z = np.asarray(axis[row][:, None] * plane.u[None, :] + axis[column][:, None] * plane.v[None, :])
+    found = [np.asarray(values)[row, column] for values in ours]
+    return Checked(z, found, exact(inputs, z.astype(np.float64)))
+
+
+class Times(NamedTuple):
+    """Seconds of every round. points: on how many the reference was timed.
+
+    samples, many: of the reference on the whole grid, with `SAMPLES` and `MANY` samples.
+    """
+
+    points: tuple[int, int]
+    ours: list[float]
+    samples: list[float]
+    many: list[float]
+
+
+def _times(
+    ours: Callable[[], object],
+    reference: Callable[[np.ndarray, int], object],
+    z: np.ndarray,
+    grid: int,
+    options: Options,
+) -> Times:
+    """Ours on the grid beside the reference on few of its points, extrapolated."""
+    few = min(BATCH, grid // 4)
     more = 3 * few
-    points = np.resize(z, (more, d))  # what they are costs nothing
-    by_samples = _largest_error(reference(z, SAMPLES), truth)
-    calls: dict[str, Callable[[], Any]] = {
+    points = np.resize(z, (more, z.shape[1]))  # what they are costs nothing
+    calls: dict[str, Callable[[], object]] = {
         "ours": ours,
         "short": lambda: reference(points[:few], SAMPLES),
         "long": lambda: reference(points, SAMPLES),
@@ -111,33 +172,13 @@ def decision_maps(options: Options) -> Iterator[Row]:
 
     def whole(suffix: str) -> list[float]:
         return rows.extrapolated(
-            seconds["short" + suffix], seconds["long" + suffix], few, more, side**2
+            seconds["short" + suffix], seconds["long" + suffix], few, more, grid
         )
 
-    at_samples, at_many = whole(""), whole(", many")
-    remarks = (
-        f"largest error of ours {error:.1e}, of the reference {by_samples:.1e} of the largest "
-        f"value, at {CHECKED} random grid points against float64",
-        f"reference timed on {few:,} and {more:,} points and extrapolated linearly to {side**2:,}",
-    )
-    yield rows.from_rounds(
-        "map", case, f"Monte Carlo, {SAMPLES} samples", ours=seconds["ours"], reference=at_samples,
-        target=None if options.quick else 10.0, compile=compile_time, remarks=remarks,
-    )  # fmt: skip
-    needed = SAMPLES * (by_samples / EXACT) ** 2
-    yield rows.from_rounds(
-        "map", f"{case}, to {EXACT:.0e}", f"Monte Carlo, {needed:.1e} samples",
-        ours=seconds["ours"],
-        reference=rows.extrapolated(at_samples, at_many, SAMPLES, MANY, needed),
-        target=None if options.quick else 1000.0, compile=compile_time,
-        remarks=(
-            f"to {EXACT:.0e}: its error falls like 1/√samples, its time grows linearly in the "
-            f"samples; extrapolated from {SAMPLES} and {MANY} samples",
-        ),
-    )  # fmt: skip
+    return Times((few, more), seconds["ours"], whole(""), whole(", many"))
 
 
-def _reference(inputs: Inputs) -> Callable[[np.ndarray, int], Any]:
+def _reference(inputs: Inputs) -> Callable[[np.ndarray, int], list[np.ndarray]]:
     """Points and number of samples → f̂ and ĝ there by the reference."""
     import torch  # pyright: ignore[reportMissingImports]
 
@@ -146,7 +187,7 @@ def _reference(inputs: Inputs) -> Callable[[np.ndarray, int], Any]:
     device = rows.torch_device()
     x, y, target = (torch.tensor(np.asarray(v), device=device) for v in inputs[:3])
 
-    def run(points: np.ndarray, samples: int) -> Any:
+    def run(points: np.ndarray, samples: int) -> list[np.ndarray]:
         grid = torch.tensor(points, device=device)
         values = bench_reference.decision_maps(
             x, y, target, grid,
@@ -157,7 +198,7 @@ def _reference(inputs: Inputs) -> Callable[[np.ndarray, int], Any]:
     return run
 
 
-def _largest_error(found: Any, truth: tuple[np.ndarray, np.ndarray]) -> float:
+def _largest_error(found: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
     """max |found − truth| / max |truth|, the larger one of both maps."""
     return max(
         float(np.abs(np.asarray(f, np.float64) - t).max() / np.abs(t).max())

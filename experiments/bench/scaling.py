@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from experiments.bench import rows, timing
 from experiments.bench.rows import Options, Row
 from experiments.machine import environment, interrupts
+from theory._types import PyTree
 from theory.data.sampling import draw
 from theory.keys import make_key
 from theory.networks.blocks import BLOCK, sum_over_blocks
@@ -28,8 +29,10 @@ WITHIN = 1.1  # a hundred times the width may cost a hundred times as much, and 
 POINTS, DIMENSION, STEPS, QUERIES = 1000, 100, 10, 500
 SWEEP = "lazy.dynamics"
 
+T = TypeVar("T")
 
-def _wide(m: int) -> tuple[Any, float]:
+
+def _wide(m: int) -> tuple[Callable[[], PyTree], float]:
     """Trains a network of width m and sums its outputs and input gradients, block by block.
 
     Returns:
@@ -39,10 +42,14 @@ def _wide(m: int) -> tuple[Any, float]:
     sample = draw(key_data, "shifted-gaussian", POINTS, DIMENSION, queries=QUERIES)
     network, descent = frozen_readout(0.0), Descent(0.1, STEPS, "identity", 0.9)
 
-    def observe(_: Params, trained: Params, x: jax.Array, z: jax.Array) -> Any:
+    def observe(
+        _: Params, trained: Params, x: jax.Array, z: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         return outputs(trained, z, 0.0), jnp.sum(input_gradients(trained, x, 0.0), axis=0)
 
-    def run(key: jax.Array, x: jax.Array, y: jax.Array, z: jax.Array) -> Any:
+    def run(
+        key: jax.Array, x: jax.Array, y: jax.Array, z: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         return sum_over_blocks(network, key, m, x, y, descent, observe, x, z)
 
     return timing.compiled(run, key_weights, sample.x, sample.y, sample.z)
@@ -55,7 +62,7 @@ def _peak_of_width(m: int) -> int:
     return timing.peak_memory()
 
 
-def _in_child(function: Any, *arguments: Any) -> Any:
+def _in_child(function: Callable[..., T], *arguments: object) -> T:
     """The result from a fresh process, so that its peak memory is of this call alone."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
@@ -76,7 +83,7 @@ def _width_rows(narrow: int, factor: int, options: Options) -> Iterator[Row]:
     many, compile_time = _wide(narrow * factor)
     jax.block_until_ready(few())
 
-    def as_often() -> Any:
+    def as_often() -> PyTree:
         return [jax.block_until_ready(few()) for _ in range(factor)]
 
     products = rows.products(POINTS, DIMENSION, BLOCK)

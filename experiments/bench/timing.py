@@ -8,11 +8,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from theory._types import PyTree
 from theory.keys import make_key
 
 SQUARE = 2048  # side of the large square product that stands for the machine's rate
@@ -26,9 +27,11 @@ FP32_PEAK = {
     "NVIDIA A100": 19.5e12,
 }
 
+T = TypeVar("T")  # a pytree
+
 
 def alternate(
-    calls: Mapping[str, Callable[[], Any]],
+    calls: Mapping[str, Callable[[], object]],
     repeats: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
@@ -75,7 +78,7 @@ def ratio(slow: Sequence[float], fast: Sequence[float]) -> Ratio:
     return Ratio(best, statistics.median(rounds), min(rounds), max(rounds))
 
 
-def compiled(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[[], Any], float]:
+def compiled(function: Callable[..., T], *arguments: PyTree) -> tuple[Callable[[], T], float]:
     """The function, compiled for and bound to these arguments, and the seconds compiling took."""
     start = time.perf_counter()
     executable = jax.jit(function).lower(*arguments).compile()
@@ -85,7 +88,7 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[[]
 class Product(NamedTuple):
     """Matrix products to be timed: `call` makes them `count` times, `flops` in all."""
 
-    call: Callable[[], Any]
+    call: Callable[[], list[jax.Array]]
     flops: float
 
 
@@ -110,7 +113,7 @@ def products(shapes: Sequence[tuple[int, int, int]]) -> Product:
     jax.block_until_ready(once())
     count = max(1, round(SHORTEST / (time.perf_counter() - start)))
 
-    def call() -> Any:
+    def call() -> list[jax.Array]:
         for _ in range(count - 1):
             once()
         return once()

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
-from experiments.results.store import Store
+from experiments.results.store import Json, Store
 from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, check_real
@@ -153,14 +153,14 @@ def writable(directory: str | None) -> pathlib.Path | None:
     return path
 
 
-def write_json(path: pathlib.Path, content: Any) -> None:
+def write_json(path: pathlib.Path, content: Json) -> None:
     """Writes JSON to a file, which is never there in part."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 
-def print_json(content: Any) -> None:
+def print_json(content: Json) -> None:
     """Prints JSON."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 

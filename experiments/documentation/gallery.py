@@ -12,7 +12,6 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from PIL import Image
 
@@ -20,6 +19,7 @@ from experiments.figures import building, registry
 from experiments.figures.figure import Figure
 from experiments.machine import environment
 from experiments.report.progress import with_progress
+from experiments.results.store import Record
 from theory._validation import check_choice
 from theory.verification import canary
 
@@ -45,7 +45,7 @@ SCALES = {
 PRECISION = "float32"  # that of `widetheory figure`
 
 
-def page(figures: Sequence[Figure], contents: Mapping[str, Any]) -> str:
+def page(figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
     """The gallery's text.
 
     Args:
@@ -73,7 +73,7 @@ def introduction(preset: str) -> str:
     return INTRODUCTION.format(preset=preset, scale=SCALES[preset])
 
 
-def entry(figure: Figure, content: Mapping[str, Any]) -> str:
+def entry(figure: Figure, content: Record) -> str:
     """One figure of the gallery: its heading, picture, caption and where it was computed."""
     return (
         f"## {figure.name}\n\n![{figure.shows}](gallery/{figure.name}.png)\n\n"
@@ -81,7 +81,7 @@ def entry(figure: Figure, content: Mapping[str, Any]) -> str:
     )
 
 
-def _machines(content: Mapping[str, Any]) -> str:
+def _machines(content: Record) -> str:
     """Where a figure was computed."""
     found = []
     for machine in content["environments"]:
@@ -98,7 +98,7 @@ def preset_of(text: str) -> str:
     raise ValueError("gallery.md must begin as a gallery does; make it anew by --from DIR")
 
 
-def updated(text: str, figures: Sequence[Figure], contents: Mapping[str, Any]) -> str:
+def updated(text: str, figures: Sequence[Figure], contents: Mapping[str, Record]) -> str:
     """The gallery's text with the entries of some figures made anew.
 
     Args:

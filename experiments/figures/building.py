@@ -49,7 +49,7 @@ class Planned:
         """The random key: the figure's own for each seed, whatever its settings."""
         return jax.random.fold_in(make_key(self.seed), zlib.crc32(self.figure.name.encode()))
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> store.Record:
         """All that the results depend on, as plain JSON."""
         settings = plain(self.settings)
         own = {self.figure.compute.__module__}
@@ -162,7 +162,7 @@ def make(
     place: store.Store,
     out: pathlib.Path,
     shown: Callable[[Iterator[Step], int, str], Iterator[Step]],
-) -> dict[str, Any] | None:
+) -> store.Record | None:
     """Computes what is missing and writes the files.
 
     Args:
@@ -182,7 +182,7 @@ def make(
     return None if place.failures() else finish(planned, place, out)
 
 
-def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> dict[str, Any]:
+def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> store.Record:
     """Writes NAME.csv, .json, .md (the caption) and the pictures NAME.png, .svg, .pdf.
 
     Args:
@@ -241,5 +241,5 @@ def _caption(planned: Planned, table: pd.DataFrame) -> str:
     return f"{own}\n\n{'; '.join(words)}. Seed {planned.seed}, {environment.precision()}."
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return value.name if isinstance(value, Dataset) else written(value)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.frequencies import counted
 from experiments.results.summaries import mean_and_error
 from theory import fields
@@ -59,7 +59,7 @@ class Settings(Parameters):
     trained_draws: int = parameter(480, "networks trained, on 1 to `points` points", low=2)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One cell a size: of networks at initialization, of sparse suprema, and one of training."""
     dimensions = settings.variance_dimensions
     sizes = [("variance", settings.variance_width, d) for d in dimensions]
@@ -154,7 +154,7 @@ def _movements(key: Array, config: LevelSetting, draws: int) -> dict[str, Array]
 
 def table(settings: Settings, results: Results) -> pd.DataFrame:
     """One row a measurement: between printed and corrected value or bound, with its interval."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for cell, arrays in results:
         size = {name: cell[name] for name in ("m", "d", "draws")}
         for row in _READERS[cell["part"]](cell, arrays):
@@ -162,7 +162,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _variance(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
+def _variance(cell: Cell, arrays: Any) -> Iterator[Row]:
     """Sample variance of S; its error from the fourth moment."""
     s = arrays["alignment"].astype(float)
     mean, error = mean_and_error((s - s.mean()) ** 2 * len(s) / (len(s) - 1))
@@ -174,12 +174,12 @@ def _variance(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
     yield {"erratum": "variance", **_moment(mean, error, printed, exact)}
 
 
-def _norm(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
+def _norm(cell: Cell, arrays: Any) -> Iterator[Row]:
     mean, error = mean_and_error(arrays["active"])
     yield {"erratum": "norm", **_moment(mean, error, 0.25, 0.5)}
 
 
-def _moment(mean: Any, error: Any, printed: float, corrected: float) -> dict[str, Any]:
+def _moment(mean: Any, error: Any, printed: float, corrected: float) -> Row:
     """A mean with what it should be; z as printed and as corrected."""
     mean, error = float(mean), float(error)
     return {
@@ -195,7 +195,7 @@ def _moment(mean: Any, error: Any, printed: float, corrected: float) -> dict[str
     }
 
 
-def _tails(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
+def _tails(cell: Cell, arrays: Any) -> Iterator[Row]:
     """Frequencies of the events that (27) and (29) bound, and their exact probabilities."""
     m, d, draws = cell["m"], cell["d"], cell["draws"]
     active, gradient = arrays["active"], arrays["gradient"]
@@ -209,7 +209,7 @@ def _tails(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
         yield {"erratum": name, **row, "printed": printed[name], "bound": bound, "held": True}
 
 
-def _sparse(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
+def _sparse(cell: Cell, arrays: Any) -> Iterator[Row]:
     """Mean of the squared supremum; printed is 2²."""
     mean, error = mean_and_error(arrays["squared"])
     m, d = cell["m"], cell["d"]
@@ -217,7 +217,7 @@ def _sparse(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
     yield {"erratum": "20", **_moment(mean, error, 4.0, (1 + (m + 1) / d) * share)}
 
 
-def _movement(cell: Cell, arrays: Any) -> Iterator[dict[str, Any]]:
+def _movement(cell: Cell, arrays: Any) -> Iterator[Row]:
     """m‖a* − a‖² for each number n of points; printed is 1."""
     m, d = cell["m"], cell["d"]
     for n in range(1, d + 1):

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.style import SERIES, Series
 from theory.perturbations import initialization
 from theory.statements.separability.loss_level import LevelSetting
-
-Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 CORRECTED, PRINTED, BOUND = (
     Series(style.BLUE, "o", "-"),

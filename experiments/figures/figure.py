@@ -3,8 +3,9 @@
 import dataclasses
 import importlib
 import importlib.util
+import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 PRESETS = ("quick", "paper")
 
-Cell = Mapping[str, Any]
-Arrays = Mapping[str, np.ndarray]
-Results = Sequence[tuple[Cell, Arrays]]
+Cell: TypeAlias = Mapping[str, Any]
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+Results: TypeAlias = Sequence[tuple[Cell, Arrays]]
+Row: TypeAlias = dict[str, Any]  # of a table: name of the column → value
+Table: TypeAlias = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Figure:
     shows: str
     quick: Any
     paper: Any
-    cells: Callable[[Any], list[dict[str, Any]]]
+    cells: Callable[[Any], Sequence[Cell]]
     compute: Callable[[Any, Cell, jax.Array], Arrays]
     table: Callable[[Any, Results], "pd.DataFrame"]
     minutes: Mapping[str, float | None]
@@ -113,15 +116,15 @@ class Figure:
         """The settings of a preset."""
         return {"quick": self.quick, "paper": self.paper}[preset]
 
-    def draw(self, settings: Any, table: "pd.DataFrame") -> "matplotlib.figure.Figure":
+    def draw(self, settings: object, table: "pd.DataFrame") -> "matplotlib.figure.Figure":
         """The picture of a table."""
         return self._picture().draw(settings, table)
 
-    def caption(self, settings: Any, table: "pd.DataFrame") -> str:
+    def caption(self, settings: object, table: "pd.DataFrame") -> str:
         """What the picture shows: predicted, measured, on how many draws, with which bars."""
         return self._picture().caption(settings, table)
 
-    def _picture(self) -> Any:
+    def _picture(self) -> types.ModuleType:
         module = self.compute.__module__
         beside = f"{module}_picture"
         found = importlib.util.find_spec(beside) is not None

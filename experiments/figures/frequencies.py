@@ -1,16 +1,16 @@
 """Counted frequencies against exact probabilities, where normal intervals would be wrong."""
 
 import math
-from typing import Any
 
 from scipy import stats
 
+from experiments.figures.figure import Row
 from theory.verification.statistics import clopper_pearson
 
 CONFIDENCE = 0.9545  # that of two standard errors of a normal law
 
 
-def counted(count: int, draws: int, predicted: float) -> dict[str, Any]:
+def counted(count: int, draws: int, predicted: float) -> Row:
     """A frequency with its exact interval, and by how many standard errors a law misses it.
 
     Args:

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 # The palette of Okabe and Ito (2008), told apart by all kinds of colour blindness.
 BLACK, GREY = "#000000", "#767676"
@@ -51,7 +53,7 @@ class Series(NamedTuple):
 
     colour: str
     marker: str
-    line: Any
+    line: LineStyleType
 
 
 SERIES = (
@@ -84,14 +86,14 @@ def axes(
 
 def points(
     ax: Axes,
-    x: Any,
-    mean: Any,
-    standard_error: Any = None,
+    x: npt.ArrayLike,
+    mean: npt.ArrayLike,
+    standard_error: npt.ArrayLike | None = None,
     *,
     series: Series,
-    held: Any = None,
+    held: npt.ArrayLike | None = None,
     label: str | None = None,
-    bars: Any = None,
+    bars: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
 ) -> None:
     """Measured points.
 
@@ -129,12 +131,16 @@ def points(
         ax.plot([], [], linestyle="none", marker=series.marker, color=series.colour, label=label)
 
 
-def curve(ax: Axes, x: Any, y: Any, *, series: Series, label: str | None = None) -> None:
+def curve(
+    ax: Axes, x: npt.ArrayLike, y: npt.ArrayLike, *, series: Series, label: str | None = None
+) -> None:
     """A predicted curve."""
     ax.plot(x, y, color=series.colour, linestyle=series.line, label=label, zorder=2)
 
 
-def band(ax: Axes, x: Any, low: Any, high: Any, *, series: Series) -> None:
+def band(
+    ax: Axes, x: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, *, series: Series
+) -> None:
     """A band around a curve."""
     ax.fill_between(x, low, high, color=series.colour, alpha=0.15, linewidth=0, zorder=1)
 
@@ -148,7 +154,7 @@ def reference(ax: Axes, y: float, text: str) -> None:
     )  # fmt: skip
 
 
-def sign_map(ax: Axes, u: Any, v: Any, values: Any) -> None:
+def sign_map(ax: Axes, u: npt.ArrayLike, v: npt.ArrayLike, values: npt.ArrayLike) -> None:
     """Regions where a function on a plane is positive (blue) and negative (orange).
 
     Args:
@@ -163,7 +169,7 @@ def sign_map(ax: Axes, u: Any, v: Any, values: Any) -> None:
     ax.grid(visible=False)
 
 
-def hatched(ax: Axes, u: Any, v: Any, where: Any) -> None:
+def hatched(ax: Axes, u: npt.ArrayLike, v: npt.ArrayLike, where: npt.ArrayLike) -> None:
     """Hatches the region of a plane in which a condition is true."""
     where = np.asarray(where, float)
     if where.any():

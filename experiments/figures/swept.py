@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Results
+from experiments.figures.figure import Cell, Results, Row
 from experiments.figures.frequencies import CONFIDENCE
 from theory import Parameters, Statement, parameter
 from theory._validation import check_choice
@@ -66,7 +66,7 @@ def settings_class(statement: Statement, axis: str, values: tuple[Any, ...]) -> 
     return type("Settings", (Parameters,), {**body, **place, "__annotations__": kinds})
 
 
-def parameters(config: Any) -> dict[str, Any]:
+def parameters(config: Any) -> Row:
     """Name → parameter of a configuration."""
     return {field.name: field for field in dataclasses.fields(config)}
 
@@ -78,7 +78,7 @@ def configuration(settings: Any, value: Any) -> Any:
     return dataclasses.replace(settings.statement.config, **others, **{settings.axis: value})
 
 
-def cells(settings: Any) -> list[dict[str, Any]]:
+def cells(settings: Any) -> list[Row]:
     """One for each value of the axis. ValueError for a value that does not fit the others."""
     found = [{"value": value} for value in getattr(settings, settings.axis)]
     for cell in found:
@@ -154,9 +154,7 @@ def _promised(statement: Statement) -> str:
     return GIVEN if about_data else NO_MISS
 
 
-def _shares(
-    settings: Any, cell: Cell, arrays: Mapping[str, np.ndarray]
-) -> Iterator[dict[str, Any]]:
+def _shares(settings: Any, cell: Cell, arrays: Mapping[str, np.ndarray]) -> Iterator[Row]:
     names = list(settings.statement.hypotheses)
     held, failed = (np.asarray(arrays[name], bool) for name in ("premise", "no_premise"))
     *hypotheses, conclusion = np.asarray(arrays["holds"], bool)
@@ -172,14 +170,12 @@ def _shares(
             yield {"series": name, **_share(found[name]), "predicted": predicted, "held": enough}
 
 
-def _share(holds: np.ndarray) -> dict[str, Any]:
+def _share(holds: np.ndarray) -> Row:
     low, high = clopper_pearson(int(holds.sum()), len(holds), CONFIDENCE)
     return {"mean": holds.mean(), "low": low, "high": high, "draws": len(holds)}
 
 
-def _estimates(
-    settings: Any, cell: Cell, arrays: Mapping[str, np.ndarray]
-) -> Iterator[dict[str, Any]]:
+def _estimates(settings: Any, cell: Cell, arrays: Mapping[str, np.ndarray]) -> Iterator[Row]:
     claims = settings.statement.claim.claims(configuration(settings, cell["value"]))
     claims = claims if isinstance(claims, tuple) else (claims,)
     for claim, numbers in zip(claims, arrays["estimates"], strict=False):

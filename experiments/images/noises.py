@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
+from theory._types import PyTree
 from theory.perturbations.classifiers import Attack, craft
 
 BATCH = 2048  # images at a time, a bound of memory
@@ -16,7 +16,7 @@ BATCH = 2048  # images at a time, a bound of memory
 
 def craft_images(
     network: nn.Module,
-    variables: Any,
+    variables: PyTree,
     x: Float[Array, "n h w c"],
     labels: Int[Array, " n"],
     attack: Attack,
@@ -34,7 +34,7 @@ def craft_images(
 
 def noises(
     network: nn.Module,
-    variables: Any,
+    variables: PyTree,
     x: Float[Array, "n h w c"],
     labels: Int[Array, " n"],
     attack: Attack,
@@ -56,17 +56,21 @@ def noises(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _noises(network: nn.Module, variables: Any, x: Array, labels: Array, attack: Attack) -> Array:
+def _noises(
+    network: nn.Module, variables: PyTree, x: Array, labels: Array, attack: Attack
+) -> Array:
     return craft_images(network, variables, x, labels, attack)
 
 
-def logits(network: nn.Module, variables: Any, x: Float[Array, "n h w c"]) -> Float[Array, "n k"]:
+def logits(
+    network: nn.Module, variables: PyTree, x: Float[Array, "n h w c"]
+) -> Float[Array, "n k"]:
     """Logits of any number of images, `BATCH` at a time; BatchNorm uses its running means."""
     return in_batches(lambda each: _logits(network, variables, each), x)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _logits(network: nn.Module, variables: Any, x: Array) -> Array:
+def _logits(network: nn.Module, variables: PyTree, x: Array) -> Array:
     return network.apply(variables, x)  # pyright: ignore[reportReturnType]
 
 

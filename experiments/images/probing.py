@@ -1,7 +1,6 @@
 """How well linear classifiers tell the classes of noises: a fitted one, and that of a theorem."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from experiments.images import noises
 from experiments.images.networks import TwoLayerCNN
+from theory._types import PyTree
 from theory.perturbations.attacks import unit_rows
 from theory.perturbations.classifiers import fit_probe, probe_classes
 
@@ -65,7 +65,7 @@ def accuracy(found: Int[Array, " n"], labels: Int[Array, " n"]) -> Float[Array, 
 
 
 def separator_classes(
-    network: TwoLayerCNN, variables: Any, r: Float[Array, "n h w c"], *, targeted: bool = False
+    network: TwoLayerCNN, variables: PyTree, r: Float[Array, "n h w c"], *, targeted: bool = False
 ) -> Int[Array, " n"]:
     """Classes in which the separator of Z23's theorem puts noises; nothing is fitted.
 

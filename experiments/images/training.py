@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 from experiments.images.augmentation import augment
 from experiments.images.noises import craft_images
 from theory import fields
+from theory._types import PyTree, Real
 from theory.parameters import Parameters, parameter
 from theory.perturbations.classifiers import Attack, cross_entropy
 
@@ -47,12 +48,12 @@ class State(NamedTuple):
     memory: state of the optimizer.
     """
 
-    weights: Any
-    statistics: Any
-    memory: Any
+    weights: PyTree
+    statistics: PyTree
+    memory: PyTree
 
     @property
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, PyTree]:
         """What `network.apply` takes."""
         return {"params": self.weights, **self.statistics}
 
@@ -64,7 +65,7 @@ def initial(network: nn.Module, key: Array, shape: tuple[int, ...], recipe: Reci
     return State(weights, variables, _optimizer(recipe, 0.0).init(weights))
 
 
-def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> Any:
+def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> PyTree:
     """What network.init draws, in law: kernels N(0, GAIN/fan-in), all else as flax has it.
 
     Drawn in one go: flax's own drawing, kernel by kernel, takes XLA 10 s to compile for ResNet-18.
@@ -76,7 +77,7 @@ def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> Any:
     normal = np.asarray(jax.random.normal(key, (total,), jnp.float32))
     parts = np.split(normal, np.cumsum([leaf.size for _, leaf in leaves])[:-1])
 
-    def value(name: str, leaf: Any, part: np.ndarray) -> Array:
+    def value(name: str, leaf: Array, part: np.ndarray) -> Array:
         if name != "kernel":  # scale and running variance of BatchNorm are 1, biases and means 0
             return jnp.full(leaf.shape, 1.0 if name in ("scale", "var") else 0.0, float)
         scale = (network.GAIN / math.prod(leaf.shape[:-1])) ** 0.5  # pyright: ignore
@@ -88,9 +89,9 @@ def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> Any:
     return jax.tree_util.tree_unflatten(tree, values)
 
 
-def _optimizer(recipe: Recipe, learning_rate: Any) -> optax.GradientTransformation:
+def _optimizer(recipe: Recipe, learning_rate: Real) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(recipe.weight_decay)
-    return optax.chain(decay, optax.sgd(learning_rate, recipe.momentum))
+    return optax.chain(decay, optax.sgd(learning_rate, recipe.momentum))  # pyright: ignore[reportArgumentType]
 
 
 def rates(recipe: Recipe, steps: int) -> np.ndarray:
@@ -164,7 +165,7 @@ def _step(
         )
         shown = shown + craft_images(network, state.variables, shown, classes, attack)
 
-    def loss(weights: Any) -> tuple[Array, Any]:
+    def loss(weights: PyTree) -> tuple[Array, PyTree]:
         variables = State(weights, state.statistics, None).variables
         values, changed = network.apply(variables, shown, train=True, mutable=["batch_stats"])
         return jnp.mean(cross_entropy(values, classes)), changed

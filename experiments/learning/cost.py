@@ -12,12 +12,8 @@ import jax
 from experiments.machine import environment
 from theory.compilation import bytes_needed, gib
 from theory.keys import make_key
-from theory.perturbations.learning import (
-    PerturbationSetting,
-    measure_in,
-    predict_in_full,
-    training_spaces,
-)
+from theory.perturbations.learning import PerturbationSetting, measure_in, training_spaces
+from theory.perturbations.prediction import predict_in_full
 
 DAY = 86_400
 LONGEST = 30 * DAY  # seconds that a command may take by the estimate

@@ -3,8 +3,8 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -12,19 +12,14 @@ import numpy as np
 from experiments.datasets import sources
 from experiments.machine import environment
 from experiments.results import records
+from experiments.results.store import Record
 from experiments.settings import grid, number_lists
 from experiments.settings.text import configured, read
 from theory import Dataset
 from theory._validation import check_real
 from theory.keys import make_key
-from theory.perturbations.learning import (
-    LAZY,
-    PerturbationSetting,
-    Prediction,
-    Quantities,
-    measure,
-    predict_in_full,
-)
+from theory.perturbations.learning import PerturbationSetting, Quantities, measure
+from theory.perturbations.prediction import LAZY, Prediction, predict_in_full
 
 RATES = ("lr_f", "lr_g")
 
@@ -133,7 +128,7 @@ def summarize(drawn: list[list[Drawn]]) -> Summary:
     What the limit is not claimed for is left out here, so that it neither is shown nor chooses.
     """
 
-    def stacked(part: Any) -> np.ndarray:
+    def stacked(part: Callable[[Drawn], object]) -> np.ndarray:
         """(draws, pairs, …)."""
         return np.array([[part(one) for one in row] for row in drawn], float)
 
@@ -191,7 +186,7 @@ def condition_bounds(summary: Summary, name: str) -> tuple[float, float]:
     return float(f), float(g)
 
 
-def _range_json(setting: PerturbationSetting, summary: Summary, name: str) -> dict[str, Any]:
+def _range_json(setting: PerturbationSetting, summary: Summary, name: str) -> Record:
     f, g = condition_bounds(summary, name)
     claimed = in_range(summary, name)
     return {
@@ -212,10 +207,10 @@ def out_of_range(setting: PerturbationSetting, f: float, g: float) -> str:
     )
 
 
-def as_json(settings: list[PerturbationSetting], summary: Summary) -> dict[str, Any]:
+def as_json(settings: list[PerturbationSetting], summary: Summary) -> Record:
     """What is printed with --json, for each quantity at the pair of rates that is best for it."""
 
-    def shown(part: Quantities) -> dict[str, Any]:
+    def shown(part: Quantities) -> Record:
         return {name: at_best(summary, part, name) for name in Quantities._fields}
 
     first = records.plain(settings[0])
@@ -223,7 +218,7 @@ def as_json(settings: list[PerturbationSetting], summary: Summary) -> dict[str, 
         first[name] = sorted({getattr(setting, name) for setting in settings})
         if len(first[name]) == 1:
             (first[name],) = first[name]
-    result: dict[str, Any] = {
+    result: Record = {
         "predicted": shown(summary.predicted),
         "spread_of_one_draw": shown(summary.spread),
         "range": {name: _range_json(settings[0], summary, name) for name in Quantities._fields},

@@ -1,17 +1,17 @@
 """Figures as tables for people and JSON for programs."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
 
 from experiments.figures.figure import PRESETS, Figure
 from experiments.results.records import plain
+from experiments.results.store import Record
 
 
-def as_json(figure: Figure) -> dict[str, Any]:
+def as_json(figure: Figure) -> Record:
     """One figure, with the settings of its presets."""
     return {
         "name": figure.name,
@@ -43,7 +43,7 @@ def _duration(minutes: float | None) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
-def made(contents: Sequence[Mapping[str, Any]], out: pathlib.Path) -> Table:
+def made(contents: Sequence[Record], out: pathlib.Path) -> Table:
     """What was made, and where it is."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("Figure", "Cells", "Computed in", "Picture"):

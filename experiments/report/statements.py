@@ -1,16 +1,17 @@
 """Statements in words: the list of them, and one in full."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from experiments.datasets import sources
 from experiments.results.records import plain
+from experiments.results.store import Record
 from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
 from theory.data.sampling import DISTRIBUTIONS
@@ -30,7 +31,7 @@ def list_table(statements: Sequence[Statement]) -> Table:
     return table
 
 
-def statement_json(statement: Statement) -> dict[str, Any]:
+def statement_json(statement: Statement) -> Record:
     """One entry of the JSON of `list`."""
     return {
         "id": statement.id,
@@ -50,7 +51,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
     }
 
 
-def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
+def parameter_json(field: dataclasses.Field[Any]) -> Record:
     """Name, default, unit and meaning of a parameter."""
     metadata = field.metadata
     return {
@@ -63,7 +64,7 @@ def parameter_json(field: dataclasses.Field[Any]) -> dict[str, Any]:
     }
 
 
-def _range(rule: Any) -> str:
+def _range(rule: Mapping[str, Any]) -> str:
     """The values allowed, as in [0, 1); empty where any are, or where they are listed."""
     low, high = rule["low"], rule["high"]
     if rule["type"] not in (int, float) or low is high is None:
@@ -93,7 +94,7 @@ def show(statement: Statement) -> Group:
             entry["name"], written(entry["default"]), entry["range"], entry["unit"], says
         )
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
-    parts: list[Any] = [
+    parts: list[RenderableType] = [
         Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),
         *(Text(f"{words}\n") for words in (statement.title, statement.says) if words),
         *([Text(f"Source: {statement.source}")] if statement.source else []),

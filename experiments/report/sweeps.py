@@ -1,10 +1,9 @@
 """A sweep's table for people, and its JSON for programs."""
 
 from collections import Counter
-from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,7 +11,7 @@ from experiments.machine import environment
 from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.results import tables
 from experiments.results.records import verdict_of
-from experiments.results.store import Store
+from experiments.results.store import Record, Store
 from theory.verification.verdict import (
     Verdict,
 )
@@ -49,7 +48,7 @@ def table(store: Store) -> Group:
             *([number_text(verdict.tightest_margin)] if margins else []),
             f"{record['seconds']:.1f}",
         )
-    parts: list[Any] = [
+    parts: list[RenderableType] = [
         Text(manifest["statement"], style="bold").append(
             f"  {manifest['draws']:,} draws per cell, seed {manifest['seed']}", style="not bold"
         )
@@ -59,8 +58,8 @@ def table(store: Store) -> Group:
     if total > SHOWN_CELLS:
         parts.append(Text("Cells that are consistent are left out: cells.csv has all.\n"))
     for name in list(failures)[:SHOWN_FAILURES]:
-        parts.append(Text(f"{name} ", style="bold").append("failed", style="red"))
-        parts[-1].append(f": {failures[name]['error']}", style="not bold")
+        failed = Text(f"{name} ", style="bold").append("failed", style="red")
+        parts.append(failed.append(f": {failures[name]['error']}", style="not bold"))
     if len(failures) > SHOWN_FAILURES:
         parts.append(Text(f"… and {len(failures) - SHOWN_FAILURES} more, in failed/"))
     counts = Counter(verdict.verdict for _, verdict, _ in found)
@@ -99,7 +98,7 @@ def _measured(verdict: Verdict) -> tuple[str, str]:
     return f"{observed} [{low}, {high}]", allowed
 
 
-def as_json(store: Store) -> dict[str, Any]:
+def as_json(store: Store) -> Record:
     """The JSON of `sweep`: the manifest, finished and failed cells, and those that remain."""
     finished = [
         {"cell": cell}

@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from experiments.machine import environment
 from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.results.records import plain
+from experiments.results.store import Record
 from experiments.verify.running import Result
 from theory import Dataset
 from theory.verification.verdict import ConditionSummary, Verdict
@@ -19,7 +19,7 @@ from theory.verification.verdict import ConditionSummary, Verdict
 LOOSE = 20  # bound over observed quantile, from which on a bound must say why
 
 
-def verdict_json(result: Result) -> dict[str, Any]:
+def verdict_json(result: Result) -> Record:
     """One entry of "statements" in the JSON of `verify`."""
     statement, verdict = result.run.statement, result.verdict
     body = plain(verdict)
@@ -40,7 +40,7 @@ def verdict_json(result: Result) -> dict[str, Any]:
     }
 
 
-def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> dict[str, Any]:
+def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> Record:
     """The JSON of `verify`: what ran, and identifier → why of what could not run on the data."""
     return {
         "statements": [verdict_json(result) for result in results],
@@ -129,7 +129,7 @@ def verify_table(results: Sequence[Result]) -> Group:
             _conclusion(verdict),
             _measured(verdict),
         )
-    parts: list[Any] = [table]
+    parts: list[RenderableType] = [table]
     parts += _notes(results)
     counts = Counter(result.verdict.verdict for result in results)
     for verdict, meaning in MEANINGS.items():

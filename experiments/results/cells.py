@@ -4,12 +4,12 @@ import datetime
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.machine import environment
-from experiments.results.store import Store
+from experiments.results.store import Cell, Record, Store
 
 POLL = 0.5  # seconds between looks at cells that other processes compute
 
@@ -18,7 +18,7 @@ class Computed(NamedTuple):
     """What comes of a cell: name → array, and what else is to be kept of it, as plain JSON."""
 
     arrays: Mapping[str, np.ndarray]
-    record: Mapping[str, Any]
+    record: Record
 
 
 class Step(NamedTuple):
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 def compute_missing(
     store: Store,
-    compute: Callable[[Mapping[str, Any]], Computed],
+    compute: Callable[[Cell], Computed],
     sizes: Mapping[str, float],
 ) -> Iterator[Step]:
     """Computes the cells that are not finished, one file each; failed ones are tried again.
@@ -97,8 +97,8 @@ def compute_missing(
 def _compute(
     store: Store,
     name: str,
-    cell: Mapping[str, Any],
-    compute: Callable[[Mapping[str, Any]], Computed],
+    cell: Cell,
+    compute: Callable[[Cell], Computed],
 ) -> float | None:
     """Computes and stores a cell; its seconds, None if it failed."""
     start = time.perf_counter()

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.results.records import ESTIMATE
-from experiments.results.store import Store, StoredCell, open_store
+from experiments.results.store import Record, Store, StoredCell, open_store
 
 PARTS = ("value", "error", "ratio")  # of a margin
 PER_SCALE = ("rate", "decay")  # kinds whose quantity has the scales as its last axis
@@ -69,7 +69,7 @@ def build(store: Store, *, draws: bool = True) -> xr.Dataset:
 OUTCOMES = ("confirmed", "miss", "beyond", "vacuous", "undecided")
 
 
-def _summary(parts: "_Parts", place: int, record: Mapping[str, Any]) -> None:
+def _summary(parts: "_Parts", place: int, record: Record) -> None:
     """The numbers and words that a cell has once."""
     verdict = record["verdict"]
     for name in ("seconds", "batch", "memory"):

@@ -5,11 +5,10 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from experiments.results.store import Json, Record
 from theory import Dataset
 from theory.verification.verdict import (
     ConditionSummary,
@@ -20,7 +19,7 @@ from theory.verification.verdict import (
 )
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Json:
     """A value as JSON knows it: no NaN or infinity, data sets by name."""
     if isinstance(value, Dataset):
         return {"name": value.name, "rows": value.x.shape[0], "columns": value.x.shape[1]}
@@ -48,7 +47,7 @@ ESTIMATE = {
 }
 
 
-def verdict_of(record: Mapping[str, Any]) -> Verdict:
+def verdict_of(record: Record) -> Verdict:
     """The verdict in a cell's record."""
     stored = dict(record["verdict"])
     for role in ("hypotheses", "measured"):
@@ -85,5 +84,5 @@ def load_verdicts(path: str | os.PathLike[str]) -> list[Verdict]:
         raise ValueError(f"{path} must hold verdicts, and it does not: {error!r}") from error
 
 
-def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(entry: Record) -> Record:
     return {name: float("nan") if value is None else value for name, value in entry.items()}

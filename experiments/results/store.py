@@ -22,10 +22,15 @@ import pathlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import filelock
 import numpy as np
+
+# What JSON holds, as `json` reads it: objects, lists, text, numbers, None.
+Json: TypeAlias = Any
+Record: TypeAlias = dict[str, Json]  # one object
+Cell: TypeAlias = Mapping[str, Json]  # name of a parameter → its value
 
 FORMAT = 1
 MANIFEST = "sweep.json"
@@ -40,7 +45,7 @@ class StorageError(ValueError):
 class StoredCell(NamedTuple):
     """A finished cell: its record (plain JSON), and name → array over its draws."""
 
-    record: dict[str, Any]
+    record: Record
     arrays: dict[str, np.ndarray]
 
 
@@ -55,7 +60,7 @@ class Store:
     """
 
     directory: pathlib.Path
-    manifest: Mapping[str, Any]
+    manifest: Mapping[str, Json]
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -63,7 +68,7 @@ class Store:
         text = json.dumps(self.manifest, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def cells(self) -> Iterator[dict[str, Any]]:
+    def cells(self) -> Iterator[Record]:
         """Name → value of every cell; of a grid, the last axis running fastest."""
         if "cells" in self.manifest:
             yield from self.manifest["cells"]
@@ -72,7 +77,7 @@ class Store:
         for values in itertools.product(*(axis["values"] for axis in grid.values())):
             yield dict(zip(grid, values, strict=True))
 
-    def name(self, cell: Mapping[str, Any]) -> str:
+    def name(self, cell: Cell) -> str:
         """The name of a cell's files."""
         return ",".join(f"{axis}={cell[axis]}" for axis in self.manifest.get("grid", cell))
 
@@ -109,7 +114,7 @@ class Store:
             raise ValueError(f"{path} belongs to another sweep or cell; move it elsewhere")
         return StoredCell(record, arrays)
 
-    def failures(self) -> dict[str, dict[str, Any]]:
+    def failures(self) -> dict[str, Record]:
         """Name → record of every cell that failed and has not been finished since."""
         found = {}
         for path in sorted((self.directory / "failed").glob("[!.]*.json")):
@@ -118,7 +123,7 @@ class Store:
                     found[path.stem] = _read_json(path)
         return found
 
-    def failure(self, name: str) -> dict[str, Any] | None:
+    def failure(self, name: str) -> Record | None:
         """The record of a failed cell, None if it has not failed."""
         path = self._failed(name)
         return _read_json(path) if path.exists() else None
@@ -141,7 +146,7 @@ class Store:
         finally:
             lock.release()
 
-    def write_cell(self, name: str, arrays: Mapping[str, np.ndarray], record: Any) -> None:
+    def write_cell(self, name: str, arrays: Mapping[str, np.ndarray], record: Record) -> None:
         """Stores a cell that this process has claimed; StorageError if it cannot be written."""
         record = {"format": FORMAT, "sweep": self.fingerprint} | record
         text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
@@ -150,12 +155,12 @@ class Store:
             replace(self._cell(name), lambda file: np.savez(file, **contents))
             self._failed(name).unlink(missing_ok=True)
 
-    def write_failure(self, name: str, record: Any) -> None:
+    def write_failure(self, name: str, record: Record) -> None:
         """Records that a cell failed, until it is finished."""
         with self._writing():
             replace(self._failed(name), _json_writer(record))
 
-    def write_table(self, file: str, write: Callable[[BinaryIO], Any]) -> None:
+    def write_table(self, file: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
             replace(self.directory / file, write)
@@ -180,7 +185,9 @@ class Store:
             ) from error
 
 
-def begin(directory: str | os.PathLike[str], manifest: Mapping[str, Any], *, resume: bool) -> Store:
+def begin(
+    directory: str | os.PathLike[str], manifest: Mapping[str, Json], *, resume: bool
+) -> Store:
     """The store of a sweep that is begun, or gone on with.
 
     Args:
@@ -244,7 +251,7 @@ def _foreign(path: pathlib.Path) -> bool:
     return not (path / MANIFEST).exists() and bool(names - {"cells", "failed", "claims"})
 
 
-def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+def _differences(old: Json, new: Json, where: str = "") -> Iterator[str]:
     """Where two manifests differ, as "key: old → new"."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys((*old, *new)):
@@ -254,24 +261,24 @@ def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {_short(old)} → {_short(new)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: Json) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:28]}…{text[-28:]}"
 
 
-def _read_json(path: pathlib.Path) -> Any:
+def _read_json(path: pathlib.Path) -> Json:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: it is no JSON") from error
 
 
-def _json_writer(content: Any) -> Callable[[BinaryIO], Any]:
+def _json_writer(content: Json) -> Callable[[BinaryIO], object]:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return lambda file: file.write(text.encode())
 
 
-def replace(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
+def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes a file as a whole or not at all. Of several writers the last wins.
 
     Two at once need a lock around it.

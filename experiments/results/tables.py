@@ -5,17 +5,17 @@ Without pandas: every process of a sweep would spend a second on importing it.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import pyarrow
 from pyarrow import parquet
 
 from experiments.results.records import ESTIMATE
-from experiments.results.store import Store
+from experiments.results.store import Json, Record, Store
 
 
-def rows(store: Store) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def rows(store: Store) -> Iterator[tuple[Record, Record]]:
     """Cell and record of every finished cell, in the grid's order."""
     finished = store.finished()
     for cell in store.cells():
@@ -23,7 +23,7 @@ def rows(store: Store) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
             yield cell, store.read(name).record
 
 
-def columns(store: Store) -> dict[str, list[Any]]:
+def columns(store: Store) -> dict[str, list[Json]]:
     """Values, verdict, counts, rates, estimates, margins, costs: name → one of each finished cell.
 
     None where a cell has no such thing.
@@ -48,9 +48,9 @@ def write(store: Store) -> None:
     store.write_table("cells.parquet", lambda file: parquet.write_table(pyarrow.table(cells), file))
 
 
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(record: Record) -> Record:
     verdict = record["verdict"]
-    row: dict[str, Any] = {"verdict": verdict["verdict"], "draws": verdict["draws"]}
+    row: Record = {"verdict": verdict["verdict"], "draws": verdict["draws"]}
     row |= verdict["outcomes"]
     rate = verdict["failure_rate"] or {}
     row |= {f"failure_rate_{k}": rate.get(k) for k in ("observed", "low", "high", "allowed")}

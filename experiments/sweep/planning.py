@@ -13,7 +13,7 @@ from experiments.machine import environment
 from experiments.results import code_version
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
-from experiments.results.store import Store
+from experiments.results.store import Cell, Record, Store
 from experiments.settings import grid
 from experiments.settings.references import find_one
 from experiments.settings.text import configured, fields_by_name
@@ -52,7 +52,7 @@ class Sweep:
         """False-alarm rate of each cell."""
         return self.level / int(np.prod([len(axis.values) for axis in self.axes]))
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Record:
         """All that the results depend on, as plain JSON."""
         swept = {axis.name for axis in self.axes}
         config = {k: v for k, v in plain(self.config).items() if k not in swept}
@@ -133,12 +133,12 @@ class Programs:
         self._traced: dict[Any, tuple[str, ...]] = {}
         self._compiled: set[Any] = set()
 
-    def shape(self, cell: Mapping[str, Any], values: Collection[str] | None = None) -> Any:
+    def shape(self, cell: Cell, values: Collection[str] | None = None) -> Any:
         """What of a cell is no value, hashable; equal for cells that may share a program."""
         values = self._values if values is None else values
         return tuple((name, value) for name, value in cell.items() if name not in values)
 
-    def traced(self, cell: Mapping[str, Any], config: Any) -> tuple[str, ...]:
+    def traced(self, cell: Cell, config: Any) -> tuple[str, ...]:
         """The swept parameters that are arguments of a cell's program, not constants in it.
 
         To be called for each cell: forgets programs when there are many.
@@ -181,7 +181,7 @@ def run(
 def _compute(
     sweep: Sweep,
     programs: Programs,
-    cell: Mapping[str, Any],
+    cell: Cell,
     memory: float | None,
     mesh: Mesh | None,
 ) -> Computed:

@@ -16,6 +16,7 @@ from theory.certificates.ball.enclosing import _bits
 from theory.margins import Margin, margin
 from theory.statements.registry import REGISTRY
 from theory.verification.evaluation import arithmetic
+from theory.verification.kinds import ByOutcome
 
 POINTS = np.arange(12.0).reshape(4, 3) ** 1.5 / 8 - 2.3
 MATRIX = np.array([[4.0, 1.0, -2.0], [1.0, 3.0, 0.5], [-2.0, 0.5, 5.0]])
@@ -142,6 +143,7 @@ def test_a_condition_of_the_registry_is_the_same_in_both_arithmetics():
     with arithmetic("float64"):
         instance = jax.device_get(jax.jit(lambda k: statement.sample(k, config))(jax.random.key(3)))
     conditions = [*statement.hypotheses.values(), *statement.measured.values()]
+    assert isinstance(statement.claim, ByOutcome)
     checks = [*(c.check for c in conditions), statement.claim.conclusion]
     for check in checks:
         found = written(check, instance, config)

@@ -587,7 +587,7 @@ def test_points_with_longer_mantissas_are_refused():
             "multipliers must be 2, one per point, got 1",
         ),
         (
-            lambda: check_inseparability(GOOD_X, GOOD_Y, [0.5, 0.5]),
+            lambda: check_inseparability(GOOD_X, GOOD_Y, [0.5, 0.5]),  # pyright: ignore[reportArgumentType]
             "multipliers must be integers or Fractions, got 0.5",
         ),
     ],

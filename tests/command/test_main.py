@@ -32,7 +32,7 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     try:
         status = main.main(list(arguments))
     except SystemExit as stop:  # argparse
-        status = stop.code
+        status = int(stop.code or 0)
     out, err = capsys.readouterr()
     return status, out, err
 
@@ -480,7 +480,8 @@ def test_left_out_statements_are_named_in_output(capsys, monkeypatch):
 def test_tf32_is_for_training_only(capsys):
     status, _ = as_json(capsys, "train", *SMALL, "--draws", "1", "--precision", "tf32")
     assert status == 0
-    assert jax.config.jax_default_matmul_precision == "tensorfloat32"
+    precision = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    assert precision == "tensorfloat32"
     status, _, err = run(capsys, "verify", "--precision", "tf32")
     assert status == 2
     assert "invalid choice: 'tf32'" in err

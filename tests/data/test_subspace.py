@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from untyped import forget, p_value
 
 from theory.data.sampling import Dataset, draw
 from theory.data.subspace import (
@@ -18,8 +19,9 @@ from theory.data.subspace import (
     gram_rows,
     with_orthogonal_part,
 )
-from theory.perturbations import learning
-from theory.perturbations.learning import PerturbationSetting, measure, predict
+from theory.perturbations import learning, prediction
+from theory.perturbations.learning import PerturbationSetting, measure
+from theory.perturbations.prediction import predict
 
 DRAWS = 2000
 
@@ -33,7 +35,7 @@ def test_gaussian_rows_have_the_law_of_inner_products():
     )
     for i, j in [(0, 0), (3, 3), (0, 1), (2, 3)]:
         one, other = (np.sum(rows[:, i] * rows[:, j], axis=1) for rows in (reduced, full))
-        assert scipy.stats.ks_2samp(one, other).pvalue > 1e-4
+        assert p_value(scipy.stats.ks_2samp(one, other)) > 1e-4
     assert np.all(np.asarray(reduced[:, 0, 1:]) == 0)
     with pytest.raises(ValueError, match="n must be at most d = 3, got 4"):
         gaussian_rows(keys[0], 4, 3)
@@ -58,7 +60,7 @@ def test_points_have_the_law_of_points(source):
     for name, feature in features.items():
         one, other = (np.asarray(feature(sample)) for sample in draws)
         if np.ptp(one) > 1e-9 or np.ptp(other) > 1e-9:  # norms on the sphere are all √d
-            assert scipy.stats.ks_2samp(one, other).pvalue > 1e-4, name
+            assert p_value(scipy.stats.ks_2samp(one, other)) > 1e-4, name
         else:
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
@@ -92,7 +94,7 @@ def test_the_orthogonal_part_of_gradients():
     full = jnp.einsum("km,umd->ukd", s, w)
     for i, j in [(0, 0), (2, 2), (0, 1)]:
         one, other = (np.sum(g[:, i] * g[:, j], axis=1) for g in (reduced, full))
-        assert scipy.stats.ks_2samp(one, other).pvalue > 1e-4
+        assert p_value(scipy.stats.ks_2samp(one, other)) > 1e-4
 
 
 SETTING = PerturbationSetting(
@@ -113,11 +115,11 @@ SETTING = PerturbationSetting(
 def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function, scenario, loss):
     """All four quantities of 400 runs: means within 5 standard errors (false alarm: 1e-5)."""
     setting = dataclasses.replace(SETTING, scenario=scenario, loss=loss)
-    monkeypatch.setattr(learning, "WIDE", 12)
+    monkeypatch.setattr(prediction, "WIDE", 12)
 
     def clear() -> None:
-        for compiled in (learning.predict, learning.measure_in):
-            compiled.clear_cache()
+        for compiled in (predict, learning.measure_in):
+            forget(compiled)
 
     draws = []
     for seed, reduced in enumerate((True, False)):
@@ -130,7 +132,7 @@ def test_learning_in_the_subspace_has_the_law_of_learning(monkeypatch, function,
     errors = [d.std(axis=1) / 20 for d in draws]
     assert np.all(np.abs(means[0] - means[1]) < 5 * np.hypot(*errors) + 1e-12)
     assert 0.55 < means[0][1] < 0.99, means  # g learns, and not everything: the test can fail
-    assert scipy.stats.ks_2samp(draws[0][3], draws[1][3]).pvalue > 1e-4
+    assert p_value(scipy.stats.ks_2samp(draws[0][3], draws[1][3])) > 1e-4
 
 
 def test_a_million_dimensions_cost_no_more():

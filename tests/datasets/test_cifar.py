@@ -78,7 +78,7 @@ class Runs:
 def test_nothing_in_a_pickle_is_run(tmp_path, place):
     target = tmp_path / "made"
     evil = Runs(os.mkdir, str(target))
-    content = pickle.dumps(evil, 4) if place == "alone" else batch(**{place: evil})
+    content = pickle.dumps(evil, 4) if place == "alone" else batch(**{place: evil})  # pyright: ignore[reportArgumentType]
     asks = f"{os.mkdir.__module__}.mkdir"
     with pytest.raises(ValueError, match=re.escape(f"it asks for {asks}, which is not allowed")):
         cifar.parse_pickle(content, "f")

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.datasets import sources
-from theory.data.sampling import DISTRIBUTIONS
+from theory.data.sampling import DISTRIBUTIONS, Dataset
+
+
+def dataset(name: str) -> Dataset:
+    """What is no law."""
+    loaded = sources.load(name)
+    assert isinstance(loaded, Dataset)
+    return loaded
 
 
 def test_every_law_is_described_and_loads_as_its_name():
@@ -17,7 +24,7 @@ def test_every_law_is_described_and_loads_as_its_name():
 
 
 def test_digits_are_the_ones_and_twos_centred():
-    digits = sources.load("digits")
+    digits = dataset("digits")
     assert digits.x.shape == (359, 64)
     assert (digits.y == 1).sum() == 182  # the bundled set has 182 ones and 177 twos
     assert (digits.y == -1).sum() == 177
@@ -27,11 +34,12 @@ def test_digits_are_the_ones_and_twos_centred():
 
 
 def test_all_digits_have_ten_classes_and_say_even_or_odd():
-    digits = sources.load("all-digits")
+    digits = dataset("all-digits")
     assert digits.x.shape == (1797, 64)
+    assert digits.classes is not None
     np.testing.assert_array_equal(np.unique(digits.classes), np.arange(10))
     np.testing.assert_array_equal(digits.y, (-1.0) ** digits.classes)
-    ones_and_twos = sources.load("digits")
+    ones_and_twos = dataset("digits")
     chosen = (digits.classes == 1) | (digits.classes == 2)
     np.testing.assert_array_equal(digits.classes[chosen] == 1, ones_and_twos.y == 1)
     np.testing.assert_allclose(
@@ -42,7 +50,7 @@ def test_all_digits_have_ten_classes_and_say_even_or_odd():
 def test_npz_round_trip(tmp_path):
     x, y = np.arange(6.0).reshape(3, 2), np.array([1, -1, 1])
     np.savez(tmp_path / "mine.npz", x=x, y=y)
-    loaded = sources.load(f"npz:{tmp_path}/mine.npz")
+    loaded = dataset(f"npz:{tmp_path}/mine.npz")
     np.testing.assert_array_equal(loaded.x, x)
     np.testing.assert_array_equal(loaded.y, y)
 
@@ -115,7 +123,7 @@ def mnist(tmp_path):
 
 def test_a_folder_of_images_is_even_against_odd_and_centred(mnist):
     images, labels = image_writers.random_images(0, 30, 3, 2)
-    loaded = sources.load(f"mnist:{mnist}")
+    loaded = dataset(f"mnist:{mnist}")
     np.testing.assert_array_equal(loaded.classes, labels)
     np.testing.assert_array_equal(loaded.y, np.tile([1.0, -1.0], 15))
     pixels = images.reshape(30, 6) / 255
@@ -134,7 +142,7 @@ def test_a_folder_of_images_is_even_against_odd_and_centred(mnist):
 )
 def test_two_classes_and_the_test_images(mnist, words, seed, n, pair):
     images, labels = image_writers.random_images(seed, n, 3, 2)
-    loaded = sources.load(f"mnist:{mnist}#{words}")
+    loaded = dataset(f"mnist:{mnist}#{words}")
     chosen = np.isin(labels, pair)
     np.testing.assert_array_equal(loaded.y, np.where(labels[chosen] == pair[0], 1, -1))
     pixels = images[chosen].reshape(-1, 6) / 255
@@ -144,7 +152,7 @@ def test_two_classes_and_the_test_images(mnist, words, seed, n, pair):
 
 
 def test_all_test_images(mnist):
-    assert sources.load(f"mnist:{mnist}#test").x.shape == (12, 6)
+    assert dataset(f"mnist:{mnist}#test").x.shape == (12, 6)
 
 
 @given(st.permutations(range(10)), st.booleans())
@@ -160,8 +168,8 @@ def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "a#b:c, d"
     folder.mkdir()
     image_writers.write_idx(folder, *image_writers.random_images(0, 10, 3, 2))
-    assert len(sources.load(f"fashion-mnist:{folder}#train").x) == 10
-    assert len(sources.load(f"fashion-mnist:{folder}#shirt,ankle boot").x) == 2
+    assert len(dataset(f"fashion-mnist:{folder}#train").x) == 10
+    assert len(dataset(f"fashion-mnist:{folder}#shirt,ankle boot").x) == 2
 
 
 BAD_CHOICES = {
@@ -208,7 +216,7 @@ def test_images_in_their_own_shape(mnist):
 
 def test_digits_as_images_are_the_digits():
     train, test = sources.load_images("all-digits")
-    digits = sources.load("all-digits")
+    digits = dataset("all-digits")
     assert (train.images.shape, test.images.shape) == ((1437, 8, 8, 1), (360, 8, 8, 1))
     assert train.images.dtype == np.uint8
     pixels = np.concatenate([train.images, test.images]).reshape(-1, 64) / train.white

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from falsification import planted
 from falsification.planted import FALSE, RARE, TRUE, Setting
+from untyped import known
 
 from theory import (
     Claim,
@@ -44,16 +45,16 @@ def refuted(statement, **limits):
     found = falsify(statement, **limits)
     assert found.verdict == "refuted", str(found)
     example = found.counterexample
-    again = evaluate_instance(statement, example.instance, example.config)
-    assert outcome(again.hypotheses.values(), again.conclusion)[0] == Outcome.MISS
-    assert found.setting == example.config
+    again = evaluate_instance(statement, known(example).instance, known(example).config)
+    assert outcome(again.hypotheses.values(), known(again.conclusion))[0] == Outcome.MISS
+    assert found.setting == known(example).config
     return found
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_false_statements_are_refuted_and_proved(name):
     found = refuted(BY_ID[name], evaluations=20_000, shrink=False)
-    assert found.proved, found.counterexample.how
+    assert found.proved, known(found.counterexample).how
 
 
 @pytest.mark.slow
@@ -61,7 +62,7 @@ def test_false_statements_are_refuted_and_proved(name):
 def test_every_false_statement_is_refuted_in_a_minute(name):
     found = refuted(BY_ID[name], seconds=60)
     assert found.seconds < 120  # the search and making smaller, on a machine that does other things
-    assert found.proved, found.counterexample.how
+    assert found.proved, known(found.counterexample).how
 
 
 @pytest.mark.slow
@@ -88,7 +89,7 @@ def test_what_is_found_is_made_small():
     large = dataclasses.replace(BY_ID["gaussian-norm"].config, n=7, d=9)
     found = refuted(BY_ID["gaussian-norm"], config=large, evaluations=20_000)
     assert (found.setting.n, found.setting.d) == (2, 2)
-    assert np.sum(np.abs(found.counterexample.instance) > 1e-12) == 1
+    assert np.sum(np.abs(known(found.counterexample).instance) > 1e-12) == 1
 
 
 def test_the_same_key_finds_the_same():
@@ -96,7 +97,9 @@ def test_the_same_key_finds_the_same():
         falsify(BY_ID["gaussian-maximum"], evaluations=2000, key=make_key(7), shrink=False)
         for _ in range(2)
     )
-    np.testing.assert_array_equal(one.counterexample.instance, other.counterexample.instance)
+    np.testing.assert_array_equal(
+        known(one.counterexample).instance, known(other.counterexample).instance
+    )
     assert one.evaluations == other.evaluations
 
 
@@ -135,7 +138,7 @@ def test_the_setting_that_fails_most_is_found_and_confirmed():
     assert falsify(statement, evaluations=200).verdict != "refuted"
     found = falsify(statement, over={"s": (0.1, 6.0)}, evaluations=6000)
     assert found.verdict == "refuted", str(found)
-    assert found.confirmed.verdict == "refuted"
+    assert known(found.confirmed).verdict == "refuted"
     assert found.setting.s > 1.25  # 2Φ(−s) > exp(−s²) from there on
 
 

@@ -133,7 +133,7 @@ def test_means_with_their_claims():
     assert rows["predicted"].tolist() == [1, 1 / 4, 1 / 16]
     low, high = rows["low"] - 0.05, rows["high"] + 0.05
     assert rows["predicted"].between(low, high).all()
-    assert (rows["high"] - rows["low"] < rows["predicted"]).all()
+    assert np.all(rows["high"] - rows["low"] < rows["predicted"])
 
 
 def test_exponents_with_their_claims_over_words():

@@ -1,6 +1,7 @@
 """Explicit bounds: Gaussian integrals, true tails, and networks that keep to them."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +88,7 @@ def test_chi_square_deviation_inverts_chernoffs_bound(s, m):
     def deviation(x):
         return (3 * x**2 / (2 * (1 - 2 * x)) + s / m) / x
 
-    best = scipy.optimize.minimize_scalar(
+    best: Any = scipy.optimize.minimize_scalar(
         deviation, bounds=(1e-9, 0.5 - 1e-9), method="bounded", options={"xatol": 1e-12}
     )
     # At the minimum an error of λ enters squared.

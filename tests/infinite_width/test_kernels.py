@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from theory import networks
-from theory.infinite_width import _neural_tangents, kernels
+from theory.infinite_width import _angles, _neural_tangents, kernels
 from theory.networks import embedding
 
 SLOPES = (0.0, 0.01, 0.5, 0.99)
@@ -271,7 +271,7 @@ def test_angles_in_more_dimensions_than_a_block(d, dtype, monkeypatch):
 
     Points at generic, tiny, right and straight angles.
     """
-    monkeypatch.setattr(kernels, "TILE", 7)
+    monkeypatch.setattr(_angles, "TILE", 7)
     rng = np.random.default_rng(d)
     x, across = rng.normal(size=(2, 3, d))
     across -= x * (np.sum(x * across, 1) / np.sum(x * x, 1))[:, None]
@@ -518,7 +518,7 @@ def test_a_slope_that_is_no_number():
 
 
 def test_angles_of_many_points_are_those_of_few():
-    """Beyond `kernels.SQUARE` points cosines are used, but not where they lose digits.
+    """Beyond `_angles.SQUARE` points cosines are used, but not where they lose digits.
 
     The 600 points hold copies, multiples, opposites and near neighbours of one another.
     """
@@ -527,7 +527,7 @@ def test_angles_of_many_points_are_those_of_few():
     x[1], x[2], x[599], x[598] = 2 * x[0], -x[0], x[5], x[5] * (1 + 1e-9)
     x[300] = 0
     x = jnp.array(x)
-    assert len(x) > kernels.SQUARE
+    assert len(x) > _angles.SQUARE
     for bias in (True, False):
         many = kernels.angle(x, x, bias)
         few = jnp.concatenate([kernels.angle(x[i : i + 300], x, bias) for i in (0, 300)])
@@ -537,5 +537,5 @@ def test_angles_of_many_points_are_those_of_few():
     assert abs(float(many[0, 2]) - np.pi) <= error
     assert float(many[5, 599]) <= error
     single = x.astype(jnp.float32)
-    error = 3 * (d + 12) * np.finfo(np.float32).eps
+    error = 3 * (d + 12) * float(np.finfo(np.float32).eps)
     np.testing.assert_allclose(kernels.angle(single, single, False), many, rtol=0, atol=error)

@@ -243,7 +243,8 @@ def linearized():
     params = init(frozen_readout(SLOPE), jax.random.key(6), M, D)
 
     def f(hidden, points):
-        return outputs(Params(*hidden, params.a), points, SLOPE)
+        w, b = hidden
+        return outputs(Params(w, b, params.a), points, SLOPE)
 
     @jax.jit
     def rows(hidden, points):
@@ -305,8 +306,9 @@ def test_function_space_descent_trains_the_linearized_network(loss, nesterov, li
 def test_function_space_descent_from_zero_under_the_identity_loss(ntks):
     """From zero outputs by default; α = T."""
     descent = Descent(0.1, 7, momentum=0.5)
-    path = function_space.function_space_descent(*ntks, y, descent)
-    signal = descent.time * np.asarray(ntks[1] @ y) / N
+    kernel, test_kernel = ntks
+    path = function_space.function_space_descent(kernel, test_kernel, y, descent)
+    signal = descent.time * np.asarray(test_kernel @ y) / N
     np.testing.assert_allclose(path.weights, descent.time, rtol=30 * EPS)
     np.testing.assert_allclose(path.test[-1], signal, rtol=0, atol=1000 * EPS)
     assert path.train.shape == (7, N)
@@ -334,7 +336,7 @@ def test_gradient_flow_is_that_of_neural_tangents(ntks):
     initial = jnp.array(F_TRAIN)[:, None], jnp.array(F_TEST)[:, None]
     for time in TIMES:
         _, theirs = predict(time, *initial, test_kernel)
-        np.testing.assert_allclose(flow(*ntks, time), theirs[:, 0], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(flow(kernel, test_kernel, time), theirs[:, 0], rtol=0, atol=1e-9)
 
 
 def test_gradient_flow_is_a_matrix_exponential(ntks):
@@ -345,7 +347,9 @@ def test_gradient_flow_is_a_matrix_exponential(ntks):
     for time in TIMES[:3]:
         moved = scipy.linalg.expm(generator * time) @ np.concatenate([F_TRAIN - Y, F_TEST])
         # expm of a norm of 50 squares six times, each of which may double the rounding.
-        np.testing.assert_allclose(flow(*ntks, time), moved[N:], rtol=0, atol=1e4 * EPS)
+        np.testing.assert_allclose(
+            flow(kernel, test_kernel, time), moved[N:], rtol=0, atol=1e4 * EPS
+        )
 
 
 def test_gradient_flow_when_the_kernel_is_singular():
@@ -361,16 +365,17 @@ def test_gradient_flow_when_the_kernel_is_singular():
 
 def test_gradient_flow_is_the_limit_of_descent(ntks):
     """The error is of first order in the step: halving it halves the error, up to its square."""
-    time, errors = 5.0, []
+    (kernel, test_kernel), time, errors = ntks, 5.0, []
     for steps in (500, 1000, 2000):
         path = function_space.function_space_descent(
-            *ntks,
+            kernel,
+            test_kernel,
             y,
             descent_for_time(time, steps, loss="squared"),
             jnp.array(F_TRAIN),
             jnp.array(F_TEST),
         )
-        errors.append(np.asarray(path.test[-1]) - flow(*ntks, time))
+        errors.append(np.asarray(path.test[-1]) - flow(kernel, test_kernel, time))
     ratios = np.linalg.norm(errors[:-1], axis=1) / np.linalg.norm(errors[1:], axis=1)
     # Relative corrections of the order λη, with η = 5/500 at most.
     top = np.linalg.eigvalsh(ntks[0]).max() / N * time / 500

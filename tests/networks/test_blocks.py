@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from untyped import compilations, forget
 
 from theory.networks import blocks
 from theory.networks.blocks import initial_block, sum_over_blocks
@@ -29,10 +30,10 @@ DESCENT = Descent(0.3, 20, momentum=0.5)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 16)
     for function in (blocks._sum_over_blocks, blocks._sum_over_traced):
-        function.clear_cache()
+        forget(function)
     yield
     for function in (blocks._sum_over_blocks, blocks._sum_over_traced):
-        function.clear_cache()
+        forget(function)
 
 
 def together(network, key, m):
@@ -72,7 +73,7 @@ def test_a_traced_width_is_the_same_network():
         )
         for one, other in zip(by_traced(m), found, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
-    assert by_traced._cache_size() == 1
+    assert compilations(by_traced) == 1
     assert all(bool(jnp.all(part != 0)) for part in by_traced(7))  # other neurons, as many
     with pytest.raises(ValueError, match="m must not be traced"):
         jax.jit(

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from untyped import forget
 
-from theory.networks import preactivations
+from theory.networks import flips
 from theory.networks.descent import Descent
+from theory.networks.flips import coefficients_by_flips
 from theory.networks.network import all_trained, fixed_signs, frozen_readout, init, pre_activations
 from theory.networks.preactivations import (
     coefficients,
-    coefficients_by_flips,
     gaussian_pre_activations,
     moved,
 )
@@ -94,13 +95,13 @@ def test_flips_are_training_of_the_weights(d, name, optimizer, rate, seed):
 def test_every_way_to_update_velocities(monkeypatch, cached, row, flip_cost):
     """13 neurons in blocks of 4, the last one filled up; or in one, updated in one way only."""
     for name, value in (("CACHED", cached), ("ROW", row), ("FLIP_COST", flip_cost)):
-        monkeypatch.setattr(preactivations, name, value)
+        monkeypatch.setattr(flips, name, value)
     network, (x, y), m = frozen_readout(0.1), data(3), 13
     params, descent = init(network, jax.random.key(1), m, 3), Descent(0.3, 60, momentum=0.5)
     expected = train(network, params, x, y, descent)
-    coefficients_by_flips.__wrapped__.clear_cache()
+    forget(coefficients_by_flips)
     found = train(network, params, x, y, descent, space="flips")
-    coefficients_by_flips.__wrapped__.clear_cache()
+    forget(coefficients_by_flips)
     assert_same(expected, found, 60)
 
 
@@ -135,7 +136,7 @@ def test_jumps_are_exact_in_single_precision(momentum):
     assert found.c.dtype == jnp.float32
     expected = coefficients(network, h, jnp.ones(23), x, y, descent)
     assert len(np.unique(expected.c)) > 20
-    np.testing.assert_allclose(found.c, expected.c, atol=1e-6 * descent.time)
+    np.testing.assert_allclose(found.c, expected.c, atol=1e-6 * float(descent.time))
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-6)
 
 
@@ -157,7 +158,7 @@ def test_a_dip_below_zero_and_back_is_no_calm(monkeypatch):
     1600 neurons from a grid of initial values, each a block of its own; a jump that compared
     signs at its ends only would miss the dip of some of them.
     """
-    monkeypatch.setattr("theory.networks.preactivations.CACHED", 2)
+    monkeypatch.setattr("theory.networks.flips.CACHED", 2)
     x, y = jnp.array([[2.0], [1.0]]), jnp.array([-1.0, 1.0])
     grid = np.linspace(0.05, 3, 40)
     h = jnp.array([(h_1, h_2) for h_1 in grid for h_2 in grid])

@@ -14,7 +14,8 @@ from theory.networks import blocks
 from theory.networks.descent import Descent, scaled_until_plateau, training_time
 from theory.networks.network import frozen_readout, init, outputs, pre_activations
 from theory.networks.training import cheapest_space, train
-from theory.perturbations.learning import PerturbationSetting, measure, predict_in_full
+from theory.perturbations.learning import PerturbationSetting, measure
+from theory.perturbations.prediction import predict_in_full
 
 NETWORK = frozen_readout(0.2)
 N, D, M = 12, 3, 40
@@ -35,7 +36,7 @@ def rates(losses, rate=1.0):
     state, found = optimizer.init(jnp.zeros(())), []
     for value in losses:
         update, state = optimizer.update(jnp.ones(()), state, value=jnp.asarray(value))
-        found.append(-float(update))
+        found.append(-float(jnp.asarray(update)))
     return found
 
 

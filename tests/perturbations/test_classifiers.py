@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize, special
+from untyped import compilations
 
 from theory.data.sampling import Dataset, draw_classes
 from theory.networks.network import Params
@@ -97,7 +98,7 @@ def test_one_program_makes_every_kind_of_noise():
         np.testing.assert_allclose(
             compiled(how), classifiers.noises(classifier, x, labels, how), atol=1e-12
         )
-    assert compiled._cache_size() == 1
+    assert compilations(compiled) == 1
 
 
 def test_training_descends_and_adversarial_training_resists():

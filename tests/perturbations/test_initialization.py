@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -294,7 +295,8 @@ def test_gradient_norm_cdf_keeps_its_relative_accuracy(m, d, threshold):
 
         # The integrand decays like e^{dv/2} on one side, and doubly exponentially on the other.
         limits = [-100 / d, -10 / d**0.5, -3 / d**0.5, 0, 2 / d**0.5, 3 + 3 / d]
-        expected = float(mpmath.quad(integrand, limits))
+        found: Any = mpmath.quad(integrand, limits)
+        expected = float(found)
     assert initialization.gradient_norm_cdf(m, d, threshold) == pytest.approx(expected, rel=1e-11)
 
 

@@ -6,16 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from untyped import compilations
 
 from theory.infinite_width import lazy
 from theory.perturbations import learning
-from theory.perturbations.learning import (
-    PerturbationSetting,
-    Quantities,
-    measure,
-    predict,
-    predict_in_full,
-)
+from theory.perturbations.learning import PerturbationSetting, Quantities, measure
+from theory.perturbations.prediction import predict, predict_in_full
 
 
 def compare(setting: PerturbationSetting, draws: int) -> tuple[Quantities, Quantities, Quantities]:
@@ -108,8 +104,9 @@ def test_one_compilation_serves_every_value(loss, scenario):
     setting = dataclasses.replace(
         LEARNABLE, loss=loss, scenario=scenario, epsilon=0.5, lr_f=0.1, lr_g=0.1
     )
-    predict(key, setting), measure(key, setting)
-    sizes = [function._cache_size() for function in compiled]
+    for function in (predict, measure):
+        function(key, setting)
+    sizes = [compilations(function) for function in compiled]
     for name, values in {
         "epsilon": (0.5, 1.0, 2.0, 3.0, 4.0),
         "slope": (0.0, 0.1, 0.3, 0.5, 0.9),
@@ -124,7 +121,7 @@ def test_one_compilation_serves_every_value(loss, scenario):
             changed = dataclasses.replace(setting, **{name: value})
             found.add((*map(float, predict(key, changed)), *map(float, measure(key, changed))))
         assert len(found) == 5, name
-    assert [function._cache_size() for function in compiled] == sizes
+    assert [compilations(function) for function in compiled] == sizes
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from soundness.planted import (
     NOT_REFUTED,
     REFUSED,
     UNTOLD,
+    Parts,
     const,
     false,
     sharp,
@@ -22,7 +23,7 @@ SCALES = np.arange(1.0, 9.0)
 COUNT = len(SCALES)
 
 
-def decay(value, resolution, *, scales=SCALES, **options):
+def decay(value, resolution, *, scales=SCALES, **options) -> Parts:
     """The parts of a statement about one decay rate."""
     return {
         "kind": "decay",
@@ -36,8 +37,8 @@ def fails(rate):
     return lambda u, _: jnp.where(u < jnp.exp(-rate * jnp.asarray(SCALES)), 1.0, 0.0)
 
 
-OWN = {"sample": uniforms(COUNT)}
-SHARED = {"sample": uniform}
+OWN: Parts = {"sample": uniforms(COUNT)}
+SHARED: Parts = {"sample": uniform}
 
 PLANTED = (
     true("quarter", "plain", **decay(0.25, 0.1), **OWN, quantity=fails(0.25), draws=1000),

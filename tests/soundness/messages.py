@@ -12,13 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from loose_parts import made_of
-from soundness.planted import const, normal, normals, sharp, uniforms
+from soundness.planted import Parts, const, normal, normals, sharp, uniforms
 
 from theory import Claim, Hypothesis, Margin, Statement, exceeds, margin, verify
 from theory.parameters import Parameters, parameter
 from theory.verification.verdict import Verdict
 
 SCALES = 2.0 ** np.arange(3, 9)
+
+
+def any_value(value: Any) -> Any:
+    """A value of a wrong type, for a type checker of any."""
+    return value
 
 
 class Bad(NamedTuple):
@@ -43,7 +48,7 @@ def judged(
     *, draws: Any = 40, level: Any = 0.01, key: Any = None, config: Any = None, **parts: Any
 ) -> Verdict:
     """The verdict on a toy; deterministic, with a conclusion that holds, unless told otherwise."""
-    defaults = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
+    defaults: Parts = {"id": "toy.bad", "kind": "deterministic", "sample": normal}
     if parts.get("kind", "deterministic") in ("deterministic", "probabilistic"):
         defaults["conclusion"] = lambda x, _: sharp(1 + jnp.sum(x) ** 2)
     statement = made_of(**(defaults | parts))
@@ -66,11 +71,11 @@ def rate_of(quantity: Any, scales: Any, *, kind: str = "rate", count: int = 6) -
     )
 
 
-def concluded(value: Callable[[Any], Any], **parts: Any) -> Verdict:
+def concluded(value: Callable[..., Any], **parts: Any) -> Verdict:
     return judged(conclusion=value, **parts)
 
 
-def allowed(delta: Callable[[Any], Any]) -> Verdict:
+def allowed(delta: Any) -> Verdict:
     return judged(kind="probabilistic", failure_probability=delta)
 
 
@@ -294,7 +299,11 @@ BAD = (
         lambda: margin(jnp.zeros((), complex)),
         ("value", "real|floating", "complex"),
     ),
-    Bad("margin-in-words", lambda: margin("large"), ("value", "number|array|real", "large|str")),
+    Bad(
+        "margin-in-words",
+        lambda: margin(any_value("large")),
+        ("value", "number|array|real", "large|str"),
+    ),
     Bad(
         "sides-unsigned",
         lambda: exceeds(jnp.zeros((), jnp.uint8), jnp.zeros((), jnp.uint8)),
@@ -387,7 +396,7 @@ BAD = (
     Bad("level-nan", lambda: judged(level=float("nan")), ("level", "(0, 1)", "nan")),
     Bad(
         "statement-by-name",
-        lambda: verify("lazy.movement", key=jax.random.key(0)),
+        lambda: verify(any_value("lazy.movement"), key=jax.random.key(0)),
         ("statement", "Statement", "lazy.movement|str"),
     ),  # pyright: ignore
     Bad("batch-none", lambda: judged(batch=0), ("batch", "≥ 1", "0")),

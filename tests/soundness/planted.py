@@ -9,13 +9,15 @@ import dataclasses
 import functools
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import pytest
 from loose_parts import made_of
 
 from theory import Margin, Statement, Verdict, margin, verify
+
+Parts: TypeAlias = dict[str, Any]  # arguments of a `Statement`, and of the kind of its claim
 
 LEVEL = 1e-3
 SEED = 20261
@@ -94,7 +96,7 @@ def false(
     return Planted(name, _with_defaults(parts), False, frozenset(allowed), why, draws, says)
 
 
-def _with_defaults(parts: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(parts: Mapping[str, Any]) -> Parts:
     """Deterministic, about one normal, and with every draw in one batch, unless told otherwise."""
     drawn = {} if "stages" in parts else {"sample": normal}
     return {"kind": "deterministic", "batch": 20_000} | drawn | dict(parts)

@@ -8,6 +8,7 @@ from soundness.planted import (
     NOT_REFUTED,
     REFUSED,
     UNTOLD,
+    Parts,
     const,
     false,
     normals,
@@ -23,7 +24,7 @@ SCALES = 2.0 ** np.arange(3, 9)
 COUNT = len(SCALES)
 
 
-def rate(value, resolution, *, scales=SCALES, **options):
+def rate(value, resolution, *, scales=SCALES, **options) -> Parts:
     """The parts of a statement about one exponent."""
     return {
         "kind": "rate",
@@ -46,8 +47,8 @@ def log_normal(sigma):
     return lambda x: jnp.exp(sigma * x - sigma**2 / 2)
 
 
-NOISY = {"sample": uniforms(COUNT)}
-HEAVY = {"sample": normals(COUNT)}
+NOISY: Parts = {"sample": uniforms(COUNT)}
+HEAVY: Parts = {"sample": normals(COUNT)}
 
 PLANTED = (
     true("square-root", "plain", **rate(-0.5, 0.1), **NOISY, quantity=power(-0.5), draws=200),

@@ -4,6 +4,8 @@ Samples are made by NumPy and judged as evidence. A test of a rule whose false-a
 its level fails with probability .0013 (three standard errors); seeds are fixed.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from loose_parts import kind_of
@@ -23,7 +25,7 @@ SCALES = 2.0 ** np.arange(3, 9)
 STEPS = np.arange(1.0, 9.0)
 
 
-def word(kind, *, conclusion=None, allowed=None, quantity=None, claim=None, scales=None):
+def word(kind, *, conclusion=None, allowed: Any = None, quantity=None, claim=None, scales=None):
     """The verdict on a sample."""
     margin = None
     if conclusion is not None:

@@ -1,12 +1,14 @@
 """A verdict says what the draws could have shown, and names draws and conclusions that are none."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from loose_parts import kind_of, made_of
 from scipy import optimize, stats
-from soundness.planted import SEED, const, normal, sharp, uniform, uniforms
+from soundness.planted import SEED, Parts, const, normal, sharp, uniform, uniforms
 
 from theory import Margin, margin, verify
 from theory.verification.judging import judge
@@ -18,11 +20,12 @@ def judged(draws=100, level=0.01, **parts):
     return verify(statement, key=jax.random.key(SEED), draws=draws, level=level)
 
 
-def smallest_refuted(trials, allowed, level):
+def smallest_refuted(trials, allowed, level) -> float:
     """The failure rate at which a binomial test of this level refutes with probability .95."""
     counts = np.arange(trials + 1)
     k = max(2, int(counts[stats.binom.sf(counts - 1, trials, allowed) <= level / 2][0]))
-    return optimize.brentq(lambda p: stats.binom.sf(k - 1, trials, p) - 0.95, 1e-9, 1 - 1e-9)
+    found: Any = optimize.brentq(lambda p: stats.binom.sf(k - 1, trials, p) - 0.95, 1e-9, 1 - 1e-9)
+    return found
 
 
 # --- what the draws could have shown --------------------------------------------------------------
@@ -106,12 +109,13 @@ def test_repeated_draws_are_counted_as_one_and_named(sample):
 
 @pytest.mark.parametrize("solve", [None, lambda instance: {"x": instance["x"]}])
 def test_draws_that_differ_in_unused_keys_alone_are_one(solve):
-    parts = {"sample": lambda key, config: {"key": key, "x": jnp.ones(3)}, "solve": solve}
+    parts: Parts = {"sample": lambda key, config: {"key": key, "x": jnp.ones(3)}, "solve": solve}
     verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts)
     assert (verdict.distinct, verdict.draws, verdict.verdict) == (1, 100, "inconclusive")
     assert any("but random keys" in note for note in verdict.notes)
     fixed = lambda key, config: {"key": jax.random.key(3), "x": jnp.ones(3)}  # noqa: E731
-    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts | {"sample": fixed})
+    parts["sample"] = fixed
+    verdict = judged(conclusion=lambda i, _: sharp(jnp.sum(i["x"])), **parts)
     assert any("same instance" in note for note in verdict.notes)
 
 

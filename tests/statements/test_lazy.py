@@ -15,6 +15,7 @@ from statement_checks import (
     with_conclusion,
     with_left_side,
 )
+from untyped import known
 
 from theory import REGISTRY, Claim, Dataset
 from theory.data.sampling import Sample, draw
@@ -117,7 +118,7 @@ def test_a_cosine_law_with_twice_the_noise_is_refuted(monkeypatch):
 def test_movement_with_a_quarter_of_the_bound_is_refuted():
     # The margin is 1 − the largest ratio, so a quarter of the bound makes it 1 − 4·ratio.
     evidence = evidence_of("lazy.movement", DRAWS["lazy.movement"])
-    value = 1 - 4 * (1 - evidence.conclusion.value)
+    value = 1 - 4 * (1 - known(evidence.conclusion).value)
     assert verdict_of("lazy.movement", with_conclusion(evidence, value)).verdict == "refuted"
 
 
@@ -159,7 +160,8 @@ def test_every_scale_inside_the_arrays_of_the_largest_is_the_same_run_alone(grow
 def test_the_smallest_bound_not_refuted_is_within_reach_of_the_true_one():
     # Tightness: the bounds are not so loose that any constant would pass.
     ratios = {
-        id: evidence_of(id, DRAWS[id]).conclusion.ratio for id in ("lazy.movement", "lazy.dynamics")
+        id: known(evidence_of(id, DRAWS[id]).conclusion).ratio
+        for id in ("lazy.movement", "lazy.dynamics")
     }
     assert ratios["lazy.movement"].min() < 4
     assert ratios["lazy.dynamics"].min() < 10
@@ -173,7 +175,7 @@ def test_narrow_networks_trained_long_are_beyond_the_theorem():
     verdict = first_look(statement, key=jax.random.key(0), draws=32, config=config)
     assert verdict.verdict == "vacuous"
     assert verdict.outcomes["beyond"] > 16
-    assert verdict.measured["f against lazy error"].ratio[1] < 1
+    assert known(verdict.measured["f against lazy error"].ratio)[1] < 1
     assert "margin of f fails in 32 of 32 draws by a factor of" in verdict.reason
 
 

@@ -17,11 +17,13 @@ from statement_checks import (
     with_allowed,
     with_left_side,
 )
+from untyped import known, p_value
 
 from theory import REGISTRY, Claim
 from theory.perturbations import initialization as laws
 from theory.perturbations import noise_alignment
 from theory.statements.separability import adversarial, large_step, rates, tails
+from theory.verification.kinds import ByQuantity
 from theory.verification.stages import Staged
 
 DRAWS = {
@@ -129,7 +131,7 @@ def test_few_draws_of_a_heavy_tail_refute_nothing():
         config = dataclasses.replace(statement.config, m=1, d=1)
         verdict = first_look(statement, key=jax.random.key(0), draws=100, config=config)
         assert verdict.verdict == "inconclusive"
-        assert verdict.draws_needed > 300
+        assert known(verdict.draws_needed) > 300
 
 
 def consistent_count(count, trials, p, level=LEVEL):
@@ -160,7 +162,7 @@ def test_failures_drawn_without_weights_follow_the_exact_law_and_real_networks()
     active = np.where(w @ rng.normal(size=d) >= 0, a, 0.0)
     s = np.einsum("kmd,km,kd->k", w, a, np.einsum("kmd,km->kd", w, active))
     both = stats.fisher_exact([[counts[1], draws - counts[1]], [(s <= 0).sum(), (s > 0).sum()]])
-    assert both.pvalue > LEVEL
+    assert p_value(both) > LEVEL
 
 
 def test_networks_of_the_exact_law_are_those_of_the_theorem():
@@ -211,7 +213,9 @@ def test_the_claimed_rate_is_that_of_the_exact_law_and_tends_to_the_limit():
 
     def claim(id, **changes):
         statement = REGISTRY[id]
+        assert isinstance(statement.claim, ByQuantity)
         found = statement.claim.claims(dataclasses.replace(statement.config, **changes))
+        assert isinstance(found, Claim)
         assert found.tolerance == 0
         return found.value
 
@@ -379,9 +383,9 @@ def test_ratios_drawn_without_weights_have_the_law_of_real_networks():
     u, f, s, step = np.asarray(found).T
     drawn = large_step.projections(jax.random.key(9), draws, m, d)
     for ours, theirs in zip(drawn[:3], (u, f, s), strict=True):
-        assert stats.ks_2samp(np.asarray(ours), theirs).pvalue > LEVEL
+        assert p_value(stats.ks_2samp(np.asarray(ours), theirs)) > LEVEL
     ratios = np.asarray(large_step.step_ratios(drawn, d))
-    assert stats.ks_2samp(ratios, np.abs(step / u)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(ratios, np.abs(step / u))) > LEVEL
 
 
 def test_a_step_of_another_power_is_refuted():
@@ -399,11 +403,11 @@ def test_clean_points_are_separable_as_rarely_as_wendel_says():
     separator as often as one exists: 2^{1−n}Σ_{k<d} C(n−1, k)."""
     statement = REGISTRY["separability.large-step-separator"]
 
-    def clean(key, config):
+    def clean(key, earlier, config):
         drawn = large_step._draw(key, "sphere", config.n, config.d, config.m)
-        return large_step.Examples(drawn.x, drawn.y, jax.numpy.zeros(()))
+        return large_step.Examples(drawn.x, drawn.y)
 
-    control = dataclasses.replace(statement, sample=clean)
+    control = dataclasses.replace(statement, stages={"examples": clean})
     config = large_step.SymmetricSetting(n=54, d=24, m=8)
     draws = 150
     verdict = first_look(control, key=jax.random.key(0), draws=draws, config=config, level=LEVEL)

@@ -1,6 +1,7 @@
 """Family separability after training: right on its default data, and able to fail."""
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from statement_checks import (
     negated,
     verdict_of,
 )
+from untyped import known, p_value
 
 from theory import REGISTRY, Claim, Dataset
 from theory.data.sampling import draw, to_sphere
@@ -136,7 +138,7 @@ def test_a_width_that_does_not_grow_with_the_points_is_refuted():
     )
     verdict = first_look(statement, key=jax.random.key(0), draws=64)
     assert verdict.verdict == "refuted"
-    assert verdict.constant.smallest > 1
+    assert known(verdict.constant).smallest > 1
 
 
 @pytest.mark.parametrize("id", ["separability.ntk", "separability.ntk-movement-size"])
@@ -154,8 +156,8 @@ def test_untrained_networks_contradict_no_width():
     changes = {"steps": 1, "readout_constant": 1e-9, "loss_below": 1e-9}
     config = dataclasses.replace(statement.config, **changes)
     verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
-    assert verdict.constant.smallest == 0
-    assert verdict.constant.largest == 0
+    assert known(verdict.constant).smallest == 0
+    assert known(verdict.constant).largest == 0
 
 
 def test_the_size_of_the_movement_is_claimed_for_well_conditioned_kernels_only():
@@ -227,7 +229,7 @@ def test_probes_accept_given_data_and_name_what_is_wrong_with_it():
     changes = {"data": data, "d": 6, "n": 60, "queries": 60, "m": 32}
     config = dataclasses.replace(statement.config, classes=3, **changes)
     evidence = evaluate(statement, jax.random.key(0), 2, config)
-    assert evidence.quantity.shape == (2, 1)
+    assert known(evidence.quantity).shape == (2, 1)
     config = dataclasses.replace(statement.config, classes=2, **changes)
     with pytest.raises(ValueError, match="classes must be at least 3 for mine, got 2"):
         evaluate(statement, jax.random.key(0), 2, config)
@@ -263,10 +265,10 @@ def test_the_limit_has_the_loss_and_alignment_of_wide_networks():
     wide = np.asarray(jax.lax.map(jax.jit(real), keys))
     config = wide_limit.LimitSetting(d=d)
     limit = jax.vmap(lambda key: wide_limit._sample(key, config))(keys)
-    assert stats.ks_2samp(wide[:, 0], np.asarray(limit.alignment)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(wide[:, 0], np.asarray(limit.alignment))) > LEVEL
     # |f| from the loss log(1 + e^{−yf}), up to the sign
     squared = np.log(np.expm1(np.asarray(limit.loss))) ** 2
-    assert stats.ks_2samp(wide[:, 1], squared).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(wide[:, 1], squared)) > LEVEL
 
 
 def test_a_failure_probability_that_decays_is_not_refuted_where_it_has_not_decayed():
@@ -321,9 +323,9 @@ def test_draws_without_weights_have_the_law_of_real_networks():
     w, a = rng.normal(size=(draws, m, d)) / d**0.5, rng.normal(size=(draws, m)) / m**0.5
     z = np.abs(np.einsum("kmd,kd->km", w, np.einsum("kmd,km->kd", w, a)))
     real = np.linalg.norm(np.sort(z, axis=1)[:, -s:], axis=1)
-    assert stats.ks_2samp(real, np.asarray(drawn.supremum)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(real, np.asarray(drawn.supremum))) > LEVEL
     real = np.linalg.norm(np.sort(np.abs(a), axis=1)[:, -s:], axis=1)
-    assert stats.ks_2samp(real, np.asarray(drawn.readout)).pvalue > LEVEL
+    assert p_value(stats.ks_2samp(real, np.asarray(drawn.readout))) > LEVEL
 
 
 def test_no_constant_in_the_printed_sparsity_helps():
@@ -360,7 +362,7 @@ def test_descent_until_a_loss_is_gradient_descent_on_the_logistic_loss():
     m = len(initial.a)
     kernel = np.asarray(m * after_training._kernel_parts(x)[0] + after_training._kernel_parts(x)[1])
     rate = min(1 / (4 * after_training.ORTHOGONAL * m), 2 / np.linalg.eigvalsh(kernel)[-1])
-    before = None
+    before, loss, params = None, math.inf, initial
     for steps in range(1, 200):
         rule = descent.Descent(learning_rate=rate * len(y), steps=steps, loss="logistic")
         params = training.train(trained.NETWORK, initial, x, y, rule).params

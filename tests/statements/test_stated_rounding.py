@@ -16,7 +16,7 @@ from theory import REGISTRY, Deterministic
 from theory.compilation import quick_to_compile
 from theory.keys import make_key
 from theory.margins import margin, rounding_error
-from theory.verification import rounding
+from theory.verification import disturbed, primitives, rounding
 from theory.verification.estimates import _margins
 from theory.verification.evaluation import arithmetic
 from theory.verification.instances import instance_evidence
@@ -27,12 +27,12 @@ LOOKED_AT = 2  # draws: errors of a kind that is forgotten show in every draw
 SLACK = 32
 
 
-class Arithmetic(rounding._Arithmetic):
+class Arithmetic(disturbed.Arithmetic):
     """Disturbed arithmetic in which random numbers, data and initial weights are what they are."""
 
     def step(self, equation: Any, inputs: list[Any]) -> tuple[list[Any], Any]:
         if is_given(equation):
-            return rounding._bound(equation, inputs), False
+            return primitives.results(equation, inputs), False
         return super().step(equation, inputs)
 
 
@@ -102,7 +102,7 @@ def _with_estimates(
     stated = values(argument)
     if not (stated and estimate):
         return {name: Errors(*both, both[1]) for name, both in stated.items()}
-    with mock.patch.object(rounding, "_Arithmetic", Arithmetic):
+    with mock.patch.object(rounding, "Arithmetic", Arithmetic):
         estimated = rounding.estimated_rounding(
             lambda argument: [value for value, _ in values(argument).values()],
             argument,

@@ -111,7 +111,7 @@ def test_configurations_vary():
         lambda config: config.slope > 0.9,
         settings=SEEN,
     )
-    assert found.T == MOVEMENT.config.T
+    assert vars(found)["T"] == MOVEMENT.config.T
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from loose_parts import kind_of
+from untyped import known
 
 from theory.margins import Margin
 from theory.verification.claims import Claim, checked_claims
@@ -107,7 +108,7 @@ def test_what_an_experiment_showed_must_show_again(verdict, claim, mean):
     if verdict == "inconclusive" and claim.side != "equal" and claim.resolution > 0.1:
         assert quantified(values, claim).verdict == "consistent"  # of kind "moment"
         few = quantified(values, claim, kind="empirical")
-        more = plus_minus(mean, 0.1, few.draws_needed + 20)
+        more = plus_minus(mean, 0.1, known(few.draws_needed) + 20)
         settled = quantified(more, claim, kind="empirical").verdict
         right = (mean > 1) == (claim.side == "at least")
         assert settled == ("consistent" if right else "refuted")
@@ -194,13 +195,16 @@ def test_draws_needed_for_quantities_suffice():
     few = quantified(plus_minus(2.0, 1.0, 100), EQUAL)
     assert few.verdict == "inconclusive"
     assert quantified(plus_minus(2.0, 1.0, few.draws_needed), EQUAL).verdict == "consistent"
-    assert quantified(plus_minus(2.0, 1.0, few.draws_needed - 9), EQUAL).verdict == "inconclusive"
+    assert (
+        quantified(plus_minus(2.0, 1.0, known(few.draws_needed) - 9), EQUAL).verdict
+        == "inconclusive"
+    )
     draws = 40
     values = power_law(-0.5, 1.0, draws)
     few = quantified(values, RATE, SCALES)
     assert few.verdict == "inconclusive"
     # Noise is repeated, not redrawn; the bootstrap (1000 resamples) is off by 2.2 %: 5 % more.
-    times = math.ceil(1.1 * few.draws_needed / draws)
+    times = math.ceil(1.1 * known(few.draws_needed) / draws)
     assert quantified(np.tile(values, (times, 1)), RATE, SCALES).verdict == "consistent"
 
 
@@ -333,7 +337,7 @@ def test_skewed_quantities_wait_for_more_draws():
     result = quantified(values, Claim(1.0, 10.0))
     assert result.verdict == "inconclusive"
     assert "skewness" in result.reason
-    assert result.draws_needed > 200
+    assert known(result.draws_needed) > 200
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Why a verdict came out."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from untyped import known
 
 from theory import (
     REGISTRY,
@@ -40,7 +42,7 @@ def statement(**changes):
             "√m > 39": lambda z, c: exceeds(c.c * c.m**0.5, 39.0),
             "n < 20": lambda z, c: exceeds(20, c.n),
         },
-        "claim": Deterministic(lambda z, c: exceeds(z**2 + 1e-9, 0.0)),
+        "claim": Deterministic[Any, Any](lambda z, c: exceeds(z**2 + 1e-9, 0.0)),
     }
     return Statement(**given | changes)
 
@@ -50,7 +52,7 @@ def test_it_says_what_mends_the_nearest_hypothesis():
     assert found.verdict == "vacuous"
     assert [one.name for one in found.nearest] == ["√m > 39", "n < 20"]  # failing ones first
     by_name = {remedy.parameter: remedy for remedy in found.remedies}
-    assert by_name["m"].before <= 1521 < by_name["m"].holds_from <= 1.03 * 1521
+    assert known(by_name["m"].before) <= 1521 < known(by_name["m"].holds_from) <= 1.03 * 1521
     assert by_name["m"].margin == pytest.approx(500**0.5 - 39)
     assert "holds from m ≈" in str(by_name["m"])
     assert "n" not in by_name
@@ -65,11 +67,11 @@ def test_c_alone_reaches_it_within_its_range():
 def test_the_worst_draw_can_be_drawn_again():
     holds = statement(config=Wide(m=2000))
     found = explain(holds, key=make_key(3), draws=50)
-    z = holds.sample(jax.random.fold_in(make_key(3), found.worst.draw), holds.config)
+    z = holds.sample(jax.random.fold_in(make_key(3), known(found.worst).draw), holds.config)
     values = [
         holds.sample(jax.random.fold_in(make_key(3), i), holds.config) ** 2 for i in range(50)
     ]
-    assert found.worst.margins["conclusion"][0] == pytest.approx(float(z**2) + 1e-9)
+    assert known(found.worst).margins["conclusion"][0] == pytest.approx(float(z**2) + 1e-9)
     assert float(z**2) == pytest.approx(min(map(float, values)))
     assert not found.remedies
 
@@ -94,14 +96,16 @@ def test_every_kind_has_its_rule():
 def test_quantities_are_explained(id):
     found = explain(REGISTRY[id], draws=50)
     assert found.comparisons
-    assert np.size(found.worst.quantity)
+    assert np.size(known(found.worst).quantity)
     assert REGISTRY[id].id in str(found)
 
 
 def test_failure_rates_are_explained():
     tail = statement(
         hypotheses={},
-        claim=Probabilistic(lambda z, c: exceeds(1.0, jnp.abs(z)), lambda z, c: jnp.asarray(0.1)),
+        claim=Probabilistic[Any, Any](
+            lambda z, c: exceeds(1.0, jnp.abs(z)), lambda z, c: jnp.asarray(0.1)
+        ),
     )
     found = explain(tail, draws=200)
     values = {c.name: c.value for c in found.comparisons}

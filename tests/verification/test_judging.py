@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from loose_parts import kind_of
 from scipy import stats
+from untyped import known
 
 from theory.margins import Margin
-from theory.verification.judging import draws_for_power, judge
+from theory.verification.judging import judge
 from theory.verification.outcomes import Outcome
+from theory.verification.statistics.power import draws_for_power
 from theory.verification.verdict import Evidence
 
 
@@ -20,7 +22,7 @@ def condition(holds=0, fails=0, undecided=0, ratio=np.nan):
     return Margin(value, np.ones_like(value), np.full_like(value, ratio), "m")
 
 
-def judged(conclusion, allowed=None, stage="data", level=0.01, **hypotheses):
+def judged(conclusion, allowed=None, stage: str | None = "data", level=0.01, **hypotheses):
     """The verdict on a conclusion; deterministic without δ, else probabilistic."""
     kind = "deterministic" if allowed is None else "probabilistic"
     if allowed is not None:
@@ -124,8 +126,8 @@ def test_draws_whose_bound_says_nothing_are_no_confirmations():
         "vacuous": 25,
         "undecided": 0,
     }
-    assert (result.failure_rate.failures, result.failure_rate.trials) == (25, 100)
-    assert result.failure_rate.allowed == pytest.approx(0.1)
+    assert (known(result.failure_rate).failures, known(result.failure_rate).trials) == (25, 100)
+    assert known(result.failure_rate).allowed == pytest.approx(0.1)
     assert result.verdict == "refuted"  # P(Bin(100, 0.1) ≥ 25) = 1e-5
 
 
@@ -168,7 +170,7 @@ def test_measured_conditions_decide_nothing():
     evidence = Evidence({}, {"seen": condition(0, 20)}, condition(20), None, None)
     result = judge("a.b", kind_of("deterministic"), evidence)
     assert result.verdict == "consistent"
-    assert result.failure_rate.trials == 20
+    assert known(result.failure_rate).trials == 20
 
 
 @pytest.mark.parametrize(
@@ -222,11 +224,11 @@ def test_the_stage_of_the_hypotheses_decides_the_denominator(stage, trials, verd
     """
     conclusion = Margin(np.repeat([-2.0, 2.0], [32, 368]), np.ones(400), np.full(400, np.nan))
     result = judged(conclusion, 0.1, stage, wide=condition(160, 240))
-    assert (result.failure_rate.failures, result.failure_rate.trials) == (32, trials)
-    assert result.failure_rate.observed == 32 / trials
+    assert (known(result.failure_rate).failures, known(result.failure_rate).trials) == (32, trials)
+    assert known(result.failure_rate).observed == 32 / trials
     assert result.verdict == verdict
     low = stats.beta.ppf(0.005, 32, trials - 31)  # Clopper–Pearson at 1 − level
-    assert result.failure_rate.low == pytest.approx(low, rel=1e-9)
+    assert known(result.failure_rate).low == pytest.approx(low, rel=1e-9)
 
 
 def test_one_hypothesis_about_a_later_stage_makes_all_draws_count():
@@ -234,7 +236,7 @@ def test_one_hypothesis_about_a_later_stage_makes_all_draws_count():
     evidence = Evidence(hypotheses, {}, condition(200), np.full(200, 0.1), None)
     stages = {"wide": "data", "agree": "initialization"}
     result = judge("a.b", kind_of("probabilistic"), evidence, stages=stages, first="data")
-    assert result.failure_rate.trials == 200
+    assert known(result.failure_rate).trials == 200
 
 
 def test_differing_probabilities_are_compared_with_the_poisson_binomial_law():
@@ -263,7 +265,7 @@ def test_undecided_draws_are_successes_against_refuted_and_failures_against_cons
     }
     assert results[where].verdict == "inconclusive"
     assert "100 undecided draws" in results[where].reason
-    assert results[where].failure_rate.failures == 0
+    assert known(results[where].failure_rate).failures == 0
     assert judged(misses, 0.1).verdict == "refuted"
     assert judged(condition(500), 0.1).verdict == "consistent"
     few = condition(490, 0, 10)  # within what δ allows even if all failed
@@ -319,7 +321,9 @@ def test_draws_needed_suffice_and_are_needed(allowed, stage, share):
     assert f"about {few.draws_needed} draws would do" in few.reason
     assert with_draws(few.draws_needed).verdict == "consistent"
     assert with_draws(few.draws_needed).draws_needed is None
-    assert with_draws(few.draws_needed - 2).verdict == "inconclusive"  # 2: the share is rounded
+    assert (
+        with_draws(known(few.draws_needed) - 2).verdict == "inconclusive"
+    )  # 2: the share is rounded
 
 
 def test_no_number_of_draws_is_named_where_none_would_do():
@@ -347,13 +351,14 @@ def brute_force_power(draws, allowed, alternative, tail):
 def test_draws_for_power_have_the_power_and_hardly_fewer_do(allowed, hit_rate, tail):
     draws = draws_for_power(allowed, hit_rate, tail)
     powers = [
-        brute_force_power(n, allowed, (allowed + hit_rate) / 2, tail) for n in range(1, draws + 1)
+        brute_force_power(n, allowed, (allowed + hit_rate) / 2, tail)
+        for n in range(1, known(draws) + 1)
     ]
     assert powers[-1] >= 0.95
     assert powers[-2] < 0.95
     # The power is a saw-tooth in n (the threshold jumps): an earlier tooth may reach 95 % too.
     first = next(n for n, power in enumerate(powers, 1) if power >= 0.95)
-    assert first >= 0.85 * draws
+    assert first >= 0.85 * known(draws)
 
 
 @pytest.mark.parametrize(("allowed", "hit_rate"), [(0.1, 0.1), (0.1, 0.05), (0.2, 0.2001)])

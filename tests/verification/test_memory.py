@@ -46,7 +46,8 @@ def test_what_no_memory_holds_is_refused_without_compiling(capsys, monkeypatch):
     def compiling(*_):
         raise AssertionError("compiled")
 
-    quick_to_compile(1), quick_to_compile(0)  # which compiles once to learn what XLA knows
+    for level in (1, 0):
+        quick_to_compile(level)  # which compiles once to learn what XLA knows
     monkeypatch.setattr(jax.stages.Lowered, "compile", compiling)
     start = time.process_time()
     status = main.main(["verify", ID, "--set", "m=10000000000", "--draws", "4", "--jobs", "1"])

@@ -1,12 +1,14 @@
 """Draws in stages: their keys, what a condition is given, and how failures are counted."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from loose_parts import made_of
+from untyped import known
 
 from theory import Hypothesis, Parameters, margin, parameter
 from theory.testing import assert_statement
@@ -40,8 +42,10 @@ DRAWN = {"id": "toy.staged", "stages": STAGES, "config": Setting()}
 SMALL = Hypothesis(lambda i, _: margin(0.5 - i.data[0]), "x₀ < ½", stage="data")
 
 
-def staged(**parts):
-    parts = {"conclusion": lambda i, _: margin(1 + i.outputs["f"] ** 2)} | DRAWN | parts
+def staged(**given):
+    parts: dict[str, Any] = (
+        {"conclusion": lambda i, _: margin(1 + i.outputs["f"] ** 2)} | DRAWN | given
+    )
     return made_of(**parts)
 
 
@@ -72,9 +76,10 @@ def test_staged_statements_are_evaluated_as_those_with_a_sampler(key):
     )
     statement = staged(hypotheses={"small": SMALL})
     assert traceable_parameters(statement, Setting(), ("scale",)) == ("scale",)
-    for options in ({}, {"batch": 3}, {"traced": ("scale",)}):
+    choices: tuple[dict[str, Any], ...] = ({}, {"batch": 3}, {"traced": ("scale",)})
+    for options in choices:
         one, other = (evaluate(s, key, 20, **options) for s in (statement, plain))
-        np.testing.assert_array_equal(one.conclusion.value, other.conclusion.value)
+        np.testing.assert_array_equal(known(one.conclusion).value, known(other.conclusion).value)
         small = [e.hypotheses["small"].value for e in (one, other)]
         np.testing.assert_array_equal(*small)
 
@@ -163,8 +168,10 @@ def test_what_a_solver_returns_is_a_stage(key):
     )
     evidence = evaluate(statement, key, 5)
     drawn = [statement.sample(jax.random.fold_in(key, i), Setting()).data for i in range(5)]
-    np.testing.assert_allclose(evidence.conclusion.value, np.sum(drawn, axis=1), rtol=1e-12)
-    np.testing.assert_array_equal(evidence.measured["after"].value, evidence.conclusion.value)
+    np.testing.assert_allclose(known(evidence.conclusion).value, np.sum(drawn, axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(
+        evidence.measured["after"].value, known(evidence.conclusion).value
+    )
     assert seen
     assert all(names == list(STAGES) for names in seen)
 
@@ -184,7 +191,7 @@ def test_instances_of_ones_own_are_staged_too():
     instance = Staged({"data": jnp.full(3, 0.25), "weights": jnp.ones(3), "outputs": {"f": 0.75}})
     evidence = evaluate_instance(staged(hypotheses={"small": SMALL}), instance)
     assert evidence.hypotheses["small"].value == 0.25
-    assert evidence.conclusion.value == 1 + 0.75**2
+    assert known(evidence.conclusion).value == 1 + 0.75**2
     assert "data=" not in repr(instance)
     assert list(instance.up_to("weights")) == ["data", "weights"]
 

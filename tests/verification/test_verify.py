@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from loose_parts import changed, made_of
 from scipy import stats
+from untyped import known
 
 from theory.margins import exceeds, margin, measured
 from theory.parameters import Parameters, parameter
@@ -95,17 +96,17 @@ def test_vacuous_statements_say_which_hypothesis_fails_and_by_what_factor(key):
     """8 + x² > 1 by a factor above 8; the median of x² is 0.45."""
     result = verify(NEVER, key=key, draws=50)
     assert "huge fails in 50 of 50 draws by a factor of 8." in result.reason
-    assert result.hypotheses["huge"].ratio[2] < 1 / 8
+    assert known(result.hypotheses["huge"].ratio)[2] < 1 / 8
 
 
 def test_draws_are_the_instances_of_their_folded_keys(key):
     """The counterexample that is named can be drawn again, and it is the first."""
     evidence = evaluate(BELOW_ONE, key, 50)
-    for i, value in enumerate(evidence.conclusion.value):
+    for i, value in enumerate(known(evidence.conclusion).value):
         x = normals(jax.random.fold_in(key, i), Setting())
         # One subtraction of equal numbers, up to a fused multiplication in the sampler.
         assert value == pytest.approx(1 - float(x[0]), abs=1e-15)
-    first = int(np.argmax(evidence.conclusion.value < 0))
+    first = int(np.argmax(known(evidence.conclusion).value < 0))
     assert f"first in draw {first}" in verify(BELOW_ONE, key=key, draws=50).reason
 
 
@@ -121,30 +122,36 @@ def test_draws_depend_on_neither_their_number_nor_the_batch(key):
         claims=lambda config: (Claim(0.5, 0.1),) * config.m,
     )
     full, quantity = evaluate(statement, key, 20), evaluate(whole, key, 20).quantity
-    assert quantity.shape == (20, 4)
-    assert len(np.unique(quantity)) == 80  # all draws differ; equal doubles: once in 1e12
+    assert known(quantity).shape == (20, 4)
+    assert len(np.unique(known(quantity))) == 80  # all draws differ; equal doubles: once in 1e12
     for draws, batch in [(1, 16), (7, 16), (20, 3)]:
         part = evaluate(dataclasses.replace(whole, batch=batch), key, draws)
-        np.testing.assert_array_equal(part.quantity, quantity[:draws])
+        np.testing.assert_array_equal(part.quantity, known(quantity)[:draws])
         part = evaluate(dataclasses.replace(statement, batch=batch), key, draws)
-        np.testing.assert_array_equal(part.allowed, full.allowed[:draws])
-        np.testing.assert_array_equal(part.conclusion.value, full.conclusion.value[:draws])
-        np.testing.assert_array_equal(part.conclusion.error, full.conclusion.error[:draws])
+        np.testing.assert_array_equal(part.allowed, known(full.allowed)[:draws])
+        np.testing.assert_array_equal(
+            known(part.conclusion).value, known(full.conclusion).value[:draws]
+        )
+        np.testing.assert_array_equal(
+            known(part.conclusion).error, known(full.conclusion).error[:draws]
+        )
 
 
 def test_the_same_key_gives_the_same_verdict_and_another_key_other_draws(key):
     assert verify(BELOW_ONE, key=key, draws=50) == verify(BELOW_ONE, key=key, draws=50)
     other = evaluate(BELOW_ONE, jax.random.key(1), 50)
-    assert not np.array_equal(other.conclusion.value, evaluate(BELOW_ONE, key, 50).conclusion.value)
+    assert not np.array_equal(
+        known(other.conclusion).value, known(evaluate(BELOW_ONE, key, 50).conclusion).value
+    )
 
 
 def test_draws_default_to_quick_and_level_reaches_the_verdict(key):
     result = verify(dataclasses.replace(BELOW_TWO, draws={"quick": 7}), key=key, level=0.2)
     assert (result.draws, result.level) == (7, 0.2)
     interval = stats.beta.ppf(
-        0.9, result.failure_rate.failures + 1, 7 - result.failure_rate.failures
+        0.9, known(result.failure_rate).failures + 1, 7 - known(result.failure_rate).failures
     )
-    assert result.failure_rate.high == pytest.approx(interval, rel=1e-9)
+    assert known(result.failure_rate).high == pytest.approx(interval, rel=1e-9)
 
 
 def test_bare_functions_look_at_everything(key):
@@ -159,15 +166,21 @@ def test_bare_functions_look_at_everything(key):
     result = verify(statement, key=key, draws=50)
     assert {name: c.stage for name, c in result.hypotheses.items()} == {"bare": None, "seen": None}
     assert list(result.measured) == ["beside"]
-    assert result.failure_rate.trials == 50  # hypotheses about everything: all draws count
+    assert known(result.failure_rate).trials == 50  # hypotheses about everything: all draws count
 
 
 def test_float32_is_enough_for_what_float32_can_tell(key):
     single = {"key": key, "precision": "float32"}
     evidence = evaluate(BELOW_ONE, key, 50, precision="float32")
-    assert evidence.conclusion.value.dtype == evidence.conclusion.error.dtype == np.float32
+    assert (
+        known(evidence.conclusion).value.dtype
+        == known(evidence.conclusion).error.dtype
+        == np.float32
+    )
     # At least four roundings of the value, at float32's eps.
-    assert (evidence.conclusion.error >= 2.0**-21 * np.abs(evidence.conclusion.value)).all()
+    assert (
+        known(evidence.conclusion).error >= 2.0**-21 * np.abs(known(evidence.conclusion).value)
+    ).all()
     assert verify(BELOW_ONE, draws=50, **single).verdict == "refuted"
     assert verify(SQUARE_ROOT, draws=200, **single).verdict == "consistent"
     # A slack of 1e-9 is below what float32 can tell from 0: some draws have equal signs.
@@ -217,7 +230,9 @@ def test_conditions_see_the_configuration(key):
     assert evidence.hypotheses["claimed"].value.tolist() == [2.5] * 5
     x = normals(jax.random.fold_in(key, 0), Setting())
     instance = evaluate_instance(statement, x, Setting(claimed=3.0))
-    assert instance.conclusion.value[0] == pytest.approx(evidence.conclusion.value[0], rel=1e-15)
+    assert known(instance.conclusion).value[0] == pytest.approx(
+        known(evidence.conclusion).value[0], rel=1e-15
+    )
     assert evaluate_instance(statement, x).hypotheses["claimed"].value == 0.5  # the default
 
 
@@ -280,7 +295,9 @@ def test_the_solver_sees_every_draw_as_numpy_and_the_checks_see_its_answer(key):
         batch=8,
     )
     expected = evaluate(plain, key, 20)
-    np.testing.assert_allclose(evidence.conclusion.value, expected.conclusion.value, atol=1e-14)
+    np.testing.assert_allclose(
+        known(evidence.conclusion).value, known(expected.conclusion).value, atol=1e-14
+    )
     assert verify(statement, key=key, draws=20).verdict == "consistent"
 
 
@@ -303,8 +320,8 @@ def test_constants_reach_the_verdict(key):
     )
     x = np.array([normals(jax.random.fold_in(key, i), Setting()) for i in range(50)])
     constant = verify(statement, key=key, draws=50).constant
-    assert constant.smallest == pytest.approx(np.abs(x[x[:, 0] > 1, 1]).max())
-    assert constant.largest == pytest.approx(np.abs(x[:, 1]).max())
+    assert known(constant).smallest == pytest.approx(np.abs(x[x[:, 0] > 1, 1]).max())
+    assert known(constant).largest == pytest.approx(np.abs(x[:, 1]).max())
 
 
 # --- draws in batches that fit into memory --------------------------------------------------------
@@ -338,8 +355,8 @@ def test_a_batch_that_fits_gives_the_same_evidence(key, statement):
     assert 1 <= fit.batch <= 6
     assert fit.memory == memory_needed(statement, key, 30, batch=fit.batch) <= full.memory // 3
     some, all = evaluate(statement, key, 30, batch=fit.batch), evaluate(statement, key, 30)
-    assert some.quantity.shape == (30, 3)
-    np.testing.assert_allclose(some.quantity, all.quantity, rtol=1e-12)
+    assert known(some.quantity).shape == (30, 3)
+    np.testing.assert_allclose(known(some.quantity), known(all.quantity), rtol=1e-12)
     np.testing.assert_allclose(
         some.measured["first"].value, all.measured["first"].value, rtol=1e-12
     )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, scaled_rows
+from theory._types import AnyArray
 from theory._validation import takes_arrays
 from theory.margins import rounding_error
 
@@ -25,7 +26,7 @@ class InnerProducts(NamedTuple):
 
 
 @takes_arrays
-def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProducts:
+def inner_products(x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"]) -> InnerProducts:
     """⟨x_j, z_k⟩, summed in √d blocks of √d coordinates, so that rounding grows like √d and not d.
 
     Sums over blocks wait for the sums within them: a compiler that merged both into one sum of d
@@ -44,7 +45,7 @@ def inner_products(x: Float[Array, "n d"], z: Float[Array, "q d"]) -> InnerProdu
     block = math.isqrt(d - 1) + 1
     blocks = -(-d // block)
 
-    def split(points: Array) -> Array:
+    def split(points: AnyArray) -> Array:
         padded = jnp.pad(points, ((0, 0), (0, blocks * block - d)))
         return padded.reshape(len(points), blocks, block)
 
@@ -85,10 +86,10 @@ class Enclosure(NamedTuple):
 @takes_arrays
 @jax.default_matmul_precision("highest")
 def enclosed_solution(
-    system: Float[Array, "n n"],
-    right: Float[Array, " n"],
-    system_error: Float[Array, "n n"] | float = 0.0,
-    right_error: Float[Array, " n"] | float = 0.0,
+    system: Float[AnyArray, "n n"],
+    right: Float[AnyArray, " n"],
+    system_error: Float[AnyArray, "n n"] | float = 0.0,
+    right_error: Float[AnyArray, " n"] | float = 0.0,
 ) -> Enclosure:
     """Solves Av = b for a symmetric positive definite A; A and b are known up to stated errors.
 

@@ -1,7 +1,7 @@
 """Infinite training time: the max-margin limit of leaky networks with fixed signs (F23, K24a)."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from theory._scaling import maximum, minimum, power_of_two, scaled_rows
+from theory._types import AnyArray, PyTree, Real
 from theory._validation import as_host_reals, check_labels, check_points, check_slope, takes_arrays
 from theory.certificates.linear_solve import enclosed_solution, inner_products
 from theory.margins import Margin, margin, rounding_error
@@ -28,7 +29,7 @@ class NearOrthogonality(NamedTuple):
 
 @takes_arrays
 @jax.default_matmul_precision("highest")
-def near_orthogonality(x: Float[Array, "n d"], slope: Any) -> NearOrthogonality:
+def near_orthogonality(x: Float[AnyArray, "n d"], slope: Real) -> NearOrthogonality:
     """The family's hypothesis on the data, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
 
     Args:
@@ -81,10 +82,10 @@ class MaxMarginLimit(NamedTuple):
 @takes_arrays
 @jax.default_matmul_precision("highest")
 def max_margin_limit(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    slope: Any,
-    active: Bool[Array, " n"] | None = None,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    slope: Real,
+    active: Bool[AnyArray, " n"] | None = None,
 ) -> MaxMarginLimit:
     """The closed form of the limit: H_AA λ_A = 2·1, then u± and the boundary normal q.
 
@@ -110,8 +111,7 @@ def max_margin_limit(
     check_points("x", x)
     check_labels("y", y, len(x))
     check_slope(slope, open_low=True)
-    if active is None:
-        active = jnp.ones(len(x), bool)
+    active = jnp.ones(len(x), bool) if active is None else jnp.asarray(active)
     gram = inner_products(x, x)
     factor = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
     system, system_error = factor * gram.values, jnp.abs(factor) * gram.errors
@@ -145,7 +145,7 @@ def max_margin_limit(
     )
 
 
-def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
+def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real) -> np.ndarray:
     """Which multipliers of min ½λᵀHλ − 2·Σλ over λ ≥ 0 are positive; on the host.
 
     With H = LLᵀ that is min ‖Lᵀλ − L⁻¹(2·1)‖ over λ ≥ 0, a problem of nonnegative least squares.
@@ -172,7 +172,9 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Any) -> np.ndarray:
 
 
 @takes_arrays
-def limit_output(limit: MaxMarginLimit, z: Float[Array, "q d"], slope: Any) -> Float[Array, " q"]:
+def limit_output(
+    limit: MaxMarginLimit, z: Float[AnyArray, "q d"], slope: Real
+) -> Float[Array, " q"]:
     """f(z; ∞) = ½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)), scaled so that its margin on the training set is 1."""
     return (leaky_relu(z @ limit.u_plus, slope) - leaky_relu(z @ limit.u_minus, slope)) / 2
 
@@ -191,20 +193,24 @@ class KKTMargins(NamedTuple):
 
 @takes_arrays
 @jax.default_matmul_precision("highest")
-def kkt_margins(limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"]) -> KKTMargins:
+def kkt_margins(
+    limit: MaxMarginLimit, x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"]
+) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
 
     Margins y_k f(x_k) = ½(Hλ)_k, which is 1 on the active set, when these signs hold. A slack of
     0 would do; asking for more makes the certificate decidable.
     """
     multipliers = jnp.where(limit.active, limit.multipliers, limit.slack)
-    return KKTMargins(multipliers, y * (x @ limit.u_plus), -y * (x @ limit.u_minus))
+    return KKTMargins(
+        multipliers, jnp.multiply(y, x @ limit.u_plus), jnp.multiply(-y, x @ limit.u_minus)
+    )
 
 
 @takes_arrays
 @jax.default_matmul_precision("highest")
 def global_margins(
-    limit: MaxMarginLimit, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
+    limit: MaxMarginLimit, x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"], slope: Real
 ) -> Float[Array, " n"]:
     """2⟨u_{y_k}, x_k⟩ − (1 − γ) Σ_{j: y_j = y_k} λ_j max(⟨x_j, x_k⟩, 0), (n,).
 
@@ -218,7 +224,9 @@ def global_margins(
 
 @takes_arrays
 @jax.default_matmul_precision("highest")
-def inside_cone(params: Params, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Float[Array, ""]:
+def inside_cone(
+    params: Params, x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"]
+) -> Float[Array, ""]:
     """min_{i,k} a_i y_k⟨w_i, x_k⟩/(|a_i|‖w_i‖‖x_k‖): positive once training has reached the cone.
 
     Inside it every sample activates the neurons of its own sign and the problem is convex: gradient
@@ -241,14 +249,14 @@ class MultiplierRange(NamedTuple):
 
 
 @takes_arrays
-def multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
+def multiplier_range(x: Float[AnyArray, "n d"], slope: Real) -> MultiplierRange:
     """(1/(2R_max²), 3/(2γ²R_min²)). Source: K24a Theorem 3.2 on F23."""
     squared = jnp.sum(x**2, axis=1)
     return MultiplierRange(1 / (2 * maximum(squared)), 3 / (2 * slope**2 * minimum(squared)))
 
 
 @takes_arrays
-def sharp_multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRange:
+def sharp_multiplier_range(x: Float[AnyArray, "n d"], slope: Real) -> MultiplierRange:
     """(1+γ²)R_min²λ_max ≤ 2/(1 − γ³/3) and (1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1 − γ³/3) (ours)."""
     squared = jnp.sum(x**2, axis=1)
     shrink = 1 - slope**3 / 3
@@ -260,7 +268,7 @@ def sharp_multiplier_range(x: Float[Array, "n d"], slope: Any) -> MultiplierRang
 
 @takes_arrays
 def same_span(
-    x: Float[Array, "n d"], z: Float[Array, "q d"]
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"]
 ) -> tuple[Float[Array, "n e"], Float[Array, "q e"]]:
     """Coordinates of both point sets in an orthonormal basis of their span, e = min(d, n + q).
 
@@ -269,7 +277,7 @@ def same_span(
     """
     both = jnp.concatenate([x, z])
     if both.shape[1] <= len(both):
-        return x, z
+        return jnp.asarray(x), jnp.asarray(z)
     triangle = jnp.linalg.qr(both.T, mode="r").T
     return triangle[: len(x)], triangle[len(x) :]
 
@@ -282,13 +290,13 @@ class Solved:
     x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
     """
 
-    x: Any
-    y: Any
-    limit: Any
-    slope: Any = dataclasses.field(metadata={"static": True})
+    x: PyTree  # JAX also puts shapes and placeholders in their places
+    y: PyTree
+    limit: PyTree
+    slope: Real = dataclasses.field(metadata={"static": True})
 
 
-def solve(x: Array, y: Array, slope: Any, active: Bool[Array, " n"] | None = None) -> Solved:
+def solve(x: Array, y: Array, slope: Real, active: Bool[Array, " n"] | None = None) -> Solved:
     """The closed form beside its data."""
     return Solved(x, y, max_margin_limit(x, y, slope, active), slope)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import whole_norm
+from theory._types import AnyArray
 from theory._validation import takes_arrays
 from theory.margins import rounding_error
 
@@ -23,7 +24,7 @@ class Residual(NamedTuple):
 
 
 @takes_arrays
-def project_out(u: Float[Array, " d"], x: Float[Array, "n d"]) -> Residual:
+def project_out(u: Float[AnyArray, " d"], x: Float[AnyArray, "n d"]) -> Residual:
     """Π⊥u, the part of u orthogonal to all rows of x, and a bound on its error.
 
     v is computed by QR, but the bound believes nothing about QR. For any v, any c with

@@ -18,7 +18,7 @@ import math
 import numbers
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int
@@ -158,7 +158,7 @@ def check_separator(x: ArrayLike, y: ArrayLike, v: ArrayLike, *, affine: bool = 
 
 
 def check_inseparability(
-    x: ArrayLike, y: ArrayLike, multipliers: Sequence[Any], *, affine: bool = False
+    x: ArrayLike, y: ArrayLike, multipliers: Sequence[Fraction | int], *, affine: bool = False
 ) -> bool:
     """Whether λ ≥ 0, Σ_k λ_k = 1 and Σ_k λ_k y_k x_k = 0, in exact rational arithmetic.
 

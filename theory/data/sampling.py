@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from theory._scaling import scaled_rows
+from theory._types import AnyArray, Real
 from theory._validation import (
     as_integers,
     as_reals,
@@ -82,7 +83,7 @@ def balanced_labels(key: Array, n: int) -> Float[Array, " n"]:
 
 @takes_arrays
 def near_orthogonal(
-    key: Array, n: int, d: int, p_max: float | Array, radius: float | Array = 1.0
+    key: Array, n: int, d: int, p_max: Real, radius: Real = 1.0
 ) -> Float[Array, "n d"]:
     """n points of norm `radius` whose largest |⟨x_j, x_k⟩|, j ≠ k, equals `p_max`.
 
@@ -118,31 +119,31 @@ def near_orthogonal(
 SHIFT = 0.3  # mean of every coordinate of class ±1 in "shifted-gaussian" (K24b)
 
 
-def _gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _gaussian(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return jax.random.normal(key, (len(y), d))
 
 
-def _shifted_gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _shifted_gaussian(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return SHIFT * y[:, None] + jax.random.normal(key, (len(y), d))
 
 
-def _separated_gaussian(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _separated_gaussian(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return jax.random.normal(key, (len(y), d)).at[:, 0].add(separation * y)
 
 
-def _uniform(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _uniform(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return jax.random.uniform(key, (len(y), d), minval=-1.0, maxval=1.0)
 
 
-def _sphere(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _sphere(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return to_sphere(jax.random.normal(key, (len(y), d)))
 
 
-def _orthogonal(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _orthogonal(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return near_orthogonal(key, len(y), d, 0.0, d**0.5)
 
 
-def _near_orthogonal(key: Array, y: Array, d: int, separation: Any, p_max: Any) -> Array:
+def _near_orthogonal(key: Array, y: Array, d: int, separation: Real, p_max: Real) -> Array:
     return near_orthogonal(key, len(y), d, p_max * d, d**0.5)
 
 
@@ -164,7 +165,7 @@ def data_parameter(default: str, doc: str = "law of the points") -> Any:
 
 
 @takes_arrays
-def to_sphere(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+def to_sphere(x: Float[AnyArray, "n d"]) -> Float[Array, "n d"]:
     """The points scaled to norm √d (points at the origin stay there)."""
     x, _ = scaled_rows(x)
     norms = jnp.linalg.norm(x, axis=1, keepdims=True)
@@ -178,8 +179,8 @@ def draw(
     d: int | None = None,
     *,
     queries: int = 1,
-    separation: Any = 4.0,
-    p_max: Any = 0.01,
+    separation: Real = 4.0,
+    p_max: Real = 0.01,
 ) -> Sample:
     """Training points and query points, independent of everything else.
 
@@ -243,7 +244,7 @@ def draw_classes(
     *,
     classes: int,
     queries: int = 1,
-    separation: Any = 1.5,
+    separation: Real = 1.5,
 ) -> ClassSample:
     """Training points and query points of C classes.
 

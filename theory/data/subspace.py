@@ -7,12 +7,11 @@ enters a gradient only by its covariance. So an experiment in dimension d ≥ 2n
 law to one in dimension 2n + q + 1 with weights of variance 1/d.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Real
 from theory._validation import check_integer, takes_arrays
 from theory.data.sampling import SHIFT, Dataset, Sample, balanced_labels, draw
 
@@ -37,7 +36,7 @@ def gaussian_rows(key: Array, n: int, d: int) -> Float[Array, "n n"]:
 
 
 @takes_arrays
-def gram_rows(gram: Float[Array, "n n"]) -> Float[Array, "n n"]:
+def gram_rows(gram: Float[AnyArray, "n n"]) -> Float[Array, "n n"]:
     """Rows with these inner products: coordinates of n points in an n-dimensional subspace.
 
     By eigenvectors, as the matrix is singular for points that depend on one another.
@@ -53,7 +52,7 @@ def draw_in_subspace(
     d: int,
     *,
     queries: int = 1,
-    separation: Any = 4.0,
+    separation: Real = 4.0,
 ) -> Sample:
     """As `theory.data.sampling.draw`, with points in coordinates of a subspace that holds them all.
 
@@ -90,7 +89,7 @@ def draw_in_subspace(
 
 @takes_arrays
 def with_orthogonal_part(
-    key: Array, inside: Float[Array, "n r"], gram: Float[Array, "n n"], d: int
+    key: Array, inside: Float[AnyArray, "n r"], gram: Float[AnyArray, "n n"], d: int
 ) -> Float[Array, "n s"]:
     """Gradients g_k = Σ_i s_ik w_i in the subspace of the points plus their span, s = r + n.
 

@@ -6,6 +6,7 @@ descent on outputs, `gaussian` the law of trained networks, `corrections` the fi
 many activations change, and `maps` all of it on planes of points.
 """
 
+from theory.infinite_width._angles import angle as angle
 from theory.infinite_width.bounds import OutputBound as OutputBound
 from theory.infinite_width.bounds import certified_bound as certified_bound
 from theory.infinite_width.bounds import certified_exponents as certified_exponents
@@ -21,6 +22,7 @@ from theory.infinite_width.bounds import normal_quantile as normal_quantile
 from theory.infinite_width.bounds import output_bound as output_bound
 from theory.infinite_width.bounds import output_exponent as output_exponent
 from theory.infinite_width.bounds import reach as reach
+from theory.infinite_width.bounds import reach_of as reach_of
 from theory.infinite_width.bounds import round_up as round_up
 from theory.infinite_width.bounds import uniform_bound as uniform_bound
 from theory.infinite_width.bounds import uniform_exponents as uniform_exponents
@@ -43,7 +45,7 @@ from theory.infinite_width.function_space import gradient_flow_mse as gradient_f
 from theory.infinite_width.gaussian import Limit as Limit
 from theory.infinite_width.gaussian import limit as limit
 from theory.infinite_width.gaussian import probability_of_plus as probability_of_plus
-from theory.infinite_width.kernels import angle as angle
+from theory.infinite_width.kernels import Pairs as Pairs
 from theory.infinite_width.kernels import derivative_kernel as derivative_kernel
 from theory.infinite_width.kernels import derivative_kernel_at as derivative_kernel_at
 from theory.infinite_width.kernels import (
@@ -57,6 +59,7 @@ from theory.infinite_width.kernels import hidden_ntk as hidden_ntk
 from theory.infinite_width.kernels import network_ntk as network_ntk
 from theory.infinite_width.kernels import nngp as nngp
 from theory.infinite_width.kernels import ntk as ntk
+from theory.infinite_width.kernels import pairs as pairs
 from theory.infinite_width.kernels import stax_network as stax_network
 from theory.infinite_width.lazy import absolute_cosine_law as absolute_cosine_law
 from theory.infinite_width.lazy import beta as beta

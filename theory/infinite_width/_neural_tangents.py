@@ -27,7 +27,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.core
@@ -37,20 +37,22 @@ import jax.interpreters.ad
 _EXPECTED = "0.6.5"
 
 # `functools.cache` lets two threads into `load` at once; one would take the names from the other.
+T = TypeVar("T")
+
 _IMPORTING = threading.Lock()
 
 
-def _safe_map(function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
+def _safe_map(function: Callable[..., T], *arguments: Iterable[object]) -> list[T]:
     """`map` as a list, for arguments of equal length only: what `jax.util.safe_map` was."""
     return [function(*values) for values in zip(*arguments, strict=True)]
 
 
-def _safe_zip(*arguments: Iterable[Any]) -> list[tuple[Any, ...]]:
+def _safe_zip(*arguments: Iterable[T]) -> list[tuple[T, ...]]:
     """`zip` as a list, for arguments of equal length only: what `jax.util.safe_zip` was."""
     return list(zip(*arguments, strict=True))
 
 
-def _missing_names() -> list[tuple[types.ModuleType, str, Any]]:
+def _missing_names() -> list[tuple[types.ModuleType, str, object]]:
     """(module, name, value) for each attribute of JAX that neural-tangents reads when imported."""
     core, moved = jax.core, jax.extend.core
     return [

@@ -5,14 +5,15 @@ The derivations, every inequality named, are in docs/statements/lazy.md.
 
 import math
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, row_norms
+from theory._types import AnyArray, Real
 from theory._validation import is_traced, takes_arrays
-from theory.infinite_width.kernels import derivative_kernel
+from theory.infinite_width.kernels import Pairs, pairs
 from theory.networks.embedding import biased_products, standard_deviation
 
 # --- how far neurons move, and which can change their activation ----------------------------------
@@ -20,11 +21,11 @@ from theory.networks.embedding import biased_products, standard_deviation
 
 @takes_arrays
 def reach(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
-    weights: Float[Array, " n"] | float | Array,
-    floor: Any = 0.0,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
+    weights: Float[AnyArray, " n"] | Real,
+    floor: Real = 0.0,
 ) -> Float[Array, "2 q"]:
     """ρ_±(z): h_i(z) moves within a_i·[−ρ_−(z), ρ_+(z)] during training.
 
@@ -41,37 +42,52 @@ def reach(
     Returns:
       (2, q) array, ρ_+ and ρ_−.
     """
-    pull = (y * weights)[:, None] * biased_products(x, z) / len(x)
+    return reach_of(biased_products(x, z), y, weights, floor)
+
+
+@takes_arrays
+def reach_of(
+    products: Float[AnyArray, "n q"],
+    y: Float[AnyArray, " n"],
+    weights: Float[AnyArray, " n"] | Real,
+    floor: Real = 0.0,
+) -> Float[Array, "2 q"]:
+    """`reach` from the products ⟨x_k, z⟩ + 1, where these are known."""
+    pull = (y * weights)[:, None] * products / len(y)
     up, down = (jnp.sum(jnp.maximum(side, 0), axis=0) for side in (pull, -pull))
     return jnp.stack([jnp.maximum(up - floor * down, 0), jnp.maximum(down - floor * up, 0)])
 
 
 @takes_arrays
 def crossing_ratio(
-    reach: Float[Array, "2 q"], z: Float[Array, "q d"], m: int
+    reach: Float[AnyArray, "2 q"], z: Float[AnyArray, "q d"], m: int
 ) -> Float[Array, "2 q"]:
     """r_±(z) = ρ_±(z)/(σ(z)√m): reach of a pre-activation over its initial spread.
 
     With a_i = A/√m and h_i(z; 0) = σB the sign of h_i(z) can change only if |B| ≤ r_+|A| where AB
     < 0, and only if |B| ≤ r_−|A| where AB > 0.
     """
-    return reach / (standard_deviation(z)[None, :] * m**0.5)
+    return _ratio(reach, standard_deviation(z), m)
+
+
+def _ratio(reach: AnyArray, sigma: Array, m: int) -> Array:
+    return reach / (sigma[None, :] * m**0.5)
 
 
 @takes_arrays
-def crossing_probability(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def crossing_probability(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """P(|B| ≤ r|A|) = (2/π) arctan r for independent standard normal A, B."""
     return 2 / jnp.pi * jnp.arctan(r)
 
 
 @takes_arrays
-def weighted_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def weighted_crossing(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """ψ(r) = E[A² 1(|B| ≤ r|A|)] = (2/π)(arctan r + r/(1 + r²)) for independent normal A, B."""
     return 2 / jnp.pi * (jnp.arctan(r) + r / (1 + r**2))
 
 
 @takes_arrays
-def fourth_crossing(r: Float[Array, "..."]) -> Float[Array, "..."]:
+def fourth_crossing(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """ψ₄(r) = E[A⁴ 1(|B| ≤ r|A|)] = (2/π)(3 arctan r + 3r/(1 + r²) + 2r/(1 + r²)²)."""
     share = r / (1 + r**2)
     return 2 / jnp.pi * (3 * jnp.arctan(r) + 3 * share + 2 * share / (1 + r**2))
@@ -86,7 +102,7 @@ def normal_quantile(s: float) -> float:
 
 
 @takes_arrays
-def weighted_deviation(root: float | Array, total: float | Array, s: float, m: int) -> Array:
+def weighted_deviation(root: Real, total: Real, s: float, m: int) -> Array:
     """root·√(2s/m) + 2·total·s/m, exceeded with probability ≤ e^{−s} by a mean of m over its mean.
 
     The m independent terms are Σ_j w_j Y_j with E|Y_j|^q ≤ (q!/2) v_j 2^{q−2} for q ≥ 2, and
@@ -129,37 +145,53 @@ class OutputBound(NamedTuple):
 
 
 @takes_arrays
-def initial_bound(z: Float[Array, "q d"], m: int, slope: Any, s: float) -> Float[Array, " q"]:
+def initial_bound(z: Float[AnyArray, "q d"], m: int, slope: Real, s: float) -> Float[Array, " q"]:
     """|f(z; 0)| ≤ σ(z) t(s) √V except with probability 2e^{−s}.
 
     V = min(1 + 2√(s/m) + 2s/m, (1 + γ²)/2 + √(3(1 + γ⁴)s/m) + 2s/m) bounds (1/m) Σ φ(B_i)²
     (Laurent–Massart; Bernstein) and t(s) is the `normal_quantile`.
     """
+    return _initial_bound(standard_deviation(z), m, slope, s)
+
+
+def _initial_bound(sigma: Array, m: int, slope: Real, s: float) -> Array:
     laurent_massart = 1 + 2 * math.sqrt(s / m) + 2 * s / m
     bernstein = (1 + slope**2) / 2 + (3 * (1 + slope**4) * s / m) ** 0.5 + 2 * s / m
     smaller = jnp.minimum if is_traced(slope) else min
     size = normal_quantile(s) * smaller(laurent_massart, bernstein) ** 0.5
-    return standard_deviation(z) * size
+    return sigma * size
 
 
-def _kernel_bound(x: Array, z: Array, m: int, slope: Any, weights: Array, s: float) -> Array:
+class _Geometry(NamedTuple):
+    """inside: (n, n) ⟨x_j, x_k⟩ + 1.  to_z: how the training points lie to the queries."""
+
+    inside: Array
+    to_z: Pairs
+
+
+def _geometry(x: AnyArray, z: AnyArray) -> _Geometry:
+    return _Geometry(biased_products(x, x), pairs(x, z))
+
+
+def _kernel_bound(to_z: Pairs, m: int, slope: Real, weights: AnyArray, s: float) -> Array:
     """(1/n) Σ α_k|c_k|(√(6Φ_{γ²}(x_k, z)s/m) + 2s/m): one entry's deviation, added up.
 
     It bounds each entry, E[φ'(h(x))²φ'(h(z))²] = Φ_{γ²}, and by `weighted_deviation` any sum with
     fixed weights α at once.
     """
-    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
-    root = jnp.sum(share * jnp.sqrt(3 * derivative_kernel(x, z, slope**2)), axis=0)
+    share = weights[:, None] * jnp.abs(to_z.products) / len(to_z.products)
+    root = jnp.sum(share * jnp.sqrt(3 * to_z.derivative_kernel(slope**2)), axis=0)
     return weighted_deviation(root, jnp.sum(share, axis=0), s, m)
 
 
 def _lazy_bound(
-    x: Array, y: Array, z: Array, m: int, slope: Any, time: Any, floor: Any, s: float
+    geometry: _Geometry, y: AnyArray, m: int, slope: Real, time: Real, floor: Real, s: float
 ) -> Array:
     """Third part of B(z), exceeded with probability at most 2e^{−s}."""
-    at_x, at_z = (reach(x, y, points, time, floor) for points in (x, z))
-    r_x, r_z = crossing_ratio(at_x, x, m), crossing_ratio(at_z, z, m)
-    share = time * jnp.abs(biased_products(x, z)) / len(x)
+    inside, to_z = geometry
+    at_x, at_z = (reach_of(products, y, time, floor) for products in (inside, to_z.products))
+    r_x, r_z = _ratio(at_x, to_z.sigma_x, m), _ratio(at_z, to_z.sigma_z, m)
+    share = time * jnp.abs(to_z.products) / len(y)
     mean = jnp.sum(weighted_crossing(r_x), axis=0) / 4 @ share
     mean = mean + jnp.sum(at_z * crossing_probability(r_z), axis=0) / 4
     root = jnp.sqrt(jnp.sum(fourth_crossing(r_x), axis=0) / 4) @ share
@@ -170,12 +202,12 @@ def _lazy_bound(
 
 @takes_arrays
 def output_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
+    slope: Real,
+    time: Real,
     s: float,
 ) -> OutputBound:
     """B(z) with |f(z; T) − T(f̂(z) + β(z))| ≤ B(z) for one fixed z, under the identity loss.
@@ -205,10 +237,18 @@ def output_bound(
     Source:
       Ours; explicit constants for the orders of K24b.
     """
+    return _output_bound(_geometry(x, z), y, m, slope, time, floor=slope, s=s, s_kernel=s)
+
+
+def _output_bound(
+    geometry: _Geometry, y: AnyArray, m: int, slope: Real, time: Real, *, floor: Real, s: float,
+    s_kernel: float,
+) -> OutputBound:  # fmt: skip
+    weights = jnp.full(len(y), time, geometry.inside.dtype)
     return OutputBound(
-        initial_bound(z, m, slope, s),
-        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s),
-        _lazy_bound(x, y, z, m, slope, time, slope, s),
+        _initial_bound(geometry.to_z.sigma_z, m, slope, s),
+        _kernel_bound(geometry.to_z, m, slope, weights, s_kernel),
+        _lazy_bound(geometry, y, m, slope, time, floor, s),
     )
 
 
@@ -219,12 +259,12 @@ def output_exponent(delta: float, parts: int = 3) -> float:
 
 @takes_arrays
 def uniform_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
+    slope: Real,
+    time: Real,
     s: float,
     s_kernel: float,
 ) -> OutputBound:
@@ -237,11 +277,7 @@ def uniform_bound(
 
     Args as in `output_bound`; s_kernel is s''.
     """
-    return OutputBound(
-        initial_bound(z, m, slope, s),
-        _kernel_bound(x, z, m, slope, jnp.full(len(x), time, x.dtype), s_kernel),
-        _lazy_bound(x, y, z, m, slope, time, 0.0, s),
-    )
+    return _output_bound(_geometry(x, z), y, m, slope, time, floor=0.0, s=s, s_kernel=s_kernel)
 
 
 # --- bounds that look at the weights that training ended with -------------------------------------
@@ -250,7 +286,7 @@ GRID = 16  # values that a reach is rounded up to: T κ_± 2^{−j/2}, j < GRID
 
 
 @takes_arrays
-def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Array, "..."]:
+def round_up(value: Float[AnyArray, "..."], top: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """The smallest of top·2^{−j/2}, j = 0 … GRID − 1, that is at least value (value ≤ top)."""
     safe = jnp.maximum(value, jnp.finfo(value.dtype).tiny)
     steps = jnp.clip(jnp.floor(2 * jnp.log2(jnp.maximum(top, safe) / safe)), 0, GRID - 1)
@@ -259,13 +295,13 @@ def round_up(value: Float[Array, "..."], top: Float[Array, "..."]) -> Float[Arra
 
 @takes_arrays
 def certified_bound(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
     m: int,
-    slope: Any,
-    time: Any,
-    weights: Float[Array, " n"],
+    slope: Real,
+    time: Real,
+    weights: Float[AnyArray, " n"],
     s_kernel: float,
     s_lazy: float,
 ) -> OutputBound:
@@ -285,18 +321,20 @@ def certified_bound(
       An `OutputBound` whose initial part is 0, as f(z; 0) is taken as it is.
     """
 
-    def rounded(points: Array) -> Array:
-        return round_up(reach(x, y, points, weights), reach(x, y, points, time))
+    inside, to_z = _geometry(x, z)
+
+    def rounded(products: Array) -> Array:
+        return round_up(reach_of(products, y, weights), reach_of(products, y, time))
 
     def quarter(mean: Array, r: Array) -> Array:
         return mean / 4 + weighted_deviation(jnp.sqrt(fourth_crossing(r) / 4), 1.0, s_lazy, m)
 
-    share = weights[:, None] * jnp.abs(biased_products(x, z)) / len(x)
-    at_z = rounded(z)
-    r_x, r_z = crossing_ratio(rounded(x), x, m), crossing_ratio(at_z, z, m)
+    share = weights[:, None] * jnp.abs(to_z.products) / len(x)
+    at_z = rounded(to_z.products)
+    r_x, r_z = _ratio(rounded(inside), to_z.sigma_x, m), _ratio(at_z, to_z.sigma_z, m)
     lazy = jnp.sum(quarter(weighted_crossing(r_x), r_x), axis=0) @ share
     lazy = lazy + jnp.sum(at_z * quarter(crossing_probability(r_z), r_z), axis=0)
-    kernel = _kernel_bound(x, z, m, slope, weights, s_kernel)
+    kernel = _kernel_bound(to_z, m, slope, weights, s_kernel)
     return OutputBound(jnp.zeros_like(kernel), kernel, (1 - slope) * lazy)
 
 
@@ -315,11 +353,11 @@ def certified_exponents(delta: float, n: int) -> tuple[float, float]:
 
 @takes_arrays
 def logistic_response(
-    k_train_train: Float[Array, "n n"],
-    k_test_diagonal: Float[Array, " q"],
-    at_train: Float[Array, " n"],
-    time: Any,
-    learning_rate: float | Array,
+    k_train_train: Float[AnyArray, "n n"],
+    k_test_diagonal: Float[AnyArray, " q"],
+    at_train: Float[AnyArray, " n"],
+    time: Real,
+    learning_rate: Real,
 ) -> Float[Array, " q"]:
     """How far outputs off by at most B(x_k) all along training can move k_α(z), logistic loss.
 
@@ -343,7 +381,7 @@ def logistic_response(
 
 
 @takes_arrays
-def logistic_spare(k_train_train: Float[Array, "n n"], learning_rate: float | Array) -> Array:
+def logistic_spare(k_train_train: Float[AnyArray, "n n"], learning_rate: Real) -> Array:
     """8 − ηλ, λ = max_k (1/n) Σ_j |Θ_jk|: positive where steps are short enough for the bound."""
     return 8 - learning_rate * maximum(jnp.mean(jnp.abs(k_train_train), axis=0))
 

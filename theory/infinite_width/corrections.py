@@ -5,12 +5,12 @@ frozen. Expectations over hidden weights that have no closed form are means over
 """
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Real
 from theory._validation import (
     check_integer,
     check_labels,
@@ -25,7 +25,7 @@ from theory.networks.network import leaky_relu_derivative
 
 
 @takes_arrays
-def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
+def kernel_variance(x: Float[AnyArray, "n d"], slope: Real) -> Float[Array, "n n"]:
     """m·Var Θ_m(x_j, x_k) = (3Φ_{γ²} − Φ_γ²)(⟨x_j, x_k⟩ + 1)² at initialization, at every width m.
 
     Θ_m is the mean of m independent A²φ'(h(x_j))φ'(h(x_k))(⟨x_j, x_k⟩ + 1) with A ~ N(0, 1), E A⁴
@@ -45,18 +45,18 @@ def kernel_variance(x: Float[Array, "n d"], slope: Any) -> Float[Array, "n n"]:
       Ours; explicit constant of J18, Theorem 1.
     """
     check_slope(slope)
-    mean = kernels.derivative_kernel(x, x, slope)
-    square = kernels.derivative_kernel(x, x, slope**2)
-    return (3 * square - mean**2) * embedding.biased_products(x, x) ** 2
+    geometry = kernels.pairs(x, x)
+    mean, square = geometry.derivative_kernel(slope), geometry.derivative_kernel(slope**2)
+    return (3 * square - mean**2) * geometry.products**2
 
 
 @takes_arrays
 def kink_correction(
     key: Array,
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    slope: Any,
-    T: Any,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    slope: Real,
+    T: Real,
     neurons: int,
 ) -> Float[Array, ""]:
     """C = lim √m·(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) under the identity loss, for (leaky) ReLU.
@@ -109,7 +109,12 @@ def kink_correction(
 
 @takes_arrays
 def smooth_correction(
-    key: Array, x: Float[Array, "n d"], y: Float[Array, " n"], T: Any, steps: int, neurons: int
+    key: Array,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    T: Real,
+    steps: int,
+    neurons: int,
 ) -> Float[Array, ""]:
     """C = lim m·(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) under the identity loss, for φ = erf.
 
@@ -154,7 +159,7 @@ def smooth_correction(
     return -3 * T**3 * jnp.mean(for_curvature * curvature + for_cubic * cubic)
 
 
-def _discrete(steps: int) -> tuple[Any, Any]:
+def _discrete(steps: int) -> tuple[float, float]:
     """Factors of ‖Hg‖² and ∇³J[g, g, g] after K steps of 1/K; 2/3 and 1/3 for K → ∞."""
     k = steps
     curvature = (k - 1) * (k - 2) / (6 * k**2) + (k - 1) / (2 * k)

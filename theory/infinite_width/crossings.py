@@ -6,12 +6,13 @@ c_k(z) = ⟨x_k, z⟩ + 1. It changes its sign at z if that points towards 0 and
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Real
 from theory._validation import (
     check_integer,
     check_labels,
@@ -43,12 +44,12 @@ class ChangedShare(NamedTuple):
 @takes_arrays
 def changed_share(
     key: Array,
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
-    m: Any,
-    slope: Any,
-    time: Any,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
+    m: Real,
+    slope: Real,
+    time: Real,
     samples: int = 4096,
 ) -> ChangedShare:
     """P(h(z; 0) and h(z; 0) + aTG(z) differ in sign) for a random neuron, a = A/√m ~ N(0, 1/m).
@@ -88,22 +89,23 @@ def changed_share(
     check_slope(slope)
     check_real("time", time, low=0)
     check_integer("samples", samples)
+    to_z = biased_products(x, z)
     r_x, r_z = (
-        bounds.crossing_ratio(bounds.reach(x, y, points, time, slope), points, 1) / m**0.5
-        for points in (x, z)
+        bounds.crossing_ratio(bounds.reach_of(products, y, time, slope), points, 1) / m**0.5
+        for products, points in ((biased_products(x, x), x), (to_z, z))
     )
-    speed = time / m**0.5 * y[:, None] * biased_products(x, z) / len(x)
+    speed = time / m**0.5 * y[:, None] * to_z / len(x)
     return _changed_share(key, x, z, r_x, r_z, speed, slope, samples)
 
 
 @takes_arrays
 def displacements(
-    h: Float[Array, "s n"],
-    a: Float[Array, " s"],
-    r_x: Float[Array, "2 n"],
-    sigma_x: Float[Array, " n"],
-    pull: Float[Array, " n"],
-    slope: Any,
+    h: Float[AnyArray, "s n"],
+    a: Float[AnyArray, " s"],
+    r_x: Float[AnyArray, "2 n"],
+    sigma_x: Float[AnyArray, " n"],
+    pull: Float[AnyArray, " n"],
+    slope: Real,
 ) -> Float[Array, "3 s"]:
     """(h_i(z; T) − h_i(z; 0))/A_i at the velocity of the start, and the least and most it can be.
 
@@ -129,7 +131,7 @@ def displacements(
 
 @functools.partial(jax.jit, static_argnames="samples")
 def _changed_share(
-    key: Array, x: Array, z: Array, r_x: Array, r_z: Array, speed: Array, slope: Any, samples: int
+    key: Array, x: Array, z: Array, r_x: Array, r_z: Array, speed: Array, slope: Real, samples: int
 ) -> ChangedShare:
     """Speed is (n, q): T y_kc_k(z)/(n√m), what x_k moves h(z) by over A at φ' = 1."""
     embedded_x, sigma_x, sigma_z = embed(x), standard_deviation(x), standard_deviation(z)

@@ -4,21 +4,20 @@ Both start at f(·; 0) and follow −∇L, L = (1/n) Σ_k ℓ(−y_k f(x_k)), in
 flow for the time T, descent in J steps of η = T/J. Derivations in docs/statements/ntk.md.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Real
 from theory._validation import takes_arrays
 
 
 @takes_arrays
 def descent_from_flow_mse(
-    k_train_train: Float[Array, "n n"],
-    k_test_train: Float[Array, "q n"],
-    residual: Float[Array, " n"],
-    step: Any,
+    k_train_train: Float[AnyArray, "n n"],
+    k_test_train: Float[AnyArray, "q n"],
+    residual: Float[AnyArray, " n"],
+    step: Real,
     steps: int,
 ) -> Float[Array, " q"]:
     """|f_J(z) − f(z; T)| ≤ Σ_i |K_z v_i||⟨v_i, y − f_0⟩| J(x_i²/2)e^{−(J−1)x_i}/λ_i, x_i = λ_iη/n.
@@ -43,11 +42,11 @@ def descent_from_flow_mse(
 
 @takes_arrays
 def descent_from_flow_logistic(
-    k_train_train: Float[Array, "n n"],
-    k_test: Float[Array, " q"],
-    y: Float[Array, " n"],
-    fx_train_0: Float[Array, " n"],
-    step: Any,
+    k_train_train: Float[AnyArray, "n n"],
+    k_test: Float[AnyArray, " q"],
+    y: Float[AnyArray, " n"],
+    fx_train_0: Float[AnyArray, " n"],
+    step: Real,
     steps: int,
 ) -> Float[Array, " q"]:
     """|f_J(z) − f(z; T)| ≤ √K(z, z)·J(η/n)²λ_max/8·√(sᵀKs), s_k = y_k ℓ'(−y_k f_0(x_k)).

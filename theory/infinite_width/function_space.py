@@ -1,12 +1,13 @@
 """Training of wide networks in function space: gradient descent on outputs."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, PyTree, Real
 from theory._validation import takes_arrays
 from theory.networks.descent import Descent, loss_weights, mean_loss, repeated
 
@@ -25,12 +26,12 @@ class FunctionSpacePath(NamedTuple):
 
 @takes_arrays
 def function_space_descent(
-    k_train_train: Float[Array, "n n"],
-    k_test_train: Float[Array, "q n"],
-    y: Float[Array, " n"],
+    k_train_train: Float[AnyArray, "n n"],
+    k_test_train: Float[AnyArray, "q n"],
+    y: Float[AnyArray, " n"],
     descent: Descent,
-    fx_train_0: Float[Array, " n"] | float = 0.0,
-    fx_test_0: Float[Array, " q"] | float = 0.0,
+    fx_train_0: Float[AnyArray, " n"] | float = 0.0,
+    fx_test_0: Float[AnyArray, " q"] | float = 0.0,
 ) -> FunctionSpacePath:
     """Gradient descent of the infinitely wide network, step for step like `training.train`.
 
@@ -51,23 +52,23 @@ def function_space_descent(
     """
     step, start = _function_space(k_train_train, y, descent, fx_train_0)
 
-    def seen(state: Any, _: None) -> Any:
+    def seen(state: PyTree, _: None) -> tuple[PyTree, tuple[Array, Array]]:
         state = step(state)
         return state, (
             fx_train_0 + k_train_train @ (y * state[0]) / len(y),
             fx_test_0 + k_test_train @ (y * state[0]) / len(y),
         )
 
-    (weights, *_), (train, test) = jax.lax.scan(seen, start, length=descent.steps)
+    (weights, *_), (train, test) = jax.lax.scan(seen, start, length=int(descent.steps))
     return FunctionSpacePath(weights, train, test)
 
 
 @takes_arrays
 def function_space_weights(
-    k_train_train: Float[Array, "n n"],
-    y: Float[Array, " n"],
+    k_train_train: Float[AnyArray, "n n"],
+    y: Float[AnyArray, " n"],
     descent: Descent,
-    fx_train_0: Float[Array, " n"] | float = 0.0,
+    fx_train_0: Float[AnyArray, " n"] | float = 0.0,
 ) -> tuple[Float[Array, " n"], Float[Array, ""]]:
     """α after the last step of `function_space_descent`, and T, without the path.
 
@@ -79,12 +80,12 @@ def function_space_weights(
 
 
 def _function_space(
-    kernel: Array, y: Array, descent: Descent, initial: Any
-) -> tuple[Callable[[Any], Any], Any]:
+    kernel: AnyArray, y: AnyArray, descent: Descent, initial: Float[AnyArray, " n"] | float
+) -> tuple[Callable[[PyTree], PyTree], PyTree]:
     """A step of the weights α, of T and the optimizer's memory, and their start."""
     optimizer = descent.transformation()
 
-    def step(state: Any) -> Any:
+    def step(state: PyTree) -> PyTree:
         weights, time, memory = state
         s = -y * (initial + kernel @ (y * weights) / len(y))
         gradient = -loss_weights(descent, s), -jnp.ones_like(time)
@@ -97,12 +98,12 @@ def _function_space(
 
 @takes_arrays
 def gradient_flow_mse(
-    k_train_train: Float[Array, "n n"],
-    k_test_train: Float[Array, "q n"],
-    y: Float[Array, " n"],
-    time: Any,
-    fx_train_0: Float[Array, " n"],
-    fx_test_0: Float[Array, " q"],
+    k_train_train: Float[AnyArray, "n n"],
+    k_test_train: Float[AnyArray, "q n"],
+    y: Float[AnyArray, " n"],
+    time: Real,
+    fx_train_0: Float[AnyArray, " n"],
+    fx_test_0: Float[AnyArray, " q"],
 ) -> Float[Array, " q"]:
     """f(z; t) = f(z; 0) + K_z K⁻¹(I − e^{−Kt/n})(y − f_0) under the squared loss ½(f − y)².
 

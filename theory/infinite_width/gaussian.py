@@ -4,12 +4,13 @@ At infinite width the initial outputs are Gaussian and so are the initial input 
 two are correlated: ∇f(x; 0) knows f(z; 0). A network of width `WIDE` stands for both at once.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Real
 from theory._validation import takes_arrays
 from theory.infinite_width import function_space, lazy
 from theory.infinite_width.kernels import derivative_kernel
@@ -42,10 +43,10 @@ class Limit(NamedTuple):
 @takes_arrays
 def limit(
     wide: Params,
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     descent: Descent,
     d: int | None = None,
 ) -> Limit:
@@ -81,12 +82,12 @@ def limit(
         weights, time = function_space.function_space_weights(theta[:, :n], y, descent, initial)
     pull = y * weights / n
     learned = phi[:, :n].T @ (pull[:, None] * x)
-    return Limit(outputs(wide, z, slope), pull @ theta[:, n:], weights, time, learned)
+    return Limit(outputs(wide, z, slope), jnp.matmul(pull, theta[:, n:]), weights, time, learned)
 
 
 @takes_arrays
 def probability_of_plus(
-    signal: Float[Array, " q"], z: Float[Array, "q d"], slope: Any, d: int | None = None
+    signal: Float[AnyArray, " q"], z: Float[AnyArray, "q d"], slope: Real, d: int | None = None
 ) -> Float[Array, " q"]:
     """P(f(z; 0) + k(z) > 0), f(z; 0) ~ N(0, σ(z)²(1 + γ²)/2), for k fixed: the identity loss.
 

@@ -6,18 +6,18 @@ in coordinates of a subspace (`theory.data.subspace`), d is not their number of 
 passed.
 """
 
-import functools
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._scaling import maximum, power_of_two, scaled_rows
+from theory._scaling import maximum, power_of_two
+from theory._types import AnyArray, Real
 from theory._validation import check_slope, takes_arrays
 from theory.infinite_width import _neural_tangents
-from theory.infinite_width._angles import acute_angle
-from theory.networks.embedding import biased_products, embed, standard_deviation
+from theory.infinite_width._angles import angle
+from theory.networks.embedding import biased_products, standard_deviation
 from theory.networks.network import (
     ACTIVATIONS,
     Network,
@@ -26,97 +26,20 @@ from theory.networks.network import (
     pre_activations,
 )
 
-BLOCK = 16  # coordinates that `angle` adds at a time; with 12, XLA's CPU code runs half as fast
-SQUARE = 512  # pairs in a row of what is decided together: by the cosine or by differences
-STEEP = 0.9  # cosine beyond which differences are used; its error grows by 1/sin θ = 2.3 up to here
-TILE = 2**20  # pairs of points worked on at a time: 8 MB in float64, about what a cache holds
-
-
-def _unit_coordinates(points: Array, bias: bool, d: int | None) -> Array:
-    """(blocks, BLOCK, n) coordinates of e(x)/‖e(x)‖, padded with zeros.
-
-    A point embedded at the origin becomes a unit vector across all others.
-    """
-    embedded, _ = scaled_rows(embed(points, bias, d))  # squares would overflow or underflow
-    norms = jnp.linalg.norm(embedded, axis=1, keepdims=True)
-    units = embedded / jnp.where(norms > 0, norms, 1)
-    units = jnp.concatenate([units, (norms == 0).astype(units.dtype)], axis=1)
-    units = jnp.pad(units, ((0, 0), (0, -units.shape[1] % BLOCK)))
-    return units.T.reshape(units.shape[1] // BLOCK, BLOCK, len(points))
+Stax: TypeAlias = tuple[Callable, Callable, Callable]  # (init_fn, apply_fn, kernel_fn)
 
 
 @takes_arrays
-def angle(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True, d: int | None = None
-) -> Float[Array, "n q"]:
-    """θ(x, z), the angle between e(x) and e(z), in radians in [0, π].
-
-    θ = 2 arcsin(‖u − v‖/2), or π − 2 arcsin(‖u + v‖/2) where the angle is obtuse, with the unit
-    vectors u, v along e(x), e(z): within 3(d + 12)ε at every angle, for points of any size. The
-    chord is a sum of squares: from the cosine, a matrix product of three times its rate, it would
-    lose half the digits near 0 and π. Of many points the cosine is used in squares of the matrix
-    without such angles. A point embedded at the origin is at angle π/2 to every other.
-    """
-    return _angle(x, z, bias, d)
-
-
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _angle(x: Array, z: Array, bias: bool, d: int | None) -> Array:
-    of_x, of_z = _unit_coordinates(x, bias, d), _unit_coordinates(z, bias, d)
-    if min(len(x), len(z)) <= SQUARE:
-        return _angle_by_differences(of_x, of_z)
-
-    def squares(units: Array) -> Array:  # (squares, blocks, BLOCK, SQUARE), filled with zeros
-        units = jnp.pad(units, ((0, 0), (0, 0), (0, -units.shape[2] % SQUARE)))
-        return jnp.moveaxis(units.reshape(*units.shape[:2], -1, SQUARE), 2, 0)
-
-    def square(u: Array, v: Array) -> Array:
-        cosine = u.reshape(-1, SQUARE).T @ v.reshape(-1, SQUARE)
-        return jax.lax.cond(
-            jnp.any(jnp.abs(cosine) > STEEP),
-            lambda: _angle_by_differences(u, v),
-            lambda: _from_acute(cosine >= 0, acute_angle(2 - 2 * jnp.abs(cosine))),
-        )
-
-    rows = squares(of_x)
-    theta = jax.lax.map(lambda v: jax.lax.map(lambda u: square(u, v), rows), squares(of_z))
-    theta = jnp.moveaxis(theta, 0, 2)  # (rows, SQUARE, columns, SQUARE)
-    return theta.reshape(len(rows) * SQUARE, -1)[: len(x), : len(z)]
-
-
-def _angle_by_differences(of_x: Array, of_z: Array) -> Array:
-    """θ from the shorter of the chords ‖u − v‖ and ‖u + v‖, a sum of squares."""
-
-    def to_all(u: Array) -> Array:  # (blocks, BLOCK) coordinates of one point
-        acute = jnp.tensordot(u, of_z, 2) >= 0
-        side = jnp.where(acute, 1, -1).astype(u.dtype)
-
-        def add(squared: Array, coordinates: tuple[Array, Array]) -> tuple[Array, None]:
-            terms = ((a - side * b) ** 2 for a, b in zip(*coordinates, strict=True))
-            return squared + sum(terms), None
-
-        squared, _ = jax.lax.scan(add, jnp.zeros_like(side), (u, of_z))
-        return _from_acute(acute, acute_angle(squared))
-
-    at_once = max(1, TILE // max(1, of_z.shape[2]))
-    return jax.lax.map(to_all, jnp.moveaxis(of_x, 2, 0), batch_size=at_once)
-
-
-def _from_acute(acute: Array, angle: Array) -> Array:
-    return jnp.where(acute, angle, jnp.pi - angle)
-
-
-@takes_arrays
-def derivative_kernel_at(theta: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
+def derivative_kernel_at(theta: Float[AnyArray, "..."], slope: Real) -> Float[Array, "..."]:
     """Φ = γ + (1 − γ)²(π − θ)/(2π) of an angle."""
-    return slope + (1 - slope) ** 2 * (jnp.pi - theta) / (2 * jnp.pi)
+    return slope + (1 - slope) ** 2 * jnp.subtract(jnp.pi, theta) / (2 * jnp.pi)
 
 
 @takes_arrays
 def derivative_kernel(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -141,9 +64,56 @@ def derivative_kernel(
     return derivative_kernel_at(angle(x, z, bias, d), slope)
 
 
+class Pairs(NamedTuple):
+    """How points x_j lie to points z_k: what kernels, and bounds on what they predict, are made of.
+
+    theta: (n, q) θ(x_j, z_k).  products: (n, q) ⟨x_j, z_k⟩ + 1, without the 1 where there are no
+    biases.  sigma_x, sigma_z: (n,), (q,) σ of either.
+    """
+
+    theta: Float[Array, "n q"]
+    products: Float[Array, "n q"]
+    sigma_x: Float[Array, " n"]
+    sigma_z: Float[Array, " q"]
+
+    def derivative_kernel(self, slope: Real) -> Float[Array, "n q"]:
+        """Φ(x_j, z_k)."""
+        return derivative_kernel_at(self.theta, slope)
+
+    def hidden_ntk(self, slope: Real) -> Float[Array, "n q"]:
+        """Θ(x_j, z_k)."""
+        return self.derivative_kernel(slope) * self.products
+
+    def nngp(self, slope: Real) -> Float[Array, "n q"]:
+        """E[φ(h(x_j))φ(h(z_k))]."""
+        return _nngp_at(self.theta, self.sigma_x, self.sigma_z, slope)
+
+
+@takes_arrays
+def pairs(
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True, d: int | None = None
+) -> Pairs:
+    """The `Pairs` of (n, d) points x and (q, d) points z, for what needs more than one part of it.
+
+    Arguments as in `derivative_kernel`.
+    """
+    return Pairs(
+        angle(x, z, bias, d),
+        biased_products(x, z, bias),
+        standard_deviation(x, bias, d),
+        standard_deviation(z, bias, d),
+    )
+
+
+def _nngp_at(theta: Array, sigma_x: Array, sigma_z: Array, slope: Real) -> Array:
+    arc = (jnp.sin(theta) + (jnp.pi - theta) * jnp.cos(theta)) / (2 * jnp.pi)
+    scale = sigma_x[:, None] * sigma_z[None, :]
+    return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
+
+
 @takes_arrays
 def nngp(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], slope: Real, bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ(h(x))φ(h(z))], the covariance of f(x; 0) and f(z; 0) at every width when a ~ N(0, 1/m).
 
@@ -152,17 +122,15 @@ def nngp(
     Arguments, result and errors as in `derivative_kernel`. Source: CS09 eq. 6 (order 1).
     """
     check_slope(slope)
-    theta = angle(x, z, bias)
-    arc = (jnp.sin(theta) + (jnp.pi - theta) * jnp.cos(theta)) / (2 * jnp.pi)
-    scale = standard_deviation(x, bias)[:, None] * standard_deviation(z, bias)[None, :]
-    return scale * (slope * jnp.cos(theta) + (1 - slope) ** 2 * arc)
+    sigma_x, sigma_z = standard_deviation(x, bias), standard_deviation(z, bias)
+    return _nngp_at(angle(x, z, bias), sigma_x, sigma_z, slope)
 
 
 @takes_arrays
 def hidden_ntk(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     d: int | None = None,
 ) -> Float[Array, "n q"]:
@@ -178,9 +146,9 @@ def hidden_ntk(
 
 @takes_arrays
 def ntk(
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
     bias: bool = True,
     readout_rate: float = 1.0,
 ) -> Float[Array, "n q"]:
@@ -193,12 +161,18 @@ def ntk(
 
     Other arguments, result and errors as in `derivative_kernel`. Source: J18.
     """
-    return hidden_ntk(x, z, slope, bias) + readout_rate * nngp(x, z, slope, bias)
+    check_slope(slope)
+    geometry = pairs(x, z, bias)
+    return geometry.hidden_ntk(slope) + readout_rate * geometry.nngp(slope)
 
 
 @takes_arrays
 def finite_hidden_ntk(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any, bias: bool = True
+    params: Params,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    slope: Real,
+    bias: bool = True,
 ) -> Float[Array, "n q"]:
     """Θ_m(x, z) = Σ_i a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1): the hidden NTK at finite width."""
     at_x = leaky_relu_derivative(pre_activations(params, x), slope)
@@ -215,7 +189,7 @@ def _weighted(a: Array, at_x: Array, at_z: Array, products: Array) -> Array:
 
 @takes_arrays
 def erf_derivative_kernel(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ'(h(x))φ'(h(z))] = (4/π)/√((1 + 2q_xx)(1 + 2q_zz) − 4q_xz²) for φ = erf.
 
@@ -224,31 +198,37 @@ def erf_derivative_kernel(
     Williams, Computing with infinite networks, NeurIPS 1996, whose eq. 11 this is differentiated
     in q_xz.
     """
-    _, sine, length_x, length_z = _erf_cosine(x, z, bias)
-    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
+    return _erf_derivative_at(*_erf_cosine(pairs(x, z, bias)))
 
 
 @takes_arrays
 def erf_nngp(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """E[φ(h(x))φ(h(z))] = (2/π) arcsin(2q_xz/√((1 + 2q_xx)(1 + 2q_zz))) for φ = erf.
 
     Arguments and source as in `erf_derivative_kernel`.
     """
-    cosine, sine, _, _ = _erf_cosine(x, z, bias)
+    return _erf_nngp_at(*_erf_cosine(pairs(x, z, bias)))
+
+
+def _erf_derivative_at(cosine: Array, sine: Array, length_x: Array, length_z: Array) -> Array:
+    return (4 / jnp.pi) / (length_x * sine * length_z)  # length_x·sine ≥ 1 does not underflow
+
+
+def _erf_nngp_at(cosine: Array, sine: Array, length_x: Array, length_z: Array) -> Array:
     return (2 / jnp.pi) * jnp.arctan2(cosine, sine)
 
 
-def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Array]:
+def _erf_cosine(geometry: Pairs) -> tuple[Array, Array, Array, Array]:
     """ρ = 2q_xz/(l_x l_z), √(1 − ρ²), and l = √(1 + 2q) of x and of z.
 
     With s = √(2q/(1 + 2q)) and θ the angle of e(x), e(z): ρ = s_x s_z cos θ, and 1 − ρ² is
     1/(1 + 2q_xx) + s_x²/(1 + 2q_zz) + s_x² s_z² sin²θ, a sum of squares of any size.
     """
-    theta = angle(x, z, bias)
-    sigma_x = 2**0.5 * standard_deviation(x, bias)[:, None]
-    sigma_z = 2**0.5 * standard_deviation(z, bias)[None, :]
+    theta = geometry.theta
+    sigma_x = 2**0.5 * geometry.sigma_x[:, None]
+    sigma_z = 2**0.5 * geometry.sigma_z[None, :]
     length_x, length_z = (jnp.hypot(sigma, jnp.ones_like(sigma)) for sigma in (sigma_x, sigma_z))
     share = sigma_x / length_x
     both = share * (sigma_z / length_z)
@@ -258,7 +238,7 @@ def _erf_cosine(x: Array, z: Array, bias: bool) -> tuple[Array, Array, Array, Ar
 
 @takes_arrays
 def network_ntk(
-    network: Network, x: Float[Array, "n d"], z: Float[Array, "q d"]
+    network: Network, x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"]
 ) -> Float[Array, "n q"]:
     """The limit of `finite_ntk` at initialization: the NTK of all weights the network trains.
 
@@ -271,12 +251,12 @@ def network_ntk(
     """
     if network.readout != "gaussian" or network.scale != 1.0 or "w" not in network.trained:
         raise ValueError(f"network must be `all_trained` or `frozen_readout`, got {network}")
+    geometry = pairs(x, z, network.bias)
     if network.activation == "erf":
-        hidden = erf_derivative_kernel(x, z, network.bias) * biased_products(x, z, network.bias)
-        readout = erf_nngp(x, z, network.bias)
+        cosine = _erf_cosine(geometry)
+        hidden, readout = _erf_derivative_at(*cosine) * geometry.products, _erf_nngp_at(*cosine)
     else:
-        hidden = hidden_ntk(x, z, network.slope, network.bias)
-        readout = nngp(x, z, network.slope, network.bias)
+        hidden, readout = geometry.hidden_ntk(network.slope), geometry.nngp(network.slope)
     return hidden + readout if "a" in network.trained else hidden
 
 
@@ -284,9 +264,9 @@ def network_ntk(
 def finite_ntk(
     network: Network,
     params: Params,
-    x: Float[Array, "n d"],
-    z: Float[Array, "q d"],
-    readout_scale: Any = None,
+    x: Float[AnyArray, "n d"],
+    z: Float[AnyArray, "q d"],
+    readout_scale: Real | None = None,
 ) -> Float[Array, "n q"]:
     """Θ_m(x, z) = Σ_i [a_i² φ'(h_i(x)) φ'(h_i(z)) (⟨x, z⟩ + 1) + s·φ(h_i(x)) φ(h_i(z))].
 
@@ -312,7 +292,7 @@ def finite_ntk(
     return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
 
 
-def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
+def stax_network(slope: Real, bias: bool = True, readout: bool = False) -> Stax:
     """The same network in neural-tangents: (init_fn, apply_fn, kernel_fn) from `stax.serial`.
 
     Without `readout` the network ends at the activation, and the `ntk` of its `kernel_fn` is
@@ -333,7 +313,7 @@ def stax_network(slope: Any, bias: bool = True, readout: bool = False) -> Any:
 
 @takes_arrays
 def derivative_kernel_by_neural_tangents(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], slope: Any
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], slope: Real
 ) -> Float[Array, "n q"]:
     """Φ = ((1+γ)/2)² + ((1−γ)/2)²·K, K the `nngp` of a Dense layer with biases followed by Sign."""
     check_slope(slope)

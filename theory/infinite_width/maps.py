@@ -6,14 +6,16 @@ embedded plane, and its distance from that span. So a grid point costs O(n) what
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, power_of_two, scaled_rows
+from theory._types import AnyArray, Real
 from theory._validation import (
     as_reals,
     check_labels,
@@ -22,8 +24,8 @@ from theory._validation import (
     is_traced,
     takes_arrays,
 )
-from theory.infinite_width._angles import angle_from_chords
-from theory.infinite_width.kernels import TILE, derivative_kernel_at
+from theory.infinite_width._angles import TILE, angle_from_chords
+from theory.infinite_width.kernels import derivative_kernel_at
 from theory.networks.embedding import embed
 from theory.networks.network import Params, leaky_relu
 
@@ -45,7 +47,7 @@ class Plane(NamedTuple):
         return self.origin[None, None, :] + along + across
 
 
-def plane(u: Any, v: Any, origin: Any = None) -> Plane:
+def plane(u: ArrayLike, v: ArrayLike, origin: ArrayLike | None = None) -> Plane:
     """The plane z(α, β) = o + αu + βv.
 
     Args:
@@ -70,7 +72,7 @@ def plane(u: Any, v: Any, origin: Any = None) -> Plane:
     return Plane(u, v, origin)
 
 
-def _check_independent(u: np.ndarray, v: np.ndarray, dtype: Any) -> None:
+def _check_independent(u: np.ndarray, v: np.ndarray, dtype: np.dtype) -> None:
     for name, vector in (("u", u), ("v", v)):
         if not vector.any():
             raise ValueError(f"{name} must not be 0: it spans no plane")
@@ -82,7 +84,7 @@ def _check_independent(u: np.ndarray, v: np.ndarray, dtype: Any) -> None:
 
 
 @takes_arrays
-def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
+def class_means_plane(x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"]) -> Plane:
     """K24b's plane through 0 and the two class means: z = α·mean(x | +1) + β·mean(x | −1).
 
     Args:
@@ -102,7 +104,7 @@ def class_means_plane(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
 
 
 @takes_arrays
-def class_means_axes(x: Float[Array, "n d"], y: Float[Array, " n"]) -> Plane:
+def class_means_axes(x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"]) -> Plane:
     """The plane of `class_means_plane` in orthonormal coordinates, which are in units of x.
 
     u is along the difference of the class means; v is what the sum of the means has across it. Of
@@ -149,9 +151,9 @@ class Projected(NamedTuple):
 @takes_arrays
 def project(
     plane: Plane,
-    points: Float[Array, "n d"],
-    vectors: Float[Array, "n d"],
-    constants: Float[Array, " n"] | float = 0.0,
+    points: Float[AnyArray, "n d"],
+    vectors: Float[AnyArray, "n d"],
+    constants: Float[AnyArray, " n"] | float = 0.0,
 ) -> Projected:
     """Reduces points p_k, vectors v_k and constants c_k to what `kernel_map` needs of them.
 
@@ -176,7 +178,7 @@ def project(
 
 
 @jax.jit
-def _project(plane: Plane, points: Array, vectors: Array, constants: Any) -> Projected:
+def _project(plane: Plane, points: Array, vectors: Array, constants: Real) -> Projected:
     directions = jnp.stack([plane.u, plane.v]) / len(plane.u) ** 0.5
     corners = jnp.concatenate([embed(plane.origin[None, :]), jnp.pad(directions, ((0, 0), (0, 1)))])
     basis, frame = jnp.linalg.qr(corners.T)
@@ -198,7 +200,7 @@ def _on_frame(plane: Plane, vectors: Array) -> Array:
     return _product(jnp.stack([plane.origin, plane.u, plane.v]), vectors.T)
 
 
-def _check_grid(alpha: Array, beta: Array) -> None:
+def _check_grid(alpha: AnyArray, beta: AnyArray) -> None:
     for name, coordinates in (("alpha", alpha), ("beta", beta)):
         if jnp.ndim(coordinates) != 1 or len(coordinates) == 0:
             shape = jnp.shape(coordinates)
@@ -230,9 +232,9 @@ def _along(coordinates: Array, at: Array) -> Array:
 @takes_arrays
 def kernel_map(
     projected: Projected,
-    alpha: Float[Array, " a"],
-    beta: Float[Array, " b"],
-    slope: Any,
+    alpha: Float[AnyArray, " a"],
+    beta: Float[AnyArray, " b"],
+    slope: Real,
 ) -> Float[Array, "a b"]:
     """(1/n) Σ_k Φ(p_k, z)(⟨v_k, z⟩ + c_k) at z = o + α_i u + β_j v.
 
@@ -255,7 +257,7 @@ def kernel_map(
 
 
 @jax.jit
-def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> Array:
+def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Real) -> Array:
     def terms(at: Array) -> Array:
         embedded = at @ projected.frame
         unit = _unit(embedded)
@@ -273,11 +275,11 @@ def _kernel_map(projected: Projected, alpha: Array, beta: Array, slope: Any) -> 
 @takes_arrays
 def f_hat_map(
     plane: Plane,
-    alpha: Float[Array, " a"],
-    beta: Float[Array, " b"],
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    slope: Any,
+    alpha: Float[AnyArray, " a"],
+    beta: Float[AnyArray, " b"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    slope: Real,
 ) -> Float[Array, "a b"]:
     """f̂(z) = (1/n) Σ_k y_k Φ(x_k, z)⟨x_k, z⟩ on a plane: `lazy.f_hat` there.
 
@@ -303,11 +305,11 @@ def f_hat_map(
 @takes_arrays
 def g_hat_map(
     plane: Plane,
-    alpha: Float[Array, " a"],
-    beta: Float[Array, " b"],
-    seen: Float[Array, "n d"],
-    mean_gradients: Float[Array, "n d"],
-    slope: Any,
+    alpha: Float[AnyArray, " a"],
+    beta: Float[AnyArray, " b"],
+    seen: Float[AnyArray, "n d"],
+    mean_gradients: Float[AnyArray, "n d"],
+    slope: Real,
 ) -> Float[Array, "a b"]:
     """ĝ(z) = (1/n) Σ_k Φ(s_k, z)⟨q_k, z⟩ on a plane: what g learns of f through perturbations.
 
@@ -332,12 +334,12 @@ def g_hat_map(
 @takes_arrays
 def signal_map(
     plane: Plane,
-    alpha: Float[Array, " a"],
-    beta: Float[Array, " b"],
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    slope: Any,
-    weights: Float[Array, " n"] | Float[Array, ""] | float = 1.0,
+    alpha: Float[AnyArray, " a"],
+    beta: Float[AnyArray, " b"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
+    slope: Real,
+    weights: Float[AnyArray, " n"] | Real = 1.0,
 ) -> Float[Array, "a b"]:
     """k(z) = (1/n) Σ_k y_k α_k Φ(x_k, z)(⟨x_k, z⟩ + 1) on a plane: `lazy.signal` there.
 
@@ -363,10 +365,10 @@ def signal_map(
 @takes_arrays
 def output_map(
     plane: Plane,
-    alpha: Float[Array, " a"],
-    beta: Float[Array, " b"],
+    alpha: Float[AnyArray, " a"],
+    beta: Float[AnyArray, " b"],
     params: Params,
-    slope: Any,
+    slope: Real,
 ) -> Float[Array, "a b"]:
     """f(z) = Σ_i a_i φ(h_i(z)) of a finite network on a plane: `networks.outputs` there.
 
@@ -391,5 +393,5 @@ def output_map(
 
 
 @jax.jit
-def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: Any) -> Array:
+def _output_map(pre_activations: Array, a: Array, alpha: Array, beta: Array, slope: Real) -> Array:
     return _over_grid(lambda at: leaky_relu(_along(pre_activations, at), slope), a, alpha, beta)

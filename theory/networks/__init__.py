@@ -2,8 +2,8 @@
 
 `network` has the parameterizations (NTK scaling, frozen or trained readout, fixed signs), initial
 laws and outputs; `descent` what one step does; `training` trains, in the space of weights or, by
-`preactivations`, in that of the samples; `blocks` adds up networks wider than memory, `sharded`
-draws them where they live; `embedding` has the points as a layer with biases sees them.
+`preactivations` and `flips`, in that of the samples; `blocks` adds up networks wider than memory,
+`sharded` draws them where they live; `embedding` has the points as a layer with biases sees them.
 """
 
 from theory.networks.blocks import block_size as block_size
@@ -21,6 +21,7 @@ from theory.networks.descent import training_time as training_time
 from theory.networks.embedding import biased_products as biased_products
 from theory.networks.embedding import embed as embed
 from theory.networks.embedding import standard_deviation as standard_deviation
+from theory.networks.flips import coefficients_by_flips as coefficients_by_flips
 from theory.networks.network import Activation as Activation
 from theory.networks.network import Network as Network
 from theory.networks.network import Params as Params
@@ -39,7 +40,6 @@ from theory.networks.network import pre_activations as pre_activations
 from theory.networks.network import split_widths as split_widths
 from theory.networks.preactivations import Coefficients as Coefficients
 from theory.networks.preactivations import coefficients as coefficients
-from theory.networks.preactivations import coefficients_by_flips as coefficients_by_flips
 from theory.networks.preactivations import gaussian_pre_activations as gaussian_pre_activations
 from theory.networks.preactivations import moved as moved
 from theory.networks.sharded import sharded_init as sharded_init

@@ -6,13 +6,14 @@ sums over neurons, are sums over blocks.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Integer, PyTree
 from theory._validation import check_integer, check_labels, check_points, is_traced, takes_arrays
 from theory.networks.descent import Descent
 from theory.networks.network import Network, Params, init
@@ -21,13 +22,15 @@ from theory.parallel import sum_over
 
 BLOCK = 1024  # neurons of a block, part of what a seed means
 
+Sums = TypeVar("Sums")  # a pytree of arrays
 
-def block_size(m: Any) -> int:
+
+def block_size(m: Integer) -> int:
     """Neurons of a block of a network of width m; `BLOCK` where m is traced."""
-    return BLOCK if is_traced(m) else min(m, BLOCK)
+    return BLOCK if is_traced(m) else min(int(m), BLOCK)
 
 
-def initial_block(network: Network, key: Array, index: Any, m: Any, d: int) -> Params:
+def initial_block(network: Network, key: Array, index: Integer, m: Integer, d: int) -> Params:
     """Block `index` of the initial weights of a network of width m, from fold_in(key, index).
 
     Args:
@@ -63,15 +66,15 @@ def initial_block(network: Network, key: Array, index: Any, m: Any, d: int) -> P
 def sum_over_blocks(
     network: Network,
     key: Array,
-    m: Any,
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
+    m: Integer,
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
     descent: Descent,
-    observe: Callable[..., Any],
-    *arguments: Any,
+    observe: Callable[..., Sums],
+    *arguments: PyTree,
     space: str | None = None,
     mesh: Mesh | None = None,
-) -> Any:
+) -> Sums:
     """Σ over blocks of observe(initial, trained, …) for a network never held as a whole.
 
     Args:
@@ -111,28 +114,28 @@ def sum_over_blocks(
     if space is None:
         n, d = x.shape
         space = cheapest_space(network, descent, n, d, block_size(m))
-    rest: tuple[Any, ...] = (observe, space, network, key, x, y, descent, arguments)
+    rest = (network, key, x, y, descent, arguments)
     if not is_traced(m):
-        return _sum_over_blocks(m, mesh, *rest)
+        return _sum_over_blocks(m, mesh, observe, space, *rest)
     if mesh is not None:
         raise ValueError("m must not be traced where devices share the blocks")
-    return _sum_over_traced(m, *rest)
+    return _sum_over_traced(m, observe, space, *rest)
 
 
 def _block_sums(
-    m: Any,
-    observe: Callable[..., Any],
+    m: Integer,
+    observe: Callable[..., Sums],
     space: str,
     network: Network,
     key: Array,
     x: Array,
     y: Array,
     descent: Descent,
-    arguments: tuple[Any, ...],
-) -> Callable[[Any], Any]:
+    arguments: tuple[PyTree, ...],
+) -> Callable[[Integer], Sums]:
     """Index of a block → its sums."""
 
-    def block(index: Any) -> Any:
+    def block(index: Integer) -> Sums:
         initial = initial_block(network, key, index, m, x.shape[1])
         trained = train(network, initial, x, y, descent, space=space).params
         return observe(initial, trained, *arguments)
@@ -141,13 +144,15 @@ def _block_sums(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _sum_over_blocks(m: int, mesh: Mesh | None, observe: Any, space: str, *rest: Any) -> Any:
+def _sum_over_blocks(
+    m: int, mesh: Mesh | None, observe: Callable[..., Sums], space: str, *rest: PyTree
+) -> Sums:
     block = _block_sums(m, observe, space, *rest)
     return block(0) if m <= BLOCK else sum_over(mesh, block, -(-m // BLOCK))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _sum_over_traced(m: Any, observe: Any, space: str, *rest: Any) -> Any:
+def _sum_over_traced(m: Array, observe: Callable[..., Sums], space: str, *rest: PyTree) -> Sums:
     block = _block_sums(m, observe, space, *rest)
     return jax.lax.fori_loop(
         1,

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,10 @@ import optax
 from jaxtyping import Array, Float
 
 from theory._pytrees import register_dataclass, traced_fields
+from theory._types import AnyArray, Integer, PyTree, Real
 from theory._validation import check_choice, check_integer, check_real, is_traced, takes_arrays
+
+State = TypeVar("State")  # a pytree
 
 
 class Loss(NamedTuple):
@@ -48,7 +51,7 @@ class PlateauState(NamedTuple):
     rate: Array
 
 
-def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
+def scaled_until_plateau(rate: Real) -> optax.GradientTransformationExtraArgs:
     """Updates times −η, η a tenth after more than ten steps without a lower loss.
 
     What the frameworks call ReduceLROnPlateau, with their defaults, stepped by the loss before each
@@ -64,15 +67,20 @@ def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
       A transformation whose `update` takes the loss as `value`.
     """
 
-    def init(params: Any) -> PlateauState:
+    def init(params: PyTree) -> PlateauState:
         like = jax.tree.leaves(params)[0]
         return PlateauState(
             jnp.full((), jnp.inf, like.dtype), jnp.zeros((), int), jnp.asarray(rate, like.dtype)
         )
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, value: Any, **_: Any
-    ) -> tuple[Any, Any]:
+        updates: PyTree,
+        state: PlateauState,
+        params: PyTree = None,
+        *,
+        value: Array,
+        **_: object,
+    ) -> tuple[PyTree, PlateauState]:
         del params
         lower = value < state.best * (1 - THRESHOLD)
         bad = jnp.where(lower, 0, state.bad + 1)
@@ -84,8 +92,7 @@ def scaled_until_plateau(rate: Any) -> optax.GradientTransformationExtraArgs:
         return scaled, PlateauState(best, jnp.where(over, 0, bad), after)
 
     # Its type knows no argument that has to be given, as `value` has.
-    step: Any = update
-    return optax.GradientTransformationExtraArgs(init, step)
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +120,10 @@ class Descent:
       ValueError: for values outside these ranges.
     """
 
-    learning_rate: Any
-    steps: Any
+    learning_rate: Real
+    steps: Integer
     loss: str = "identity"
-    momentum: Any = 0.0
+    momentum: Real = 0.0
     nesterov: bool = False
     log_loss: bool = False
     schedule: str = "constant"
@@ -137,7 +144,7 @@ class Descent:
             )
 
     @property
-    def time(self) -> Any:
+    def time(self) -> Real:
         """Training time T, the factor that K equal gradients ∇L are multiplied with in all.
 
         Raises:
@@ -152,7 +159,7 @@ class Descent:
         """The same rule as an optax transformation; `update` takes the loss as `value`."""
         if self.schedule == "constant":
             return optax.with_extra_args_support(
-                optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
+                optax.sgd(self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)  # pyright: ignore[reportArgumentType]
             )
         return optax.chain(
             optax.trace(decay=self.momentum, nesterov=self.nesterov),
@@ -166,8 +173,8 @@ register_dataclass(
 
 
 def training_time(
-    learning_rate: Any, steps: Any, momentum: Any = 0.0, nesterov: bool = False
-) -> Any:
+    learning_rate: Real, steps: Real, momentum: Real = 0.0, nesterov: bool = False
+) -> Real:
     """T = η Σ_{j=1}^{K} (1 − μ^j)/(1 − μ), or with Nesterov's momentum (1 − μ^{j+1}).
 
     Args:
@@ -187,7 +194,7 @@ def training_time(
 TERMS = 17  # of a series like Σ 2(−1)^r/(r + 2)!, after which nothing is left in float64
 
 
-def _sum_of_sums(steps: Any, momentum: Any) -> Any:
+def _sum_of_sums(steps: Real, momentum: Real) -> Real:
     """Σ_{j=1}^{K} (1 − μ^j)/(1 − μ) = Σ_{r≥2} C(K + 1, r)(−δ)^{r−2}, δ = 1 − μ, to few roundings.
 
     That is ((K + 1)δ − 1 + μ^{K+1})/δ², which loses digits as Kδ → 0, where the series, a finite
@@ -205,21 +212,21 @@ def _sum_of_sums(steps: Any, momentum: Any) -> Any:
     return select(few, short * (short + 1) / 2 * series, closed)
 
 
-def repeated(step: Callable[[Any], Any], state: Any, descent: Descent) -> Any:
+def repeated(step: Callable[[State], State], state: State, descent: Descent) -> State:
     """The state after `step` has been applied to it K times; K may be traced."""
     return jax.lax.fori_loop(0, descent.steps, lambda _, state: step(state), state)
 
 
-def descent_for_time(time: Any, steps: int, momentum: Any = 0.0, **options: Any) -> Descent:
+def descent_for_time(time: Real, steps: int, momentum: Real = 0.0, **options: Any) -> Descent:
     """The `Descent` of `steps` steps whose learning rate makes the training time equal `time`."""
     unit = training_time(1.0, steps, momentum, options.get("nesterov", False))
     return Descent(learning_rate=time / unit, steps=steps, momentum=momentum, **options)
 
 
 @takes_arrays
-def loss_weights(descent: Descent, s: Float[Array, " n"]) -> Float[Array, " n"]:
+def loss_weights(descent: Descent, s: Float[AnyArray, " n"]) -> Float[Array, " n"]:
     """∂L/∂s_k·n for L (or log L): ℓ'(s_k), or ℓ'(s_k)/L computed in log space."""
-    loss = LOSSES[descent.loss]
+    loss, s = LOSSES[descent.loss], jnp.asarray(s)
     if not descent.log_loss:
         return loss.derivative(s)
     assert loss.log_value is not None

@@ -4,11 +4,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import row_norms
+from theory._types import AnyArray
 from theory._validation import takes_arrays
 
 
 @takes_arrays
-def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Float[Array, "n e"]:
+def embed(
+    x: Float[AnyArray, "n d"], bias: bool = True, d: int | None = None
+) -> Float[Array, "n e"]:
     """e(x) = (x/√d, 1), or x/√d without biases."""
     scaled = x / (x.shape[1] if d is None else d) ** 0.5
     return jnp.concatenate([scaled, jnp.ones_like(x[:, :1])], axis=1) if bias else scaled
@@ -16,7 +19,7 @@ def embed(x: Float[Array, "n d"], bias: bool = True, d: int | None = None) -> Fl
 
 @takes_arrays
 def standard_deviation(
-    x: Float[Array, "n d"], bias: bool = True, d: int | None = None
+    x: Float[AnyArray, "n d"], bias: bool = True, d: int | None = None
 ) -> Float[Array, " n"]:
     """σ(x) = ‖e(x)‖, the standard deviation of a pre-activation: √(‖x‖²/d + 1) with biases."""
     return row_norms(embed(x, bias, d))
@@ -24,7 +27,7 @@ def standard_deviation(
 
 @takes_arrays
 def biased_products(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], bias: bool = True
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], bias: bool = True
 ) -> Float[Array, "n q"]:
     """⟨x, z⟩ + 1 with biases, ⟨x, z⟩ without: the NTK of the hidden layer before activation."""
-    return x @ z.T + float(bias)
+    return jnp.matmul(x, z.T) + float(bias)

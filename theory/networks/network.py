@@ -4,13 +4,14 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._pytrees import register_dataclass
+from theory._types import AnyArray, Integer, Real
 from theory._validation import check_choice, check_integer, check_slope, is_traced, takes_arrays
 
 
@@ -28,8 +29,8 @@ class Params(NamedTuple):
 class Activation(NamedTuple):
     """φ(h, γ) and φ'(h, γ), elementwise; the slope γ is the leaky ReLU's."""
 
-    value: Callable[[Array, Any], Array]
-    derivative: Callable[[Array, Any], Array]
+    value: Callable[[Array, Real], Array]
+    derivative: Callable[[Array, Real], Array]
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -62,11 +63,11 @@ class Network:
       ValueError: for a slope outside [0, 1), an unknown readout or an unknown activation.
     """
 
-    slope: Any
+    slope: Real
     bias: bool
     readout: str
     trained: tuple[str, ...]
-    scale: Any = 1.0
+    scale: Real = 1.0
     activation: str = "leaky relu"
 
     def __post_init__(self) -> None:
@@ -78,18 +79,18 @@ class Network:
 register_dataclass(Network, lambda _: ("slope", "scale"))
 
 
-def all_trained(slope: Any = 0.0) -> Network:
+def all_trained(slope: Real = 0.0) -> Network:
     """Z23: w_ij ~ N(0, 1/d), a_i ~ N(0, 1/m), no bias, all weights trained."""
     return Network(slope, bias=False, readout="gaussian", trained=("w", "a"))
 
 
-def fixed_signs(slope: Any, scale: Any = 1e-3) -> Network:
+def fixed_signs(slope: Real, scale: Real = 1e-3) -> Network:
     """K24a: a_i = ±1/√m frozen, no bias, small hidden weights trained; 0 < γ < 1."""
     check_slope(slope, open_low=True)
     return Network(slope, bias=False, readout="signs", trained=("w",), scale=scale)
 
 
-def frozen_readout(slope: Any = 0.0, activation: str = "leaky relu") -> Network:
+def frozen_readout(slope: Real = 0.0, activation: str = "leaky relu") -> Network:
     """K24b: w_ij ~ N(0, 1/d), b_i ~ N(0, 1) trained, a_i ~ N(0, 1/m) frozen."""
     trained = ("w", "b")
     return Network(slope, bias=True, readout="gaussian", trained=trained, activation=activation)
@@ -163,7 +164,7 @@ def pad_widths(params: Params, widths: Sequence[int]) -> Params:
 
 
 @takes_arrays
-def narrowed(params: Params, m: Any) -> Params:
+def narrowed(params: Params, m: Integer) -> Params:
     """The first m neurons, with a readout of variance 1/m, in arrays of the same size.
 
     The other neurons are zero: they add nothing to outputs, gradients and kernels, and stay so in
@@ -191,37 +192,37 @@ def narrowed(params: Params, m: Any) -> Params:
 
 
 @takes_arrays
-def leaky_relu(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
+def leaky_relu(h: Float[AnyArray, "..."], slope: Real) -> Float[Array, "..."]:
     """φ(h) = h for h ≥ 0, γh for h < 0."""
     return jnp.where(h >= 0, h, slope * h)
 
 
 @takes_arrays
-def leaky_relu_derivative(h: Float[Array, "..."], slope: Any) -> Float[Array, "..."]:
+def leaky_relu_derivative(h: Float[AnyArray, "..."], slope: Real) -> Float[Array, "..."]:
     """φ'(h) = 1 for h ≥ 0, γ for h < 0."""
     return jnp.where(h >= 0, jnp.ones_like(h), jnp.full_like(h, slope))
 
 
 @takes_arrays
-def pre_activations(params: Params, x: Float[Array, "n d"]) -> Float[Array, "n m"]:
+def pre_activations(params: Params, x: Float[AnyArray, "n d"]) -> Float[Array, "n m"]:
     """h_i(x) = ⟨w_i, x⟩ + b_i for every point and neuron."""
-    return x @ params.w.T + params.b[None, :]
+    return jnp.matmul(x, params.w.T) + params.b[None, :]
 
 
 @takes_arrays
-def outputs(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, " n"]:
+def outputs(params: Params, x: Float[AnyArray, "n d"], slope: Real) -> Float[Array, " n"]:
     """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the leaky ReLU."""
     return leaky_relu(pre_activations(params, x), slope) @ params.a
 
 
 @takes_arrays
-def apply(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+def apply(network: Network, params: Params, x: Float[AnyArray, "n d"]) -> Float[Array, " n"]:
     """f(x) = Σ_i a_i φ(h_i(x)) for every point, φ the network's own activation."""
     value = ACTIVATIONS[network.activation].value
     return value(pre_activations(params, x), network.slope) @ params.a
 
 
 @takes_arrays
-def input_gradients(params: Params, x: Float[Array, "n d"], slope: Any) -> Float[Array, "n d"]:
+def input_gradients(params: Params, x: Float[AnyArray, "n d"], slope: Real) -> Float[Array, "n d"]:
     """∇f(x) = Σ_i a_i φ'(h_i(x)) w_i for every point."""
     return (leaky_relu_derivative(pre_activations(params, x), slope) * params.a[None, :]) @ params.w

@@ -2,14 +2,15 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, PyTree, Real
 from theory._validation import check_choice, check_labels, check_points, is_traced, takes_arrays
-from theory.networks import preactivations
+from theory.networks import flips, preactivations
 from theory.networks.descent import Descent, loss_weights, mean_loss, repeated
 from theory.networks.network import Network, Params, apply, pre_activations
 
@@ -30,25 +31,25 @@ class Training(NamedTuple):
     params: Params
     weights: Float[Array, " n"]
     time: Float[Array, ""]
-    trace: Any
+    trace: PyTree
 
 
 @takes_arrays
 def train(
     network: Network,
     params: Params,
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
+    x: Float[AnyArray, "n d"],
+    y: Float[AnyArray, " n"],
     descent: Descent,
-    observe: Callable[[Params], Any] | None = None,
-    readout_scale: Any = 1.0,
+    observe: Callable[[Params], PyTree] | None = None,
+    readout_scale: Real = 1.0,
     space: str = "weights",
 ) -> Training:
     """Trains the weights that the network declares trained.
 
     The same trajectory, to rounding, in each space. Steps cost 4ndm operations on the weights, 2n²m
-    in pre-activation space, and where few activations switch O(nm) by flips (see
-    `theory.networks.preactivations`); `cheapest_space` chooses.
+    in pre-activation space (`theory.networks.preactivations`), and where few activations switch
+    O(nm) by flips (`theory.networks.flips`); `cheapest_space` chooses.
 
     Args:
       network: the parameterization (slope and trained weights).
@@ -85,14 +86,16 @@ def train(
         return _train(network, params, x, y, descent, observe, readout_scale)
     by = {
         "pre-activations": preactivations.coefficients,
-        "flips": preactivations.coefficients_by_flips,
+        "flips": flips.coefficients_by_flips,
     }
     trained = by[space](network, pre_activations(params, x).T, params.a, x, y, descent)
     params = preactivations.moved(network, params, trained, x, y)
     return Training(params, trained.weights, trained.time, None)
 
 
-def _spaces(network: Network, descent: Descent, observe: Any = None) -> tuple[str, ...]:
+def _spaces(
+    network: Network, descent: Descent, observe: Callable[[Params], PyTree] | None = None
+) -> tuple[str, ...]:
     if "a" in network.trained or "w" not in network.trained or observe is not None:
         return SPACES[:1]
     switches = network.activation == "leaky relu" and descent.loss == "identity"
@@ -133,8 +136,8 @@ def _train(
     x: Array,
     y: Array,
     descent: Descent,
-    observe: Any,
-    readout_scale: Any,
+    observe: Callable[[Params], PyTree] | None,
+    readout_scale: Real,
 ) -> Training:
     optimizer = descent.transformation()
     n = len(x)
@@ -142,7 +145,7 @@ def _train(
     def full(trained: dict[str, Array]) -> Params:
         return params._replace(**trained)
 
-    def step(state: Any) -> Any:
+    def step(state: PyTree) -> PyTree:
         trained, weights, time, memory = state
         f, pull_back = jax.vjp(lambda t: apply(network, full(t), x), trained)
         derivative = loss_weights(descent, -y * f)
@@ -162,9 +165,9 @@ def _train(
         trained, weights, time, _ = repeated(step, start, descent)
         return Training(full(trained), weights, time, None)
 
-    def observed(state: Any, _: None) -> Any:
+    def observed(state: PyTree, _: None) -> tuple[PyTree, PyTree]:
         state = step(state)
         return state, observe(full(state[0]))
 
-    (trained, weights, time, _), trace = jax.lax.scan(observed, start, length=descent.steps)
+    (trained, weights, time, _), trace = jax.lax.scan(observed, start, length=int(descent.steps))
     return Training(full(trained), weights, time, trace)

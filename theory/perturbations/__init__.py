@@ -2,7 +2,8 @@
 
 `attacks` makes them; `initialization`, `noise_alignment` and `after_training` have the laws of
 one-step noises (Z23); `alignment` and `effects` those of perturbations of trained networks (K24a);
-`classifiers` fits what is trained on them, and `learning` the whole experiment of K24b.
+`classifiers` fits what is trained on them, `learning` is the whole experiment of K24b and
+`prediction` its limit.
 """
 
 from theory.perturbations.after_training import Movement as Movement
@@ -60,15 +61,15 @@ from theory.perturbations.initialization import large_step_failure as large_step
 from theory.perturbations.initialization import largest_squares as largest_squares
 from theory.perturbations.learning import Draw as Draw
 from theory.perturbations.learning import PerturbationSetting as PerturbationSetting
-from theory.perturbations.learning import Prediction as Prediction
 from theory.perturbations.learning import Quantities as Quantities
 from theory.perturbations.learning import draw_run as draw_run
 from theory.perturbations.learning import measure as measure
 from theory.perturbations.learning import measure_in as measure_in
-from theory.perturbations.learning import predict as predict
-from theory.perturbations.learning import predict_in_full as predict_in_full
 from theory.perturbations.learning import training_spaces as training_spaces
 from theory.perturbations.noise_alignment import Alignment as Alignment
 from theory.perturbations.noise_alignment import Direction as Direction
 from theory.perturbations.noise_alignment import alignment_along as alignment_along
 from theory.perturbations.noise_alignment import readout_direction as readout_direction
+from theory.perturbations.prediction import Prediction as Prediction
+from theory.perturbations.prediction import predict as predict
+from theory.perturbations.prediction import predict_in_full as predict_in_full

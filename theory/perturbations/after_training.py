@@ -9,13 +9,14 @@ order m) and Θ = Φ(x, z)⟨x, z⟩ (the hidden layer's, of order d), and gradi
 to leading order in 1/m. Points are given in rows; rows of zeros count as no points at all.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, power_of_two
+from theory._types import AnyArray, Real
 from theory._validation import check_integer, check_labels, check_points, takes_arrays
 from theory.infinite_width import kernels
 from theory.margins import rounding_error
@@ -29,12 +30,12 @@ ORTHOGONAL = 0.5 - 1 / (2 * np.pi)  # σ₀: Σ of orthogonal points is σ₀I +
 class Movement(NamedTuple):
     """E‖Δa‖² (readout) and E‖ΔW‖²_F (hidden), the squared distances that training covers."""
 
-    readout: Any
-    hidden: Any
+    readout: Array
+    hidden: Array
 
 
 @takes_arrays
-def predicted_movement(x: Float[Array, "n d"], y: Float[Array, " n"], m: Any) -> Movement:
+def predicted_movement(x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"], m: Real) -> Movement:
     """E‖Δa‖² = tr[K⁻¹(mΣ)K⁻¹(yyᵀ + Σ)] and E‖ΔW‖²_F = tr[K⁻¹ΘK⁻¹(yyᵀ + Σ)].
 
     Over the initialization, at zero squared loss, to leading order in 1/m: the finite-width kernel
@@ -71,10 +72,10 @@ def predicted_movement(x: Float[Array, "n d"], y: Float[Array, " n"], m: Any) ->
     return Movement(m * moved(covariance), moved(hidden))
 
 
-def _scaled(x: Array) -> tuple[Array, Array]:
+def _scaled(x: AnyArray) -> tuple[Array, Array]:
     """x over a power of two near its largest entry, and that power."""
     power = power_of_two(maximum(jnp.abs(x)))
-    return x / power, power
+    return jnp.divide(x, power), power
 
 
 def _kernel_parts(x: Array) -> tuple[Array, Array]:
@@ -86,7 +87,7 @@ def _kernel_parts(x: Array) -> tuple[Array, Array]:
 
 
 @takes_arrays
-def predicted_alignment(x: Float[Array, "n d"], m: Any) -> Float[Array, " n"]:
+def predicted_alignment(x: Float[AnyArray, "n d"], m: Real) -> Float[Array, " n"]:
     """E S*_k, S*_k = aᵀW W*ᵀD*_k a*, W* and a* after training on x with the squared loss.
 
     ½ − (m/2d) Σ_j [(sin θ_kj/2π)(K⁻¹G)_jk + Φ_kj (K⁻¹G)_jj],  G = XXᵀ/d, Φ = (π − θ)/2π.
@@ -118,7 +119,7 @@ def predicted_alignment(x: Float[Array, "n d"], m: Any) -> Float[Array, " n"]:
 
 @takes_arrays
 def fastest_descent(
-    x: Float[Array, "n d"], m: Any, steps: int, loss: str = "squared", curvature: float = 1.0
+    x: Float[AnyArray, "n d"], m: Real, steps: int, loss: str = "squared", curvature: float = 1.0
 ) -> Descent:
     """Heavy ball with the learning rate and momentum that converge fastest for the kernel K.
 
@@ -183,7 +184,7 @@ class Terms(NamedTuple):
 
 
 @takes_arrays
-def alignment_terms(initial: Params, trained: Params, x: Float[Array, "n d"]) -> Terms:
+def alignment_terms(initial: Params, trained: Params, x: Float[AnyArray, "n d"]) -> Terms:
     """The eight terms of aᵀW W*ᵀD*_k a* in ΔW = W* − W, ΔD = D* − D, Δa = a* − a, * trained.
 
     −W(0)ᵀa(0) separates the noise r_k of the trained network exactly when their sum is positive.

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import AnyArray, Integer, Real
 from theory._validation import (
     check_choice,
     check_integer,
@@ -25,7 +26,7 @@ BALLS = (*NORMS, "linf-max")
 
 @takes_arrays
 def gradient_noise(
-    params: Params, x: Float[Array, "n d"], y: Float[Array, " n"], slope: Any
+    params: Params, x: Float[AnyArray, "n d"], y: Float[AnyArray, " n"], slope: Real
 ) -> Float[Array, "n d"]:
     """r_k = −(1 − s(y_k f(x_k))) y_k ∇f(x_k), one gradient step on −log s(y f(x)), s the sigmoid.
 
@@ -53,10 +54,10 @@ def gradient_noise(
 @takes_arrays
 def gradient_perturbations(
     params: Params,
-    x: Float[Array, "n d"],
-    target: Float[Array, " n"],
-    epsilon: Any,
-    slope: Any,
+    x: Float[AnyArray, "n d"],
+    target: Float[AnyArray, " n"],
+    epsilon: Real,
+    slope: Real,
 ) -> Float[Array, "n d"]:
     """r_k = ε y'_k ∇f(x_k)/‖∇f(x_k)‖, towards the target labels y'.
 
@@ -79,11 +80,11 @@ def gradient_perturbations(
     check_points("x", x, d=params.w.shape[1])
     check_labels("target", target, len(x))
     check_real("epsilon", epsilon, low=0, open_low=True)
-    return epsilon * target[:, None] * unit_rows(input_gradients(params, x, slope))
+    return epsilon * jnp.asarray(target)[:, None] * unit_rows(input_gradients(params, x, slope))
 
 
 @takes_arrays
-def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
+def unit_rows(v: Float[AnyArray, "n d"]) -> Float[Array, "n d"]:
     """Every row scaled to norm 1; rows that are zero stay zero."""
     v, _ = over_largest(v)
     norms = jnp.linalg.norm(v, axis=1, keepdims=True)
@@ -91,23 +92,23 @@ def unit_rows(v: Float[Array, "n d"]) -> Float[Array, "n d"]:
 
 
 @takes_arrays
-def over_largest(v: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
+def over_largest(v: Float[AnyArray, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
     """Every row over its largest |entry|, and that; 1 for rows that are zero.
 
     Squares of what it returns neither overflow nor underflow to a norm of 0.
     """
     largest = jnp.max(jnp.abs(v), axis=1, keepdims=True)
     largest = jnp.where(largest > 0, largest, 1)
-    return v / largest, largest
+    return jnp.divide(v, largest), largest
 
 
 @takes_arrays
 def geometry_inspired(
-    q: Float[Array, " d"],
-    target: Float[Array, " n"],
-    epsilon: Any,
+    q: Float[AnyArray, " d"],
+    target: Float[AnyArray, " n"],
+    epsilon: Real,
     norm: str = "l2",
-    fraction: Any = 0.05,
+    fraction: Real = 0.05,
 ) -> Float[Array, "n d"]:
     """ε y'_k v(q): v = q/‖q‖ (ℓ₂), sgn q (ℓ∞), or sgn q on the largest |q| coordinates only (ℓ₀).
 
@@ -130,8 +131,8 @@ def geometry_inspired(
     check_points("q", q[None, :])
     check_labels("target", target, len(target))
     check_real("epsilon", epsilon, low=0, open_low=True)
-    direction = ball(norm, fraction).steepest(q[None, :])
-    return epsilon * target[:, None] * direction
+    direction = ball(norm, fraction).steepest(jnp.asarray(q)[None, :])
+    return epsilon * jnp.asarray(target)[:, None] * direction
 
 
 class Ball(NamedTuple):
@@ -143,10 +144,10 @@ class Ball(NamedTuple):
     """
 
     steepest: Callable[[Array], Array]
-    project: Callable[[Array, Any], Array]
+    project: Callable[[Array, Real], Array]
 
 
-def ball(norm: str, fraction: Any = 0.05) -> Ball:
+def ball(norm: str, fraction: Real = 0.05) -> Ball:
     """‖r‖₂ ≤ ε ("l2"), ‖r‖_∞ ≤ ε ("linf"), or ‖r‖_∞ ≤ ε on few coordinates only ("l0").
 
     "linf-max" is "linf" with steps along g/max|g| in place of sgn g, the attack of K24a's code.
@@ -171,12 +172,12 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
         kept = jnp.put_along_axis(jnp.zeros(v.shape, bool), chosen, True, axis=1, inplace=False)
         return jnp.where(kept, v, 0)
 
-    def shorten(r: Array, epsilon: Any) -> Array:
+    def shorten(r: Array, epsilon: Real) -> Array:
         scaled, largest = over_largest(r)
         norms = jnp.linalg.norm(scaled, axis=1, keepdims=True)
         return jnp.where(norms > epsilon / largest, epsilon * unit_rows(r), r)
 
-    def clip(r: Array, epsilon: Any) -> Array:
+    def clip(r: Array, epsilon: Real) -> Array:
         return jnp.clip(r, -epsilon, epsilon)
 
     return {
@@ -190,13 +191,13 @@ def ball(norm: str, fraction: Any = 0.05) -> Ball:
 @takes_arrays
 def projected_gradient(
     gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
-    x: Float[Array, "n d"],
-    epsilon: Any,
+    x: Float[AnyArray, "n d"],
+    epsilon: Real,
     norm: str | Ball = "l2",
     *,
-    steps: Any = 100,
-    step_size: Any = None,
-    fraction: Any = 0.05,
+    steps: Integer = 100,
+    step_size: Real | None = None,
+    fraction: Real = 0.05,
     box: tuple[float, float] | None = None,
 ) -> Float[Array, "n d"]:
     """Projected gradient ascent from r = 0: r ← Π_ε(r + η v(g)), g the gradients at x + r.
@@ -238,8 +239,8 @@ def projected_gradient(
     most = float(jnp.finfo(x.dtype).max) ** 0.25
     stride = 0.2 if step_size is None else jnp.minimum(step_size / epsilon, most)
 
-    def step(_: Any, u: Array) -> Array:
-        u = project(u + stride * steepest(gradient(x + epsilon * u)), 1.0)
+    def step(_: Array, u: Array) -> Array:
+        u = project(u + stride * steepest(gradient(jnp.add(x, epsilon * u))), 1.0)
         return u if box is None else inside(epsilon * u) / epsilon
 
     return epsilon * jax.lax.fori_loop(0, steps, step, jnp.zeros_like(x))
@@ -248,10 +249,10 @@ def projected_gradient(
 @takes_arrays
 def growing_support(
     gradient: Callable[[Float[Array, "n d"]], Float[Array, "n d"]],
-    x: Float[Array, "n d"],
+    x: Float[AnyArray, "n d"],
     *,
-    steps: Any,
-    step_size: Any = 0.3,
+    steps: Integer,
+    step_size: Real = 0.3,
     box: tuple[float, float] | None = None,
 ) -> Float[Array, "n d"]:
     """The ℓ₀ attack of K24a's code: one coordinate more a step, and all chosen ones move.
@@ -283,9 +284,9 @@ def growing_support(
     inside = _inside(x, box)
     rows = jnp.arange(len(x))
 
-    def step(_: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def step(_: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         r, chosen = state
-        g = gradient(x + r)
+        g = gradient(jnp.add(x, r))
         best = jnp.argmax(jnp.where(chosen, -1, jnp.abs(g)), axis=1)
         chosen = chosen.at[rows, best].set(True)
         r = r + step_size * over_largest(jnp.where(chosen, g, 0))[0]
@@ -295,7 +296,7 @@ def growing_support(
     return jax.lax.fori_loop(0, steps, step, start)[0]
 
 
-def _inside(x: Any, box: tuple[float, float] | None) -> Callable[[Array], Array]:
+def _inside(x: AnyArray, box: tuple[float, float] | None) -> Callable[[Array], Array]:
     """r → the perturbation that keeps x + r in the box; ValueError unless x is in it."""
     if box is None:
         return lambda r: r

@@ -6,7 +6,7 @@ weights trained at the same rate. The rows of A are independent networks a of th
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from theory._scaling import maximum, power_of_two
+from theory._types import AnyArray, Integer, PyTree, Real
 from theory._validation import check_integer, check_points, is_traced, takes_arrays
 from theory.perturbations.attacks import Ball, ball, projected_gradient
 
@@ -42,13 +43,15 @@ def init_classifier(key: Array, m: int, d: int, classes: int) -> Classifier:
 
 
 @takes_arrays
-def logits(classifier: Classifier, x: Float[Array, "n d"]) -> Float[Array, "n C"]:
+def logits(classifier: Classifier, x: Float[AnyArray, "n d"]) -> Float[Array, "n C"]:
     """Aσ(Wx) for every point."""
     return jax.nn.relu(x @ classifier.w.T) @ classifier.a.T
 
 
 @takes_arrays
-def cross_entropy(values: Float[Array, "n C"], labels: Int[Array, " n"]) -> Float[Array, " n"]:
+def cross_entropy(
+    values: Float[AnyArray, "n C"], labels: Int[AnyArray, " n"]
+) -> Float[Array, " n"]:
     """−log softmax(values)_label = log(1 + Σ_{c ≠ label} exp(values_c − values_label)).
 
     In this form the gradient keeps its relative precision however sure the network is: 1 − softmax
@@ -71,17 +74,17 @@ class Attack(NamedTuple):
     step_size: of projected steps, in units of x; None for a fifth of epsilon.
     """
 
-    steps: Any
-    epsilon: Any
-    sup_norm: Any
-    targeted: Any
-    temperature: Any
-    step_size: Any = None
+    steps: Integer
+    epsilon: Real
+    sup_norm: Integer
+    targeted: Integer
+    temperature: Real
+    step_size: Real | None = None
 
 
 @takes_arrays
 def noises(
-    classifier: Classifier, x: Float[Array, "n d"], labels: Int[Array, " n"], attack: Attack
+    classifier: Classifier, x: Float[AnyArray, "n d"], labels: Int[AnyArray, " n"], attack: Attack
 ) -> Float[Array, "n d"]:
     """Adversarial noises r_k of every point, as `craft` makes them.
 
@@ -104,8 +107,8 @@ def noises(
 @takes_arrays
 def craft(
     values: Callable[[Float[Array, "n d"]], Float[Array, "n C"]],
-    x: Float[Array, "n d"],
-    labels: Int[Array, " n"],
+    x: Float[AnyArray, "n d"],
+    labels: Int[AnyArray, " n"],
     attack: Attack,
 ) -> Float[Array, "n d"]:
     """Adversarial noises r_k of every point, which `attack` describes.
@@ -131,7 +134,7 @@ def craft(
     check_points("x", x)
     sign = jnp.where(attack.targeted > 0, -1.0, 1.0)
 
-    def gradient(z: Array) -> Array:
+    def gradient(z: AnyArray) -> Array:
         def loss(points: Array) -> Array:
             found = values(points)
             target = (labels + attack.targeted) % found.shape[1]
@@ -156,13 +159,13 @@ def craft(
 @takes_arrays
 def train_classifier(
     classifier: Classifier,
-    x: Float[Array, "n d"],
-    labels: Int[Array, " n"],
+    x: Float[AnyArray, "n d"],
+    labels: Int[AnyArray, " n"],
     *,
-    learning_rate: Any,
+    learning_rate: Real,
     steps: int,
     momentum: float = 0.9,
-    epsilon: Any = 0.0,
+    epsilon: Real = 0.0,
 ) -> Classifier:
     """Full-batch gradient descent with momentum on the mean cross-entropy, all weights trained.
 
@@ -186,7 +189,7 @@ def train_classifier(
     """
     check_points("x", x, d=classifier.w.shape[1])
     check_integer("steps", steps)
-    optimizer = optax.sgd(learning_rate, momentum)
+    optimizer = optax.sgd(learning_rate, momentum)  # pyright: ignore[reportArgumentType]
 
     def loss(weights: Classifier, points: Array) -> Array:
         return jnp.mean(cross_entropy(logits(weights, points), labels))
@@ -195,10 +198,10 @@ def train_classifier(
 
     def shown(weights: Classifier) -> Array:
         if plain:
-            return x
-        return x + epsilon * ball("l2").steepest(jax.grad(loss, argnums=1)(weights, x))
+            return jnp.asarray(x)
+        return jnp.asarray(x) + epsilon * ball("l2").steepest(jax.grad(loss, argnums=1)(weights, x))
 
-    def step(state: Any, _: None) -> Any:
+    def step(state: PyTree, _: None) -> tuple[PyTree, None]:
         weights, memory = state
         gradient = jax.grad(loss)(weights, shown(weights))
         updates, memory = optimizer.update(gradient, memory)
@@ -223,10 +226,10 @@ class LinearProbe(NamedTuple):
 
 @takes_arrays
 def probe_accuracy(
-    x: Float[Array, "n d"],
-    labels: Int[Array, " n"],
-    z: Float[Array, "q d"],
-    z_labels: Int[Array, " q"],
+    x: Float[AnyArray, "n d"],
+    labels: Int[AnyArray, " n"],
+    z: Float[AnyArray, "q d"],
+    z_labels: Int[AnyArray, " q"],
     *,
     classes: int,
     steps: int = 50,
@@ -257,18 +260,18 @@ def probe_accuracy(
 
 
 @takes_arrays
-def probe_classes(probe: LinearProbe, z: Float[Array, "q d"]) -> Int[Array, " q"]:
+def probe_classes(probe: LinearProbe, z: Float[AnyArray, "q d"]) -> Int[Array, " q"]:
     """The class in which a linear classifier puts every point."""
     return jnp.argmax(_with_intercept(z / probe.scale) @ probe.weights, axis=1)
 
 
-def _with_intercept(points: Float[Array, "n d"]) -> Float[Array, "n d+1"]:
+def _with_intercept(points: Float[AnyArray, "n d"]) -> Float[Array, "n d+1"]:
     return jnp.concatenate([points, jnp.ones_like(points[:, :1])], axis=1)
 
 
 @takes_arrays
 def fit_probe(
-    x: Float[Array, "n d"], labels: Int[Array, " n"], *, classes: int, steps: int = 50
+    x: Float[AnyArray, "n d"], labels: Int[AnyArray, " n"], *, classes: int, steps: int = 50
 ) -> LinearProbe:
     """Multinomial logistic regression with intercept, ℓ₂ penalty 10⁻⁴, by `steps` L-BFGS steps.
 
@@ -304,7 +307,7 @@ def fit_probe(
     solver = optax.lbfgs()
     value_and_gradient = optax.value_and_grad_from_state(loss)
 
-    def step(state: Any, _: None) -> Any:
+    def step(state: PyTree, _: None) -> tuple[PyTree, None]:
         weights, memory = state
         value, gradient = value_and_gradient(weights, state=memory)
         updates, memory = solver.update(

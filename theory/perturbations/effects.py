@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
+from theory._types import AnyArray
 from theory._validation import check_integer, check_real, check_slope, takes_arrays
 from theory.certificates.linear_solve import inner_products
 from theory.certificates.max_margin import MaxMarginLimit
@@ -31,10 +32,10 @@ class Effects(NamedTuple):
 @jax.default_matmul_precision("highest")
 def effects(
     limit: MaxMarginLimit,
-    x: Float[Array, "n d"],
-    target: Float[Array, " n"],
-    shift: Float[Array, " d"],
-    z: Float[Array, "q d"],
+    x: Float[AnyArray, "n d"],
+    target: Float[AnyArray, " n"],
+    shift: Float[AnyArray, " d"],
+    z: Float[AnyArray, "q d"],
 ) -> Effects:
     """The boundary Σ_k λ'_k y'_k⟨x_k + y'_k s, z⟩ of the perturbed set, in its two parts.
 
@@ -66,9 +67,9 @@ def effects(
 @takes_arrays
 def effect_ratio(
     limit: MaxMarginLimit,
-    x: Float[Array, "n d"],
-    target: Float[Array, " n"],
-    shift: Float[Array, " d"],
+    x: Float[AnyArray, "n d"],
+    target: Float[AnyArray, " n"],
+    shift: Float[AnyArray, " d"],
 ) -> Float[Array, ""]:
     """Root mean square of the perturbation effect over that of the mislabelled one, isotropic z.
 

@@ -9,7 +9,6 @@ and ρ = ‖Da‖²/‖a‖²: ρ | N ~ Beta(N/2, (m − N)/2), N ~ Bin(m, ½). 
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -216,7 +215,7 @@ def large_step_failure(d: int) -> float:
     return float(special.ndtr(-low) @ weight / weight.sum())
 
 
-def _log_binomial(m: int, n: Any) -> Any:
+def _log_binomial(m: int, n: np.ndarray | np.integer) -> np.ndarray | np.floating:
     """log P(Bin(m, ½) = n)."""
     return -special.betaln(n + 1, m - n + 1) - np.log(m + 1) - m * np.log(2)
 

@@ -1,25 +1,24 @@
 """Learning from perturbations (K24b): predicted in the infinite-width limit, and trained.
 
 f is trained on clean data, its perturbations are relabelled at random, and g is trained on them.
-Predictions and measurements are the same four quantities, on the same data. High dimensions are
-reduced to that of the subspace in which everything happens (`theory.data.subspace`). Settings are
-arguments of what is compiled: one compilation serves all of the same sizes and choices, whatever
-their slope, ε, learning rates, momentum and steps are; keys may be vmapped over.
+Predictions (`theory.perturbations.prediction`) and measurements are the same four quantities, on
+the same data. High dimensions are reduced to that of the subspace in which everything happens
+(`theory.data.subspace`). Settings are arguments of what is compiled: one compilation serves all of
+the same sizes and choices, whatever their slope, ε, learning rates, momentum and steps are; keys
+may be vmapped over.
 """
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory.data.sampling import Sample, data_parameter, draw
+from theory.data.sampling import Dataset, Sample, data_parameter, draw
 from theory.data.subspace import draw_in_subspace, with_orthogonal_part
-from theory.infinite_width import bounds, lazy
-from theory.infinite_width.gaussian import WIDE, Limit, limit, probability_of_plus
-from theory.infinite_width.kernels import nngp
+from theory.infinite_width import lazy
 from theory.networks.blocks import block_size, sum_over_blocks
 from theory.networks.descent import SCHEDULES, Descent
 from theory.networks.network import (
@@ -36,9 +35,8 @@ from theory.networks.training import cheapest_space, train
 from theory.parameters import Parameters, parameter
 from theory.perturbations.attacks import unit_rows
 
-LAZY = 0.1  # share of neurons that may change their activation where the limit is claimed
-SPREAD = 64  # initial outputs from which the spread of one draw is estimated
-SPREAD_POINTS = 1000  # points of which they are, at most: their covariance is factored
+# A number or an array of them, whether one is claimed, or where it is best.
+Quantity: TypeAlias = Any
 
 
 class PerturbationSetting(Parameters):
@@ -48,7 +46,7 @@ class PerturbationSetting(Parameters):
     training points and the published cosine is absolute (`measure_on`, `cosine`, `schedule`).
     """
 
-    data: Any = data_parameter("shifted-gaussian")
+    data: str | Dataset = data_parameter("shifted-gaussian")
     n: int = parameter(1000, "training points", low=1)
     d: int = parameter(100, "dimension", low=1)
     m: int = parameter(100, "width of both networks", low=1)
@@ -113,10 +111,10 @@ class Quantities(NamedTuple):
       against the training-sample sum, or of its absolute value.
     """
 
-    accuracy_f: Any
-    accuracy_g: Any
-    agreement: Any
-    cosine: Any
+    accuracy_f: Quantity
+    accuracy_g: Quantity
+    agreement: Quantity
+    cosine: Quantity
 
 
 class Draw(NamedTuple):
@@ -141,7 +139,7 @@ def draw_run(key: Array, setting: PerturbationSetting) -> Draw:
     return Draw(sample, target, key_f, key_g, key_noise)
 
 
-class _Gradients(NamedTuple):
+class Gradients(NamedTuple):
     """Input gradients of some neurons at n points, in a form that adds up over neurons.
 
     inside: (n, r) Σ_i s_ik w_i in the coordinates of the points, s_ik = a_i φ'(h_i(x_k)).
@@ -152,138 +150,28 @@ class _Gradients(NamedTuple):
     gram: Float[Array, "n n"] | None
 
 
-def _gradients(params: Params, x: Array, setting: PerturbationSetting) -> _Gradients:
+def gradients_of(params: Params, x: Array, setting: PerturbationSetting) -> Gradients:
+    """The gradients of the neurons of `params` at the points x."""
     inside = input_gradients(params, x, setting.slope)
     if not setting.reduced:
-        return _Gradients(inside, None)
+        return Gradients(inside, None)
     active = leaky_relu_derivative(pre_activations(params, x), setting.slope) * params.a[None, :]
-    return _Gradients(inside, active @ active.T)
+    return Gradients(inside, active @ active.T)
 
 
-def _completed(key: Array, gradients: _Gradients, setting: PerturbationSetting) -> Array:
+def completed(key: Array, gradients: Gradients, setting: PerturbationSetting) -> Array:
     """The gradients in all coordinates that there are, (n, d) or in the larger subspace."""
     if gradients.gram is None:
         return gradients.inside
     return with_orthogonal_part(key, gradients.inside, gradients.gram, setting.d)
 
 
-def _widened(points: Array, columns: int) -> Array:
+def widened(points: Array, columns: int) -> Array:
     """Points of a subspace in coordinates of a larger one."""
     return jnp.pad(points, ((0, 0), (0, columns - points.shape[1])))
 
 
-class Prediction(NamedTuple):
-    """The four quantities in the infinite-width limit, and what is to be known about them.
-
-    quantities: the prediction.
-    spread: standard deviations over the initial outputs, f's for accuracy_f and g's for accuracy_g
-      and agreement: how far a single trained pair is from the prediction even where that is exact.
-      0 for the cosine; NaN where neurons do not evolve independently, since the initial outputs
-      are drawn there.
-    time_f, time_g: T of both networks, of the learning rates that were taken.
-    switching_f, switching_g: bound on the expected share of neurons that change their activation,
-      the larger of its means over test and over training points. The limit is claimed up to `LAZY`:
-      for accuracy_f and the cosine if f's is below it, for the others if both are.
-    """
-
-    quantities: Quantities
-    spread: Quantities
-    time_f: Any
-    time_g: Any
-    switching_f: Any
-    switching_g: Any
-
-    @property
-    def in_range(self) -> Quantities:
-        """Whether each quantity is claimed, booleans."""
-        f, g = self.switching_f <= LAZY, self.switching_g <= LAZY
-        return Quantities(f, f & g, f & g, f)
-
-
-@jax.jit
-def predict(key: Array, setting: PerturbationSetting) -> Quantities:
-    """The four quantities in the infinite-width limit, without training.
-
-    f(z; T) = f(z; 0) + k_f(z) and ∇f(x_k; T) = ξ_k + v_k with v_k the training-sample sum; f(z; 0)
-    and ξ are jointly Gaussian, drawn as the initial outputs and gradients of one network of width
-    `infinite_width.WIDE`: they are correlated, so that g learns of f(z; 0) through perturbations
-    even where f has learned nothing. g the same, trained on the perturbations that follow.
-
-    Under the identity loss accuracies are probabilities over the initial outputs, and so is the
-    agreement over those of g. Under others the initial outputs are drawn, since the weights α
-    depend on them. With the schedule "plateau" the rates follow the loss of the limit.
-
-    ε = 0 is allowed: in scenario b, g sees the clean points under random labels; in a it sees the
-    origin n times and learns a bias only, of the sign that has the majority among y'.
-
-    Args:
-      key: random key, the same as for `measure` to predict that run.
-      setting: the setting.
-
-    Returns:
-      `Quantities`, for one draw of data, y', f(·; 0) and ξ. The width enters nowhere: whether it
-      is in range is told by `predict_in_full`.
-
-    Source:
-      K24b; the cosine law is `lazy.cosine_law`.
-    """
-    return predict_in_full(key, setting).quantities
-
-
-@jax.jit
-def predict_in_full(key: Array, setting: PerturbationSetting) -> Prediction:
-    """`predict`, with the range in which it is claimed and how far single draws are from it.
-
-    Arguments as there.
-
-    Returns:
-      A `Prediction`.
-    """
-    (x, y, z, z_label), target, _, _, key_noise = draw_run(key, setting)
-    slope, d = setting.slope, setting.d
-    key_f, key_part, key_g = jax.random.split(key_noise, 3)
-    wide = init(setting.network(x.shape[1]), key_f, WIDE, x.shape[1])
-    seen, label = _tested(x, y, z, z_label, setting)
-    f = limit(wide, x, y, seen, slope, setting.descent("f"), d)
-    noise = _completed(key_part, _gradients(wide, x, setting), setting)
-    columns = noise.shape[1]
-    r = setting.epsilon * target[:, None] * unit_rows(_widened(f.learned, columns) + noise)
-
-    points = r if setting.scenario == "a" else _widened(x, columns) + r
-    seen_wide = _widened(seen, columns)
-    wide = init(setting.network(columns), key_g, WIDE, columns)
-    g = limit(wide, points, target, seen_wide, slope, setting.descent("g"), d)
-    sign_f = _plus(f.outputs)
-    if setting.loss == "identity":
-        p_f = probability_of_plus(f.signal, seen, slope, d)
-        p_g = probability_of_plus(g.signal, seen_wide, slope, d)
-    else:
-        p_f, p_g = sign_f, _plus(g.outputs)
-    (at_z, at_label), sign_f = _parts(setting), sign_f[: setting.queries]
-    right = [jnp.where(label > 0, p[at_label], 1 - p[at_label]) for p in (p_f, p_g)]
-    agree = sign_f * p_g[at_z] + (1 - sign_f) * (1 - p_g[at_z])
-    laws = {"signed": lazy.cosine_law, "absolute": lazy.absolute_cosine_law}
-    law = laws[setting.cosine](f.learned, slope, d)
-    quantities = Quantities(jnp.mean(right[0]), jnp.mean(right[1]), jnp.mean(agree), jnp.mean(law))
-    zero = jnp.zeros((), x.dtype)
-    spread = Quantities(*[zero + jnp.nan] * 4)
-    if setting.independent:
-        keys = jax.random.split(jax.random.fold_in(key_noise, 1), 3)
-        own, plus = seen[at_label], label > 0
-        spread = Quantities(
-            _spread(keys[0], f.signal[at_label], own, plus, setting),
-            _spread(keys[1], g.signal[at_label], own, plus, setting),
-            _spread(keys[2], g.signal[at_z], z, sign_f > 0, setting),
-            zero,
-        )
-    return Prediction(
-        quantities, spread, f.time, g.time,
-        _switching(f, x, y, z, setting),
-        _switching(g, points, target, _widened(z, columns), setting),
-    )  # fmt: skip
-
-
-def _tested(
+def tested_points(
     x: Array, y: Array, z: Array, z_label: Array, setting: PerturbationSetting
 ) -> tuple[Array, Array]:
     """Points at which outputs are needed, and the labels of those that accuracies are of."""
@@ -292,42 +180,10 @@ def _tested(
     return jnp.concatenate([z, x]), y
 
 
-def _parts(setting: PerturbationSetting) -> tuple[slice, slice]:
+def tested_parts(setting: PerturbationSetting) -> tuple[slice, slice]:
     """Which of those points the agreement is of, and which the accuracies."""
     q = setting.queries
     return slice(0, q), slice(0, q) if setting.measure_on == "fresh" else slice(q, None)
-
-
-def _at_unit_variance(points: Array, d: int) -> Array:
-    """Points so scaled that ‖z‖² over the number of their columns is ‖z‖²/d."""
-    return points * (points.shape[1] / d) ** 0.5
-
-
-def _spread(
-    key: Array, signal: Array, z: Array, plus: Array, setting: PerturbationSetting
-) -> Array:
-    """Standard deviation over f(·; 0) of the share of points at which sgn f is + where `plus`."""
-    z, signal, plus = (value[:SPREAD_POINTS] for value in (z, signal, plus))
-    scaled = _at_unit_variance(z, setting.d)
-    covariance = nngp(scaled, scaled, setting.slope)
-    # Points may depend on one another; what is added is far below the share of one point.
-    jitter = 1e-5 * jnp.trace(covariance) / len(z)
-    root = jnp.linalg.cholesky(covariance + jitter * jnp.eye(len(z)))
-    outputs = signal[None, :] + jax.random.normal(key, (SPREAD, len(z))) @ root.T
-    return jnp.std(jnp.mean((outputs >= 0) == plus[None, :], axis=1, dtype=z.dtype), ddof=1)
-
-
-def _switching(trained: Limit, x: Array, y: Array, z: Array, setting: PerturbationSetting) -> Array:
-    """Bound on the expected share of neurons that change their activation (K24b)."""
-    floor = setting.slope if setting.loss == "identity" else 0.0
-
-    def share(points: Array) -> Array:
-        reach = bounds.reach(x, y, points, trained.weights, floor)
-        scaled = _at_unit_variance(points, setting.d)
-        ratio = bounds.crossing_ratio(reach, scaled, setting.m)
-        return jnp.mean(bounds.crossing_probability(ratio))
-
-    return jnp.maximum(share(z), share(x))
 
 
 def measure(key: Array, setting: PerturbationSetting) -> Quantities:
@@ -358,9 +214,9 @@ def training_spaces(setting: PerturbationSetting) -> tuple[str, str]:
 
 def _seen(
     _: Params, trained: Params, at: Array, z: Array, setting: PerturbationSetting
-) -> tuple[Array, _Gradients]:
+) -> tuple[Array, Gradients]:
     """Outputs at z and input gradients at some points."""
-    return outputs(trained, z, setting.slope), _gradients(trained, at, setting)
+    return outputs(trained, z, setting.slope), gradients_of(trained, at, setting)
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -371,7 +227,7 @@ def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]
 
     def fit(
         key: Array, x: Array, y: Array, at: Array, z: Array, which: str
-    ) -> tuple[Array, _Gradients, Array]:
+    ) -> tuple[Array, Gradients, Array]:
         """What is seen after training, and weights α."""
         descent, (n, columns), m = setting.descent(which), x.shape, setting.m
         network, space = setting.network(columns), spaces["fg".index(which)]
@@ -384,17 +240,17 @@ def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]
         trained = train(network, params, x, y, descent, space=space)
         return *_seen(params, trained.params, at, z, setting), trained.weights
 
-    seen, label = _tested(x, y, z, z_label, setting)
+    seen, label = tested_points(x, y, z, z_label, setting)
     f, sums, alpha = fit(key_f, x, y, x, seen, "f")
-    gradients = _completed(key_part, sums, setting)
+    gradients = completed(key_part, sums, setting)
     columns = gradients.shape[1]
     r = setting.epsilon * target[:, None] * unit_rows(gradients)
-    points = r if setting.scenario == "a" else _widened(x, columns) + r
-    g, _, _ = fit(key_g, points, target, points[:0], _widened(seen, columns), "g")
+    points = r if setting.scenario == "a" else widened(x, columns) + r
+    g, _, _ = fit(key_g, points, target, points[:0], widened(seen, columns), "g")
     sign_f, sign_g = _signs(f), _signs(g)
     learned = lazy.mean_gradients(x, y, setting.slope, alpha, setting.d)
-    cosines = jnp.sum(unit_rows(gradients) * unit_rows(_widened(learned, columns)), axis=1)
-    at_z, at_label = _parts(setting)
+    cosines = jnp.sum(unit_rows(gradients) * unit_rows(widened(learned, columns)), axis=1)
+    at_z, at_label = tested_parts(setting)
     return Quantities(
         _share_equal(sign_f[at_label], label),
         _share_equal(sign_g[at_label], label),
@@ -408,7 +264,7 @@ def _signs(outputs: Array) -> Array:
     return jnp.where(jnp.isnan(outputs), outputs, jnp.where(outputs >= 0, 1.0, -1.0))
 
 
-def _plus(outputs: Array) -> Array:
+def share_of_plus(outputs: Array) -> Array:
     """1 where outputs are ≥ 0, else 0, and NaN for outputs that are none."""
     return (1 + _signs(outputs)) / 2
 

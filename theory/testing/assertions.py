@@ -1,6 +1,7 @@
 """`assert_statement`: any statement as a test, over draws or under Hypothesis."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import hypothesis
@@ -8,24 +9,26 @@ import jax
 import numpy as np
 from hypothesis import strategies as st
 
+from theory._types import PyTree
 from theory.keys import make_key
+from theory.margins import Margin
 from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
 from theory.verification.kinds import ByOutcome, Deterministic
 from theory.verification.outcomes import Outcome, outcome
-from theory.verification.statement import Statement
+from theory.verification.statement import Config, Instance, Statement
 from theory.verification.verdict import Evidence
 from theory.verification.verify import verify
 
 
 def assert_statement(
-    statement: Statement,
+    statement: Statement[Config, Instance],
     *,
     draws: int | None = None,
     key: jax.Array | None = None,
-    config: Any = None,
+    config: Config | None = None,
     level: float = 1e-3,
-    instances: st.SearchStrategy[Any] | None = None,
-    configs: st.SearchStrategy[Any] | None = None,
+    instances: st.SearchStrategy[Instance] | None = None,
+    configs: st.SearchStrategy[Config] | None = None,
     settings: Any = None,
 ) -> None:
     """Fails, with the instance that broke it, unless a statement withstands the test.
@@ -70,7 +73,7 @@ def assert_statement(
     if instances is not None:
 
         @hypothesis.given(instances)
-        def search(instance: Any) -> None:
+        def search(instance: Instance) -> None:
             __tracebackhide__ = True
             hypothesis.assume(_tested(statement, instance, config, "", seen))
 
@@ -78,7 +81,7 @@ def assert_statement(
         assert configs is not None
 
         @hypothesis.given(configs, st.integers(0, 2**32 - 1))
-        def search(config: Any, seed: int) -> None:
+        def search(config: Config, seed: int) -> None:
             __tracebackhide__ = True
             with arithmetic("float64"):
                 instance = statement.sample(make_key(seed), config)
@@ -94,7 +97,7 @@ def assert_statement(
 
 
 def _tested(
-    statement: Statement, instance: Any, config: Any, origin: str, seen: Counter[Outcome]
+    statement: Statement, instance: PyTree, config: object, origin: str, seen: Counter[Outcome]
 ) -> bool:
     """Whether the instance satisfies the hypotheses; raises if the conclusion fails there."""
     __tracebackhide__ = True
@@ -119,7 +122,7 @@ def _outcome(evidence: Evidence) -> Outcome:
 
 
 def _over_draws(
-    statement: Statement, draws: int | None, key: jax.Array, config: Any, level: float
+    statement: Statement, draws: int | None, key: jax.Array, config: object, level: float
 ) -> None:
     __tracebackhide__ = True
     verdict = verify(statement, key=key, draws=draws, config=config, level=level)
@@ -145,7 +148,11 @@ def _over_draws(
 
 
 def _report(
-    statement: Statement, hypotheses: Any, conclusion: Any, instance: Any, origin: str
+    statement: Statement,
+    hypotheses: Mapping[str, Margin],
+    conclusion: Margin,
+    instance: PyTree,
+    origin: str,
 ) -> str:
     lines = [f"{statement.id} fails on an instance that satisfies its hypotheses"]
     if origin:

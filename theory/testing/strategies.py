@@ -6,14 +6,15 @@ because every new shape is compiled anew; Hypothesis varies the values.
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jaxtyping import Float
 
+from theory._types import PyTree
 from theory._validation import check_choice, check_integer, check_real, check_slope
 from theory.data.sampling import Dataset
 from theory.keys import make_key
@@ -30,6 +31,8 @@ KINDS = (
     "tiny",
     "huge",
 )
+Draw: TypeAlias = Callable[[st.SearchStrategy], PyTree]  # what `st.composite` hands in
+
 TINY, HUGE = 1e-6, 1e6
 
 
@@ -66,7 +69,7 @@ def labelled_points(
     kinds: Sequence[str] | None = None,
     load: float = 0.9,
     slope: float = 0.5,
-) -> st.SearchStrategy[Any]:
+) -> st.SearchStrategy[LabelledPoints]:
     """Labelled points of one of several kinds.
 
     "generic": entries in [−3, 3], multiples of 1/1024, zeros and equal entries included.
@@ -97,16 +100,18 @@ def labelled_points(
     if n > d and any("orthogonal" in kind for kind in kinds or ()):
         raise ValueError(f"n must be at most d = {d} for orthogonal points, got {n}")
     chosen = kinds or [kind for kind in KINDS if n <= d or "orthogonal" not in kind]
-    return _labelled_points(tuple(chosen), n, d, load * slope**3 / (3 * n))
+    return _labelled_points(st.sampled_from(chosen), n, d, load * slope**3 / (3 * n))
 
 
 # What runs while Hypothesis draws must not touch the module `random`, and runtime type checkers
-# pick the entries of a sequence that they check at random: no sequence is annotated below.
+# pick the entries of a sequence, or tuple, that they check at random: none is annotated below.
 
 
 @st.composite
-def _labelled_points(draw: Any, kinds: Any, n: int, d: int, p_max: float) -> Any:
-    kind = draw(st.sampled_from(kinds))
+def _labelled_points(
+    draw: Draw, kinds: st.SearchStrategy[str], n: int, d: int, p_max: float
+) -> PyTree:
+    kind = draw(kinds)
     y = draw(labels(n))
     if "orthogonal" in kind:
         return LabelledPoints(draw(_nearly_orthogonal(kind, n, d, p_max)), y)
@@ -123,7 +128,7 @@ def _labelled_points(draw: Any, kinds: Any, n: int, d: int, p_max: float) -> Any
 
 
 @st.composite
-def _nearly_orthogonal(draw: Any, kind: str, n: int, d: int, p_max: float) -> np.ndarray:
+def _nearly_orthogonal(draw: Draw, kind: str, n: int, d: int, p_max: float) -> np.ndarray:
     """A Gram matrix of the kind, factorized, in a rotated basis."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     basis, _ = np.linalg.qr(rng.normal(size=(d, n)))
@@ -136,12 +141,12 @@ def _nearly_orthogonal(draw: Any, kind: str, n: int, d: int, p_max: float) -> np
 
 def datasets(
     *, n: int = 16, d: int = 8, kinds: Sequence[str] | None = None
-) -> st.SearchStrategy[Any]:
+) -> st.SearchStrategy[Dataset]:
     """`Dataset`s of `labelled_points`, for the `data` parameter of a statement."""
     return labelled_points(n=n, d=d, kinds=kinds).map(lambda p: Dataset("hypothesis", p.x, p.y))
 
 
-def networks(network: Network, *, m: int = 6, d: int = 8) -> st.SearchStrategy[Any]:
+def networks(network: Network, *, m: int = 6, d: int = 8) -> st.SearchStrategy[Params]:
     """Initial weights of a parameterization, or degenerate ones.
 
     Besides draws of the initial law: all neurons equal, some neurons dead (zero weights), and a
@@ -205,7 +210,7 @@ def descents(
 
 def configurations(
     default: Parameters, *names: str, largest: float = 100.0
-) -> st.SearchStrategy[Any]:
+) -> st.SearchStrategy[Parameters]:
     """Configurations with the named parameters drawn from their declared ranges.
 
     Args:
@@ -228,7 +233,7 @@ def configurations(
     )
 
 
-def _in_range(rule: Any, largest: float) -> st.SearchStrategy[Any]:
+def _in_range(rule: Mapping[str, Any], largest: float) -> st.SearchStrategy[object]:
     if rule["choices"]:
         return st.sampled_from(rule["choices"])
     if rule["type"] is bool:

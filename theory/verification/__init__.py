@@ -15,8 +15,6 @@ from theory.verification.evaluation import arithmetic as arithmetic
 from theory.verification.evaluation import evaluate as evaluate
 from theory.verification.evaluation import evaluate_instance as evaluate_instance
 from theory.verification.evaluation import traceable_parameters as traceable_parameters
-from theory.verification.judging import detectable_rate as detectable_rate
-from theory.verification.judging import draws_for_power as draws_for_power
 from theory.verification.judging import judge as judge
 from theory.verification.kinds import Decay as Decay
 from theory.verification.kinds import Deterministic as Deterministic
@@ -33,6 +31,8 @@ from theory.verification.rounding import estimated_rounding as estimated_roundin
 from theory.verification.statement import Hypothesis as Hypothesis
 from theory.verification.statement import OnData as OnData
 from theory.verification.statement import Statement as Statement
+from theory.verification.statistics.power import detectable_rate as detectable_rate
+from theory.verification.statistics.power import draws_for_power as draws_for_power
 from theory.verification.verdict import ConditionSummary as ConditionSummary
 from theory.verification.verdict import Constant as Constant
 from theory.verification.verdict import Estimate as Estimate

@@ -10,11 +10,14 @@ maximum over thousands of entries are known to drop it.
 import functools
 import importlib.metadata
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
+
+from theory._types import CompilerOption
 
 # Odd, and where 0.10.2 was wrong: from row 2¹⁴ on in float64, but not of more than 2¹⁵ rows; in
 # float32 twice that.
@@ -35,8 +38,8 @@ class Pattern(NamedTuple):
 
     name: str
     d: int
-    compiled: Callable[[Any, Any], Any]
-    expected: Callable[[Any, Any], Any]
+    compiled: Callable[[Array, Array], Array]
+    expected: Callable[[np.ndarray, np.ndarray], np.ndarray]
     terms: int
 
 
@@ -102,7 +105,7 @@ def wrong(backend: str) -> str | None:
     """
     from theory.compilation import quick_to_compile  # which imports this module
 
-    ways: tuple[dict[str, Any] | None, ...] = (None,)
+    ways: tuple[dict[str, CompilerOption] | None, ...] = (None,)
     if backend == "cpu":
         ways = (None, quick_to_compile(1), quick_to_compile(0))
     worst = max(difference for options in ways for difference in _differences(options))
@@ -114,12 +117,12 @@ class _Difference(NamedTuple):
     words: str
 
 
-def _differences(options: dict[str, Any] | None) -> list[_Difference]:
+def _differences(options: dict[str, CompilerOption] | None) -> list[_Difference]:
     """How far every pattern is from NumPy; one program of all is compiled in half the time."""
     cases = [(pattern, precision) for pattern in PATTERNS for precision in ROWS]
     inputs = [_points(pattern.d, precision) for pattern, precision in cases]
 
-    def run(inputs: Any) -> Any:
+    def run(inputs: list[tuple[Array, Array]]) -> list[Array]:
         return [pattern.compiled(x, z) for (pattern, _), (x, z) in zip(cases, inputs, strict=True)]
 
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):

@@ -1,16 +1,20 @@
 """Claims about a quantity as a whole, and how the draws judge them: means, rates, decays."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from theory._types import AnyArray
 from theory._validation import check_choice, check_real
 from theory.verification.judging import Judged
 from theory.verification.outcomes import Outcome, premise
 from theory.verification.statistics import (
+    FittedDecay,
+    FittedRate,
     Interval,
     fit_decay,
     fit_rate,
@@ -133,14 +137,16 @@ def judge_quantity(
     claims = checked_claims(id, claim)
     values, errors = _rows(id, common["kind"], evidence, claim, scales)
     draws = len(values)
+    verdict = functools.partial(
+        Verdict, **common, draws=draws, outcomes={o.name.lower(): 0 for o in Outcome}
+    )
     holds, fails = (np.broadcast_to(p, draws) for p in premise(evidence.hypotheses.values()))
-    common = common | {"draws": draws, "outcomes": {o.name.lower(): 0 for o in Outcome}}
     if fails.all():
         reason = why_vacuous(common["hypotheses"], np.zeros(draws), draws)
-        return Verdict(**common, verdict="vacuous", reason=reason)
+        return verdict(verdict="vacuous", reason=reason)
     if not holds.any():
         reason = "no draw certainly satisfies the hypotheses"
-        return Verdict(**common, verdict="inconclusive", reason=reason)
+        return verdict(verdict="inconclusive", reason=reason)
     counted, undecided = ~fails, ~holds[~fails]
     values, errors = values[counted], errors[counted]
     if not np.isfinite(values).all():
@@ -154,27 +160,33 @@ def judge_quantity(
         except ValueError as error:
             raise ValueError(f"quantity of {id}, claim {one.name!r}: {error}") from None
         answers.append(_judge_claim(one, found, len(values), must_show))
-    return _combined(common, answers, draws / len(values))
+    return _combined(verdict, answers, draws / len(values))
 
 
-def checked_claims(id: str, claim: Any) -> tuple[Claim, ...]:
+def checked_claims(id: str, claim: object) -> tuple[Claim, ...]:
     """The claims as a tuple; ValueError unless it is a `Claim` or a non-empty tuple of them."""
     claims = claim if isinstance(claim, tuple) else (claim,)
-    if not claims or not all(isinstance(one, Claim) for one in claims):
+    known = tuple(one for one in claims if isinstance(one, Claim))
+    if not claims or len(known) < len(claims):
         inside = ", ".join(type(one).__name__ for one in claim) if isinstance(claim, tuple) else ""
         got = f"tuple of {inside}" if inside else "()" if claim == () else type(claim).__name__
         raise ValueError(f"claim of {id} must be a Claim or a tuple of at least one, got {got}")
-    return claims
+    return known
 
 
 def _rows(
-    id: str, kind: str, evidence: Evidence, claim: Any, scales: Any
+    id: str,
+    kind: str,
+    evidence: Evidence,
+    claim: Claim | tuple[Claim, ...],
+    scales: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The quantity and its error as (draws, claims) or (draws, claims, scales)."""
     if evidence.quantity is None:
         raise ValueError(f"quantity of {id} must be given for a statement of kind {kind!r}")
     values = np.asarray(evidence.quantity, float)
-    several, scaled = isinstance(claim, tuple), scales is not None
+    several = isinstance(claim, tuple)
+    scaled = scales is not None
     axes = ["draws", *(["claims"] if several else []), *(["scales"] if scaled else [])]
     if values.ndim != len(axes):
         expected = "a number per draw" if len(axes) == 1 else f"axes ({', '.join(axes)})"
@@ -193,7 +205,7 @@ def _rows(
     return (values, errors) if several else (values[:, None], errors[:, None])
 
 
-def _errors(id: str, values: np.ndarray, error: Any) -> np.ndarray:
+def _errors(id: str, values: np.ndarray, error: AnyArray | float | None) -> np.ndarray:
     error = np.asarray(0.0 if error is None else error, float)
     try:
         error = np.broadcast_to(error, values.shape)
@@ -244,7 +256,9 @@ def decay(scales: np.ndarray) -> Callable[[Claim, Values, float], Found]:
     return estimate
 
 
-def _fitted(claim: Claim, draws: Values, observed: float, fit: Any, method: str) -> Found:
+def _fitted(
+    claim: Claim, draws: Values, observed: float, fit: FittedRate | FittedDecay, method: str
+) -> Found:
     doubt, needed = fit.doubt, fit.needed
     if draws.undecided.any():
         doubt, needed = _undecided(draws), None
@@ -332,7 +346,9 @@ def _times(draws: int, half: float, wanted: float) -> int | None:
     return math.ceil(more) if more < 1e15 else None
 
 
-def _combined(common: dict[str, Any], judged: list[_Answer], drawn_per_counted: float) -> Verdict:
+def _combined(
+    verdict_of: Callable[..., Verdict], judged: list[_Answer], drawn_per_counted: float
+) -> Verdict:
     verdicts = [j.estimate.verdict for j in judged]
     verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "consistent")
     chosen = [j for j in judged if j.estimate.verdict == verdict]
@@ -343,8 +359,7 @@ def _combined(common: dict[str, Any], judged: list[_Answer], drawn_per_counted: 
         widest = max((e.high - e.low) / 2 / e.resolution for e in (j.estimate for j in judged))
         reason = f"all {len(judged)} claims are met, by intervals of {widest:.0%} of the resolution"
         reason += " at most"
-    return Verdict(
-        **common,
+    return verdict_of(
         verdict=verdict,
         reason=with_needed(reason, needed),
         estimates=tuple(j.estimate for j in judged),

@@ -1,15 +1,20 @@
 """Draws that are draws: fingerprints of instances, by which repeated ones are recognized."""
 
 import hashlib
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, UInt32
 
+from theory._types import AnyArray, PyTree
 
-def fingerprint(instance: Any) -> UInt32[Array, "2"]:
+Words: TypeAlias = Any  # jnp.uint32 or jnp.uint64: JAX has no name for the type of these
+
+
+def fingerprint(instance: PyTree) -> UInt32[Array, "2"]:
     """64 bits that agree for equal instances, and hardly ever for others.
 
     Σ_i (w_i ⊕ ⌊w_i/2^{b/2}⌋)·(ci + c')³ over the b-bit words w_i of each array, modulo 2^b: few
@@ -22,7 +27,7 @@ def fingerprint(instance: Any) -> UInt32[Array, "2"]:
       The two halves of the sum (of 32 bits, and 0, without 64-bit integers).
     """
     wide = jnp.zeros(()).dtype == jnp.float64  # whether JAX has 64 bits here
-    kind: Any = jnp.uint64 if wide else jnp.uint32
+    kind: Words = jnp.uint64 if wide else jnp.uint32
     total = jnp.zeros((), kind)
     for leaf in jax.tree.leaves(instance):
         total = total * kind(0x85EBCA6B) + _hash(_words(leaf, kind), kind)
@@ -30,7 +35,7 @@ def fingerprint(instance: Any) -> UInt32[Array, "2"]:
     return jnp.stack([high, total.astype(jnp.uint32)])
 
 
-def _hash(words: Array, kind: Any) -> Array:
+def _hash(words: Array, kind: Words) -> Array:
     words = words.reshape(-1)
     bits = 8 * words.dtype.itemsize
     mixed = words ^ (words >> kind(bits // 2))  # signs and exponents are at the top
@@ -39,7 +44,7 @@ def _hash(words: Array, kind: Any) -> Array:
     return jnp.sum(mixed * factor, dtype=kind)
 
 
-def _words(leaf: Any, kind: Any) -> Array:
+def _words(leaf: ArrayLike, kind: Words) -> Array:
     """The bits of an array, each entry one word, or several along a last axis."""
     leaf = jnp.asarray(leaf)
     if _is_key(leaf):
@@ -53,18 +58,18 @@ def _words(leaf: Any, kind: Any) -> Array:
     return leaf.astype(kind)
 
 
-def beside_keys(instance: Any) -> list[Any] | None:
+def beside_keys(instance: PyTree) -> list[AnyArray] | None:
     """The leaves of an instance that are no random keys; None if none is one."""
     leaves = jax.tree.leaves(instance)
     others = [leaf for leaf in leaves if not _is_key(leaf)]
     return others if len(others) < len(leaves) else None
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: ArrayLike) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
-def fingerprint_on_host(instance: Any) -> UInt32[np.ndarray, "2"]:
+def fingerprint_on_host(instance: PyTree) -> UInt32[np.ndarray, "2"]:
     """The same for an instance of numpy arrays, with other words."""
     digest = hashlib.blake2b(digest_size=8)
     for leaf in jax.tree.leaves(instance):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,8 @@ from theory.margins import Margin
 from theory.verification.instances import real_array
 from theory.verification.rounding import LANES, Rounding, estimated_rounding
 from theory.verification.verdict import Evidence
+
+Argument = TypeVar("Argument")  # a pytree
 
 MANY_LANES = 24  # perturbed evaluations of a second look
 
@@ -45,8 +47,8 @@ def _with_margins(evidence: Evidence, margins: Mapping[tuple[str, str], Margin])
 
 def with_estimates(
     evidence: Evidence,
-    evidence_of: Callable[[Any], Evidence],
-    argument: Any,
+    evidence_of: Callable[[Argument], Evidence],
+    argument: Argument,
     *,
     quantity: bool = False,
     all_estimated: bool = False,
@@ -59,7 +61,7 @@ def with_estimates(
     if not wanted and not count:
         return evidence
 
-    def computed(argument: Any) -> list[jax.Array]:
+    def computed(argument: Argument) -> list[jax.Array]:
         again = evidence_of(argument)
         known = _margins(again)
         return [known[place].value for place in wanted] + ([again.quantity] if count else [])

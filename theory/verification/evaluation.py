@@ -2,8 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from theory import parallel, parameters
+from theory._types import PyTree, Real
 from theory._validation import check_choice, check_integer
 from theory.keys import with_generator
 from theory.verification import canary
@@ -57,7 +57,7 @@ def evaluate(
     statement: Statement,
     key: jax.Array,
     draws: int,
-    config: Any = None,
+    config: object = None,
     *,
     batch: int | None = None,
     mesh: Mesh | None = None,
@@ -124,7 +124,11 @@ def evaluate(
 
 
 def _rounding_of_quantity(
-    statement: Statement, static: tuple[Any, Any], key: jax.Array, evidence: Evidence, start: int
+    statement: Statement,
+    static: tuple[object, Mapping[str, Real]],
+    key: jax.Array,
+    evidence: Evidence,
+    start: int,
 ) -> np.ndarray:
     """The mean over a few draws of the estimated rounding of the quantity, for all draws."""
     quantity = np.asarray(evidence.quantity)
@@ -139,7 +143,7 @@ def _rounding_of_quantity(
 
 
 def traceable_parameters(
-    statement: Statement, config: Any, names: Collection[str]
+    statement: Statement, config: object, names: Collection[str]
 ) -> tuple[str, ...]:
     """Which parameters `evaluate` can take as `traced`, found by trying, see `theory.parameters`.
 
@@ -152,13 +156,13 @@ def traceable_parameters(
       Those of the names; the others have to stay constants of what is compiled.
     """
 
-    def function(key: jax.Array, config: Any) -> Any:
+    def function(key: jax.Array, config: object) -> PyTree:
         return _before_solving(statement, config, key)
 
     return parameters.traceable(function, config, names)
 
 
-def _before_solving(statement: Statement, config: Any, key: jax.Array) -> Any:
+def _before_solving(statement: Statement, config: object, key: jax.Array) -> PyTree:
     """All that depends on the configuration: the instance, and without a solver the evidence."""
     if statement.solve:
         return statement.sample(key, config)
@@ -167,7 +171,7 @@ def _before_solving(statement: Statement, config: Any, key: jax.Array) -> Any:
 
 def _evaluate_solved(
     statement: Statement,
-    config: tuple[Any, Any],
+    config: tuple[object, Mapping[str, Real]],
     key: jax.Array,
     draws: int,
     largest: int,
@@ -179,7 +183,7 @@ def _evaluate_solved(
     sample = compiled(sample_draws, (0, 1, 5), mesh, level)
     check = compiled(check_instances, (0, 1, 4), mesh, level)
 
-    def solve(instance: Any) -> tuple[Any, tuple[Any, Any]]:
+    def solve(instance: PyTree) -> tuple[PyTree, tuple[np.ndarray, np.ndarray | None]]:
         known = fingerprint_on_host(instance), _without_keys(fingerprint_on_host, instance)
         return statement.solved(instance), known
 
@@ -197,8 +201,8 @@ def _evaluate_solved(
 
 def evaluate_instance(
     statement: Statement,
-    instance: Any,
-    config: Any = None,
+    instance: PyTree,
+    config: object = None,
     *,
     all_estimated: bool = False,
     precision: str = "float64",

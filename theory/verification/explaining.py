@@ -20,7 +20,7 @@ from theory.keys import make_key
 from theory.margins import Margin
 from theory.parameters import number_names
 from theory.verification.evaluation import arithmetic, evaluate
-from theory.verification.judging import ENOUGH
+from theory.verification.failures import ENOUGH
 from theory.verification.outcomes import premise
 from theory.verification.stages import InStages, seen_from
 from theory.verification.statement import Statement, check_config, check_statement

@@ -1,11 +1,12 @@
 """What a statement says of one instance."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
+from theory._types import AnyArray, PyTree
 from theory.margins import Margin, Measured, as_float
 from theory.verification.kinds import ByOutcome, ByQuantity, Probabilistic
 from theory.verification.signatures import described
@@ -14,7 +15,7 @@ from theory.verification.statement import Hypothesis, Statement
 from theory.verification.verdict import Evidence
 
 
-def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evidence:
+def instance_evidence(statement: Statement, instance: PyTree, config: object) -> Evidence:
     """Every condition of the statement, its quantity, δ and C, on one instance.
 
     Args:
@@ -27,32 +28,40 @@ def instance_evidence(statement: Statement, instance: Any, config: Any) -> Evide
         an instance without the stages of the statement.
     """
     check_staged(instance, statement.parts)
-    claim, conclusion, quantity = statement.claim, None, Measured(None, None)
+    claim, conclusion, error = statement.claim, None, None
+    quantity = None
     if isinstance(claim, ByOutcome):
         conclusion = _scalar("conclusion", claim.conclusion(instance, config))
     if isinstance(claim, ByQuantity):
-        quantity = instance_quantity(statement, instance, config)
+        quantity, error = instance_quantity(statement, instance, config)
     allowed = claim.failure_probability if isinstance(claim, Probabilistic) else None
     return Evidence(
         hypotheses=_checked(statement.hypotheses, instance, config),
         measured=_checked(statement.measured, instance, config),
         conclusion=conclusion,
         allowed=_number("failure_probability", allowed, instance, config),
-        quantity=quantity.value,
+        quantity=quantity,
         constant=_number("constant", statement.constant, instance, config),
-        quantity_error=quantity.error,
+        quantity_error=error,
     )
 
 
-def instance_quantity(statement: Statement, instance: Any, config: Any) -> Measured:
+def instance_quantity(
+    statement: Statement, instance: PyTree, config: object
+) -> tuple[jax.Array, AnyArray | None]:
     """The quantity as an array, with its numerical error or None where that is not stated."""
     assert isinstance(statement.claim, ByQuantity)
     found = statement.claim.quantity(instance, config)
     value, error = found if isinstance(found, Measured) else (found, None)
-    return Measured(real_array("quantity", value), error)
+    return real_array("quantity", value), error
 
 
-def _number(role: str, function: Callable[..., Any] | None, instance: Any, config: Any) -> Any:
+def _number(
+    role: str,
+    function: Callable[[PyTree, object], ArrayLike] | None,
+    instance: PyTree,
+    config: object,
+) -> jax.Array | None:
     """δ or C of an instance, one number."""
     if function is None:
         return None
@@ -62,7 +71,7 @@ def _number(role: str, function: Callable[..., Any] | None, instance: Any, confi
     return found
 
 
-def real_array(role: str, value: Any) -> jax.Array:
+def real_array(role: str, value: object) -> jax.Array:
     """What a function of the instance returned, as floats; ValueError if it is no real array."""
     try:
         array = jnp.asarray(value)
@@ -79,14 +88,16 @@ def real_array(role: str, value: Any) -> jax.Array:
     return as_float(array)
 
 
-def _checked(conditions: Mapping[str, Hypothesis], instance: Any, config: Any) -> dict[str, Margin]:
+def _checked(
+    conditions: Mapping[str, Hypothesis], instance: PyTree, config: object
+) -> dict[str, Margin]:
     return {
         name: _scalar(name, c.check(seen_from(instance, c.stage), config))
         for name, c in conditions.items()
     }
 
 
-def _scalar(name: str, condition: Any) -> Margin:
+def _scalar(name: str, condition: object) -> Margin:
     if not isinstance(condition, Margin):
         raise ValueError(f"{name} must return a Margin, got {type(condition).__name__}")
     for part in ("value", "error", "ratio"):

@@ -5,11 +5,13 @@ A kind whose every draw has an outcome is `ByOutcome`, one about a quantity as a
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
+from jax.typing import ArrayLike
 
-from theory.margins import Margin
+from theory.margins import Margin, Measured
 from theory.verification.claims import (
     Claim,
     Found,
@@ -21,18 +23,15 @@ from theory.verification.claims import (
     mean_at_any_time,
     nothing_at_any_time,
 )
-from theory.verification.judging import (
-    Config,
+from theory.verification.failures import (
     Counts,
     Decision,
-    Instance,
-    Judged,
-    Kind,
     deterministic,
     judge_outcomes,
     probabilistic,
     probabilistic_at_any_time,
 )
+from theory.verification.judging import Config, Instance, Judged, Kind
 from theory.verification.signatures import check_condition, check_function
 from theory.verification.verdict import Verdict
 
@@ -81,7 +80,7 @@ class Probabilistic(ByOutcome[Config, Instance]):
     """
 
     name: ClassVar[str] = "probabilistic"
-    failure_probability: Callable[[Instance, Config], Any]
+    failure_probability: Callable[[Instance, Config], ArrayLike]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,7 +115,7 @@ class ByQuantity(Kind[Config, Instance]):
       ValueError: for what is no function of these arguments.
     """
 
-    quantity: Callable[[Instance, Config], Any]
+    quantity: Callable[[Instance, Config], ArrayLike | Measured]
     claims: Callable[[Config], Claim | tuple[Claim, ...]]
 
     def __post_init__(self) -> None:
@@ -171,7 +170,7 @@ class Scaled(ByQuantity[Config, Instance]):
       scales: config → (S,) the scales.
     """
 
-    scales: Callable[[Config], Any]
+    scales: Callable[[Config], npt.ArrayLike]
 
     def __post_init__(self) -> None:
         super().__post_init__()

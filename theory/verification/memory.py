@@ -1,14 +1,15 @@
 """How much memory an evaluation takes, and the batch of draws with which it fits."""
 
 import math
-from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.extend.core
 import numpy as np
 
 from theory import parameters
+from theory._types import PyTree, Real
 from theory._validation import check_integer
 from theory.compilation import bytes_needed, gib
 from theory.keys import with_generator
@@ -30,7 +31,7 @@ def memory_needed(
     statement: Statement,
     key: jax.Array,
     draws: int,
-    config: Any = None,
+    config: object = None,
     *,
     batch: int | None = None,
     traced: Collection[str] = (),
@@ -66,7 +67,7 @@ def largest_batch(
     statement: Statement,
     key: jax.Array,
     draws: int,
-    config: Any = None,
+    config: object = None,
     *,
     limit: int,
     traced: Collection[str] = (),
@@ -95,7 +96,11 @@ def largest_batch(
 
 
 def _fitted(
-    statement: Statement, key: jax.Array, draws: int, static: tuple[Any, Any], limit: int
+    statement: Statement,
+    key: jax.Array,
+    draws: int,
+    static: tuple[object, Mapping[str, Real]],
+    limit: int,
 ) -> Fit:
     _, batch = equal_batches(draws, statement.batch)
     while True:
@@ -116,7 +121,7 @@ def _fitted(
 
 def _stages(
     statement: Statement,
-    config: tuple[Any, Any],
+    config: tuple[object, Mapping[str, Real]],
     key: jax.Array,
     draws: int,
     batch: int,
@@ -139,5 +144,5 @@ def _stages(
     yield bytes_needed(check, statement, *split, rows, limit=limit)
 
 
-def _stacked(instances: list[Any]) -> Any:
+def _stacked(instances: list[PyTree]) -> PyTree:
     return jax.tree.map(lambda *parts: np.stack(parts), *instances)

@@ -3,14 +3,15 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from theory import parallel, parameters
-from theory.compilation import quick_to_compile
+from theory._types import Integer, PyTree, Real
+from theory.compilation import Compiled, quick_to_compile
 from theory.verification.distinct import beside_keys, fingerprint
 from theory.verification.estimates import (
     in_doubt,
@@ -29,15 +30,17 @@ from theory.verification.statement import (
 )
 from theory.verification.verdict import Evidence
 
+T = TypeVar("T")
+
 FEW = 100  # draws of a condition for which the compiler need not optimize
 
 
 def compiled(
-    function: Callable[..., Any],
+    function: Callable[..., PyTree],
     static: tuple[int, ...],
     mesh: Mesh | None = None,
     level: int = 0,
-) -> Callable[..., Any]:
+) -> Compiled:
     """`jax.jit` of one of the functions below, kept for the next call with the same arguments."""
     return _jitted(function, static, mesh, jax.default_backend(), level)
 
@@ -49,12 +52,12 @@ def optimization_level(statement: Statement, draws: int) -> int:
 
 @functools.cache
 def _jitted(
-    function: Callable[..., Any],
+    function: Callable[..., PyTree],
     static: tuple[int, ...],
     mesh: Mesh | None,
     backend: str,
     level: int,
-) -> Any:
+) -> Compiled:
     options = quick_to_compile(level) if backend == "cpu" else None
     function = functools.partial(function, mesh=mesh)
     return jax.jit(function, static_argnums=static, compiler_options=options)
@@ -62,12 +65,12 @@ def _jitted(
 
 def evaluate_draws(
     statement: Statement,
-    config: Any,
-    traced: Mapping[str, Any],
+    config: object,
+    traced: Mapping[str, Real],
     key: jax.Array,
     draws: int,
     largest: int,
-    start: Any = 0,
+    start: Integer = 0,
     *,
     mesh: Mesh | None,
 ) -> Evidence:
@@ -82,18 +85,18 @@ def evaluate_draws(
 
 def sample_draws(
     statement: Statement,
-    config: Any,
-    traced: Mapping[str, Any],
+    config: object,
+    traced: Mapping[str, Real],
     key: jax.Array,
-    start: Any,
+    start: Integer,
     count: int,
     *,
     mesh: Mesh | None,
-) -> Any:
+) -> PyTree:
     """The instances of `count` draws from `start` on, for the solver."""
     config = parameters.filled(config, traced)
 
-    def one(index: jax.Array) -> Any:
+    def one(index: jax.Array) -> PyTree:
         return statement.sample(jax.random.fold_in(key, index), config)
 
     return parallel.split_rows(mesh, jax.vmap(one))(start + jnp.arange(count))
@@ -101,9 +104,9 @@ def sample_draws(
 
 def check_instances(
     statement: Statement,
-    config: Any,
-    traced: Mapping[str, Any],
-    instances: Any,
+    config: object,
+    traced: Mapping[str, Real],
+    instances: PyTree,
     all_estimated: bool = False,
     *,
     mesh: Mesh | None,
@@ -111,7 +114,7 @@ def check_instances(
     """Checks instances as they are."""
     config = parameters.filled(config, traced)
 
-    def one(instance: Any) -> Evidence:
+    def one(instance: PyTree) -> Evidence:
         return with_estimates(
             instance_evidence(statement, instance, config),
             lambda i: instance_evidence(statement, i, config),
@@ -124,8 +127,8 @@ def check_instances(
 
 
 def split_for_checks(
-    statement: Statement, static: Any, values: Mapping[str, Any], instances: Any
-) -> tuple[Any, Mapping[str, Any]]:
+    statement: Statement, static: object, values: Mapping[str, Real], instances: PyTree
+) -> tuple[object, Mapping[str, Real]]:
     """The configuration as `check_instances` takes it: values of which Python looks at some in a
     condition are constants again."""
     if not values:
@@ -133,7 +136,7 @@ def split_for_checks(
     config = parameters.filled(static, values)
     row = jax.tree.map(lambda part: jax.ShapeDtypeStruct(part.shape[1:], part.dtype), instances)
 
-    def checked(_: jax.Array, config: Any) -> None:
+    def checked(_: jax.Array, config: object) -> None:
         jax.eval_shape(lambda instance: instance_evidence(statement, instance, config), row)
 
     return parameters.split(config, parameters.traceable(checked, config, tuple(values)))
@@ -141,8 +144,8 @@ def split_for_checks(
 
 def quantity_rounding(
     statement: Statement,
-    config: Any,
-    traced: Mapping[str, Any],
+    config: object,
+    traced: Mapping[str, Real],
     key: jax.Array,
     indices: jax.Array,
     *,
@@ -154,7 +157,7 @@ def quantity_rounding(
     def one(index: jax.Array) -> jax.Array:
         key_of_draw = jax.random.fold_in(key, index)
         found = estimated_rounding(
-            lambda key: [instance_quantity(statement, statement.sample(key, config), config).value],
+            lambda key: [instance_quantity(statement, statement.sample(key, config), config)[0]],
             key_of_draw,
             unsigned=False,
         )
@@ -164,7 +167,7 @@ def quantity_rounding(
 
 
 def drawn_evidence(
-    statement: Statement, config: Any, key: jax.Array, *, all_estimated: bool = False
+    statement: Statement, config: object, key: jax.Array, *, all_estimated: bool = False
 ) -> Evidence:
     """One draw: its evidence, with estimates of the numerical errors that are not stated."""
 
@@ -184,13 +187,13 @@ def drawn_evidence(
     return evidence
 
 
-def _without_keys(of: Callable[[Any], Any], instance: Any) -> Any:
+def _without_keys(of: Callable[[PyTree], T], instance: PyTree) -> T | None:
     """The fingerprint of what an instance holds beside random keys; None if it holds none."""
     others = beside_keys(instance)
     return None if others is None else of(others)
 
 
-def _has_unsigned(instance: Any) -> bool:
+def _has_unsigned(instance: PyTree) -> bool:
     leaves = map(jnp.asarray, jax.tree.leaves(instance))
     return any(jnp.issubdtype(leaf.dtype, jnp.unsignedinteger) for leaf in leaves)
 
@@ -207,11 +210,11 @@ def equal_batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[i
 
 
 def _in_batches(
-    one: Callable[[jax.Array], Any], draws: int, largest: int, mesh: Mesh | None, start: Any
-) -> Any:
+    one: Callable[[jax.Array], T], draws: int, largest: int, mesh: Mesh | None, start: Integer
+) -> T:
     batches, batch = equal_batches(draws, largest, mesh)
 
-    def share(indices: jax.Array) -> Any:  # of one device
+    def share(indices: jax.Array) -> T:  # of one device
         results = jax.lax.map(jax.vmap(one), indices.reshape(batches, -1))
         return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), results)
 

@@ -1,20 +1,19 @@
 """Whether the functions that make up a statement can be called as they will be."""
 
 import inspect
-from typing import Any
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     """A value with its type, for messages."""
     return f"{type(value).__name__} {value!r}"
 
 
-def check_condition(role: str, function: Any) -> None:
+def check_condition(role: str, function: object) -> None:
     """ValueError unless it is a function of (instance, config)."""
     check_function(role, function, "instance", "config")
 
 
-def check_function(role: str, function: Any, *arguments: str) -> None:
+def check_function(role: str, function: object, *arguments: str) -> None:
     """ValueError unless it is a function of these arguments, as far as its signature is known.
 
     Args:

@@ -1,19 +1,22 @@
 """Instances drawn in stages, so that a condition sees no more than the stages it names."""
 
 import keyword
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import jax
 
+from theory._pytrees import Keyed
+from theory._types import PyTree
 from theory._validation import check_choice
 from theory.verification.signatures import check_function, described
 
 SOLUTION = "solution"  # the part of an instance that a solver on the host adds
+Config = TypeVar("Config")
 
 
 @jax.tree_util.register_pytree_with_keys_class
-class Staged(Mapping[str, Any]):
+class Staged(Mapping[str, PyTree]):
     """What the stages of a draw made: name of the stage → pytree, also as attributes.
 
     As a pytree it has the parts as children, in their order.
@@ -22,13 +25,13 @@ class Staged(Mapping[str, Any]):
       parts: name of each stage → what it made, in their order.
     """
 
-    def __init__(self, parts: Mapping[str, Any]) -> None:
+    def __init__(self, parts: Mapping[str, PyTree]) -> None:
         self._parts = dict(parts)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> PyTree:
         return self._parts[name]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> PyTree:
         if not name.startswith("_") and name in self._parts:
             return self._parts[name]
         known = ", ".join(self.__dict__.get("_parts", {})) or "none"
@@ -49,18 +52,18 @@ class Staged(Mapping[str, Any]):
         last = names.index(check_choice("stage", name, names))
         return Staged({one: self._parts[one] for one in names[: last + 1]})
 
-    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+    def tree_flatten_with_keys(self) -> tuple[list[Keyed], tuple[str, ...]]:
         """The children with their names, and all names."""
         keys = ((jax.tree_util.GetAttrKey(name), part) for name, part in self._parts.items())
         return list(keys), tuple(self._parts)
 
     @classmethod
-    def tree_unflatten(cls, names: tuple[str, ...], children: Any) -> "Staged":
+    def tree_unflatten(cls, names: tuple[str, ...], children: Iterable[PyTree]) -> "Staged":
         """From names and children."""
         return cls(dict(zip(names, children, strict=True)))
 
 
-class InStages:
+class InStages(Generic[Config]):
     """The sampler (key, config) → `Staged` of stages (key, earlier, config) → pytree.
 
     Stage i of n has the key `jax.random.split(key, n)[i]`; earlier: the `Staged` before it.
@@ -75,7 +78,7 @@ class InStages:
 
     def __init__(
         self,
-        stages: Mapping[str, Callable[[jax.Array, Staged, Any], Any]],
+        stages: Mapping[str, Callable[[jax.Array, Staged, Config], PyTree]],
         count: int | None = None,
     ) -> None:
         if not isinstance(stages, Mapping) or not stages:
@@ -89,7 +92,7 @@ class InStages:
             check_function(f"stages[{name!r}]", stage, "key", "earlier", "config")
         self.stages, self.count = dict(stages), count
 
-    def __call__(self, key: jax.Array, config: Any) -> Staged:
+    def __call__(self, key: jax.Array, config: Config) -> Staged:
         """One draw, stage by stage."""
         keys, drawn = jax.random.split(key, len(self.stages)), Staged({})
         drawing = list(self.stages.items())[: self.count]
@@ -98,12 +101,12 @@ class InStages:
         return drawn
 
 
-def seen_from(instance: Any, stage: str | None) -> Any:
+def seen_from(instance: PyTree, stage: str | None) -> PyTree:
     """What a condition about a stage is given: that stage and those before it; all if None."""
     return instance if stage is None else instance.up_to(stage)
 
 
-def check_staged(instance: Any, parts: Sequence[str]) -> None:
+def check_staged(instance: object, parts: Sequence[str]) -> None:
     """ValueError for an instance without the parts that its statement gives it."""
     if parts and not (isinstance(instance, Staged) and list(instance) == list(parts)):
         raise ValueError(

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
+from jax.typing import ArrayLike
 
+from theory._types import PyTree
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
 from theory.verification.claims import checked_claims
@@ -52,11 +54,11 @@ class OnData:
       quick: whether the preset "quick" covers it as well, not "full" alone.
     """
 
-    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
     quick: bool = False
 
 
-def _nothing(key: Any, config: Any) -> Any:
+def _nothing(key: jax.Array, config: object) -> PyTree:
     """Where no sampler is given."""
 
 
@@ -111,16 +113,16 @@ class Statement(Generic[Config, Instance]):
     id: str
     claim: Kind[Config, Instance]
     sample: Callable[[jax.Array, Config], Instance] = _nothing
-    stages: Mapping[str, Callable[[jax.Array, Staged, Config], Any]] = dataclasses.field(
+    stages: Mapping[str, Callable[[jax.Array, Staged, Config], PyTree]] = dataclasses.field(
         default_factory=dict
     )
     hypotheses: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     measured: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    solve: Callable[[Any], Any] | None = None
-    constant: Callable[[Instance, Config], Any] | None = None
+    solve: Callable[[PyTree], PyTree] | None = None
+    constant: Callable[[Instance, Config], ArrayLike] | None = None
     config: Config = None  # pyright: ignore[reportAssignmentType]
     domain: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    cases: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     title: str = ""
     says: str = ""
     source: str = ""
@@ -221,7 +223,7 @@ class Statement(Generic[Config, Instance]):
         return Staged({**instance, SOLUTION: found}) if self.stages else found
 
 
-def _conditions(role: str, given: Any, stages: Sequence[str]) -> dict[str, Hypothesis]:
+def _conditions(role: str, given: object, stages: Sequence[str]) -> dict[str, Hypothesis]:
     if not isinstance(given, Mapping):
         raise ValueError(
             f"{role} must be a mapping from names to conditions, got {described(given)}"
@@ -244,7 +246,7 @@ def _placed(role: str, condition: Hypothesis, stages: Sequence[str]) -> Hypothes
     return condition
 
 
-def check_statement(statement: Any) -> None:
+def check_statement(statement: object) -> None:
     """ValueError unless it is a `Statement`."""
     if not isinstance(statement, Statement):
         raise ValueError(
@@ -252,13 +254,13 @@ def check_statement(statement: Any) -> None:
         )
 
 
-def check_claims(statement: Statement, config: Any) -> None:
+def check_claims(statement: Statement, config: object) -> None:
     """ValueError for claims that are none, before any draw is made."""
     if isinstance(statement.claim, ByQuantity):
         checked_claims(statement.id, statement.claim.claims(config))
 
 
-def check_config(config: Any) -> None:
+def check_config(config: object) -> None:
     """ValueError unless the configuration is hashable, as what is static under jit must be."""
     try:
         hash(config)

@@ -3,10 +3,11 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from theory._types import AnyArray
 from theory.margins import Margin
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ class Evidence(NamedTuple):
     hypotheses: Mapping[str, Margin]
     measured: Mapping[str, Margin]
     conclusion: Margin | None
-    allowed: Any
-    quantity: Any
-    constant: Any = None
-    quantity_error: Any = None
-    identity: Any = None
-    beside_keys: Any = None
+    allowed: AnyArray | None
+    quantity: AnyArray | None
+    constant: AnyArray | None = None
+    quantity_error: AnyArray | float | None = None
+    identity: AnyArray | None = None
+    beside_keys: AnyArray | None = None
 
 
 class ConditionSummary(NamedTuple):

@@ -1,7 +1,6 @@
 """The functions that check any statement over many independent draws."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +28,7 @@ def verify(
     *,
     key: jax.Array,
     draws: int | None = None,
-    config: Any = None,
+    config: object = None,
     level: float = 0.01,
     batch: int | None = None,
     mesh: Mesh | None = None,
@@ -76,7 +75,7 @@ def verify_until(
     *,
     key: jax.Array,
     draws: int,
-    config: Any = None,
+    config: object = None,
     level: float = 0.01,
     stage: int = 64,
     mesh: Mesh | None = None,
@@ -129,7 +128,7 @@ def assess(
     statement: Statement,
     evidence: Evidence,
     *,
-    config: Any = None,
+    config: object = None,
     level: float = 0.01,
     anytime: bool = False,
 ) -> Verdict:
@@ -165,7 +164,7 @@ SECOND_LOOKS = 5  # counterexamples that are looked at twice; one that stands is
 
 def _looked_at_twice(
     statement: Statement,
-    config: Any,
+    config: object,
     key: jax.Array,
     evidence: Evidence,
     verdict: Verdict,
@@ -194,7 +193,7 @@ def _looked_at_twice(
 
 
 def _second_look(
-    statement: Statement, config: Any, key: jax.Array, index: int, precision: str
+    statement: Statement, config: object, key: jax.Array, index: int, precision: str
 ) -> Evidence:
     """One draw again, every error the larger of what is stated and what is estimated."""
     with arithmetic(precision):
@@ -207,7 +206,7 @@ def _second_look(
 
 
 def _drawn_again(
-    statement: Statement, config: Any, key: jax.Array, index: jax.Array, *, mesh: Mesh | None
+    statement: Statement, config: object, key: jax.Array, index: jax.Array, *, mesh: Mesh | None
 ) -> Evidence:
     evidence = drawn_evidence(statement, config, jax.random.fold_in(key, index), all_estimated=True)
     return jax.tree.map(lambda part: part[None], evidence)

@@ -1,12 +1,10 @@
 """Accuracy of networks trained on data and on perturbations, against each parameter of K24b."""
 
-from typing import Any
-
 import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.lazy.axes import (
     LOSSES,
     PUBLISHED,
@@ -44,7 +42,7 @@ class Settings(Base):
     )
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """For each law and loss the base setting, and one cell for each other value of each axis."""
     return cells_of(settings, AXES, settings.losses)
 

@@ -1,14 +1,15 @@
 """The picture of lazy-accuracy: an axis in each row, a law and a loss in each column."""
 
-from typing import Any
-
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.lazy.accuracy import AXES, Settings
 from experiments.figures.lazy.axes import LOSSES
-from experiments.figures.lazy.learning import LAWS, LAZY
+from experiments.figures.lazy.learning import LAZY
+from experiments.figures.lazy.networks import LAWS
 from experiments.figures.lazy.words import (
     LABELS,
     NAMES,
@@ -40,7 +41,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     for row, axis in enumerate(AXES):
         for column, (law, loss) in enumerate(columns):
             ax = grid[row, column]
-            here: Any = table[
+            here: Table = table[
                 (table["law"] == law) & (table["loss"] == loss) & (table["axis"] == axis)
             ]
             here = here.sort_values("value")
@@ -56,7 +57,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Any, here: pd.DataFrame) -> None:
+def _panel(ax: Axes, here: pd.DataFrame) -> None:
     for (quantity, scenario), (series, _) in SHOWN.items():
         rows = here[(here["quantity"] == quantity) & (here["scenario"] == scenario)]
         style.curve(ax, rows["value"], rows["predicted"], series=series)

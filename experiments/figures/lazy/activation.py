@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from theory import fields
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width.bounds import crossing_probability
@@ -51,7 +51,7 @@ class Settings(Parameters):
     samples: int = parameter(4096, "neurons a query that the law is integrated over", low=2)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """A curve of the law for each slope, and networks of each width, time and slope."""
     slopes = settings.slopes
     times = settings.times

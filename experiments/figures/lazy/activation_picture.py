@@ -1,10 +1,9 @@
 """The picture of `lazy-activation`."""
 
-from typing import Any
-
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from experiments.figures import style
@@ -31,7 +30,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     return figure
 
 
-def _against_width(ax: Any, law: pd.DataFrame, trained: pd.DataFrame) -> None:
+def _against_width(ax: Axes, law: pd.DataFrame, trained: pd.DataFrame) -> None:
     for time, series in zip(np.unique(trained["T"]), style.SERIES, strict=False):
         here = chosen(trained, T=time)
         m = np.geomspace(here["m"].min() / 1.3, 1.3 * here["m"].max(), 100)
@@ -48,7 +47,7 @@ def _against_width(ax: Any, law: pd.DataFrame, trained: pd.DataFrame) -> None:
         )  # fmt: skip
     measured = trained["mean"]
     ax.set(xscale="log", yscale="log", xlabel="width m", ylabel="changed fraction of activations")
-    ax.set_ylim(0.4 * measured[measured > 0].min(), 1.5)
+    ax.set_ylim(0.4 * float(np.min(measured[measured > 0])), 1.5)
     handles, labels = ax.get_legend_handles_labels()
     for name, width in (("bound (2/π) arctan r", 0.6), ("law", 1.2)):
         handles.append(Line2D([], [], color=style.GREY, linewidth=width))
@@ -57,7 +56,7 @@ def _against_width(ax: Any, law: pd.DataFrame, trained: pd.DataFrame) -> None:
 
 
 def _against_bound(
-    ax: Any, law: pd.DataFrame, trained: pd.DataFrame, series: style.Series, label: str
+    ax: Axes, law: pd.DataFrame, trained: pd.DataFrame, series: style.Series, label: str
 ) -> None:
     style.curve(ax, law["ratio"], law["predicted"] / law["arctan"], series=series)
     style.points(

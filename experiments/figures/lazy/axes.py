@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
-from experiments.figures.figure import Cell
-from experiments.figures.lazy.learning import LAWS, LONG, LearningRun
+from experiments.figures.figure import Cell, Row
+from experiments.figures.lazy.networks import LAWS, LONG, LearningRun
 from theory import fields
 from theory.networks.descent import SCHEDULES, training_time
 from theory.parameters import Parameters, parameter
@@ -82,7 +82,7 @@ def swept_values(settings: Base, law: str, axis: str) -> tuple[Any, ...]:
     return tuple(sorted({*values, base_value(settings, law, axis)}))
 
 
-def cells_of(settings: Base, axes: Sequence[str], losses: Sequence[str]) -> list[dict[str, Any]]:
+def cells_of(settings: Base, axes: Sequence[str], losses: Sequence[str]) -> list[Row]:
     """For each law and loss the base setting, and one cell for each other value of each axis."""
     found = []
     for law in settings.laws:
@@ -129,7 +129,7 @@ def own_key(key: jax.Array, cell: Cell) -> jax.Array:
     return jax.random.fold_in(key, zlib.crc32(json.dumps(dict(cell)).encode()))
 
 
-def places(settings: Base, cell: Cell, axes: Sequence[str]) -> list[dict[str, Any]]:
+def places(settings: Base, cell: Cell, axes: Sequence[str]) -> list[Row]:
     """Where the cell is drawn: law, loss, axis and value; the base setting on several axes."""
     where = {"law": cell["law"], "loss": cell["loss"]}
     if cell["axis"] != "base":

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy, maps
 from theory.infinite_width.lazy import published_thresholds
@@ -78,7 +79,7 @@ def setting(settings: Settings, name: str) -> One:
     return One(law, s.wide_n, s.wide_d, s.wide_m, s.wide_slope, s.wide_T, s.wide_epsilon)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each setting."""
     return [{"setting": "wide"}, {"setting": "published"}]
 
@@ -107,7 +108,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
 
 
 def _ratio(
-    x: Array, y: Array, view: pairs.View, time: Any, m: int, slope: float, s: float
+    x: Array, y: Array, view: pairs.View, time: Real, m: int, slope: float, s: float
 ) -> tuple[Array, Array]:
     """T k(z) and T|k(z)|/B(z) on the plane, line by line."""
     signal = time * maps.signal_map(view.plane, view.axis, view.axis, x, y, slope)
@@ -121,7 +122,7 @@ def _ratio(
 
 @functools.partial(jax.jit, static_argnames=("m", "slope", "s"))
 def _clean(
-    x: Array, y: Array, view: pairs.View, time: Any, threshold: Any, m: int, slope: float,
+    x: Array, y: Array, view: pairs.View, time: Real, threshold: Real, m: int, slope: float,
     s: float,
 ) -> dict[str, Array]:  # fmt: skip
     signal, ratio = _ratio(x, y, view, time, m, slope, s)
@@ -131,8 +132,8 @@ def _clean(
 
 @functools.partial(jax.jit, static_argnames=("m", "slope", "s"))
 def _pair(
-    key: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Any, kept: Array,
-    threshold: Any, m: int, slope: float, s: float,
+    key: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Real, kept: Array,
+    threshold: Real, m: int, slope: float, s: float,
 ) -> dict[str, Array]:  # fmt: skip
     axes = (view.plane, view.axis, view.axis)
     network, descents = frozen_readout(slope), (descent, descent)

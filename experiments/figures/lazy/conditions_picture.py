@@ -1,10 +1,10 @@
 """The picture of `lazy-conditions`."""
 
-from typing import Any
-
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -43,7 +43,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
         one = setting(settings, name)
         line[0].set_ylabel(f"{name}: m = {one.m}, T = {one.T:g}\nβ")
     style.letters(grid)
-    handles: list[Any] = [
+    handles: list[Artist] = [
         Patch(facecolor=HOLDS, label="condition holds"),
         Patch(facecolor=DIFFER, label="sgn f ≠ sgn g"),
         Line2D([], [], color=style.BLACK, label="k_f = 0"),
@@ -54,7 +54,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     return figure
 
 
-def _panel(ax: Any, rows: pd.DataFrame, condition: str) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, condition: str) -> None:
     axis, holds = pairs.region(chosen(rows, kind="region", quantity=condition))
     _, same = pairs.region(chosen(rows, kind="region", quantity="signs"))
     # Signs differ in strips too narrow to be hatched; the three colours are apart in grey, too.

@@ -1,12 +1,10 @@
 """Perturbations against their training-sample sums, and accuracies, over d and T_f (K24b)."""
 
-from typing import Any
-
 import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.lazy.axes import PUBLISHED, Base, cells_of, own_key, places, setting
 from experiments.figures.lazy.learning import cost, learn, points
 
@@ -18,7 +16,7 @@ class Settings(Base):
     """The base setting, and the values of d and T_f; identity loss, perturbations alone."""
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """For each law the base setting, and one cell for each other value of each axis."""
     return cells_of(settings, AXES, ("identity",))
 

@@ -1,13 +1,13 @@
 """The picture of lazy-cosine: cosines above, accuracies below, over d and T_f for each law."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.lazy.cosine import AXES, Settings
-from experiments.figures.lazy.learning import LAWS, LAZY
+from experiments.figures.lazy.learning import LAZY
+from experiments.figures.lazy.networks import LAWS
 from experiments.figures.lazy.words import (
     LABELS,
     NAMES,
@@ -32,7 +32,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     columns = [(law, axis) for law in LAWS for axis in AXES if law in laws]
     figure, grid = style.axes(2, len(columns), height=1.9, sharey="row", sharex="col")
     for column, (law, axis) in enumerate(columns):
-        here: Any = table[(table["law"] == law) & (table["axis"] == axis)]
+        here: Table = table[(table["law"] == law) & (table["axis"] == axis)]
         here = here.sort_values("value")
         for quantity, (series, _) in SHOWN.items():
             rows = here[here["quantity"] == quantity]
@@ -69,8 +69,8 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
             "the mean E|cos| of the folded normal law about c with the spread over "
             "initializations (limits.absolute_cosine_law), where c is "
         )
-    cosines: Any = table[table["quantity"] == "cosine"]
-    shares: Any = table[table["quantity"] != "cosine"]
+    cosines: Table = table[table["quantity"] == "cosine"]
+    shares: Table = table[table["quantity"] != "cosine"]
     cosines = cosines.drop_duplicates(["law", "mean", "predicted"])
     beyond = cosines["difference"].abs() - cosines["tolerance"] > 2 * cosines["difference_error"]
     held = cosines["held"]

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.lazy import pairs
 from experiments.results.summaries import mean_and_error
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy, maps
 from theory.networks.descent import descent_for_time
@@ -51,7 +52,7 @@ def columns(settings: Settings) -> list[tuple[float, int]]:
     return [(time, m) for m in settings.widths for time in times]
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each panel: all draws of a scenario, a time and a width."""
     return [
         {"scenario": scenario, "T": time, "m": m}
@@ -76,7 +77,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
 
 @functools.partial(jax.jit, static_argnames=("m", "slope"))
 def _maps(
-    keys: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Any, kept: Array,
+    keys: Array, x: Array, y: Array, view: pairs.View, descent: Any, epsilon: Real, kept: Array,
     m: int, slope: float,
 ) -> dict[str, Array]:  # fmt: skip
     network = frozen_readout(slope)

@@ -1,10 +1,10 @@
 """The picture of `lazy-map`."""
 
-from typing import Any
-
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -46,7 +46,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> matplotlib.figure.Figure:
     return figure
 
 
-def _panel(ax: Any, rows: pd.DataFrame, draw_number: int) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, draw_number: int) -> None:
     signs = {}
     axis = np.zeros(0)
     for name in ("f", "g"):
@@ -64,8 +64,8 @@ def _panel(ax: Any, rows: pd.DataFrame, draw_number: int) -> None:
     ax.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
 
 
-def _legend() -> list[Any]:
-    handles: list[Any] = [
+def _legend() -> list[Artist]:
+    handles: list[Artist] = [
         Patch(facecolor=style.POSITIVE, label="f > 0"),
         Patch(facecolor=style.NEGATIVE, label="f < 0"),
         Patch(facecolor="white", edgecolor=style.GREY, hatch="////", label="sgn f ≠ sgn g"),

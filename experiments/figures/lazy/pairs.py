@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
+from experiments.figures.figure import Row
+from theory._types import Real
 from theory.infinite_width import maps
 from theory.networks.descent import Descent
 from theory.networks.network import Network, Params, init
@@ -38,7 +40,7 @@ class Pair(NamedTuple):
 
 def train_pair(
     key: Array, network: Network, m: int, x: Array, y: Array, descents: tuple[Descent, Descent],
-    epsilon: Any, kept: Any,
+    epsilon: Real, kept: Any,
 ) -> Pair:  # fmt: skip
     """One pair of networks of width m under the identity loss.
 
@@ -83,7 +85,7 @@ def class_means(x: Array, y: Array, plane: maps.Plane) -> np.ndarray:
     return np.array([[mean @ plane.u, mean @ plane.v] for mean in means])
 
 
-def region_rows(axis: np.ndarray, values: np.ndarray) -> Iterator[dict[str, Any]]:
+def region_rows(axis: np.ndarray, values: np.ndarray) -> Iterator[Row]:
     """A map (α, β) of numbers as its signs: a row for each β, one character for each α."""
     for beta, line in zip(axis, (np.asarray(values) >= 0).T, strict=True):
         yield {"beta": float(beta), "signs": "".join("+" if positive else "-" for positive in line)}
@@ -95,7 +97,7 @@ def region(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["beta"].to_numpy(), np.array(signs)
 
 
-def curve_rows(axis: np.ndarray, values: np.ndarray) -> Iterator[dict[str, Any]]:
+def curve_rows(axis: np.ndarray, values: np.ndarray) -> Iterator[Row]:
     """The zero set of a map (α, β): a row for each vertex of each of its pieces."""
     lines = contourpy.contour_generator(axis, axis, np.asarray(values, float).T).lines(0.0)
     for piece, line in enumerate(lines):

@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from experiments.figures.figure import Cell, Figure, Results
-from experiments.figures.lazy.learning import (
+from experiments.figures.figure import Cell, Figure, Results, Row
+from experiments.figures.lazy.learning import share_of
+from experiments.figures.lazy.networks import (
     LONG,
     LearningRun,
     Problems,
     limit_networks,
     perturbed,
     problems,
-    share_of,
 )
 from experiments.results.summaries import mean_and_error
 from theory import fields
+from theory._types import Real
 from theory.infinite_width import bounds, lazy
 from theory.networks.blocks import sum_over_blocks
 from theory.networks.descent import Descent, training_time
@@ -57,7 +58,7 @@ class Settings(Parameters):
     momentum: float = fields.momentum(0.9, "its momentum μ")
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each case and width."""
     widths = settings.ms
     for m in widths:
@@ -125,14 +126,14 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     }  # fmt: skip
 
 
-def _values(run: LearningRun) -> dict[str, Any]:
+def _values(run: LearningRun) -> Row:
     return {
         "slope": run.slope, "rate_f": run.rates_f[0], "rate_g": run.rates_g[0],
         "momentum": run.momentum, "epsilon": run.epsilon,
     }  # fmt: skip
 
 
-def _seen(_: Params, trained: Params, at: Array, z: Array, slope: Any) -> tuple[Array, Array]:
+def _seen(_: Params, trained: Params, at: Array, z: Array, slope: Real) -> tuple[Array, Array]:
     return outputs(trained, z, slope), input_gradients(trained, at, slope)
 
 
@@ -145,7 +146,7 @@ def _train_pairs(
     network = frozen_readout(slope)
 
     def one(draw: Problems) -> tuple[Array, Array, Array]:
-        def fit(key: Array, x: Array, y: Array, rate: Any) -> tuple[Array, Array]:
+        def fit(key: Array, x: Array, y: Array, rate: Real) -> tuple[Array, Array]:
             descent = Descent(rate, steps, "identity", values["momentum"])
             return sum_over_blocks(
                 network, key, m, x, y, descent, _seen, x, draw.z, slope, space=space

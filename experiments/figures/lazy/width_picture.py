@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.lazy.width import CASES, EPSILON, SHARE, STEPS, D, Settings
 from experiments.figures.lazy.words import compared
 
@@ -23,7 +24,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     cases = [case for case in CASES if case in set(table["case"])]
     figure, grid = style.axes(2, len(cases), height=2.0, sharex=True, sharey="row")
     for column, case in enumerate(cases):
-        rows: Any = table[table["case"] == case]
+        rows: Table = table[table["case"] == case]
         rows = rows.sort_values("m")
         above, below = grid[:, column]
         style.curve(above, rows["m"], rows["predicted"], series=AGREEMENT)
@@ -74,7 +75,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is predicted and measured."""
-    claims: Any = table[table["certified"] > 0]
+    claims: Table = table[table["certified"] > 0]
     kept = claims["mean"] + 2 * claims["standard_error"] >= claims["certified"]
     cases = "; ".join(
         f"{TITLES[case]}: n = {values['n']}, d = {D}, T_f = {values['T_f']:g}, "

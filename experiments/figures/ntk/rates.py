@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.frequencies import CONFIDENCE
 from experiments.results.summaries import mean_and_error
 from experiments.settings import text
@@ -63,7 +63,7 @@ def _spread(key: Array, config: widths.WidthSetting) -> Float[Array, "parts scal
     return jnp.stack(measured + predicted)
 
 
-def _frozen(slope: float) -> dict[str, Any]:
+def _frozen(slope: float) -> Row:
     return {name: net for name, net in widths.names(slope).items() if "a" not in net.trained}
 
 
@@ -108,7 +108,7 @@ def configuration(settings: Settings, panel: str) -> Any:
     return text.configured(base, settings.data, {})
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """Chunks of draws of every quantity; the predicted means are cells of their own."""
     found = []
     for panel in (*PANELS, *(f"{name} predicted" for name in MEANS)):
@@ -200,7 +200,7 @@ def _laws(panel: str, values: dict[str, np.ndarray], config: Any) -> list[np.nda
 
 def _curve(
     panel: str, claim: Claim, scales: Any, values: np.ndarray, law: np.ndarray | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of one network: its points, then its exponent.
 
     predicted: the law where there is one; z: mean difference from it over the standard error of

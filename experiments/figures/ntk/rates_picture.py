@@ -9,9 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.style import SERIES
-
-Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 TITLES = {
     "spread": r"$\|\Theta_m-\Theta\|_F^2\,/\,\|\Theta\|_F^2$",

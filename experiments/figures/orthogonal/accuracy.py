@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
 from theory import fields
@@ -79,7 +79,7 @@ def axes(settings: Settings) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def base(settings: Settings) -> dict[str, Any]:
+def base(settings: Settings) -> Row:
     """The values of the axes that are not swept."""
     return {"n_adv": settings.n_adv, "n": settings.n, "d": settings.d, "factor": 1.0}
 
@@ -107,7 +107,7 @@ def box(settings: Settings, law: str) -> tuple[float, float] | None:
     return learning.BOXES.get(law) if settings.attacks == "published" else None
 
 
-def shift(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> Shift:
+def shift(settings: Settings, law: str, norm: str, at: Row) -> Shift:
     """What an attack along the normal of f's boundary adds to a point: length and cosine to it."""
     d, factor = at["d"], at["factor"]
     epsilon = size(settings, norm, d, factor)
@@ -121,7 +121,7 @@ def shift(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> Shift:
     return Shift(epsilon * coordinates**0.5, normal_cosine(norm, settings.fraction))
 
 
-def predicted(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
+def predicted(settings: Settings, law: str, norm: str, at: Row) -> float:
     """Accuracy at the time to which networks are trained; NaN out of the formula's range."""
     if norm == NOISE:
         return 0.5
@@ -132,7 +132,7 @@ def predicted(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> fl
     return noise_accuracy(n, n_adv, d, length, radius, settings.slope, cosine, adapted)
 
 
-def equal_multipliers(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
+def equal_multipliers(settings: Settings, law: str, norm: str, at: Row) -> float:
     """Accuracy at equal multipliers where the finite-time law is out of its range, NaN elsewhere.
 
     Not claimed there: losses are not equal. docs/statements/orthogonal.md has what was measured.
@@ -147,13 +147,11 @@ def equal_multipliers(settings: Settings, law: str, norm: str, at: dict[str, Any
     return noise_accuracy_early(n, n_adv, d, length, radius, cosine)
 
 
-def adaptations(
-    settings: Settings, law: str, at: dict[str, Any], length: float
-) -> tuple[float, float]:
+def adaptations(settings: Settings, law: str, at: Row, length: float) -> tuple[float, float]:
     """μ of f and g: 1 after descent on log L, which takes log T far beyond any margin's scale."""
     if settings.descend == "log loss":
         return 1.0, 1.0
-    time = training_time(settings.learning_rate, settings.steps, learning.MOMENTUM)
+    time = float(training_time(settings.learning_rate, settings.steps, learning.MOMENTUM))
     radius = (learning.MEAN_SQUARES[law] * at["d"]) ** 0.5
     strength = length**2 * at["n_adv"] / radius**2
     of_f = own_margin(time, at["n"], radius, settings.slope)
@@ -161,7 +159,7 @@ def adaptations(
     return adaptation(of_f), adaptation(of_g)
 
 
-def load(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
+def load(settings: Settings, law: str, norm: str, at: Row) -> float:
     """(μ_f n + μ_g n_adv)/d, whose square is the order of what the formula leaves out."""
     if norm == NOISE:
         return 0.0
@@ -170,7 +168,7 @@ def load(settings: Settings, law: str, norm: str, at: dict[str, Any]) -> float:
     return (of_f * at["n"] + of_g * at["n_adv"]) / at["d"]
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each law and each point of an axis; the base point once."""
     points = [base(settings) | {name: value} for name, value, _ in _places(settings)]
     return list({str(c): c for law in settings.laws for c in ({"law": law} | p for p in points)}

@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 from scipy import stats
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.orthogonal.accuracy import (
     NOISE,
     VARIANTS,
@@ -33,7 +35,7 @@ EQUAL = {"linestyle": ":", "linewidth": 1.0}
 CLOSED = {"linestyle": "none", "marker": "_", "markersize": 9, "markeredgewidth": 1.0, "zorder": 3}
 
 
-def draw(settings: Settings, table: Any) -> Figure:
+def draw(settings: Settings, table: Table) -> Figure:
     """The picture."""
     rows = settings.laws
     figure, grid = style.axes(len(rows), len(axes(settings)), height=1.85, sharey=True)
@@ -61,7 +63,7 @@ def draw(settings: Settings, table: Any) -> Figure:
     return figure
 
 
-def _panel(ax: Any, settings: Settings, law: str, axis: str, values: Any, part: Any) -> None:
+def _panel(ax: Axes, settings: Settings, law: str, axis: str, values: Any, part: Table) -> None:
     kind = type(values[0])
     dense = np.geomspace(values[0], values[-1], 60)
     for norm in VARIANTS:
@@ -89,7 +91,7 @@ def _tick(value: float) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
-def caption(settings: Settings, table: Any) -> str:
+def caption(settings: Settings, table: Table) -> str:
     """What is predicted and measured."""
     held = table[table.norm != NOISE].certified
     at = ", ".join(f"{k} = {v:g}" for k, v in base(settings).items() if k != "factor")
@@ -120,7 +122,7 @@ def caption(settings: Settings, table: Any) -> str:
     )
 
 
-def _dotted(table: Any) -> str:
+def _dotted(table: Table) -> str:
     if not table.equal_multipliers.notna().any():
         return ""
     return ", but dotted, and not claimed, what equal multipliers would give, Φ(ac/√(1 + s))"

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from theory import fields
+from theory._types import Integer, Real
 from theory.certificates import cone, max_margin
 from theory.certificates.max_margin import Solved, kkt_certificate
 from theory.data.sampling import draw
@@ -133,7 +134,7 @@ def _train(network: Network, descent: Descent, a: Array, x: Array, w: Array, y: 
 def _largest_eigenvalue(x: Array, y: Array) -> Array:
     """Of XXᵀ, by 30 power iterations, from what common parts and parts along labels excite."""
 
-    def iterate(_: Any, v: Array) -> Array:
+    def iterate(_: Array, v: Array) -> Array:
         v = x @ (v @ x)
         return v / jnp.linalg.norm(v)
 
@@ -171,11 +172,11 @@ def attack(
     params: Params,
     points: Float[Array, "n d"],
     target: Float[Array, " n"],
-    epsilon: Any,
+    epsilon: Real,
     *,
     norm: str,
     slope: float,
-    steps: Any,
+    steps: Integer,
     fraction: float,
     published: bool = False,
     box: tuple[float, float] | None = None,

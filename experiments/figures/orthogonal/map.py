@@ -1,13 +1,11 @@
 """Decision boundaries of networks trained on more and more perturbed noise (K24a)."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.orthogonal import learning
 from experiments.results.summaries import mean_and_error
 from theory import fields
@@ -47,7 +45,7 @@ def predicted(settings: Settings, n_adv: int) -> float:
     return plane_agreement(n_adv, settings.d, size(settings), radius, settings.slope)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each number of noise samples."""
     return [{"n_adv": n_adv} for n_adv in counts(settings)]
 
@@ -124,7 +122,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     "boundary": angle of the closed form's normal q in the plane, first draw.
     "weights": w̄₊ and w̄₋ (label ±1) at (u, v).  "sample": clean samples there.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for cell, arrays in results:
         n_adv = cell["n_adv"]
         (mean, closed), (error, _) = mean_and_error([arrays["trained"], arrays["closed"]], axis=1)
@@ -159,7 +157,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     return found.astype(object).where(found.notna(), None)
 
 
-def _network(n_adv: int, values: np.ndarray, normal: np.ndarray) -> list[dict[str, Any]]:
+def _network(n_adv: int, values: np.ndarray, normal: np.ndarray) -> list[Row]:
     angle = float(np.arctan2(normal[1], normal[0]))
     rows = [{"kind": "boundary", "n_adv": n_adv, "angle": angle}]
     return rows + [

@@ -1,13 +1,13 @@
 """The picture of `orthogonal-map`: sign maps of f and of g for each n_adv, and their agreement."""
 
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.orthogonal.map import Settings, angles, counts, predicted, size
 
 GRID = 201
@@ -15,7 +15,7 @@ F_LOOK, G_LOOK = style.SERIES[5], style.SERIES[1]  # black and dashed; vermillio
 G_LOOK = G_LOOK._replace(line="-")
 
 
-def draw(settings: Settings, table: Any) -> Figure:
+def draw(settings: Settings, table: Table) -> Figure:
     """The picture."""
     panels = (0, *counts(settings))
     columns = 3
@@ -45,7 +45,7 @@ def _patch(colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="none", marker="s", markersize=7, color=colour, label=label)
 
 
-def _map(ax: Any, table: Any, n_adv: int, reach: float) -> None:
+def _map(ax: Axes, table: Table, n_adv: int, reach: float) -> None:
     """Signs of the trained network, and the closed forms' boundaries."""
     own = table[table.n_adv == n_adv]
     values = own[own.kind == "output"].value.to_numpy(float)
@@ -67,7 +67,7 @@ def _map(ax: Any, table: Any, n_adv: int, reach: float) -> None:
     ax.set_ylabel(r"along $\hat w_+ + \hat w_-$")
 
 
-def _line(ax: Any, angle: float, look: style.Series, reach: float) -> None:
+def _line(ax: Axes, angle: float, look: style.Series, reach: float) -> None:
     """The line through 0 with a normal at this angle."""
     along = 2 * reach * np.array([-np.sin(angle), np.cos(angle)])
     ax.plot(*np.stack([-along, along], axis=1), color=look.colour, linestyle=look.line, zorder=2)
@@ -77,7 +77,7 @@ def _difference(a: float, b: float) -> float:
     return float(np.abs(np.angle(np.exp(1j * (a - b)))))
 
 
-def _clean(ax: Any, table: Any) -> None:
+def _clean(ax: Axes, table: Table) -> None:
     """Clean samples and mean weights in the panel of f."""
     samples = table[table.kind == "sample"]
     for label, look in ((1, style.SERIES[0]), (-1, style.SERIES[1])):
@@ -88,8 +88,9 @@ def _clean(ax: Any, table: Any) -> None:
         )  # fmt: skip
     reach = ax.get_xlim()[1]
     for row in table[table.kind == "weights"].itertuples():
-        end = np.array([row.u, row.v], float)
-        end *= 0.5 * reach / np.linalg.norm(end)
+        weights = np.array([row.u, row.v], float)
+        u, v = 0.5 * reach / np.linalg.norm(weights) * weights
+        end = (float(u), float(v))
         ax.annotate(
             "", end, (0, 0),
             arrowprops={"arrowstyle": "-|>", "color": style.BLACK, "lw": 0.9, "shrinkA": 0,
@@ -99,7 +100,7 @@ def _clean(ax: Any, table: Any) -> None:
         ax.annotate(name, end, xytext=(0, -14), textcoords="offset points", ha="center")
 
 
-def _agreement(ax: Any, settings: Settings, own: Any) -> None:
+def _agreement(ax: Axes, settings: Settings, own: Table) -> None:
     x = own.n_adv.astype(float)
     dense = np.unique(np.round(np.geomspace(1, x.max() * 1.6, 80)).astype(int))
     style.curve(ax, dense, [predicted(settings, int(v)) for v in dense], series=style.SERIES[0],
@@ -118,7 +119,7 @@ def _agreement(ax: Any, settings: Settings, own: Any) -> None:
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.3))
 
 
-def caption(settings: Settings, table: Any) -> str:
+def caption(settings: Settings, table: Table) -> str:
     """What is predicted and measured."""
     own = table[table.kind == "agreement"]
     held = [f"{int(n)}" for n, ok in zip(own.n_adv, own.held, strict=True) if ok]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.datasets import sources
-from experiments.figures.figure import Arrays, Cell, Figure, Results
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from experiments.figures.orthogonal import learning
 from theory import fields
 from theory.certificates.max_margin import support_vectors
@@ -58,7 +58,7 @@ def image_shape(d: int) -> tuple[int, ...]:
     raise ValueError(f"data must be square grey images or 32×32 in colour, got d = {d} numbers")
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One for each draw of training images."""
     images = dataset(settings)
     image_shape(images.x.shape[1])
@@ -136,7 +136,7 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     trained network and predicted, and of cos(attack, predicted attack).
     "pixel": the pictures of the first draw, by image and what they show, with their cosine.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for cell, arrays in results:
         for name in ATTACKS:
             rows.append(

@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.orthogonal.perturbations import (
     ATTACKS,
     GRADIENT,
@@ -20,7 +22,7 @@ SHOWN = ("l2", "linf", "l0")
 SIGNED = "PuOr"  # orange below 0, purple above: told apart by all kinds of colour blindness
 
 
-def draw(settings: Settings, table: Any) -> Figure:
+def draw(settings: Settings, table: Table) -> Figure:
     """The picture."""
     figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=(2.35, 2))
@@ -59,7 +61,7 @@ def _title(name: str, shows: str) -> str:
     return f"{NAMES[name]}: {'ε v(q)' if shows == 'geometry' else 'attack'}"
 
 
-def _image(ax: Any, rows: Any) -> None:
+def _image(ax: Axes, rows: Table) -> None:
     """An image in grey, or a perturbation in two colours around 0, with its cosine."""
     values = rows.sort_values("pixel").value.to_numpy(float)
     image = values.reshape(image_shape(len(values)))
@@ -82,7 +84,7 @@ def _image(ax: Any, rows: Any) -> None:
         ax.set_xlabel(f"cos = {float(cosine):.3f}", fontsize=6.5, labelpad=2)
 
 
-def _cosines(ax: Any, own: Any, look: style.Series) -> None:
+def _cosines(ax: Axes, own: Table, look: style.Series) -> None:
     predicted = own.predicted.astype(float).to_numpy()
     mean = own["mean"].astype(float).to_numpy()
     low, high = min(predicted.min(), mean.min()), max(predicted.max(), mean.max())
@@ -94,7 +96,7 @@ def _cosines(ax: Any, own: Any, look: style.Series) -> None:
     ax.locator_params(nbins=3)
 
 
-def caption(settings: Settings, table: Any) -> str:
+def caption(settings: Settings, table: Table) -> str:
     """What is predicted and measured."""
     own = table[table.kind == "cosine"]
     direct = ", ".join(

@@ -1,14 +1,14 @@
 """Z23: linear classifiers of noises, by how the noises are made."""
 
 import itertools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.images import experiment, noises
 from experiments.images.experiment import SPLITS, ImageSettings
 from experiments.images.probing import accuracy
@@ -64,7 +64,7 @@ def kinds(settings: Settings) -> list[Kind]:
     ]
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One network from one seed, with all kinds of noise."""
     kinds(settings)
     return [

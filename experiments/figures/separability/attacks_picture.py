@@ -1,13 +1,12 @@
 """The picture of `separability-attacks`."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.separability import words as words
 from experiments.figures.separability.attacks import Settings
 from experiments.figures.style import Series
@@ -44,7 +43,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, part: Any) -> None:
+def _panel(ax: Axes, part: Table) -> None:
     kinds = list(dict.fromkeys(part.kind.dropna()))
     places = np.arange(len(kinds))
     for split, series in FITTED.items():
@@ -59,7 +58,7 @@ def _panel(ax: Axes, part: Any) -> None:
     ax.set_xlim(-0.04, 1.04)
 
 
-def _dots(ax: Axes, rows: Any, places: np.ndarray, series: Series, *, hollow: bool) -> None:
+def _dots(ax: Axes, rows: Table, places: np.ndarray, series: Series, *, hollow: bool) -> None:
     ax.errorbar(
         rows["mean"], places, xerr=2 * rows.standard_error.fillna(0), fmt=series.marker,
         color=series.colour, markerfacecolor="white" if hollow else series.colour,

@@ -1,12 +1,10 @@
 """Z23: images and their noises embedded in the plane."""
 
-from typing import Any
-
 import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.images import experiment
 from experiments.images.experiment import ImageSettings
 from theory import fields
@@ -31,7 +29,7 @@ class Settings(ImageSettings):
     draws: int = parameter(1, "networks drawn; the picture is of the first", low=1, high=1)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """The images, and the noises of one network each."""
     names = settings.networks
     return [{"of": name, "draw": 0} for name in (IMAGES, *names)]

@@ -1,11 +1,10 @@
 """The picture of `separability-embedding`."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.separability import words as words
 from experiments.figures.separability.embedding import IMAGES, Settings
 from experiments.images import experiment
@@ -23,7 +22,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     for ax in panels.flat[len(embedded) :]:
         ax.set_visible(False)
     for ax, of in zip(panels.flat, embedded, strict=False):
-        part: Any = table[table.of == of]
+        part: Table = table[table.of == of]
         for number, points in part.groupby("class"):
             ax.plot(
                 points.u, points.v, linestyle="none", marker=f"${number}$", markersize=3.6,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Int
 
-from experiments.figures.figure import Cell, Figure
+from experiments.figures.figure import Cell, Figure, Row
 from experiments.figures.frequencies import CONFIDENCE, counted
 from theory import fields
 from theory.data.sampling import to_sphere
@@ -91,7 +91,7 @@ def _on_ray(ratio: float, count: int) -> list[int]:
     return [unit * (max(1, round(first)) + step * i) for i in range(count)]
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One cell a size (m, d): for the maps with all noises, for the rates with one a network."""
     most = max(settings.samples)
     found = [
@@ -166,7 +166,7 @@ def table(settings: Settings, results: Any) -> pd.DataFrame:
     return pd.DataFrame([*rows, *_law(settings), *_guarantee(settings)])
 
 
-def _separated(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
+def _separated(settings: Settings, found: Any) -> Iterator[Row]:
     """How often all of n noises are separated. Exact at n = 1, at least (1 − P)^n beyond.
 
     Points that are independent of one another fail, given the network, independently with some
@@ -186,7 +186,7 @@ def _separated(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
                 yield {"part": "separated", "m": m, "d": d, "n": n, **row}
 
 
-def _failures(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
+def _failures(settings: Settings, found: Any) -> Iterator[Row]:
     """How often one noise is not separated, along the lines: exactly P(S ≤ 0)."""
     for line in lines(settings):
         for scale, m, d in zip(line.scales, line.m, line.d, strict=True):
@@ -196,7 +196,7 @@ def _failures(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
             yield {"part": "failure", "line": line.name, **size, **row, "held": True}
 
 
-def _fits(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
+def _fits(settings: Settings, found: Any) -> Iterator[Row]:
     """The rate of −log P(S ≤ 0) on every line, beside the same fit to the exact law."""
     for line in lines(settings):
         sizes = list(zip(line.m, line.d, strict=True))
@@ -212,7 +212,7 @@ def _fits(settings: Settings, found: Any) -> Iterator[dict[str, Any]]:
         yield {"part": "fit", "line": line.name, **row, "held": inside}
 
 
-def _law(settings: Settings) -> Iterator[dict[str, Any]]:
+def _law(settings: Settings) -> Iterator[Row]:
     """P(S ≤ 0) on every line, at all integers between its ends."""
     for line in lines(settings):
         unit = math.gcd(*line.scales)
@@ -224,7 +224,7 @@ def _law(settings: Settings) -> Iterator[dict[str, Any]]:
             yield {"part": "law", "line": line.name, **row}
 
 
-def _guarantee(settings: Settings) -> Iterator[dict[str, Any]]:
+def _guarantee(settings: Settings) -> Iterator[Row]:
     """The dimension from which on the theorem's bound 1 − nP is at least ½, at every width."""
     widths, dimensions = (
         settings.widths,
@@ -238,7 +238,7 @@ def _guarantee(settings: Settings) -> Iterator[dict[str, Any]]:
         yield from _half(max(widths), n, 2 * max(dimensions))
 
 
-def _half(m: int, n: int, most: int) -> Iterator[dict[str, Any]]:
+def _half(m: int, n: int, most: int) -> Iterator[Row]:
     """Where n·P crosses ½ between two dimensions, log P interpolated; nothing beyond `most`."""
 
     def excess(d: int) -> float:

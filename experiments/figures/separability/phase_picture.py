@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.style import SERIES, Series
-
-Table = Any  # a pandas DataFrame, whose columns pyright takes for arrays
 
 BOUND = Series(style.VERMILLION, "o", (0, (4, 2)))
 LIMIT = Series(style.GREY, "o", (0, (2, 2)))

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory import fields
@@ -31,7 +31,7 @@ class Settings(ImageSettings):
     )
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One network trained at one rate from one seed."""
     _epochs(settings)
     return [

@@ -1,13 +1,13 @@
 """The picture of `separability-training`."""
 
 import itertools
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.separability import words as words
 from experiments.figures.separability.training import Settings
 from experiments.images import experiment
@@ -54,7 +54,7 @@ def _temperatures(table: pd.DataFrame) -> list[float]:
     return sorted(table.temperature.dropna().unique())
 
 
-def _panel(ax: Axes, part: Any) -> None:
+def _panel(ax: Axes, part: Table) -> None:
     epochs = sorted(set(part.epoch))
     place = part.epoch.map(epochs.index)
     temperatures = _temperatures(part)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results
+from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory import fields
@@ -30,7 +30,7 @@ class Settings(ImageSettings):
     epochs: int = parameter(50, "epochs of training", low=1)
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Row]:
     """One network of one width from one seed."""
     return [
         {"width": width, "draw": draw}

@@ -1,13 +1,13 @@
 """The picture of `separability-width`."""
 
 import itertools
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures import style
+from experiments.figures.figure import Table
 from experiments.figures.separability import words as words
 from experiments.figures.separability.width import AIMS, WHEN, Settings
 from experiments.images.experiment import SPLITS
@@ -41,7 +41,7 @@ def draw(settings: Settings, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, part: Any) -> None:
+def _panel(ax: Axes, part: Table) -> None:
     for series, aim, aside in zip(style.SERIES, AIMS, ASIDE, strict=False):
         fitted = part[part.noises == aim]
         style.points(

@@ -68,9 +68,9 @@ def test_measured_shares_lie_between_the_limits_and_are_drawn():
     table = figure.table(SETTINGS, results)
     trained = table[table["part"] == "trained"]
     error = 4 * np.hypot(trained["standard_error"], trained["law_error"])
-    assert (trained["mean"] >= trained["lower"] - error).all()
-    assert (trained["mean"] <= trained["upper"] + error).all()
-    assert (trained["bound"] <= trained["arctan"] * (1 + 1e-9)).all()
+    assert np.all(trained["mean"] >= trained["lower"] - error)
+    assert np.all(trained["mean"] <= trained["upper"] + error)
+    assert np.all(trained["bound"] <= trained["arctan"] * (1 + 1e-9))
     held = trained[trained["held"].astype(bool)]
     assert len(held)
     # Limits within a tenth of the law: what is left of its bias is small against 4 errors.

@@ -21,8 +21,8 @@ def test_computed():
     assert (narrow["margin_f"] < wide["margin_f"]).all()
     table = width.table(SETTINGS, results)
     assert list(table["held"]) == list(table["share"] >= width.SHARE)
-    assert (table["mean"] >= table["certified"]).all()
-    assert table["certified"].max() > 0.5  # something is certified
+    assert np.all(table["mean"] >= table["certified"])
+    assert np.max(table["certified"].to_numpy()) > 0.5  # something is certified
 
 
 def test_table_and_picture():
@@ -40,7 +40,7 @@ def test_table_and_picture():
     assert list(table["share"]) == [0.5, 1.0]
     assert list(table["certified"]) == pytest.approx([0.45, 0.95])
     assert list(table["held"]) == [False, True]
-    assert table["difference"][0] == pytest.approx(-1 / 12)
+    assert table["difference"].to_numpy()[0] == pytest.approx(-1 / 12)
     figure = width.FIGURE.draw(SETTINGS, table)
     assert len(figure.axes) == 2
     assert "over 3 draws" in width.FIGURE.caption(SETTINGS, table)

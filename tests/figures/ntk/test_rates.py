@@ -9,6 +9,7 @@ import pytest
 from experiments.figures.ntk import rates as rates
 from experiments.figures.ntk import rates_picture as picture
 from theory.verification.claims import Claim
+from theory.verification.kinds import ByQuantity
 
 SMALL = rates.Settings(m_min=16, draws=40, mean_m_min=64, mean_draws=50, chunk=40)
 
@@ -19,7 +20,9 @@ def power_laws(settings, rng, changed=()):
     for cell in rates.cells(settings):
         panel, _, predicted = cell["quantity"].partition(" ")
         config = rates.configuration(settings, panel)
-        claims = rates.PANELS[panel].statement.claim.claims(config)
+        claim = rates.PANELS[panel].statement.claim
+        assert isinstance(claim, ByQuantity)
+        claims = claim.claims(config)
         claims = claims if isinstance(claims, tuple) else (claims,)
         scales = np.asarray(config.scales, float)
         if predicted:

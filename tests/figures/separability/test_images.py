@@ -2,6 +2,7 @@
 
 import dataclasses
 import zlib
+from typing import Any
 
 import jax
 import matplotlib
@@ -25,7 +26,13 @@ from experiments.figures.separability import (
 )
 from experiments.images import experiment
 
-TINY = {"most_train": 128, "most_test": 64, "epochs": 2, "batch": 32, "probe_steps": 20}
+TINY: dict[str, Any] = {
+    "most_train": 128,
+    "most_test": 64,
+    "epochs": 2,
+    "batch": 32,
+    "probe_steps": 20,
+}
 TRAINING = separability_training.Settings(
     **TINY, networks=("cnn",), cnn_width=4, learning_rates=(0.1,), look_at=(0, 2), draws=2
 )
@@ -34,7 +41,7 @@ ATTACKS = attacks.Settings(
     **TINY, networks=("cnn", "cnn-robust"), cnn_width=4, learning_rate=0.1, pgd_steps=(5,), draws=2
 )
 EMBEDDING = separability_embedding.Settings(
-    **TINY | {"epochs": 0}, networks=("cnn",), cnn_width=4, perplexity=8.0
+    **(TINY | dict[str, Any](epochs=0)), networks=("cnn",), cnn_width=4, perplexity=8.0
 )
 MODULES = {
     "separability-training": separability_training,
@@ -134,9 +141,8 @@ def test_networks_in_robust_are_trained_adversarially_and_others_are_not(name, m
     monkeypatch.setattr(experiment.training, "train", lambda *given: given)
     settings, trial = experiment.ImageSettings(), experiment.images(ATTACKS)
     for word, epsilon in ((name, 0.0), (f"{name}-robust", 8 / 255)):
-        module, recipe, *_ = experiment.trained(
-            settings, word, jax.random.key(0), trial, learning_rate=0.1
-        )
+        given: Any = experiment.trained(settings, word, jax.random.key(0), trial, learning_rate=0.1)
+        module, recipe, *_ = given
         assert module == experiment.KINDS[name].module(experiment.width(name, settings))
         found = (recipe.adversarial, recipe.adversarial_steps, recipe.adversarial_step)
         assert found == (epsilon, 7, 2 / 255)
@@ -170,7 +176,7 @@ def test_tables_hold_means_errors_and_what_theory_says():
     found = results("separability-training")
     table = separability_training.table(TRAINING, found)
     assert sorted(set(table.epoch)) == [0, 2]  # epoch 5 is beyond the training
-    rows = table[(table.epoch == 2) & (table.split == "test") & (table.temperature == 10.0)]
+    rows: Any = table[(table.epoch == 2) & (table.split == "test") & (table.temperature == 10.0)]
     (row,) = rows.to_dict(orient="records")
     draws, drawn = (
         np.array([arrays[name][1, 1, 1] for _, arrays in found]) for name in ("noises", "drawn")

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +9,10 @@ import numpy as np
 from theory.certificates.ball import functions
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
+    Number,
     Undecided,
+    Value,
     as_objects,
     as_truths,
     balls,
@@ -31,7 +33,7 @@ from theory.certificates.ball.numbers import (
 from theory.certificates.ball.structure import Rule, scattered_places
 
 
-def kind(aval: Any) -> str:
+def kind(aval: Value) -> str:
     """What an array holds: "real", "integer", "truth", or "key" for random keys."""
     for name, dtype in (("real", jnp.floating), ("integer", jnp.integer), ("truth", jnp.bool_)):
         if jnp.issubdtype(aval.dtype, dtype):
@@ -39,25 +41,25 @@ def kind(aval: Any) -> str:
     return "complex" if jnp.issubdtype(aval.dtype, jnp.complexfloating) else "key"
 
 
-def operand_kind(eqn: Any) -> str:
+def operand_kind(eqn: Equation) -> str:
     """The kind of the first operand."""
     return kind(eqn.invars[0].aval)
 
 
-def result_dtype(eqn: Any) -> Any:
+def result_dtype(eqn: Equation) -> Value:
     """The type of the first result."""
     return eqn.outvars[0].aval.dtype
 
 
 # --- entry by entry -------------------------------------------------------------------------------
 
-_FAST: Mapping[str, Any] = {
+_FAST: Mapping[str, Number] = {
     "add": np.add,
     "add_any": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
 }
-_INTEGERS: Mapping[str, Any] = {
+_INTEGERS: Mapping[str, Number] = {
     **_FAST,
     "max": np.maximum,
     "min": np.minimum,
@@ -66,7 +68,7 @@ _INTEGERS: Mapping[str, Any] = {
     "sign": np.sign,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
 }
-_OF_INTEGERS: Mapping[str, Any] = {
+_OF_INTEGERS: Mapping[str, Number] = {
     "eq": np.equal,
     "ne": np.not_equal,
     "lt": np.less,
@@ -74,7 +76,7 @@ _OF_INTEGERS: Mapping[str, Any] = {
     "gt": np.greater,
     "ge": np.greater_equal,
 }
-_LOGIC: Mapping[str, Callable[..., Any]] = {
+_LOGIC: Mapping[str, Callable[..., Number]] = {
     "and": both,
     "or": either,
     "xor": differ,
@@ -84,12 +86,12 @@ _LOGIC: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def _is_number(x: Any) -> bool | None:
+def _is_number(x: Number) -> bool | None:
     return negated(is_nan(x))
 
 
 # Of a number and itself, which for two balls could be different numbers. NaN is compared so.
-_WITH_ITSELF: Mapping[str, Callable[[Any], Any]] = {
+_WITH_ITSELF: Mapping[str, Callable[[Number], Number]] = {
     "sub": lambda x: functions.arb(0) if is_finite(x) else x - x,
     "mul": lambda x: functions.integer_power(x, 2),
     "eq": _is_number,
@@ -101,10 +103,10 @@ _WITH_ITSELF: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def elementwise(name: str, function: Callable[..., Any]) -> Rule:
+def elementwise(name: str, function: Callable[..., Number]) -> Rule:
     """The rule of a function of numbers: of balls the function, of integers NumPy's."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) == "real":
             if len(args) == 2 and args[0] is args[1] and name in _WITH_ITSELF:
                 return objects(_WITH_ITSELF[name], args[0])
@@ -120,10 +122,10 @@ def elementwise(name: str, function: Callable[..., Any]) -> Rule:
     return rule
 
 
-def comparison(name: str, function: Callable[..., Any]) -> Rule:
+def comparison(name: str, function: Callable[..., Number]) -> Rule:
     """The rule of a comparison, whose answer may be undecided."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         found = operand_kind(eqn)
         if found == "real":
             if args[0] is args[1]:
@@ -141,7 +143,7 @@ def comparison(name: str, function: Callable[..., Any]) -> Rule:
 def logic(name: str) -> Rule:
     """The rule of a connective; of integers, bit by bit, it is JAX's own."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "truth":
             return NotImplemented
         return truths(objects(_LOGIC[name], *map(as_truths, args)))
@@ -149,14 +151,14 @@ def logic(name: str) -> Rule:
     return rule
 
 
-def integer_power(args: list[Any], eqn: Any) -> Any:
+def integer_power(args: list[Value], eqn: Equation) -> Value:
     """x^y of a whole number y that is no array."""
     if operand_kind(eqn) != "real":
         return NotImplemented
     return objects(lambda x: functions.integer_power(x, eqn.params["y"]), args[0])
 
 
-def power(args: list[Any], eqn: Any) -> Any:
+def power(args: list[Value], eqn: Equation) -> Value:
     """x^y; of an integer y exactly that."""
     if operand_kind(eqn) != "real":
         return NotImplemented
@@ -167,7 +169,7 @@ def power(args: list[Any], eqn: Any) -> Any:
     return objects(functions.power, x, y)
 
 
-def rounded(args: list[Any], eqn: Any) -> Any:
+def rounded(args: list[Value], eqn: Equation) -> Value:
     """The nearest whole number, halves as the primitive says."""
     away = int(eqn.params["rounding_method"]) == 0
     function = functions.round_away if away else functions.round_even
@@ -175,7 +177,7 @@ def rounded(args: list[Any], eqn: Any) -> Any:
     return objects(functions.total(function, ends), args[0])
 
 
-def finite(args: list[Any], eqn: Any) -> Any:
+def finite(args: list[Value], eqn: Equation) -> Value:
     """Whether every entry is a finite number."""
     return truths(objects(is_finite, args[0]))
 
@@ -183,7 +185,7 @@ def finite(args: list[Any], eqn: Any) -> Any:
 # --- kinds and choices ----------------------------------------------------------------------------
 
 
-def converted(args: list[Any], eqn: Any) -> Any:
+def converted(args: list[Value], eqn: Equation) -> Value:
     """x in another type: as real numbers the same, as integers without what is behind the point."""
     x, source, target = args[0], operand_kind(eqn), kind(eqn.outvars[0].aval)
     dtype = result_dtype(eqn)
@@ -206,7 +208,7 @@ def converted(args: list[Any], eqn: Any) -> Any:
     return decided(x, "an integer").astype(dtype)
 
 
-def _whole(x: Any) -> int:
+def _whole(x: Number) -> int:
     if isinstance(x, float) or not x.is_finite():
         raise Undecided("an integer made of a number that may not be finite")
     whole = functions.trunc(x).unique_fmpz()
@@ -215,7 +217,7 @@ def _whole(x: Any) -> int:
     return int(whole)
 
 
-def hulls(x: Any, y: Any, of: str) -> Any:
+def hulls(x: Number, y: Number, of: str) -> Number:
     """What holds both arrays, entry by entry; of truths and integers None where they differ."""
     if of == "real":
         return objects(hull, x, y)
@@ -225,7 +227,7 @@ def hulls(x: Any, y: Any, of: str) -> Any:
     return truths(found) if of == "truth" else found
 
 
-def select_n(args: list[Any], eqn: Any) -> Any:
+def select_n(args: list[Value], eqn: Equation) -> Value:
     """Entry by entry one of the cases; the hull of all where the choice is undecided."""
     of = kind(eqn.outvars[0].aval)
     if of == "key":
@@ -253,7 +255,9 @@ def _chosen(which: np.ndarray, cases: list[np.ndarray]) -> np.ndarray:
 # --- along axes -----------------------------------------------------------------------------------
 
 
-def folded(combine: Callable[[Any, Any], Any], of: str, start: Any, integers: Any) -> Rule:
+def folded(
+    combine: Callable[[Number, Number], Number], of: str, start: Number, integers: Number
+) -> Rule:
     """A reduction over axes.
 
     Args:
@@ -263,7 +267,7 @@ def folded(combine: Callable[[Any, Any], Any], of: str, start: Any, integers: An
       integers: the same reduction of NumPy for integers, None if JAX is asked.
     """
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         x, axes = args[0], tuple(eqn.params["axes"])
         found = operand_kind(eqn)
         if found == "integer" and integers is not None:
@@ -284,7 +288,7 @@ def folded(combine: Callable[[Any, Any], Any], of: str, start: Any, integers: An
     return rule
 
 
-def _added(args: list[Any], eqn: Any) -> Any:
+def _added(args: list[Value], eqn: Equation) -> Value:
     x, axes = args[0], tuple(eqn.params["axes"])
     if operand_kind(eqn) == "integer":
         return np.asarray(decided(x, "an integer").sum(axis=axes, dtype=result_dtype(eqn)))
@@ -292,10 +296,10 @@ def _added(args: list[Any], eqn: Any) -> Any:
     return as_objects(total)
 
 
-def cumulative(combine: Callable[[Any, Any], Any]) -> Rule:
+def cumulative(combine: Callable[[Number, Number], Number]) -> Rule:
     """Partial results along an axis, from either end."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         axis, reverse = eqn.params["axis"], eqn.params["reverse"]
@@ -311,7 +315,7 @@ def cumulative(combine: Callable[[Any, Any], Any]) -> Rule:
     return rule
 
 
-def _log_add(x: Any, y: Any) -> Any:
+def _log_add(x: Number, y: Number) -> Number:
     """log(e^x + e^y)."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
@@ -324,10 +328,10 @@ def _log_add(x: Any, y: Any) -> Any:
 # --- scattering -----------------------------------------------------------------------------------
 
 
-def scatter(combine: Callable[[Any, Any], Any] | None) -> Rule:
+def scatter(combine: Callable[[Number, Number], Number] | None) -> Rule:
     """x with updates combined into it at exact indices; None puts them in place of it."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         x, indices, updates = args
@@ -344,11 +348,11 @@ def scatter(combine: Callable[[Any, Any], Any] | None) -> Rule:
     return rule
 
 
-def _plus(x: Any, y: Any) -> Any:
+def _plus(x: Number, y: Number) -> Number:
     return x + y
 
 
-def _times(x: Any, y: Any) -> Any:
+def _times(x: Number, y: Number) -> Number:
     return x * y
 
 

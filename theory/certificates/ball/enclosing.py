@@ -3,14 +3,23 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import flint
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 
+from theory._types import PyTree
 from theory.certificates.ball.interpreter import evaluate, exact
-from theory.certificates.ball.numbers import Undecided, ball, infinite_sign, less
+from theory.certificates.ball.numbers import (
+    Number,
+    Undecided,
+    Value,
+    ball,
+    infinite_sign,
+    less,
+)
 from theory.margins import Margin
 
 MOST_BITS = 848
@@ -54,8 +63,8 @@ class Ball:
         """The radii, rounded upwards; ∞ where nothing is known."""
         return self._floats(lambda x: -_downwards(-x.rad()), np.inf)
 
-    def _floats(self, of: Callable[[Any], float], unknown: float = np.nan) -> np.ndarray:
-        def one(x: Any) -> float:
+    def _floats(self, of: Callable[[Number], float], unknown: float = np.nan) -> np.ndarray:
+        def one(x: Number) -> float:
             if isinstance(x, float):
                 return np.nan
             if x.is_finite():
@@ -65,10 +74,10 @@ class Ball:
         found = np.frompyfunc(one, 1, 1)(self.balls)
         return np.asarray(np.asarray(found, float) + 0.0)  # no −0
 
-    def contains(self, values: Any) -> np.ndarray:
+    def contains(self, values: PyTree) -> np.ndarray:
         """Whether each ball holds a number: exact floats; NaN is in what is NaN or unknown."""
 
-        def one(x: Any, value: Any) -> bool:
+        def one(x: Number, value: Number) -> bool:
             if isinstance(x, float) or isinstance(value, float):
                 return isinstance(value, float) and (isinstance(x, float) or x.is_nan())
             return bool(x.contains(value)) or x.is_nan()
@@ -86,7 +95,7 @@ class Ball:
         """Whether each number is below 0 for certain."""
         return self._is(lambda x: less(x, flint.arb(0)))
 
-    def _is(self, of: Callable[[Any], bool | None]) -> np.ndarray:
+    def _is(self, of: Callable[[Number], bool | None]) -> np.ndarray:
         return np.asarray(np.frompyfunc(lambda x: of(x) is True, 1, 1)(self.balls), bool)
 
     def text(self, digits: int = 30) -> str:
@@ -106,7 +115,7 @@ class Ball:
             return "unknown" if x.is_nan() else x.str(digits)
 
 
-def _downwards(x: Any) -> float:
+def _downwards(x: Number) -> float:
     """A float64 that is not above the exact ball x."""
     number = float(x)
     while (np.isinf(number) and number > 0) or flint.arb(number) > x:
@@ -125,7 +134,9 @@ def _bits(bits: int) -> Iterator[None]:
         flint.ctx.prec = before
 
 
-def _traced(function: Callable[..., Any], arguments: Any) -> tuple[Any, Any, list[Any]]:
+def _traced(
+    function: Callable[..., PyTree], arguments: PyTree
+) -> tuple[PyTree, PyTree, list[PyTree]]:
     """(jaxpr, structure of the result, flat exact arguments)."""
     with jax.enable_x64(True):
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
@@ -133,8 +144,8 @@ def _traced(function: Callable[..., Any], arguments: Any) -> tuple[Any, Any, lis
 
 
 def enclose(
-    function: Callable[..., Any], *arguments: Any, digits: int = 30, most_bits: int = 8192
-) -> Any:
+    function: Callable[..., PyTree], *arguments: PyTree, digits: int = 30, most_bits: int = 8192
+) -> PyTree:
     """Encloses the values of a JAX function of real numbers.
 
     The function is traced, and every primitive evaluated in ball arithmetic: what comes back holds
@@ -176,25 +187,25 @@ def enclose(
         bits *= 2
 
 
-def _evaluated(closed: Any, flat: list[Any], bits: int, *, rounding: bool) -> list[Any]:
+def _evaluated(closed: ClosedJaxpr, flat: list[Value], bits: int, *, rounding: bool) -> list[Value]:
     with _bits(bits), jax.enable_x64(True), np.errstate(all="ignore"):
         return evaluate(closed, flat, rounding=rounding)
 
 
-def _as_ball(value: Any) -> Any:
+def _as_ball(value: Value) -> PyTree:
     real = isinstance(value, np.ndarray) and value.dtype == object
     numbers = real and all(isinstance(x, flint.arb | float) for x in value.flat)
     return Ball(value) if numbers else value
 
 
-def _accurate(value: Any, digits: int) -> bool:
+def _accurate(value: Value, digits: int) -> bool:
     """Whether all balls of an array have that many digits."""
     if not (isinstance(value, np.ndarray) and value.dtype == object):
         return True
     return all(_has_digits(x, digits) for x in value.flat)
 
 
-def _has_digits(x: Any, digits: int) -> bool:
+def _has_digits(x: Number, digits: int) -> bool:
     if x is None:
         return False
     if not isinstance(x, flint.arb) or infinite_sign(x):
@@ -234,9 +245,9 @@ class Enclosed(NamedTuple):
 
 
 def decide(
-    condition: Callable[[Any, Any], Margin],
-    instance: Any,
-    config: Any = None,
+    condition: Callable[[PyTree, PyTree], Margin],
+    instance: PyTree,
+    config: object = None,
     *,
     bits: int = 53,
     most_bits: int = MOST_BITS,
@@ -271,7 +282,7 @@ def decide(
         raise ValueError(f"bits must be between 2 and most_bits = {most_bits}, got {bits}")
     strict = True
 
-    def parts(given: Any) -> tuple[Any, Any]:
+    def parts(given: PyTree) -> tuple[PyTree, PyTree]:
         nonlocal strict
         found = condition(given, config)
         if not isinstance(found, Margin):
@@ -298,7 +309,7 @@ def decide(
         bits *= 2
 
 
-def _with_rounding(closed: Any, flat: list[Any], bits: int, strict: bool) -> Verdict:
+def _with_rounding(closed: ClosedJaxpr, flat: list[Value], bits: int, strict: bool) -> Verdict:
     """The verdict with the whole error of the margin."""
     try:
         value, error = _evaluated(closed, flat, bits, rounding=True)
@@ -315,7 +326,7 @@ def _verdict(values: np.ndarray, slacks: np.ndarray, strict: bool) -> Verdict:
     return "holds" if found and all(one is True for one in found) else "undecided"
 
 
-def _sign(value: Any, slack: Any, strict: bool) -> bool | None:
+def _sign(value: Value, slack: Value, strict: bool) -> bool | None:
     """Whether value ± slack is > 0 (≥ 0 if not strict); None if that is open."""
     if isinstance(value, float) or isinstance(slack, float) or not slack.is_finite():
         return None

@@ -5,7 +5,6 @@ gives `NAN`, and where it may not be `UNKNOWN`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import flint
 
@@ -13,6 +12,7 @@ from theory.certificates.ball.numbers import (
     INFINITY,
     NAN,
     UNKNOWN,
+    Number,
     between,
     equal,
     hull,
@@ -24,8 +24,8 @@ from theory.certificates.ball.numbers import (
 )
 
 arb = flint.arb
-Function = Callable[..., Any]
-Ends = tuple[Any, Any]  # what becomes of −∞ and ∞
+Function = Callable[..., Number]
+Ends = tuple[Number, Number]  # what becomes of −∞ and ∞
 
 
 def total(function: Function, ends: Ends, outside: Function | None = None) -> Function:
@@ -37,7 +37,7 @@ def total(function: Function, ends: Ends, outside: Function | None = None) -> Fu
       outside: ball → whether it lies where the function has no value, for certain.
     """
 
-    def of(x: Any) -> Any:
+    def of(x: Number) -> Number:
         if isinstance(x, float):
             return NAN
         if x.is_finite():
@@ -48,7 +48,7 @@ def total(function: Function, ends: Ends, outside: Function | None = None) -> Fu
     return of
 
 
-def negative(x: Any) -> bool:
+def negative(x: Number) -> bool:
     """x < 0 for certain."""
     return bool(x < 0)
 
@@ -56,12 +56,12 @@ def negative(x: Any) -> bool:
 # --- the signs and the whole numbers --------------------------------------------------------------
 
 
-def absolute(x: Any) -> Any:
+def absolute(x: Number) -> Number:
     """|x|, which of a ball around 0 does not reach below it."""
     return abs(x) if x > 0 or x < 0 else up_to(x.abs_upper())
 
 
-def sign(x: Any) -> Any:
+def sign(x: Number) -> Number:
     """sgn x; of a ball around 0 the hull of those that are possible."""
     if x > 0 or x < 0:
         return arb(1) if x > 0 else arb(-1)
@@ -70,17 +70,17 @@ def sign(x: Any) -> Any:
     return up_to(arb(1)) if x >= 0 else -up_to(arb(1)) if x <= 0 else arb(0, 1)
 
 
-def trunc(x: Any) -> Any:
+def trunc(x: Number) -> Number:
     """x without what is behind the point."""
     if x >= 0:
         return x.floor()
     return x.ceil() if x <= 0 else between(x.ceil(), x.floor())
 
 
-def round_even(x: Any) -> Any:
+def round_even(x: Number) -> Number:
     """The nearest whole number, of two the even one."""
 
-    def of(end: Any) -> Any:
+    def of(end: Number) -> Number:
         low = end.floor()
         twice = end * 2 - low * 2  # of an exact number exact, if the precision holds it
         if twice < 1 or twice > 1:
@@ -91,7 +91,7 @@ def round_even(x: Any) -> Any:
     return hull(of(x.lower()), of(x.upper()))
 
 
-def round_away(x: Any) -> Any:
+def round_away(x: Number) -> Number:
     """The nearest whole number, of two the one further from 0."""
     half = arb(0.5)
     if x >= 0:
@@ -102,26 +102,26 @@ def round_away(x: Any) -> Any:
 # --- powers and roots -----------------------------------------------------------------------------
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: Number) -> Number:
     """√x; of a ball that reaches below 0, unknown."""
     return x.sqrt()
 
 
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: Number) -> Number:
     """1/√x."""
     return x.rsqrt() if x > 0 else UNKNOWN
 
 
-def cbrt(x: Any) -> Any:
+def cbrt(x: Number) -> Number:
     """The real cube root, of either sign."""
 
-    def of(end: Any) -> Any:
+    def of(end: Number) -> Number:
         return end.root(3) if end >= 0 else -((-end).root(3))
 
     return of(x) if x > 0 or x < 0 else hull(of(x.lower()), of(x.upper()))
 
 
-def integer_power(x: Any, y: int) -> Any:
+def integer_power(x: Number, y: int) -> Number:
     """x^y of a whole number y."""
     if isinstance(x, float):
         return arb(1) if y == 0 else NAN
@@ -136,7 +136,7 @@ def integer_power(x: Any, y: int) -> Any:
     return UNKNOWN if not s else -INFINITY if s < 0 and y % 2 else INFINITY
 
 
-def power(x: Any, y: Any) -> Any:
+def power(x: Number, y: Number) -> Number:
     """x^y of floats, as C and IEEE 754 define it where it has a value."""
     if equal(y, arb(0)) or equal(x, arb(1)):
         return arb(1)
@@ -156,7 +156,7 @@ def power(x: Any, y: Any) -> Any:
     return UNKNOWN
 
 
-def _infinite_power(x: Any, y: Any) -> Any:
+def _infinite_power(x: Number, y: Number) -> Number:
     toward, base = infinite_sign(y), infinite_sign(x)
     if toward and is_nan(x) is False:
         size = INFINITY if base else abs(x)
@@ -167,7 +167,7 @@ def _infinite_power(x: Any, y: Any) -> Any:
     return UNKNOWN
 
 
-def divide(x: Any, y: Any) -> Any:
+def divide(x: Number, y: Number) -> Number:
     """x/y; 0/0 is no number, and x/0 unknown, as the sign of that 0 is."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
@@ -182,7 +182,7 @@ def divide(x: Any, y: Any) -> Any:
     return x / y
 
 
-def remainder(x: Any, y: Any) -> Any:
+def remainder(x: Number, y: Number) -> Number:
     """x − y·trunc(x/y), the remainder of C."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
@@ -193,7 +193,7 @@ def remainder(x: Any, y: Any) -> Any:
     return x - y * trunc(x / y)
 
 
-def atan2(y: Any, x: Any) -> Any:
+def atan2(y: Number, x: Number) -> Number:
     """The angle of (x, y) in (−π, π]."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
@@ -202,7 +202,7 @@ def atan2(y: Any, x: Any) -> Any:
     return arb.atan2(y, x)
 
 
-def maximum(x: Any, y: Any) -> Any:
+def maximum(x: Number, y: Number) -> Number:
     """The larger one, NaN if either is."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
@@ -213,14 +213,14 @@ def maximum(x: Any, y: Any) -> Any:
     return arb.max(x, y)
 
 
-def minimum(x: Any, y: Any) -> Any:
+def minimum(x: Number, y: Number) -> Number:
     """The smaller one, NaN if either is."""
     if isinstance(x, float) or isinstance(y, float):
         return NAN
     return -maximum(-x, -y)
 
 
-def clamp(low: Any, x: Any, high: Any) -> Any:
+def clamp(low: Number, x: Number, high: Number) -> Number:
     """x between low and high."""
     return minimum(maximum(x, low), high)
 
@@ -228,36 +228,36 @@ def clamp(low: Any, x: Any, high: Any) -> Any:
 # --- functions of distributions -------------------------------------------------------------------
 
 
-def logistic(x: Any) -> Any:
+def logistic(x: Number) -> Number:
     """1/(1 + e^{−x})."""
     return 1 / (1 + (-x).exp())
 
 
-def log_gamma(x: Any) -> Any:
+def log_gamma(x: Number) -> Number:
     """log |Γ(x)|."""
     if x > 0:
         return x.lgamma()
     return INFINITY if x.is_exact() and x.is_integer() else -abs(x.rgamma()).log()
 
 
-def erf_inverse(x: Any) -> Any:
+def erf_inverse(x: Number) -> Number:
     """The x' with erf x' = x; ±∞ at ±1."""
     if x == 1 or x == -1:
         return INFINITY * (1 if x == 1 else -1)
     return NAN if x > 1 or x < -1 else x.erfinv()
 
 
-def lower_gamma(a: Any, x: Any) -> Any:
+def lower_gamma(a: Number, x: Number) -> Number:
     """P(a, x), the regularized lower incomplete gamma function."""
     return _of_law(a, x, lambda: x.gamma_lower(a, 1), arb(0))
 
 
-def upper_gamma(a: Any, x: Any) -> Any:
+def upper_gamma(a: Number, x: Number) -> Number:
     """Q(a, x) = 1 − P(a, x)."""
     return _of_law(a, x, lambda: x.gamma_upper(a, 1), arb(1))
 
 
-def _of_law(a: Any, x: Any, value: Callable[[], Any], at_zero: Any) -> Any:
+def _of_law(a: Number, x: Number, value: Callable[[], Number], at_zero: Number) -> Number:
     if isinstance(x, float) or isinstance(a, float) or x < 0 or a < 0:
         return NAN
     if not (a.is_finite() and a > 0) or is_nan(x) is None:
@@ -267,7 +267,7 @@ def _of_law(a: Any, x: Any, value: Callable[[], Any], at_zero: Any) -> Any:
     return at_zero if x == 0 else value()
 
 
-def incomplete_beta(a: Any, b: Any, x: Any) -> Any:
+def incomplete_beta(a: Number, b: Number, x: Number) -> Number:
     """I_x(a, b), the regularized incomplete beta function."""
     if any(isinstance(v, float) for v in (a, b, x)) or x < 0 or x > 1 or a < 0 or b < 0:
         return NAN
@@ -278,14 +278,14 @@ def incomplete_beta(a: Any, b: Any, x: Any) -> Any:
     return _by_smaller_tail(a, b, x)
 
 
-def _by_smaller_tail(a: Any, b: Any, x: Any) -> Any:
+def _by_smaller_tail(a: Number, b: Number, x: Number) -> Number:
     if x * (a + b) > a:
         return 1 - (1 - x).beta_lower(b, a, 1)
     return x.beta_lower(a, b, 1)
 
 
 def _scaled_bessel(order: int) -> Function:
-    def of(x: Any) -> Any:
+    def of(x: Number) -> Number:
         return x.bessel_i(order) * (-abs(x)).exp()
 
     return of
@@ -294,7 +294,7 @@ def _scaled_bessel(order: int) -> Function:
 def _domain(low: int | None, high: int | None) -> Function:
     """Whether a ball lies outside of [low, high] for certain."""
 
-    def outside(x: Any) -> bool:
+    def outside(x: Number) -> bool:
         return bool((low is not None and x < low) or (high is not None and x > high))
 
     return outside
@@ -307,7 +307,7 @@ def _named(name: str) -> Function:
 def _logarithm(shift: int) -> Function:
     """log(x + shift), −∞ at the end of its domain."""
 
-    def of(x: Any) -> Any:
+    def of(x: Number) -> Number:
         if x == -shift:
             return -INFINITY
         return x.log1p() if shift else x.log()
@@ -318,7 +318,7 @@ def _logarithm(shift: int) -> Function:
 _WAVE = (NAN, NAN)
 
 
-def _quarter(x: Any) -> Any:
+def _quarter(x: Number) -> Number:
     """arctan x, with its limits at ±∞."""
     if isinstance(x, float):
         return NAN

@@ -2,19 +2,26 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
+from jax.extend.core import (
+    ClosedJaxpr,
+    Jaxpr,
+    Literal,
+    Var,
+)
 
 from theory.certificates.ball.arrays import ARRAYS, hulls, kind
 from theory.certificates.ball.functions import arb, integer_power
 from theory.certificates.ball.linear import LINEAR
 from theory.certificates.ball.numbers import (
     NAN,
+    Equation,
     Undecided,
+    Value,
     as_objects,
     balls,
     decided,
@@ -64,7 +71,7 @@ class _Lacking:
         self.error = error
 
 
-def _bound(x: Any) -> Any:
+def _bound(x: Value) -> Value:
     """A bound of an error as a ball of numbers ≥ 0: that of its absolute value, if it may be 0."""
     if isinstance(x, float) or x < 0 or not x.is_finite():
         return x
@@ -74,7 +81,7 @@ def _bound(x: Any) -> Any:
 _MARKED = {ROUNDING: lambda x: x if infinite_sign(x) else arb(0), BOUND: _bound}
 
 
-def exact(value: Any) -> Any:
+def exact(value: Value) -> Value:
     """A value of JAX or NumPy as it is computed with: floats as balls, all else as it is."""
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return value
@@ -85,7 +92,9 @@ def exact(value: Any) -> Any:
     return balls(array) if of == "real" else array
 
 
-def evaluate(closed: Any, arguments: Sequence[Any], *, rounding: bool = True) -> list[Any]:
+def evaluate(
+    closed: ClosedJaxpr, arguments: Sequence[Value], *, rounding: bool = True
+) -> list[Value]:
     """The results of a closed jaxpr, floats as object arrays of balls.
 
     Args:
@@ -103,7 +112,7 @@ def evaluate(closed: Any, arguments: Sequence[Any], *, rounding: bool = True) ->
     return [_read(result) for result in results]
 
 
-def _read(value: Any) -> Any:
+def _read(value: Value) -> Value:
     if isinstance(value, _Lacking):
         raise value.error
     return value
@@ -115,13 +124,13 @@ class _Evaluation:
     def __init__(self, rounding: bool) -> None:
         self.rounding = rounding
 
-    def run(self, jaxpr: Any, consts: list[Any], args: list[Any], place: str) -> list[Any]:
+    def run(self, jaxpr: Jaxpr, consts: list[Value], args: list[Value], place: str) -> list[Value]:
         """The results of a jaxpr; those that cannot be had are `_Lacking`."""
-        env: dict[Any, Any] = {}
+        env: dict[Var, Value] = {}
         env.update(zip(jaxpr.constvars, consts, strict=True))
         env.update(zip(jaxpr.invars, args, strict=True))
 
-        def value_of(v: Any) -> Any:
+        def value_of(v: Var | Literal) -> Value:
             if isinstance(v, core.Literal):
                 return exact(np.asarray(v.val, getattr(v.aval, "dtype", None)))
             return env[v]
@@ -134,7 +143,7 @@ class _Evaluation:
             env.update(zip(eqn.outvars, results, strict=True))
         return [value_of(v) for v in jaxpr.outvars]
 
-    def results(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def results(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """The results of an equation, or its error in place of each."""
         name = eqn.primitive.name
         try:
@@ -155,7 +164,7 @@ class _Evaluation:
                 error.placed = True  # pyright: ignore[reportAttributeAccessIssue]
             return [_Lacking(error) for _ in eqn.outvars]
 
-    def simple(self, name: str, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def simple(self, name: str, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """An equation without functions in it."""
         if name in _SAME:
             return args
@@ -181,7 +190,7 @@ class _Evaluation:
             for one in several
         ]
 
-    def call(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def call(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A function called by an equation."""
         inner = next(p for n in ("jaxpr", "call_jaxpr", "fun_jaxpr") if (p := eqn.params.get(n)))
         closed = isinstance(inner, core.ClosedJaxpr)
@@ -191,7 +200,7 @@ class _Evaluation:
         inside = f"{here} › {eqn.params.get('name', eqn.primitive.name)} › "
         return self.run(jaxpr, [exact(c) for c in consts], args, inside)
 
-    def solve(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def solve(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """What a linear solver does, which of real numbers is what it says."""
         lengths = eqn.params["const_lengths"]
         start = lengths.matvec + lengths.vecmat
@@ -201,12 +210,12 @@ class _Evaluation:
         consts = [exact(c) for c in closed.consts]
         return self.run(closed.jaxpr, consts, [*own, *args[end:]], f"{here} › solve › ")
 
-    def cond(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def cond(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """The branch that the index names, or the hull of all if it is undecided."""
         index, operands = _read(args[0]), args[1:]
         branches = eqn.params["branches"]
 
-        def taken(branch: Any) -> list[Any]:
+        def taken(branch: ClosedJaxpr) -> list[Value]:
             consts = [exact(c) for c in branch.consts]
             return self.run(branch.jaxpr, consts, operands, f"{here} › branch › ")
 
@@ -219,7 +228,7 @@ class _Evaluation:
             for k, cases in zip(of, zip(*found, strict=True), strict=True)
         ]
 
-    def loop(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def loop(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A while loop, every one of whose conditions is decided."""
         p = eqn.params
         n, m = p["cond_nconsts"], p["body_nconsts"]
@@ -237,7 +246,7 @@ class _Evaluation:
             carry = [_read(v) for v in self.run(body.jaxpr, own, [*body_consts, *carry], inside)]
         raise Undecided(f"a while loop of more than {MOST_STEPS} steps")
 
-    def scan(self, eqn: Any, args: list[Any], here: str) -> list[Any]:
+    def scan(self, eqn: Equation, args: list[Value], here: str) -> list[Value]:
         """A loop over slices."""
         p = eqn.params
         n, m, length = p["num_consts"], p["num_carry"], p["length"]
@@ -245,7 +254,7 @@ class _Evaluation:
         body, inside = p["jaxpr"], f"{here} › scan › "
         own = [exact(c) for c in body.consts]
         order = range(length)[::-1] if p["reverse"] else range(length)
-        stacks: list[list[Any]] = [[None] * length for _ in eqn.outvars[m:]]
+        stacks: list[list[Value]] = [[None] * length for _ in eqn.outvars[m:]]
         for k in order:
             now = [s[k] if not isinstance(s, np.ndarray) else as_array(s[k], s) for s in sequences]
             results = self.run(body.jaxpr, own, [*consts, *carry, *now], inside)
@@ -254,7 +263,7 @@ class _Evaluation:
                 stack[k] = value
         return [*carry, *(self.stacked(s, v) for s, v in zip(stacks, eqn.outvars[m:], strict=True))]
 
-    def stacked(self, values: list[Any], variable: Any) -> Any:
+    def stacked(self, values: list[Value], variable: Value) -> Value:
         """Results of all steps as one array, or the error of one of them."""
         for value in values:
             if isinstance(value, _Lacking):
@@ -264,13 +273,13 @@ class _Evaluation:
         return np.stack(values) if isinstance(values[0], np.ndarray) else jnp.stack(values)
 
 
-def as_array(entry: Any, of: np.ndarray) -> np.ndarray:
+def as_array(entry: Value, of: np.ndarray) -> np.ndarray:
     """A slice of an array as an array, also where it is a single entry."""
     return as_objects(entry) if of.dtype == object else np.asarray(entry)
 
 
 @functools.lru_cache(maxsize=512)
-def _needed(jaxpr: Any) -> list[bool]:
+def _needed(jaxpr: Jaxpr) -> list[bool]:
     """Which equations the results depend on."""
     live = {v for v in jaxpr.outvars if not isinstance(v, core.Literal)}
     found = [False] * len(jaxpr.eqns)
@@ -281,7 +290,7 @@ def _needed(jaxpr: Any) -> list[bool]:
     return found
 
 
-def _location(eqn: Any) -> str:
+def _location(eqn: Equation) -> str:
     """Primitive, and the line of the code that it comes from, where JAX still knows."""
     frames = getattr(getattr(eqn.source_info, "traceback", None), "frames", [])
     for frame in frames:
@@ -291,13 +300,13 @@ def _location(eqn: Any) -> str:
     return eqn.primitive.name
 
 
-def platform_index(platforms: Any) -> int:
+def platform_index(platforms: Value) -> int:
     """The branch for CPUs, whose code is that of any platform without a kernel of its own."""
     named = [k for k, names in enumerate(platforms) if names is not None and "cpu" in names]
     return named[0] if named else next(k for k, names in enumerate(platforms) if names is None)
 
 
-def _natively(eqn: Any, args: list[Any]) -> Any:
+def _natively(eqn: Equation, args: list[Value]) -> Value:
     """JAX's own results where all operands and results are exact: integers, truths, random keys."""
     kinds = {kind(v.aval) for v in (*eqn.invars, *eqn.outvars)}
     if not kinds <= {"integer", "truth", "key"}:
@@ -316,7 +325,7 @@ def _natively(eqn: Any, args: list[Any]) -> Any:
 # --- floats taken apart ---------------------------------------------------------------------------
 
 
-def _bits(x: Any, eqn: Any) -> Any:
+def _bits(x: Value, eqn: Equation) -> Value:
     """Bits as another type; of a float only where it is one: a ball of radius 0 with few digits."""
     target = eqn.outvars[0].aval.dtype
     source = eqn.invars[0].aval.dtype
@@ -326,7 +335,7 @@ def _bits(x: Any, eqn: Any) -> Any:
     return exact(found)
 
 
-def _as_float(x: Any) -> float:
+def _as_float(x: Value) -> float:
     if isinstance(x, float) or infinite_sign(x):
         return NAN if isinstance(x, float) else infinite_sign(x) * float("inf")
     number = float(x.mid())
@@ -341,20 +350,20 @@ def _text_of_frexp(shape: tuple[int, ...], dtype: str) -> str:
     return str(traced.eqns[0].params["jaxpr"])
 
 
-def is_frexp(inner: Any) -> bool:
+def is_frexp(inner: Value) -> bool:
     """Whether a jaxpr is that of `jnp.frexp`."""
     aval = inner.in_avals[0]
     return str(inner) == _text_of_frexp(aval.shape, str(aval.dtype))
 
 
-def _frexp(x: Any, eqn: Any) -> list[Any]:
+def _frexp(x: Value, eqn: Equation) -> list[Value]:
     """Mantissa and exponent, x = mantissa·2^exponent, of balls whose exponent is certain."""
     exponents = objects(_exponent, x).astype(eqn.outvars[1].aval.dtype)
     shifted = objects(lambda v, e: v * integer_power(arb(2), -int(e)), x, exponents.astype(object))
     return [shifted, exponents]
 
 
-def _exponent(x: Any) -> int:
+def _exponent(x: Value) -> int:
     """e with ½ ≤ |x|·2^{−e} < 1; 0 for 0."""
     if isinstance(x, float) or not x.is_finite():
         raise Undecided("the exponent of a number that may not be finite is undecided")

@@ -1,7 +1,10 @@
 """Matrix products, and what is known exactly of decompositions, as enclosures."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import (
+    Callable,
+    Mapping,
+    Sequence,
+)
 
 import flint
 import numpy as np
@@ -12,7 +15,10 @@ from theory.certificates.ball.numbers import (
     INFINITY,
     NAN,
     UNKNOWN,
+    Equation,
+    Number,
     Undecided,
+    Value,
     balls,
     less,
     objects,
@@ -25,7 +31,7 @@ arb = flint.arb
 SWEEPS = 60  # of rotations over all pairs; a dozen is enough, and more bits take few more
 
 
-def as_matrix(a: np.ndarray) -> Any:
+def as_matrix(a: np.ndarray) -> Number:
     """A matrix of balls in the form that flint multiplies."""
     entries = [UNKNOWN if isinstance(x, float) else x for x in a.reshape(-1)]
     rows, columns = a.shape
@@ -43,7 +49,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
-def dot_general(args: list[Any], eqn: Any) -> Any:
+def dot_general(args: list[Value], eqn: Equation) -> Value:
     """Sums of products over some axes, for each place of others."""
     kinds = {operand_kind(eqn), "real"}
     (contracted, batched) = eqn.params["dimension_numbers"]
@@ -63,7 +69,9 @@ def dot_general(args: list[Any], eqn: Any) -> Any:
     return np.stack(parts).reshape(shape)
 
 
-def _in_groups(x: np.ndarray, over: Any, along: Any) -> tuple[np.ndarray, tuple[int, ...]]:
+def _in_groups(
+    x: np.ndarray, over: Sequence[int], along: Sequence[int]
+) -> tuple[np.ndarray, tuple[int, ...]]:
     """x as (batch, free, contracted), and the shape of its free axes."""
     free = [axis for axis in range(x.ndim) if axis not in (*over, *along)]
     moved = x.transpose(*along, *free, *over)
@@ -71,7 +79,7 @@ def _in_groups(x: np.ndarray, over: Any, along: Any) -> tuple[np.ndarray, tuple[
     return moved.reshape(sizes), tuple(x.shape[axis] for axis in free)
 
 
-def in_batches(function: Callable[..., Any], results: int) -> Callable[..., list[np.ndarray]]:
+def in_batches(function: Callable[..., Number], results: int) -> Callable[..., list[np.ndarray]]:
     """A function of matrices, for each place of the axes in front of them.
 
     Args:
@@ -102,7 +110,7 @@ def solved_by_substitution(a: np.ndarray, b: np.ndarray, *, lower: bool, unit: b
     return x
 
 
-def triangular_solve(args: list[Any], eqn: Any) -> Any:
+def triangular_solve(args: list[Value], eqn: Equation) -> Value:
     """X with AX = B or XA = B, A triangular or its transpose."""
     p = eqn.params
 
@@ -116,7 +124,7 @@ def triangular_solve(args: list[Any], eqn: Any) -> Any:
     return in_batches(solve, 1)(*args)
 
 
-def cholesky(args: list[Any], eqn: Any) -> Any:
+def cholesky(args: list[Value], eqn: Equation) -> Value:
     """The lower L with LLᵀ = A, from the lower half of A; NaN if A is not positive definite."""
     return in_batches(lambda a: [_cholesky(a)], 1)(args[0])
 
@@ -138,7 +146,7 @@ def _cholesky(a: np.ndarray) -> np.ndarray:
     return lower
 
 
-def lu(args: list[Any], eqn: Any) -> Any:
+def lu(args: list[Value], eqn: Equation) -> Value:
     """PA = LU with the largest pivots, the first of equal ones; pivots and the order beside it."""
     lower_upper, pivots, order = in_batches(_lu, 3)(args[0])
     dtypes = [v.aval.dtype for v in eqn.outvars[1:]]
@@ -163,7 +171,7 @@ def _lu(a: np.ndarray) -> list[np.ndarray]:
     return [a, pivots, order]
 
 
-def _largest(sizes: list[Any]) -> int:
+def _largest(sizes: list[Number]) -> int:
     found = 0
     for k, size in enumerate(sizes[1:], 1):
         larger = less(sizes[found], size)
@@ -197,7 +205,7 @@ def eigenvalues(a: np.ndarray) -> np.ndarray:
     return result
 
 
-def _off(a: np.ndarray) -> Any:
+def _off(a: np.ndarray) -> Number:
     """‖A‖_F."""
     return sum((abs(x).upper() ** 2 for x in a.flat), arb(0)).upper().sqrt()
 
@@ -234,7 +242,7 @@ def _rotate(s: np.ndarray, q: np.ndarray, i: int, j: int) -> None:
         matrix[:, j] = [(sine * x + cosine * y).mid() for x, y in zip(first, second, strict=True)]
 
 
-def eigh(args: list[Any], eqn: Any) -> Any:
+def eigh(args: list[Value], eqn: Equation) -> Value:
     """Eigenvectors (of which nothing is said) and eigenvalues of symmetric matrices."""
     lower = eqn.params["lower"]
 
@@ -246,7 +254,7 @@ def eigh(args: list[Any], eqn: Any) -> Any:
     return [vectors, *in_batches(of, 1)(args[0])]
 
 
-def svd(args: list[Any], eqn: Any) -> Any:
+def svd(args: list[Value], eqn: Equation) -> Value:
     """Singular values, falling, as roots of the eigenvalues of AᵀA or AAᵀ; no singular vectors."""
 
     def of(a: np.ndarray) -> list[np.ndarray]:
@@ -259,7 +267,7 @@ def svd(args: list[Any], eqn: Any) -> Any:
     return [*in_batches(of, 1)(args[0]), *vectors]
 
 
-def _not_negative(x: Any) -> Any:
+def _not_negative(x: Number) -> Number:
     """The part of the ball of a number that is known to be ≥ 0."""
     return x if isinstance(x, float) or x >= 0 or x < 0 or not x.is_finite() else up_to(x.upper())
 

@@ -6,10 +6,17 @@ three values: True, False, and None where a ball lies on both sides.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import flint
 import numpy as np
+
+# A ball (`flint.arb`, which has no types), or `NAN`.
+Number: TypeAlias = Any
+# What a variable of a program holds: an array of balls, integers or truth values, or random keys.
+Value: TypeAlias = Any
+# A `jax.extend.core.JaxprEqn`: shapes and types of its variables have no types there.
+Equation: TypeAlias = Any
 
 NAN = float("nan")
 UNKNOWN = flint.arb.nan()
@@ -20,7 +27,7 @@ class Undecided(ValueError):
     """What a ball is too wide to tell, where both answers cannot be followed."""
 
 
-def ball(value: Any) -> Any:
+def ball(value: Number) -> Number:
     """A number of Python as the ball of radius 0 that it is; NaN stays `NAN`."""
     if isinstance(value, int):
         return flint.arb(int(value))
@@ -30,17 +37,17 @@ def ball(value: Any) -> Any:
     return NAN if np.isnan(value) else INFINITY if value > 0 else -INFINITY
 
 
-def balls(values: Any) -> np.ndarray:
+def balls(values: Number) -> np.ndarray:
     """An array of numbers as an object array of balls, each number the exact one that it is."""
     return objects(ball, np.asarray(values).astype(object))
 
 
-def objects(function: Callable[..., Any], *values: np.ndarray) -> np.ndarray:
+def objects(function: Callable[..., Number], *values: np.ndarray) -> np.ndarray:
     """function(value, …) of every entry, as an object array of any dimension."""
     return as_objects(np.frompyfunc(function, len(values), 1)(*values))
 
 
-def as_objects(value: Any) -> np.ndarray:
+def as_objects(value: Number) -> np.ndarray:
     """What NumPy gives for an object array, which for one without axes is the entry itself."""
     if isinstance(value, np.ndarray):
         return value
@@ -52,28 +59,28 @@ def as_objects(value: Any) -> np.ndarray:
 # --- what is certain of one number ----------------------------------------------------------------
 
 
-def is_nan(x: Any) -> bool | None:
+def is_nan(x: Number) -> bool | None:
     """Whether x is NaN; None for a ball that may be."""
     if isinstance(x, float):
         return True
     return False if x.is_finite() or infinite_sign(x) else None
 
 
-def infinite_sign(x: Any) -> int:
+def infinite_sign(x: Number) -> int:
     """±1 if the ball x is ±∞ for certain, otherwise 0."""
     if isinstance(x, float) or x.is_finite():
         return 0
     return 1 if x > 0 else -1 if x < 0 else 0
 
 
-def is_finite(x: Any) -> bool | None:
+def is_finite(x: Number) -> bool | None:
     """Whether x is a finite number; None for a ball that may be, or may not."""
     if isinstance(x, float):
         return False
     return True if x.is_finite() else False if infinite_sign(x) else None
 
 
-def less(x: Any, y: Any) -> bool | None:
+def less(x: Number, y: Number) -> bool | None:
     """x < y."""
     if isinstance(x, float) or isinstance(y, float):
         return False
@@ -82,14 +89,14 @@ def less(x: Any, y: Any) -> bool | None:
     return True if x < y else False if x >= y else None
 
 
-def less_equal(x: Any, y: Any) -> bool | None:
+def less_equal(x: Number, y: Number) -> bool | None:
     """x ≤ y."""
     if isinstance(x, float) or isinstance(y, float):
         return False
     return negated(less(y, x))
 
 
-def equal(x: Any, y: Any) -> bool | None:
+def equal(x: Number, y: Number) -> bool | None:
     """x = y; certain only of balls of radius 0, or that do not meet."""
     if isinstance(x, float) or isinstance(y, float):
         return False
@@ -153,7 +160,7 @@ def decided(values: np.ndarray, what: str) -> np.ndarray:
 # --- hulls ----------------------------------------------------------------------------------------
 
 
-def hull(x: Any, y: Any) -> Any:
+def hull(x: Number, y: Number) -> Number:
     """The smallest ball that holds both; `UNKNOWN` where they are not both finite, or the same."""
     if isinstance(x, float) and isinstance(y, float):
         return NAN
@@ -164,13 +171,13 @@ def hull(x: Any, y: Any) -> Any:
     return x if infinite_sign(x) and infinite_sign(x) == infinite_sign(y) else UNKNOWN
 
 
-def between(low: Any, high: Any) -> Any:
+def between(low: Number, high: Number) -> Number:
     """The ball [low, high] of two finite balls, from the lower end of one to the upper of the
     other."""
     return low.lower().union(high.upper())
 
 
-def up_to(high: Any) -> Any:
+def up_to(high: Number) -> Number:
     """A ball of numbers ≥ 0 that holds 0 and those of the ball `high`.
 
     A radius has few digits and is rounded upwards. With that very radius as midpoint the lower end
@@ -180,6 +187,6 @@ def up_to(high: Any) -> Any:
     return around + around.rad()
 
 
-def same_or_none(x: Any, y: Any) -> Any:
+def same_or_none(x: Number, y: Number) -> Number:
     """The hull of two truth values or integers: either of them if they agree."""
     return x if x is not None and y is not None and x == y else None

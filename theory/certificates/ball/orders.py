@@ -2,20 +2,28 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from theory.certificates.ball import functions
 from theory.certificates.ball.arrays import kind, operand_kind, result_dtype
-from theory.certificates.ball.numbers import NAN, Undecided, hull, is_nan, less
+from theory.certificates.ball.numbers import (
+    NAN,
+    Equation,
+    Number,
+    Undecided,
+    Value,
+    hull,
+    is_nan,
+    less,
+)
 from theory.certificates.ball.structure import Rule
 
 
 def best(sign: int) -> Rule:
     """argmax (1) or argmin (−1) along one axis, the first of equal ones; NaN wins."""
 
-    def rule(args: list[Any], eqn: Any) -> Any:
+    def rule(args: list[Value], eqn: Equation) -> Value:
         if operand_kind(eqn) != "real":
             return NotImplemented
         (axis,) = eqn.params["axes"]
@@ -28,7 +36,7 @@ def best(sign: int) -> Rule:
     return rule
 
 
-def _first_best(line: list[Any], sign: int) -> int:
+def _first_best(line: list[Number], sign: int) -> int:
     for k, x in enumerate(line):
         if isinstance(x, float):
             return k
@@ -41,7 +49,7 @@ def _first_best(line: list[Any], sign: int) -> int:
     return found
 
 
-def sort(args: list[Any], eqn: Any) -> Any:
+def sort(args: list[Value], eqn: Equation) -> Value:
     """Sorted lines; one array alone also where the order is undecided.
 
     The k-th smallest number lies between the k-th smallest lower end and the k-th smallest upper
@@ -67,7 +75,7 @@ def sort(args: list[Any], eqn: Any) -> Any:
     return [np.moveaxis(r, -1, axis) for r in results]
 
 
-def order_statistics(line: list[Any]) -> np.ndarray:
+def order_statistics(line: list[Number]) -> np.ndarray:
     """The numbers of a line in rising order, each within the hull of those that it may be."""
     numbers = [x for x in line if not isinstance(x, float)]
     for x in numbers:
@@ -85,15 +93,15 @@ def order_statistics(line: list[Any]) -> np.ndarray:
     return result
 
 
-def _by_end(end: str) -> Callable[[Any, Any], int]:
-    def compare(x: Any, y: Any) -> int:
+def _by_end(end: str) -> Callable[[Number, Number], int]:
+    def compare(x: Number, y: Number) -> int:
         a, b = (getattr(v, end)() if v.is_finite() else v for v in (x, y))
         return -1 if a < b else 1 if a > b else 0
 
     return compare
 
 
-def _order(keys: list[list[Any]], kinds: list[str]) -> list[int]:
+def _order(keys: list[list[Number]], kinds: list[str]) -> list[int]:
     """A stable order by the keys, all comparisons decided; NaN last."""
 
     def compare(i: int, j: int) -> int:
@@ -120,7 +128,7 @@ def _order(keys: list[list[Any]], kinds: list[str]) -> list[int]:
     return sorted(range(len(keys[0])), key=functools.cmp_to_key(compare))
 
 
-def top_k(args: list[Any], eqn: Any) -> Any:
+def top_k(args: list[Value], eqn: Equation) -> Value:
     """The k largest entries along an axis, in falling order, and where they are."""
     if operand_kind(eqn) != "real":
         return NotImplemented

@@ -1,17 +1,23 @@
 """Primitives that move entries without computing with them, of arrays of any kind."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import numpy as np
 
-from theory.certificates.ball.numbers import NAN, ball
+from theory.certificates.ball.numbers import (
+    NAN,
+    Equation,
+    Value,
+    ball,
+)
 
-Rule = Callable[[list[Any], Any], Any]  # values of the operands, equation → value or values
+Rule = Callable[
+    [list[Value], Equation], Value
+]  # values of the operands, equation → value or values
 
 
-def broadcast_in_dim(args: list[Any], eqn: Any) -> Any:
+def broadcast_in_dim(args: list[Value], eqn: Equation) -> Value:
     """x with further axes, or axes of length 1 repeated."""
     x, shape = args[0], eqn.params["shape"]
     places = eqn.params["broadcast_dimensions"]
@@ -21,12 +27,12 @@ def broadcast_in_dim(args: list[Any], eqn: Any) -> Any:
     return np.broadcast_to(x.reshape(spread), shape)
 
 
-def rev(args: list[Any], eqn: Any) -> Any:
+def rev(args: list[Value], eqn: Equation) -> Value:
     """x with some axes turned around."""
     return np.flip(args[0], eqn.params["dimensions"])
 
 
-def cut(args: list[Any], eqn: Any) -> Any:
+def cut(args: list[Value], eqn: Equation) -> Value:
     """x[start:limit:stride]."""
     p = eqn.params
     strides = p["strides"] or (1,) * len(p["start_indices"])
@@ -34,13 +40,13 @@ def cut(args: list[Any], eqn: Any) -> Any:
     return args[0][tuple(slice(*part) for part in parts)]
 
 
-def split(args: list[Any], eqn: Any) -> Any:
+def split(args: list[Value], eqn: Equation) -> Value:
     """x in parts along an axis."""
     ends = np.cumsum(eqn.params["sizes"])[:-1]
     return np.split(args[0], ends, axis=eqn.params["axis"])
 
 
-def iota(args: list[Any], eqn: Any) -> Any:
+def iota(args: list[Value], eqn: Equation) -> Value:
     """0, 1, 2, … along an axis."""
     shape, axis = eqn.params["shape"], eqn.params["dimension"]
     along = [1] * len(shape)
@@ -48,7 +54,7 @@ def iota(args: list[Any], eqn: Any) -> Any:
     return np.broadcast_to(np.arange(shape[axis]).reshape(along), shape)
 
 
-def pad(args: list[Any], eqn: Any) -> Any:
+def pad(args: list[Value], eqn: Equation) -> Value:
     """x with an entry around it and between its entries; negative widths cut."""
     x, value = args
     config = eqn.params["padding_config"]
@@ -67,14 +73,14 @@ def pad(args: list[Any], eqn: Any) -> Any:
     return around
 
 
-def dynamic_slice(args: list[Any], eqn: Any) -> Any:
+def dynamic_slice(args: list[Value], eqn: Equation) -> Value:
     """A block of x, from where it fits."""
     x, *starts = args
     sizes = eqn.params["slice_sizes"]
     return x[_block(x, [int(s) for s in starts], sizes)]
 
 
-def dynamic_update_slice(args: list[Any], eqn: Any) -> Any:
+def dynamic_update_slice(args: list[Value], eqn: Equation) -> Value:
     """x with a block replaced."""
     x, update, *starts = args
     result = x.copy()
@@ -82,7 +88,7 @@ def dynamic_update_slice(args: list[Any], eqn: Any) -> Any:
     return result
 
 
-def _block(x: Any, starts: list[int], sizes: Any) -> tuple[slice, ...]:
+def _block(x: Value, starts: list[int], sizes: Value) -> tuple[slice, ...]:
     fitting = [
         min(max(start, 0), length - size)
         for start, length, size in zip(starts, x.shape, sizes, strict=True)
@@ -90,7 +96,7 @@ def _block(x: Any, starts: list[int], sizes: Any) -> tuple[slice, ...]:
     return tuple(slice(s, s + size) for s, size in zip(fitting, sizes, strict=True))
 
 
-def gather(args: list[Any], eqn: Any) -> Any:
+def gather(args: list[Value], eqn: Equation) -> Value:
     """Entries at exact indices; outside, where they are filled, the value for that."""
     x, indices = args
     places = _places(x.shape, indices, eqn.params["dimension_numbers"], eqn.params)
@@ -100,7 +106,7 @@ def gather(args: list[Any], eqn: Any) -> Any:
     return taken
 
 
-def _places(shape: tuple[int, ...], indices: Any, numbers: Any, params: Any) -> np.ndarray:
+def _places(shape: tuple[int, ...], indices: Value, numbers: Value, params: Value) -> np.ndarray:
     """Flat places of what a gather takes, found by JAX itself; −1 outside of the array."""
     numbered = np.arange(int(np.prod(shape))).reshape(shape)
     mode, sizes = params["mode"], params["slice_sizes"]
@@ -109,7 +115,7 @@ def _places(shape: tuple[int, ...], indices: Any, numbers: Any, params: Any) -> 
     return np.asarray(found)
 
 
-def _filling(value: Any, dtype: Any) -> Any:
+def _filling(value: Value, dtype: Value) -> Value:
     """What JAX puts where an index is outside: NaN, the least integer, or True."""
     if dtype.kind == "O":
         return NAN if value is None else ball(value)
@@ -121,7 +127,9 @@ def _filling(value: Any, dtype: Any) -> Any:
     return limits.max if dtype.kind == "u" else limits.min
 
 
-def scattered_places(x: np.ndarray, indices: Any, updates: np.ndarray, eqn: Any) -> np.ndarray:
+def scattered_places(
+    x: np.ndarray, indices: Value, updates: np.ndarray, eqn: Equation
+) -> np.ndarray:
     """Where each update goes: flat places in x, of the updates' shape; −1 if it is dropped."""
     numbers = eqn.params["dimension_numbers"]
     windows = iter(numbers.update_window_dims)

@@ -158,7 +158,7 @@ def _logistic(key: Array, earlier: Staged, config: LogisticSetting) -> Dynamics:
     return Dynamics(jnp.abs(after - limit)[0], error[0], bound[0])
 
 
-def _conclusion(instance: Dynamics, _: Any) -> Margin:
+def _conclusion(instance: Dynamics, _: object) -> Margin:
     return exceeds(instance.bound, instance.deviation, instance.error)
 
 

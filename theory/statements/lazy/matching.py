@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import PyTree, Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, exceeds
@@ -124,12 +125,14 @@ class Certified(NamedTuple):
     limit: Limit
 
 
-def _at_z(tree: Any) -> Any:
+def _at_z(tree: PyTree) -> PyTree:
     """At the one query."""
     return jax.tree.map(lambda part: part[0], tree)
 
 
-def _limit(x: Array, y: Array, z: Array, time: Any, delta: float, config: MatchingSetting) -> Limit:
+def _limit(
+    x: Array, y: Array, z: Array, time: Real, delta: float, config: MatchingSetting
+) -> Limit:
     """T·k(z) ± B(z), from the data alone; identity loss."""
     s = bounds.output_exponent(delta, parts=3)
     bound = bounds.output_bound(x, y, z, config.m, config.slope, time, s)
@@ -143,7 +146,7 @@ def _limit_from(
     x: Array,
     y: Array,
     z: Array,
-    time: Any,
+    time: Real,
     delta: float,
     config: MatchingSetting,
     weights: Array | None = None,
@@ -175,7 +178,7 @@ def initial(key: Array, x: Array, config: MatchingSetting) -> Params:
 
 
 def train_from(
-    start: Params, x: Array, y: Array, z: Array, time: Any, config: MatchingSetting
+    start: Params, x: Array, y: Array, z: Array, time: Real, config: MatchingSetting
 ) -> tuple[Training, Output]:
     """What training ends with, and the output at z."""
     loss = getattr(config, "loss", "identity")
@@ -273,7 +276,7 @@ def _g_from_start(key: Array, earlier: Staged, config: MatchingSetting) -> Outpu
 
 
 def _certified(
-    key: Array, x: Array, y: Array, z: Array, time: Any, config: MatchingSetting
+    key: Array, x: Array, y: Array, z: Array, time: Real, config: MatchingSetting
 ) -> Certified:
     start = initial(key, x, config)
     result, output = train_from(start, x, y, z, time, config)
@@ -298,7 +301,7 @@ Part = Callable[[Staged], Any]
 def _exceeds_bound(limit: Part, part: str = "total") -> Any:
     """|centre| > the named part of B(z)."""
 
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         known: Limit = limit(instance)
         error = known.centre_error + known.bound_error
         return exceeds(jnp.abs(known.centre), getattr(known.bound, part), error)
@@ -309,7 +312,7 @@ def _exceeds_bound(limit: Part, part: str = "total") -> Any:
 def _own_sign(output: Part, limit: Part) -> Any:
     """sgn f(z; T) = sgn centre."""
 
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         found, known = output(instance), limit(instance)
         return same_sign(found.value, known.centre, found.error, known.centre_error)
 
@@ -319,7 +322,7 @@ def _own_sign(output: Part, limit: Part) -> Any:
 def _agreement(limit_f: Part, limit_g: Part) -> Any:
     """The centres of f and g have the same sign."""
 
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         f, g = limit_f(instance), limit_g(instance)
         return same_sign(f.centre, g.centre, f.centre_error, g.centre_error)
 
@@ -329,7 +332,7 @@ def _agreement(limit_f: Part, limit_g: Part) -> Any:
 def _signs_match(output_f: Part, output_g: Part) -> Any:
     """sgn f(z; T_f) = sgn g(z; T_g)."""
 
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         f, g = output_f(instance), output_g(instance)
         return same_sign(f.value, g.value, f.error, g.error)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
@@ -98,7 +99,7 @@ def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
 
 
 def _crossing_rounding(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], m: int, time: Any
+    x: Float[Array, "n d"], z: Float[Array, "q d"], m: int, time: Real
 ) -> Float[Array, " q"]:
     """Bound on the rounding error of ½ Σ_± (2/π) arctan r_±(z), up to a few roundings of itself.
 
@@ -115,7 +116,7 @@ def _crossing_rounding(
     return rounding_error(n + d + 16, size)
 
 
-def _movement_conclusion(instance: Movement, _: Any) -> Margin:
+def _movement_conclusion(instance: Movement, _: object) -> Margin:
     relative = instance.change / instance.limit
     return exceeds(1.0, relative, instance.change_error / instance.limit).all()
 

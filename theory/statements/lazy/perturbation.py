@@ -59,7 +59,7 @@ def _initial_gradient(key: Array, config: GradientSetting) -> Measured:
 
 
 def _initial_gradient_claims(config: GradientSetting) -> tuple[Claim, ...]:
-    variance = lazy.initial_gradient_variance(config.slope)
+    variance = float(lazy.initial_gradient_variance(config.slope))
     return (
         Claim(variance, 0.1, name="d⟨u, ξ⟩² along x"),
         Claim(variance, 0.1, name="d⟨v, ξ⟩² across x"),

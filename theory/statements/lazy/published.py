@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import derivative_kernel
@@ -53,7 +54,7 @@ class Limit(NamedTuple):
 
     value: Float[Array, ""]
     error: Float[Array, ""]
-    threshold: Any
+    threshold: Real
 
 
 class Posed(NamedTuple):
@@ -122,12 +123,12 @@ def _beyond(limit: Limit, config: PublishedSetting) -> Margin:
     return exceeds(jnp.abs(limit.value), config.C * limit.threshold, limit.error)
 
 
-def _signs(i: Staged, _: Any) -> Margin:
+def _signs(i: Staged, _: object) -> Margin:
     f, g = i.f.output, i.g
     return same_sign(f.value, g.value, f.error, g.error)
 
 
-def _agreement(i: Staged, _: Any) -> Margin:
+def _agreement(i: Staged, _: object) -> Margin:
     f, g = i.data.limit, i.f.limit
     return same_sign(f.value, g.value, f.error, g.error)
 
@@ -159,6 +160,66 @@ class ScalingSetting(Parameters):
         return 2.0 ** np.arange(self.sizes)
 
 
+class _Drawn(NamedTuple):
+    """What all scales share: data, labels that g learns, and networks of the largest size."""
+
+    x: Array
+    y: Array
+    z: Array
+    target: Array
+    f: Params
+    g: Params
+
+
+def _drawn(key: Array, config: ScalingSetting) -> _Drawn:
+    key_data, key_init, key_target = jax.random.split(key, 3)
+    top = config.scales[-1]
+    d = config.d * (int(top) if config.grows == "d" else 1)
+    x, y, z, _ = draw(key_data, config.data, config.n, d, queries=config.queries)
+    target = jax.random.rademacher(key_target, (config.n,), float)
+    m = math.ceil(config.width * (config.d * 2 * config.T * top) ** 2)
+    both = init(frozen_readout(config.slope), key_init, 2 * m, x.shape[1])
+    f, g = (Params(*(part[i * m : (i + 1) * m] for part in both)) for i in (0, 1))
+    return _Drawn(x, y, z, target, f, g)
+
+
+class _Scale(NamedTuple):
+    """One scale. dimension, time, width: d, T and m.  epsilon: ε.
+
+    kept, used: (largest d,), (largest m,) the coordinates and neurons that the scale has.
+    stretch: kernels divide by √d, the initial weights are N(0, 1/d): the factor between both d.
+    """
+
+    dimension: Array
+    time: Array
+    width: Array
+    epsilon: Array
+    kept: Array
+    used: Array
+    stretch: Array
+
+
+def _scale(scale: Array, drawn: _Drawn, config: ScalingSetting) -> _Scale:
+    d, m, dtype = drawn.x.shape[1], len(drawn.f.a), drawn.x.dtype
+    dimension = config.d * (scale if config.grows == "d" else jnp.ones_like(scale))
+    time = config.T * (scale if config.grows == "T" else jnp.ones_like(scale))
+    width = jnp.ceil(config.width * (dimension * 2 * time) ** 2)
+    kept = jnp.arange(d, dtype=dtype) < dimension
+    used = jnp.arange(m, dtype=dtype) < width
+    epsilon = config.epsilon * jnp.sqrt(dimension)
+    return _Scale(dimension, time, width, epsilon, kept, used, jnp.sqrt(d / dimension))
+
+
+def _trained_at(
+    scale: _Scale, initial: Params, x: Array, y: Array, config: ScalingSetting
+) -> Params:
+    # 1/√(2m) is the scale at which both networks were drawn as one.
+    a = jnp.where(scale.used, initial.a, 0.0) * jnp.sqrt(2 * len(initial.a) / scale.width)
+    w = jnp.where(scale.kept[None, :], initial.w * scale.stretch, 0.0)
+    descent = descent_for_time(scale.time, config.steps)
+    return train(frozen_readout(config.slope), initial._replace(w=w, a=a), x, y, descent).params
+
+
 def _constants(key: Array, config: ScalingSetting) -> Measured:
     """(2, scales) |f/T_f − f̂| and |g·ν/(T_gT_fε) − ĝ| over their thresholds, mean over z.
 
@@ -166,69 +227,51 @@ def _constants(key: Array, config: ScalingSetting) -> Measured:
     the mean of ‖∇f(x_k; T_f)‖, by which the perturbations were divided. All scales share the shapes
     of the largest: neurons and coordinates that a scale does not have are zero.
     """
-    key_data, key_init, key_target = jax.random.split(key, 3)
-    top = config.scales[-1]
-    d = config.d * (int(top) if config.grows == "d" else 1)
-    x_all, y, z_all, _ = draw(key_data, config.data, config.n, d, queries=config.queries)
-    target = jax.random.rademacher(key_target, (config.n,), float)
-    d, slope, network = x_all.shape[1], config.slope, frozen_readout(config.slope)
-    m = math.ceil(config.width * (config.d * 2 * config.T * top) ** 2)
-    both = init(network, key_init, 2 * m, d)
-    initial_f, initial_g = (Params(*(part[i * m : (i + 1) * m] for part in both)) for i in (0, 1))
-
-    def at(scale: Array) -> tuple[Array, Array]:
-        dimension = config.d * (scale if config.grows == "d" else jnp.ones_like(scale))
-        time = config.T * (scale if config.grows == "T" else jnp.ones_like(scale))
-        m_here = jnp.ceil(config.width * (dimension * 2 * time) ** 2)
-        kept = jnp.arange(d, dtype=x_all.dtype) < dimension
-        neurons = jnp.arange(m, dtype=x_all.dtype)
-        x, z = (jnp.where(kept[None, :], points, 0.0) for points in (x_all, z_all))
-        epsilon = config.epsilon * jnp.sqrt(dimension)
-        stretch = jnp.sqrt(d / dimension)  # kernels divide by √d, the initial weights are N(0, 1/d)
-
-        def train_on(initial: Params, x: Array, y: Array) -> Params:
-            # 1/√(2m) is the scale at which both networks were drawn as one.
-            a = jnp.where(neurons < m_here, initial.a, 0.0) * jnp.sqrt(2 * m / m_here)
-            w = jnp.where(kept[None, :], initial.w * stretch, 0.0)
-            start = initial._replace(w=w, a=a)
-            return train(network, start, x, y, descent_for_time(time, config.steps)).params
-
-        def kernel(points: Array, queries: Array) -> Array:
-            return derivative_kernel(points * stretch, queries * stretch, slope)
-
-        f = train_on(initial_f, x, y)
-        norms = jnp.linalg.norm(input_gradients(f, x, slope), axis=1)
-        r = gradient_perturbations(f, x, target, 1.0, slope) * epsilon
-        points = r if config.scenario == "a" else x + r
-        g = train_on(initial_g, points, target)
-        learned = kernel(x, x).T @ (y[:, None] * x) / config.n
-        hat_f = y @ (kernel(x, z) * (x @ z.T)) / config.n
-        hat_g = jnp.mean(kernel(points, z) * (learned @ z.T), axis=0)
-        f_threshold, g_threshold = published_thresholds(
-            config.n, dimension, time, time, epsilon, config.scenario
-        )
-        scaled_g = outputs(g, z, slope) * jnp.mean(norms) / (time**2 * epsilon)
-        off_f = jnp.mean(jnp.abs(outputs(f, z, slope) / time - hat_f)) / f_threshold
-        off_g = jnp.mean(jnp.abs(scaled_g - hat_g)) / g_threshold
-
-        def terms(params: Params, points: Array) -> Array:
-            """The largest sum of absolute values behind an output, and behind its limit."""
-            size = jnp.abs(points) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
-            return jnp.max(size @ jnp.abs(params.a))
-
-        # Every step sums over neurons, samples and coordinates; perturbations are gradients over
-        # their length, and so carry their error relative to it.
-        chain = (config.steps + 1) * (m + 2 * config.n + 4 * d + 64)
-        steep = jnp.linalg.norm(jnp.abs(f.a) @ jnp.abs(f.w)) / jnp.min(norms)
-        products = jnp.max(jnp.mean(jnp.abs(x) @ jnp.abs(z).T, axis=0))
-        size_f = terms(f, z) / time + products
-        gained = jnp.mean(norms) / (time**2 * epsilon) * (terms(g, z) + time)
-        size_g = gained + (1 + steep) * jnp.max(jnp.abs(scaled_g) + jnp.abs(hat_g) + products)
-        sizes = jnp.stack([size_f / f_threshold, size_g / g_threshold])
-        return jnp.stack([off_f, off_g]), rounding_error(chain, sizes)
-
-    values, errors = jax.lax.map(at, jnp.asarray(config.scales, x_all.dtype))
+    drawn = _drawn(key, config)
+    values, errors = jax.lax.map(
+        lambda scale: _constants_at(_scale(scale, drawn, config), drawn, config),
+        jnp.asarray(config.scales, drawn.x.dtype),
+    )
     return measured(values.T, errors.T)
+
+
+def _constants_at(scale: _Scale, drawn: _Drawn, config: ScalingSetting) -> tuple[Array, Array]:
+    """(2,) the constants at one scale, and bounds on their rounding errors."""
+    slope, time, epsilon, y, target = config.slope, scale.time, scale.epsilon, drawn.y, drawn.target
+    x, z = (jnp.where(scale.kept[None, :], points, 0.0) for points in (drawn.x, drawn.z))
+
+    def kernel(points: Array, queries: Array) -> Array:
+        return derivative_kernel(points * scale.stretch, queries * scale.stretch, slope)
+
+    f = _trained_at(scale, drawn.f, x, y, config)
+    norms = jnp.linalg.norm(input_gradients(f, x, slope), axis=1)
+    r = gradient_perturbations(f, x, target, 1.0, slope) * epsilon
+    points = r if config.scenario == "a" else x + r
+    g = _trained_at(scale, drawn.g, points, target, config)
+    learned = kernel(x, x).T @ (y[:, None] * x) / config.n
+    hat_f = y @ (kernel(x, z) * (x @ z.T)) / config.n
+    hat_g = jnp.mean(kernel(points, z) * (learned @ z.T), axis=0)
+    thresholds = jnp.stack(
+        published_thresholds(config.n, scale.dimension, time, time, epsilon, config.scenario)
+    )
+    scaled_g = outputs(g, z, slope) * jnp.mean(norms) / (time**2 * epsilon)
+    off = jnp.abs(outputs(f, z, slope) / time - hat_f), jnp.abs(scaled_g - hat_g)
+
+    def terms(params: Params, points: Array) -> Array:
+        """The largest sum of absolute values behind an output, and behind its limit."""
+        size = jnp.abs(points) @ jnp.abs(params.w).T + jnp.abs(params.b)[None, :]
+        return jnp.max(size @ jnp.abs(params.a))
+
+    # Every step sums over neurons, samples and coordinates; perturbations are gradients over
+    # their length, and so carry their error relative to it.
+    chain = (config.steps + 1) * (len(f.a) + 2 * config.n + 4 * x.shape[1] + 64)
+    steep = jnp.linalg.norm(jnp.abs(f.a) @ jnp.abs(f.w)) / jnp.min(norms)
+    products = jnp.max(jnp.mean(jnp.abs(x) @ jnp.abs(z).T, axis=0))
+    gained = jnp.mean(norms) / (time**2 * epsilon) * (terms(g, z) + time)
+    size_f = terms(f, z) / time + products
+    size_g = gained + (1 + steep) * jnp.max(jnp.abs(scaled_g) + jnp.abs(hat_g) + products)
+    error = rounding_error(chain, jnp.stack([size_f, size_g]) / thresholds)
+    return jnp.stack([jnp.mean(part) for part in off]) / thresholds, error
 
 
 STATEMENTS = (

@@ -1,24 +1,23 @@
 """Rounding errors of trained networks and of their limits, and margins that use them."""
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._types import Real
 from theory.infinite_width import lazy
 from theory.margins import Margin, margin, rounding_error
 from theory.networks.network import Params, pre_activations
 
 
 def largest_movement(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Real
 ) -> Float[Array, "q m"]:
     """T|a_i|κ(z), the most that h_i(z) can move (`lazy.movement`)."""
     return time * jnp.abs(params.a)[None, :] * lazy.kappa(x, z)[:, None]
 
 
 def pre_activation_rounding(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Real, steps: int
 ) -> Float[Array, "q m"]:
     """First-order bound on the rounding error of h_i(z) after `steps` updates of the weights.
 
@@ -34,7 +33,7 @@ def pre_activation_rounding(
 
 
 def output_rounding(
-    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int
+    params: Params, x: Float[Array, "n d"], z: Float[Array, "q d"], time: Real, steps: int
 ) -> Float[Array, " q"]:
     """First-order bound on the rounding error of f(z) after `steps` updates of the weights."""
     h = pre_activations(params, z)
@@ -43,7 +42,7 @@ def output_rounding(
 
 
 def limit_rounding(
-    x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any, steps: int = 0
+    x: Float[Array, "n d"], z: Float[Array, "q d"], time: Real, steps: int = 0
 ) -> Float[Array, " q"]:
     """Bound on the rounding error of k_α(z), α ≤ T: a sum over n samples and d coordinates.
 
@@ -55,7 +54,7 @@ def limit_rounding(
 
 
 def bound_rounding(
-    bound: Float[Array, " q"], x: Float[Array, "n d"], z: Float[Array, "q d"], time: Any
+    bound: Float[Array, " q"], x: Float[Array, "n d"], z: Float[Array, "q d"], time: Real
 ) -> Float[Array, " q"]:
     """First-order bound on the rounding error of the parts of B(z), of `infinite_width.bounds`.
 
@@ -65,7 +64,7 @@ def bound_rounding(
     return rounding_error(64 + 4 * x.shape[1], bound + time * lazy.product_sizes(x, z))
 
 
-def same_sign(u: Array, v: Array, u_error: Any, v_error: Any) -> Margin:
+def same_sign(u: Array, v: Array, u_error: Real, v_error: Real) -> Margin:
     """sgn u = sgn v, with the margin sgn(uv)·min(|u|, |v|)."""
     value = jnp.sign(u) * jnp.sign(v) * jnp.minimum(jnp.abs(u), jnp.abs(v))
     return margin(value, jnp.maximum(u_error, v_error))

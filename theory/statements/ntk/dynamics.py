@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from theory import fields
 from theory._scaling import maximum
+from theory._types import Real
 from theory.data.sampling import Sample, data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
@@ -100,7 +101,7 @@ class Predictions(NamedTuple):
 ODE_TOLERANCE, ODE_STEPS = 1.4e-8, 1000
 
 
-def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Any) -> Array:
+def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Real) -> Array:
     """Bound on the rounding error of K_z g(K)(y − f_0), g(λ) = (1 − e^{−λt})/λ = ∫₀ᵗ e^{−λs}ds.
 
     Eigenvalues and eigenvectors are those of K + E, ‖E‖ ≤ c·n·ε‖K‖ (c = 20 is generous), and
@@ -162,7 +163,7 @@ def _predictions(key: Array, earlier: Staged, config: PredictorSetting) -> Predi
     )
 
 
-def _agreement(instance: Staged, _: Any) -> Margin:
+def _agreement(instance: Staged, _: object) -> Margin:
     """Every bound exceeds the difference it is on; the error is what computing both costs."""
     i: Predictions = instance.prediction
     points: Points = instance.data
@@ -179,11 +180,11 @@ def _agreement(instance: Staged, _: Any) -> Margin:
     return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
-def _positive(instance: Staged, _: Any) -> Margin:
+def _positive(instance: Staged, _: object) -> Margin:
     return margin(instance.data.eigenvalues[0], instance.data.eigenvalue_error)
 
 
-def _stable(instance: Staged, _: Any) -> Margin:
+def _stable(instance: Staged, _: object) -> Margin:
     points: Points = instance.data
     largest = points.step * points.eigenvalues[-1]
     return exceeds(1.0, largest, points.step * points.eigenvalue_error + rounding_error(4, largest))

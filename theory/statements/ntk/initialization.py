@@ -130,7 +130,7 @@ def _kurtosis(key: Array, config: InitialSetting) -> Measured:
 def _kurtosis_claims(config: InitialSetting) -> tuple[Claim, ...]:
     return tuple(
         Claim(
-            lazy.initial_excess_kurtosis(1, network.slope),
+            float(lazy.initial_excess_kurtosis(1, network.slope)),
             0.2,
             name=f"m × excess kurtosis ({name}, m = {m})",
         )

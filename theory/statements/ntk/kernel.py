@@ -113,7 +113,7 @@ def _kernel_bound(key: Array, config: BoundSetting) -> KernelBound:
     )
 
 
-def _kernel_bound_conclusion(instance: KernelBound, _: Any) -> Margin:
+def _kernel_bound_conclusion(instance: KernelBound, _: object) -> Margin:
     return exceeds(instance.bound, instance.deviation, instance.error)
 
 

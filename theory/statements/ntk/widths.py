@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory._validation import is_traced
 from theory.data.sampling import data_parameter, draw
 from theory.margins import Measured, measured, rounding_error
@@ -45,12 +46,12 @@ class WidthSetting(Parameters):
         return self.m_min * 2 ** np.arange(self.widths)
 
 
-def slope_name(slope: Any) -> str:
+def slope_name(slope: Real) -> str:
     """What reports call the slope; where it is traced, nobody reads it."""
     return "γ" if is_traced(slope) else f"γ = {slope:g}"
 
 
-def names(slope: Any) -> dict[str, Network]:
+def names(slope: Real) -> dict[str, Network]:
     """Both parameterizations with both activations, by what reports call them."""
     return {
         "frozen readout, ReLU": frozen_readout(0.0),

@@ -13,18 +13,18 @@ from theory.statements.orthogonal.setting import Trained, TrainedSetting
 from theory.verification.statement import Hypothesis
 
 
-def near_orthogonal(instance: Solved, _: Any) -> Margin:
+def near_orthogonal(instance: Solved, _: object) -> Margin:
     """The hypothesis on the data, γ³R_min⁴/(3nR_max²) ≥ p_max."""
     threshold, p_max = max_margin.near_orthogonality(instance.x, instance.slope)
     return exceeds(threshold, p_max, rounding_error(instance.x.shape[1] + 16, 1.0))
 
 
-def kkt(instance: Solved, _: Any) -> Margin:
+def kkt(instance: Solved, _: object) -> Margin:
     """The KKT certificate of the closed form."""
     return kkt_certificate(instance)
 
 
-def closed_form(instance: Solved, _: Any) -> Margin:
+def closed_form(instance: Solved, _: object) -> Margin:
     """λ_k > 0 for the λ of H λ = 2·1; of an instance in which all samples are active."""
     largest = jnp.max(jnp.sum(instance.x**2, axis=1))
     return margin(
@@ -32,7 +32,7 @@ def closed_form(instance: Solved, _: Any) -> Margin:
     ).all()
 
 
-def global_certificate(instance: Solved, _: Any) -> Margin:
+def global_certificate(instance: Solved, _: object) -> Margin:
     """The closed form is a KKT point and the unique global solution of the max-margin problem."""
     values = max_margin.global_margins(instance.limit, instance.x, instance.y, instance.slope)
     own, point = margin(values, 3 * instance.limit.response_error).all(), kkt_certificate(instance)
@@ -40,7 +40,7 @@ def global_certificate(instance: Solved, _: Any) -> Margin:
     return margin(*both).all()
 
 
-def reached(instance: Trained, _: Any) -> Margin:
+def reached(instance: Trained, _: object) -> Margin:
     """Training was inside the cone over its second half."""
     return margin(instance.cone, rounding_error(instance.solved.x.shape[1] + 4, 1.0))
 

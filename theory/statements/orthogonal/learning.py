@@ -146,20 +146,20 @@ def _boundary(posed: Posed) -> Array:
 
 
 def _at_first(condition: Callable[[Posed], Margin]) -> Callable[[Staged, Any], Margin]:
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         return jax.tree.map(lambda part: part[0], condition(instance.data))
 
     return check
 
 
-def _somewhere(instance: Staged, _: Any) -> Margin:
+def _somewhere(instance: Staged, _: object) -> Margin:
     """The largest margin of the sufficient condition over the queries."""
     found = _sufficient(instance.data)
     best = jnp.argmax(jnp.where(instance.data.asked, found.value - found.error, -jnp.inf))
     return jax.tree.map(lambda part: part[best], found)
 
 
-def _same_sign(instance: Staged, _: Any) -> Margin:
+def _same_sign(instance: Staged, _: object) -> Margin:
     """sgn f_adv(z; ∞) = sgn f(z; ∞) wherever the sufficient condition holds and nothing is tied.
 
     The sign of both outputs is that of their product, whose error follows from theirs.

@@ -132,7 +132,7 @@ def _claims(config: PerturbationSetting) -> tuple[Claim, ...]:
     )
 
 
-def _trained(instance: Attacked, _: Any) -> Margin:
+def _trained(instance: Attacked, _: object) -> Margin:
     value, error = instance.margin
     return exceeds(value, TRAINED_MARGIN, error + rounding_error(4, value))
 

@@ -44,11 +44,11 @@ def _sample(key: Array, config: ExampleSetting) -> Alignment:
     return found._replace(d=config.d - config.n)
 
 
-def _separates(instance: Alignment, _: Any) -> Margin:
+def _separates(instance: Alignment, _: object) -> Margin:
     return exceeds(instance.value, 0.0, instance.error).all()
 
 
-def _failure_probability(instance: Alignment, _: Any) -> float:
+def _failure_probability(instance: Alignment, _: object) -> float:
     if instance.d == 0:  # nothing is left of Wᵀa
         return 1.0
     return len(instance.value) * initialization.alignment_failure(instance.m, instance.d)

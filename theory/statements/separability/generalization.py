@@ -288,7 +288,7 @@ def _fits(key: Array, config: FitSetting) -> Fits:
     return Fits(_errors(logits(network, x), labels), *jax.lax.map(at, temperatures))
 
 
-def _perfect_and_permuted(fits: Fits, _: Any) -> Measured:
+def _perfect_and_permuted(fits: Fits, _: object) -> Measured:
     """1 where all noises are fitted, else 0; then the accuracy on permuted labels."""
     wrong, in_doubt = fits.small
     perfect = jnp.where(wrong == 0, 1.0, 0.0)

@@ -42,14 +42,14 @@ def _sample_noises(key: Array, config: NoiseSetting) -> Alignment:
 
 
 def _all_above(threshold: float) -> Any:
-    def conclusion(instance: Alignment, _: Any) -> Margin:
+    def conclusion(instance: Alignment, _: object) -> Margin:
         return exceeds(instance.value, threshold, instance.error).all()
 
     return conclusion
 
 
 def _union_bound(threshold: float) -> Any:
-    def failure_probability(instance: Alignment, _: Any) -> float:
+    def failure_probability(instance: Alignment, _: object) -> float:
         return len(instance.value) * initialization.alignment_failure(
             instance.m, instance.d, threshold
         )
@@ -80,13 +80,13 @@ def _sample_pair(key: Array, config: MomentSetting) -> Pair:
     return Pair(value, 4 * DRAWN * error)
 
 
-def _mean(pair: Pair, _: Any) -> Measured:
+def _mean(pair: Pair, _: object) -> Measured:
     """(S + S')/2."""
     value = jnp.mean(pair.value)
     return measured(value, jnp.mean(pair.error) + rounding_error(2, value))
 
 
-def _half_squared_difference(pair: Pair, _: Any) -> Measured:
+def _half_squared_difference(pair: Pair, _: object) -> Measured:
     """½(S − S')², whose mean is the variance of S."""
     difference, error = pair.value[0] - pair.value[1], jnp.sum(pair.error)
     value = difference**2 / 2

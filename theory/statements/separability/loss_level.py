@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import Sample, data_parameter, draw, to_sphere
 from theory.infinite_width import kernels
 from theory.margins import exceeds, measured, rounding_error
@@ -82,7 +83,7 @@ def descend(
     initial: Params,
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
-    level: Any,
+    level: Real,
     most_steps: int,
 ) -> Reached:
     """Gradient descent on the mean logistic loss, both layers at one rate, until it is ≤ ϵ.
@@ -151,7 +152,7 @@ class _Until(NamedTuple):
     y: Float[Array, " n"]
     here: Bool[Array, " n"]
     n: Any
-    level: Any
+    level: Real
     most_steps: int
 
     def loss(self, f: Array) -> Array:
@@ -178,7 +179,7 @@ class Points(NamedTuple):
 
     x: Float[Array, "n_max d"]
     y: Float[Array, " n_max"]
-    ratio: Any
+    ratio: Real
 
 
 def _first(x: Array, n: Any) -> Array:

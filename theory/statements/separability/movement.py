@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter
 from theory.infinite_width import kernels
 from theory.margins import Margin, exceeds, measured, rounding_error
@@ -55,7 +56,7 @@ class Points(NamedTuple):
     x: Float[Array, "n_max d"]
     y: Float[Array, " n_max"]
     n: Any
-    ratio: Any
+    ratio: Real
     predicted: after_training.Movement
 
 

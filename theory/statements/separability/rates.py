@@ -220,7 +220,7 @@ def _gaps(key: Array, config: LimitSetting) -> Gaps:
     return Gaps(*jnp.asarray(np.array(rows).T, float))
 
 
-def _within_bounds(gaps: Gaps, _: Any) -> Margin:
+def _within_bounds(gaps: Gaps, _: object) -> Margin:
     error = gaps.error + rounding_error(8, 1 + jnp.abs(gaps.low) + jnp.abs(gaps.high))
     above = margin(gaps.value - gaps.low, error, strict=False)
     below = margin(gaps.high - gaps.value, error, strict=False)
@@ -234,7 +234,7 @@ def _sampler(sizes: Callable[[Any], tuple[np.ndarray, np.ndarray]]) -> Any:
     return sample
 
 
-def _quantity(instance: Failures, _: Any) -> Any:
+def _quantity(instance: Failures, _: object) -> Any:
     """Failures; where rounding leaves one open, it may be off by 1."""
     return measured(instance.failed, instance.in_doubt)
 

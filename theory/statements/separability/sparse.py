@@ -106,7 +106,7 @@ def _sample(key: Array, config: SparseSetting) -> Suprema:
     return sparse_suprema(key, config.m, config.d, support_size(config.m, config.sparsity))
 
 
-def _squares(instance: Suprema, _: Any) -> Measured:
+def _squares(instance: Suprema, _: object) -> Measured:
     value = jnp.stack([instance.supremum**2, instance.readout**2])
     first = _error_of_square(instance.supremum, instance.error)
     second = _error_of_square(instance.readout, instance.readout_error)
@@ -152,7 +152,7 @@ def _growth(key: Array, config: WidthSetting) -> Growth:
     return Growth(jnp.stack(values), jnp.stack(errors))
 
 
-def _at_most_two(instance: Suprema, _: Any) -> Margin:
+def _at_most_two(instance: Suprema, _: object) -> Margin:
     return exceeds(2.0, instance.supremum, instance.error)
 
 

@@ -84,7 +84,7 @@ def _bounded(tails: Tails) -> Margin:
 
 
 def _entry(index: int) -> Any:
-    def check(instance: Staged, _: Any) -> Margin:
+    def check(instance: Staged, _: object) -> Margin:
         tails: Tails = instance.solution
         return _bounded(Tails(tails.probability[index], tails.bound[index]))
 

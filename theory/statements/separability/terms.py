@@ -75,7 +75,7 @@ def _sample_bounds(key: Array, config: BoundSetting) -> Bounds:
 def _within(bound: str, *names: str) -> Any:
     """The condition that the named terms add up to less than their bound, at every point."""
 
-    def condition(instance: Bounds, _: Any) -> Margin:
+    def condition(instance: Bounds, _: object) -> Margin:
         total = jnp.abs(sum(getattr(instance.terms, name) for name in names))
         return exceeds(getattr(instance, bound), total, instance.terms.error).all()
 

@@ -161,7 +161,7 @@ def _sample_theorem(key: Array, config: TheoremSetting) -> AfterTraining:
     )
 
 
-def _all_positive(instance: AfterTraining, _: Any) -> Margin:
+def _all_positive(instance: AfterTraining, _: object) -> Margin:
     return exceeds(instance.terms.trained, 0.0, instance.error).all()
 
 
@@ -200,7 +200,7 @@ def share_of(
     )
 
 
-def shares_measured(shares: Shares, _: Any) -> Measured:
+def shares_measured(shares: Shares, _: object) -> Measured:
     """The shares, which may be off by those in doubt, and are rounded quotients."""
     value = shares.value.reshape(-1)
     return measured(value, shares.in_doubt.reshape(-1) + rounding_error(2, value))

@@ -1,10 +1,12 @@
-"""Probabilities of failure counts, intervals of means, fitted laws, anytime-valid sequences."""
+"""Failure counts, the draws it takes, intervals of means, fitted laws, anytime-valid sequences."""
 
 from theory.verification.statistics.decays import FittedDecay as FittedDecay
 from theory.verification.statistics.decays import decay_rate as decay_rate
 from theory.verification.statistics.decays import fit_decay as fit_decay
 from theory.verification.statistics.means import MeanEstimate as MeanEstimate
 from theory.verification.statistics.means import mean_interval as mean_interval
+from theory.verification.statistics.power import detectable_rate as detectable_rate
+from theory.verification.statistics.power import draws_for_power as draws_for_power
 from theory.verification.statistics.probabilities import Interval as Interval
 from theory.verification.statistics.probabilities import (
     clopper_pearson as clopper_pearson,
