@@ -8,9 +8,9 @@ testing is for tests of one's own. At the door: margins (what a condition return
 """
 
 from theory.data.sampling import Dataset as Dataset
-from theory.falsification.falsify import Counterexample as Counterexample
 from theory.falsification.falsify import Falsification as Falsification
 from theory.falsification.falsify import falsify as falsify
+from theory.falsification.proving import Counterexample as Counterexample
 from theory.margins import Margin as Margin
 from theory.margins import Measured as Measured
 from theory.margins import at_least as at_least

@@ -15,7 +15,7 @@ from experiments.machine import environment
 from experiments.report.words import COLOURS, number_text
 from experiments.results.records import plain
 from theory import Explanation, Falsification, Frontier
-from theory.falsification.falsify import Counterexample
+from theory.falsification.proving import Counterexample
 from theory.margins import Margin
 from theory.verification.domains import leaf_names
 

@@ -31,8 +31,18 @@ def place(tmp_path_factory):
     return directory
 
 
+LONG = ("verify", "frontier", "falsify lemma.py:mended", "falsify lemma.py:hanson")
+
+
+def marked(line):
+    slow = any(line.startswith(f"widetheory {long}") for long in LONG)
+    return pytest.param(line, marks=[pytest.mark.slow] if slow else [])
+
+
 @pytest.mark.usefixtures("restore_precision")
-@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line.split("--")[0].strip())
+@pytest.mark.parametrize(
+    "line", map(marked, COMMANDS), ids=lambda line: line.split("--")[0].strip()
+)
 def test_its_commands_end_as_it_says(line, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
     command, _, status = line.partition("#")

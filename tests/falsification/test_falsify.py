@@ -23,7 +23,7 @@ from theory import (
     parameter,
     verify,
 )
-from theory.falsification.falsify import prove
+from theory.falsification.proving import prove
 from theory.keys import make_key
 from theory.verification.evaluation import evaluate_instance
 from theory.verification.outcomes import Outcome, outcome

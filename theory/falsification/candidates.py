@@ -14,6 +14,7 @@ from theory.compilation import quick_to_compile
 from theory.falsification.latent import from_scores, open_sampler, scores
 from theory.keys import make_key
 from theory.verification.domains import Domain, leaf_names
+from theory.verification.estimates import with_estimates
 from theory.verification.evaluation import evaluate_instance
 from theory.verification.instances import instance_evidence
 from theory.verification.stages import Staged
@@ -189,6 +190,24 @@ class Space:
     @functools.cached_property
     def _instance(self) -> Callable[[Array, Variables], Any]:
         return compiled(self.instance)
+
+    @functools.cached_property
+    def _estimated(self) -> Callable[[Array, Variables], Evidence]:
+        def evidence(key: Array, variables: Variables) -> Evidence:
+            def of(variables: Variables) -> Evidence:
+                return instance_evidence(self.statement, self.instance(key, variables), self.config)
+
+            return with_estimates(of(variables), of, variables, all_estimated=True)
+
+        return compiled(evidence)
+
+    def disturbed(self, key: Array, variables: Variables) -> Evidence:
+        """The evidence of one candidate in disturbed arithmetic: sampler and conditions together,
+        or where the statement solves on the host, the conditions alone."""
+        if not self.smooth:
+            return self.evidence(key, variables, all_estimated=True)
+        found = jax.device_get(self._estimated(key, variables))
+        return jax.tree.map(lambda part: np.asarray(part)[None], found)
 
     def evidence(self, key: Array, variables: Variables, *, all_estimated: bool = False) -> Any:
         """The evidence of one candidate, as `theory.verify` collects it."""

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array
 
 from theory._validation import check_integer, check_real
-from theory.certificates import ball
 from theory.falsification.budget import Budget
 from theory.falsification.candidates import Found, Space, Variables
 from theory.falsification.descent import descend
 from theory.falsification.evolution import evolve
+from theory.falsification.proving import Counterexample, certified
 from theory.falsification.settings import Range, check_ranges, settings_to_try, worst_setting
 from theory.falsification.shrinking import simpler, smaller_settings
 from theory.falsification.starts import cropped, degenerate_starts, joined, rows
@@ -24,7 +24,6 @@ from theory.verification import canary
 from theory.verification.evaluation import arithmetic
 from theory.verification.kinds import Deterministic
 from theory.verification.outcomes import Outcome, outcome
-from theory.verification.stages import seen_from
 from theory.verification.statement import Statement, check_claims, check_config, check_statement
 from theory.verification.verdict import Evidence, Verdict
 
@@ -34,28 +33,6 @@ SHRINKING = 3000  # evaluations spent on one smaller setting
 SMALLER = 0.2  # of these, for one smaller setting
 SHRINKING_SHARE = 0.5  # of the seconds that the search may take, besides, for making smaller
 SECONDS = 60.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Counterexample:
-    """An instance on which the hypotheses hold and the conclusion fails.
-
-    Attributes:
-      config: its configuration.
-      instance: as the conditions see it, a pytree of numpy arrays.
-      evidence: its margins, numerical errors the larger of stated and estimated ones.
-      proved: whether hypotheses and conclusion are decided in ball arithmetic, of the instance as
-        the exact numbers that it holds.
-      how: one sentence about the proof, or why there is none.
-      enclosures: name of each hypothesis, and "conclusion" → text of the enclosure of its margin.
-    """
-
-    config: Any
-    instance: Any
-    evidence: Evidence
-    proved: bool
-    how: str
-    enclosures: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +187,7 @@ def _instance(
     if shrink:
         budget.say("found one; making it smaller")
         space, hit_key, variables = _shrunk(space, hit_key, variables, key, budget.extra)
-    example = _certified(space, hit_key, variables)
+    example = certified(space, hit_key, variables)
     what = "proved in ball arithmetic" if example.proved else f"in float64: {example.how}"
     return Falsification(
         statement.id,
@@ -307,10 +284,10 @@ def _best(
 
 
 def _stands(space: Space, key: Array, variables: Variables) -> bool:
-    """Whether it is a counterexample with stated errors, and with estimated ones."""
-    return all(
-        _outcome(space.evidence(key, variables, all_estimated=again)) == Outcome.MISS
-        for again in (False, True)
+    """Whether it is a counterexample with stated errors, and in disturbed arithmetic."""
+    return (
+        _outcome(space.evidence(key, variables)) == Outcome.MISS
+        and _outcome(space.disturbed(key, variables)) == Outcome.MISS
     )
 
 
@@ -344,38 +321,6 @@ def _shrunk(space: Space, key: Array, variables: Variables, seed: Array, seconds
                 break
     simple = simpler(space, key, variables, lambda one: _stands(space, key, one))
     return space, key, simple
-
-
-def _certified(space: Space, key: Array, variables: Variables) -> Counterexample:
-    instance = jax.tree.map(np.asarray, space.solved_instance(key, variables))
-    evidence = space.evidence(key, variables, all_estimated=True)
-    proved, how, enclosures = prove(space.statement, instance, space.config)
-    return Counterexample(space.config, instance, evidence, proved, how, enclosures)
-
-
-def prove(statement: Statement, instance: Any, config: Any) -> tuple[bool, str, dict[str, str]]:
-    """Whether an instance is certainly a counterexample.
-
-    Returns:
-      Whether it is proved; one sentence; name of each condition → the enclosure of its margin.
-    """
-    claim = statement.claim
-    assert isinstance(claim, Deterministic)
-    enclosures = {}
-    try:
-        for name, condition in statement.hypotheses.items():
-            seen = seen_from(instance, condition.stage)
-            found = ball.decide(condition.check, seen, config)
-            enclosures[name] = found.value.text(12)
-            if found.verdict != "holds":
-                return False, f"{name} {found.verdict} in ball arithmetic", enclosures
-        found = ball.decide(claim.conclusion, instance, config)
-        enclosures["conclusion"] = found.value.text(12)
-    except ball.MissingPrimitive as error:
-        return False, f"no proof, {error}", enclosures
-    if found.verdict != "fails":
-        return False, f"conclusion {found.verdict} in ball arithmetic", enclosures
-    return True, "all hypotheses hold and the conclusion fails, enclosed apart from 0", enclosures
 
 
 def _named(config: Any, over: Mapping[str, Range]) -> str:

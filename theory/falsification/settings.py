@@ -22,6 +22,7 @@ from theory.verification.verify import assess, verify, verify_until
 
 Range = tuple[float, float]
 CORNERS = 16  # settings at the ends of all ranges
+LOOKS = 32  # at fresh draws of a statement whose draws have outcomes, at most
 CONFIRMED = 3  # of the worst settings, the k-th of them at a level/2^k
 LOGARITHMIC = 10.0  # ratio of the ends beyond which a range is searched by orders of magnitude
 
@@ -141,7 +142,9 @@ def worst_setting(
         key = jax.random.fold_in(fresh, k)
         common = {"key": key, "config": setting, "level": level / 2**k}
         if isinstance(statement.claim, ByOutcome):
-            verdict = verify_until(statement, draws=statement.draws["full"], **common)
+            most = statement.draws["full"]
+            stage = max(64, most // LOOKS)
+            verdict = verify_until(statement, draws=most, stage=stage, **common)
         else:
             verdict = verify(statement, draws=draws, **common)
         reason = f"on {verdict.draws} fresh draws in the worst of {len(tried)} settings"
