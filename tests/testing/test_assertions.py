@@ -4,6 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 import pytest
+from falsification.planted import Setting, gaussian, planted
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from loose_parts import changed
@@ -115,3 +116,9 @@ def test_a_false_statement_about_configurations_says_how_to_draw_the_instance():
     configs = strategies.configurations(config, "T")
     with pytest.raises(AssertionError, match=r"drawn with theory\.keys\.make_key\(\d+\) from"):
         assert_statement(false, configs=configs, settings=FOUND)
+
+
+def test_a_failure_shows_a_smaller_instance():
+    statement = planted("short", gaussian, lambda x, c: exceeds(3.0 * c.d, jnp.sum(x**2)))
+    with pytest.raises(AssertionError, match=r"made smaller, in the setting Setting\(n=2, d=2\)"):
+        assert_statement(statement, draws=20, config=Setting(n=5, d=6))

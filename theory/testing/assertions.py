@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from theory._types import PyTree
+from theory.falsification.falsify import falsify
 from theory.keys import make_key
 from theory.margins import Margin
 from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
@@ -18,6 +19,8 @@ from theory.verification.outcomes import Outcome, outcome
 from theory.verification.statement import Config, Instance, Statement
 from theory.verification.verdict import Evidence
 from theory.verification.verify import verify
+
+SEARCHED = 4000  # candidates among which a small counterexample is looked for
 
 
 def assert_statement(
@@ -51,7 +54,7 @@ def assert_statement(
     Raises:
       AssertionError: if the verdict over draws is not "consistent", a counterexample is found, or
         every instance is undecided. It names the conditions with their margins, the instance, and
-        how to draw it again.
+        how to draw it again; for a deterministic statement also a smaller one (`theory.falsify`).
       ValueError: if a search is asked for a statement that is not deterministic (no single
         instance can refute it), or for both instances and configs.
 
@@ -144,7 +147,21 @@ def _over_draws(
             instance = statement.sample(jax.random.fold_in(key, first), config)
         origin = f"draw {first}: statement.sample(jax.random.fold_in(key, {first}), config)"
         message += "\n" + _report(statement, hypotheses, conclusion, instance, origin)
+    if verdict.verdict == "refuted" and isinstance(statement.claim, Deterministic):
+        message += _made_smaller(statement, key, config)
     raise AssertionError(message)
+
+
+def _made_smaller(statement: Statement, key: jax.Array, config: object) -> str:
+    """A small counterexample in words; nothing if none is found soon."""
+    example = falsify(statement, key=key, config=config, evaluations=SEARCHED).counterexample
+    if example is None or example.evidence.conclusion is None:
+        return ""
+    hypotheses, conclusion = jax.tree.map(
+        lambda part: part[0], (example.evidence.hypotheses, example.evidence.conclusion)
+    )
+    origin = f"made smaller, in the setting {example.config}: {example.how}"
+    return "\n" + _report(statement, hypotheses, conclusion, example.instance, origin)
 
 
 def _report(

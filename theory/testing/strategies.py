@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from theory._types import PyTree
 from theory._validation import check_choice, check_integer, check_real, check_slope
+from theory.data.degenerate import DEGENERATE, degenerate
 from theory.data.sampling import Dataset
 from theory.keys import make_key
 from theory.networks.descent import LOSSES, Descent
@@ -32,8 +33,6 @@ KINDS = (
     "huge",
 )
 Draw: TypeAlias = Callable[[st.SearchStrategy], PyTree]  # what `st.composite` hands in
-
-TINY, HUGE = 1e-6, 1e6
 
 
 class LabelledPoints(NamedTuple):
@@ -117,13 +116,8 @@ def _labelled_points(
         return LabelledPoints(draw(_nearly_orthogonal(kind, n, d, p_max)), y)
     x = draw(hnp.arrays(np.float64, (n, d), elements=_entries()))
     x[:, 0] += np.where(np.any(x, axis=1), 0.0, 1.0)  # no point at the origin
-    if kind == "repeated":
-        x = x[draw(st.lists(st.integers(0, n - 1), min_size=n, max_size=n))]
-    elif kind == "parallel":
-        factors = hnp.arrays(np.float64, n, elements=st.sampled_from((-2.0, -1.0, 0.5, 1.0, 3.0)))
-        x = draw(factors)[:, None] * x[:1]
-    elif kind in ("tiny", "huge"):
-        x = x * (TINY if kind == "tiny" else HUGE)
+    if kind in DEGENERATE:
+        x = degenerate(kind, x, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     return LabelledPoints(x, y)
 
 
