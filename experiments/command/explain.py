@@ -56,7 +56,10 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _stored(arguments: argparse.Namespace) -> list[Explanation]:
     path = pathlib.Path(arguments.out) / "verdicts.json"
-    verdicts = [v for v in load_verdicts(path) if v.id == arguments.id]
+    try:
+        verdicts = [v for v in load_verdicts(path) if v.id == arguments.id]
+    except ValueError as error:
+        raise ValueError(f"--out must hold the verdicts of `widetheory verify`: {error}") from error
     if not verdicts:
         raise ValueError(f"ID must be a statement in {path}, got {arguments.id!r}")
     return [explained(verdict) for verdict in verdicts]

@@ -56,6 +56,7 @@ def _frontier(arguments: argparse.Namespace) -> int:
     source = None if arguments.data is None else sources.load(arguments.data)
     config = configured(statement.config, source, settings)
     (name, low, high), *others = [common.range_of("--in", text) for text in arguments.places]
+    common.known_parameter("--in", name, config)
     for other, start, _ in others:
         if start is None:
             raise ValueError(f"--in must give LOW:HIGH for all parameters but the first: {other}")

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from experiments.bench import jobs
-from experiments.command import main
+from experiments.command import explain, falsify, frontier, main
 from experiments.figures import building
 from experiments.learning import cost, pairs
 from experiments.machine import devices
@@ -19,14 +19,26 @@ SMALL = ["--n", "5", "--d", "3", "--queries", "2"]
 BASE = {
     "verify": ["lazy.movement"],
     "sweep": ["lazy.movement", "--grid", "m=8", "--out", "sweep"],
+    "explain": ["lazy.movement"],
+    "falsify": ["lazy.movement"],
+    "frontier": ["lazy.movement", "--in", "m"],
     "figure": ["lazy-cosine", "--out", "figures"],
     "bench": ["width"],
     "predict": SMALL,
     "train": SMALL,
 }
 VALUES = ("0", "-1", "nan", "inf", "1e30", "1" + 30 * "0", "many", "", "0.5")
-WORK = [(pairs, "steps"), (running, "execute"), (planning, "run"), (building, "make"),
-        (jobs, "execute"), (devices, "_initialize")]  # fmt: skip
+WORK = [
+    (explain, "explain"),
+    (falsify, "falsify"),
+    (frontier, "frontier"),
+    (pairs, "steps"),
+    (running, "execute"),
+    (planning, "run"),
+    (building, "make"),
+    (jobs, "execute"),
+    (devices, "_initialize"),
+]
 
 
 class Accepted(Exception):

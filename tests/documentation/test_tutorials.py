@@ -41,7 +41,7 @@ def marked(line):
 
 @pytest.mark.usefixtures("restore_precision")
 @pytest.mark.parametrize(
-    "line", map(marked, COMMANDS), ids=lambda line: line.split("--")[0].strip()
+    "line", [*map(marked, COMMANDS)], ids=lambda line: line.split("--")[0].strip()
 )
 def test_its_commands_end_as_it_says(line, place, monkeypatch, capsys):
     monkeypatch.chdir(place)

@@ -158,7 +158,7 @@ def check_separator(x: ArrayLike, y: ArrayLike, v: ArrayLike, *, affine: bool = 
 
 
 def check_inseparability(
-    x: ArrayLike, y: ArrayLike, multipliers: Sequence[Fraction | int], *, affine: bool = False
+    x: ArrayLike, y: ArrayLike, multipliers: Sequence[object], *, affine: bool = False
 ) -> bool:
     """Whether λ ≥ 0, Σ_k λ_k = 1 and Σ_k λ_k y_k x_k = 0, in exact rational arithmetic.
 
@@ -177,12 +177,13 @@ def check_inseparability(
       ValueError: if x or y is inadmissible, or multipliers are not n integers or fractions.
     """
     signed = _signed_points(x, y, affine)
-    n, wrong = len(signed), [m for m in multipliers if not isinstance(m, numbers.Rational)]
+    n, exact = len(signed), []
     if len(multipliers) != n:
         raise ValueError(f"multipliers must be {n}, one per point, got {len(multipliers)}")
-    if wrong:
-        raise ValueError(f"multipliers must be integers or Fractions, got {wrong[0]!r}")
-    exact = [Fraction(int(m.numerator), int(m.denominator)) for m in multipliers]
+    for m in multipliers:
+        if not isinstance(m, numbers.Rational):
+            raise ValueError(f"multipliers must be integers or Fractions, got {m!r}")
+        exact.append(Fraction(int(m.numerator), int(m.denominator)))
     if min(exact) < 0 or sum(exact) != 1:
         return False
     common = math.lcm(*(e.denominator for e in exact))

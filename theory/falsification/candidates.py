@@ -194,10 +194,12 @@ class Space:
     @functools.cached_property
     def _estimated(self) -> Callable[[Array, Variables], Evidence]:
         def evidence(key: Array, variables: Variables) -> Evidence:
-            def of(variables: Variables) -> Evidence:
-                return instance_evidence(self.statement, self.instance(key, variables), self.config)
+            def of(numbers: tuple[list[Array], list[Array]]) -> Evidence:
+                instance = self._rebuilt(key, *numbers)
+                return instance_evidence(self.statement, instance, self.config)
 
-            return with_estimates(of(variables), of, variables, all_estimated=True)
+            numbers = (variables.direct, from_scores(variables.scores))
+            return with_estimates(of(numbers), of, numbers, all_estimated=True)
 
         return compiled(evidence)
 

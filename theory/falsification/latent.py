@@ -38,9 +38,9 @@ def open_sampler(
       key, given: any; what is traced depends on their shapes alone.
 
     Returns:
-      rebuilt: (key, given, numbers) → what `sample` makes with its uniform numbers replaced by
-        these, arrays of numbers in [0, 1).
-      drawn: (key, given) → the uniform numbers that `sample` draws.
+      rebuilt: (key, given, numbers) → what `sample` makes with its numbers f replaced by these,
+        arrays of numbers in [1, 2).
+      drawn: (key, given) → the numbers f that `sample` draws.
     """
     closed, shape = jax.make_jaxpr(sample, return_shape=True)(key, given)
     structure = jax.tree.structure(shape)
@@ -80,7 +80,7 @@ def _tied(drawn: Callable[[Array], list[Array]]) -> Callable[[Sequence[Array]], 
 
 
 class _Interpreter:
-    """Evaluates a jaxpr; numbers replace the uniform ones in the order in which they are met."""
+    """Evaluates a jaxpr; numbers replace those of random bits, in the order of the program."""
 
     def __init__(self, numbers: Sequence[Array] | None) -> None:
         self.numbers = None if numbers is None else list(numbers)
@@ -115,16 +115,16 @@ class _Interpreter:
         return outputs
 
     def fraction(self, aval: Any, bits: Array, dtype: Any) -> Array:
-        """1 + u, of the numbers that are given or of the bits."""
+        """f, of the numbers that are given or of the bits."""
         if self.numbers is None:
             found = jax.lax.bitcast_convert_type(bits, dtype)
-            self.seen.append(found - 1)
+            self.seen.append(found)
             return found
         number = self.numbers[len(self.seen)]
         self.seen.append(number)
         assert number.shape == aval.shape
         below_two = np.nextafter(np.asarray(2, dtype), np.asarray(1, dtype))
-        return jnp.minimum(1 + number.astype(dtype), below_two)
+        return jnp.minimum(number.astype(dtype), below_two)
 
 
 def _is_float(dtype: Any) -> bool:
@@ -142,10 +142,10 @@ def _draws_in(jaxpr: Any) -> bool:
 
 
 def scores(numbers: Sequence[Array]) -> list[Array]:
-    """Φ⁻¹(u) of uniform numbers u: unbounded variables, those of most draws of size 1."""
-    return [jax.scipy.special.ndtri(jnp.clip(u, _EDGE, 1 - _EDGE)) for u in numbers]
+    """Φ⁻¹(f − 1) of numbers f: unbounded variables, those of most draws of size 1."""
+    return [jax.scipy.special.ndtri(jnp.clip(f - 1, _EDGE, 1 - _EDGE)) for f in numbers]
 
 
 def from_scores(values: Sequence[Array]) -> list[Array]:
-    """The uniform numbers Φ(s) of scores, in [2⁻⁵³, 1 − 2⁻⁵³]."""
-    return [jnp.clip(jax.scipy.special.ndtr(s), _EDGE, 1 - _EDGE) for s in values]
+    """The numbers 1 + Φ(s) of scores."""
+    return [1 + jnp.clip(jax.scipy.special.ndtr(s), 0.0, 1 - _EDGE) for s in values]

@@ -14,7 +14,7 @@ from theory.parameters import number_names
 
 DIGITS = (0, 1, 2, 3, 4, 6, 8)  # after the point, in units of each array's size
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.99)  # of an integer, that are tried; the last is one less
-PASSES = 3  # over all numbers
+STEPS = 40  # each makes the numbers simpler in one way
 
 
 def smaller_settings(config: Any) -> Iterator[Any]:
@@ -51,18 +51,26 @@ def simpler(
       A counterexample, too.
     """
     keys = jax.numpy.broadcast_to(key, (space.batch,))
-    for _ in range(PASSES):
-        before = variables
-        for proposals in _in_batches(_proposals(variables), space.batch):
-            missed = np.asarray(space.found(keys, proposals).miss)
-            for i in np.flatnonzero(missed):
-                one = jax.tree.map(lambda part: part[i], proposals)  # noqa: B023
-                if _weight(one) < _weight(variables) and stands(one):
-                    variables = one
-                    break
-        if _weight(variables) >= _weight(before):
+    for _ in range(STEPS):
+        found = _one_simpler(space, keys, variables, stands)
+        if found is None:
             break
+        variables = found
     return variables
+
+
+def _one_simpler(
+    space: Space, keys: Array, variables: Variables, stands: Callable[[Variables], bool]
+) -> Variables | None:
+    """The first simpler counterexample of those proposed."""
+    weight = _weight(variables)
+    for proposals in _in_batches(_proposals(variables), space.batch):
+        missed = np.asarray(space.found(keys, proposals).miss)
+        for i in np.flatnonzero(missed):
+            one = jax.tree.map(lambda part: part[i], proposals)  # noqa: B023
+            if _weight(one) < weight and stands(one):
+                return one
+    return None
 
 
 def _proposals(variables: Variables) -> Iterator[Variables]:

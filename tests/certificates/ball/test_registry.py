@@ -19,7 +19,7 @@ from theory.keys import make_key
 from theory.statements.registry import REGISTRY
 from theory.verification.evaluation import arithmetic, evaluate_instance
 from theory.verification.kinds import ByOutcome
-from theory.verification.stages import seen_from
+from theory.verification.stages import Staged, seen_from
 
 SMALL = {
     "lazy.movement": {"n": 3, "d": 4, "m": 6, "steps": 3},
@@ -111,7 +111,7 @@ def meets(value, margin):
 def test_a_margin_off_by_more_than_its_error_is_seen():
     claim = REGISTRY["separability.tails"].claim
     assert isinstance(claim, ByOutcome)
-    enclosed = decide(lambda x, _: claim.conclusion(x, None), tails())
+    enclosed = decide(lambda x, _: claim.conclusion(Staged({"solution": x}), None), tails())
     (x,) = enclosed.value.balls.reshape(-1)
     value = np.array([float(x.mid())])
 
