@@ -87,6 +87,7 @@ class Margin:
         middle = jnp.where(low == high, low, (high + low) / 2)  # ∞ − ∞ is no number
         half = jnp.where(low == high, 0.0, (high - low) / 2)
         covers = (middle - half == low) & (middle + half == high)
+        half = jax.lax.stop_gradient(half)  # `nextafter` has no derivative
         half = jnp.where(covers, half, jnp.nextafter(half, jnp.full_like(half, jnp.inf)))
         half = jnp.where(jnp.isnan(low) | jnp.isnan(high), jnp.nan, checkpoint_name(half, BOUND))
         return dataclasses.replace(self, value=middle, error=half, ratio=_smallest(self.ratio))

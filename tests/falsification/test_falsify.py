@@ -207,3 +207,25 @@ def test_a_domain_must_name_an_array():
         dataclasses.replace(wrong, domain={"x": "reals"})
     with pytest.raises(ValueError, match="low must be below high"):
         Reals(2.0, 1.0)
+
+
+def test_what_has_no_derivative_is_searched_by_evolution():
+    """A loop whose end is not known beforehand has no derivative: the largest 2⁻ᵏ ≤ |x_11| + ½."""
+
+    def smallest_power(x):
+        return jax.lax.while_loop(lambda p: p > x, lambda p: p / 2, jnp.ones(()))
+
+    statement = planted.planted(
+        "loop",
+        planted.uniform,
+        lambda x, c: exceeds(smallest_power(jnp.abs(x[0, 0]) + 0.5), 0.6),
+        {"x_11 ≈ .45": lambda x, c: exceeds(1e-5, jnp.abs(x[0, 0] - 0.45))},
+    )
+    assert refuted(statement, evaluations=20_000, shrink=False).evaluations > 1000
+
+
+def test_margins_over_many_entries_have_derivatives():
+    statement = planted.planted(
+        "all", planted.gaussian, lambda x, c: exceeds(6.0, jnp.abs(x), 0.0).all()
+    )
+    assert refuted(statement, evaluations=20_000, shrink=False)

@@ -75,12 +75,14 @@ class Space:
       scales: medians of |margin|, of each hypothesis and of the conclusion last.
       batch: candidates evaluated at once.
       evaluations: how many there were.
+      differentiable: whether no derivative has turned out to be missing.
     """
 
     statement: Statement
     config: Any
     scales: Float[np.ndarray, " conditions"] | None = None
     evaluations: int = 0
+    differentiable: bool = True
 
     def __post_init__(self) -> None:
         self.batch = max(8, min(MOST, self.statement.batch))

@@ -252,9 +252,13 @@ def _groups(
         keys, variables, objective = _best([*best, *starts], space.batch)
         if not jax.tree.leaves(variables):
             continue  # nothing to vary but the key
-        if space.smooth:
+        if space.smooth and space.differentiable:
             for _ in range(4):
-                variables, found = descend(space, keys, variables)
+                try:
+                    variables, found = descend(space, keys, variables)
+                except (NotImplementedError, TypeError, ValueError):  # as of loops without an end
+                    space.differentiable = False
+                    break
                 yield keys, variables, found
                 improved = np.asarray(found.objective)
                 if not (improved < objective - 1e-9 * np.abs(objective)).any():
