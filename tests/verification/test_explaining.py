@@ -21,8 +21,9 @@ from theory import (
     verify,
 )
 from theory.keys import make_key
-from theory.verification.explaining import RULES, explained, hypothesis_margins
+from theory.verification.explaining import RULES, explained
 from theory.verification.kinds import KINDS
+from theory.verification.remedies import hypothesis_margins
 
 
 class Wide(Parameters):

@@ -13,8 +13,8 @@ from theory._validation import check_choice, check_real
 from theory.keys import make_key
 from theory.parameters import number_names
 from theory.verification.evaluation import arithmetic
-from theory.verification.explaining import hypothesis_margins
 from theory.verification.outcomes import premise
+from theory.verification.remedies import hypothesis_margins
 from theory.verification.statement import Statement, check_config, check_statement
 from theory.verification.statistics import clopper_pearson
 from theory.verification.verify import verify

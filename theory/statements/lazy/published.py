@@ -20,7 +20,8 @@ from theory.networks.network import Params, frozen_readout, init, input_gradient
 from theory.networks.training import train
 from theory.parameters import Parameters, parameter
 from theory.perturbations.attacks import gradient_perturbations
-from theory.statements.lazy.matching import (
+from theory.statements.lazy.movement import CAVEAT, SOURCE
+from theory.statements.lazy.pairs import (
     MatchingSetting,
     Output,
     Relabelled,
@@ -29,7 +30,6 @@ from theory.statements.lazy.matching import (
     relabelled,
     train_from,
 )
-from theory.statements.lazy.movement import CAVEAT, SOURCE
 from theory.statements.lazy.rounding import same_sign
 from theory.verification.claims import Claim
 from theory.verification.kinds import Probabilistic, Rate
