@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 HOME = pathlib.Path(__file__).resolve().parent
 OURS = ("theory", "experiments")
+# Public names of what reads files, which `theory` does not.
+FROM_FILES = {
+    "load_verdicts": "experiments.results.records",
+    "replay": "experiments.certificates.replay",
+}
 
 
 class Finder:
@@ -54,11 +59,12 @@ if Finder not in sys.meta_path:
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return getattr(importlib.import_module("theory"), name)
+    return getattr(importlib.import_module(FROM_FILES.get(name, "theory")), name)
 
 
 def __dir__() -> list[str]:
-    return [name for name in dir(importlib.import_module("theory")) if not name.startswith("_")]
+    names = [name for name in dir(importlib.import_module("theory")) if not name.startswith("_")]
+    return sorted([*names, *FROM_FILES])
 
 
 def entry() -> NoReturn:

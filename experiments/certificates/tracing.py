@@ -15,17 +15,9 @@ from theory.certificates.ball.interpreter import is_frexp, platform_index
 from theory.margins import BOUND, ROUNDING, Margin
 
 _CALLS = (
-    "jit",
-    "pjit",
-    "closed_call",
-    "core_call",
-    "remat",
-    "remat2",
-    "checkpoint",
-    "custom_jvp_call",
-    "custom_vjp_call",
-    "custom_vjp_call_jaxpr",
-)
+    "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call",
+    "custom_vjp_call", "custom_vjp_call_jaxpr",
+)  # fmt: skip
 _SAME = ("copy", "copy_p", "stop_gradient", "optimization_barrier", "reduce_precision")
 # What moves entries only: JAX moves their numbers, which says where each entry comes from.
 _MOVES = (

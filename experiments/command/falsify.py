@@ -1,8 +1,10 @@
 """`widetheory falsify`."""
 
 import argparse
+import json
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -12,13 +14,16 @@ from experiments.command import common
 from experiments.datasets import sources
 from experiments.machine import environment, interrupts
 from experiments.report.progress import say
-from experiments.report.search import falsification_text, falsify_json
+from experiments.report.search import falsification_json, falsification_text, falsify_json
 from experiments.report.words import console
 from experiments.settings.references import Named, find
 from experiments.settings.text import configured, fields_by_name
 from experiments.verify import running
 from theory import Falsification, falsify
 from theory._validation import check_integer, check_real
+
+STORED = "falsified.json"
+ASKED = ("seed", "over", "settings", "data", "budget", "evaluations", "level")
 
 
 def add(commands: Any) -> None:
@@ -48,6 +53,9 @@ def add(commands: Any) -> None:
         help="false-alarm rate of a confirmation on fresh draws (0.01)",
     )  # fmt: skip
     sub.add_argument("--out", metavar="DIR", help="save counterexamples and DIR/falsified.json")
+    sub.add_argument(
+        "--resume", action="store_true", help="go on with the statements that DIR lacks"
+    )
     common.add_settings(sub)
     common.add_seed(sub)
     common.add_json(sub)
@@ -68,12 +76,16 @@ def _falsify(arguments: argparse.Namespace) -> int:
         known = {field for one in named for field in fields_by_name(one.statement.config)}
         common.check_one_of("--set", name, known - {"data"})
     source = None if arguments.data is None else sources.load(arguments.data)
+    if arguments.resume and arguments.out is None:
+        raise ValueError("--resume must have --out DIR, where the search was stored")
     out = common.writable(arguments.out)
-    found: list[Falsification] = []
-    files: list[str | None] = []
-    with interrupts.telling(lambda: _safe(found, len(named), out)):
+    asked = {name: vars(arguments)[name] for name in ASKED}
+    entries = _begun(out, asked, resume=arguments.resume)
+    with interrupts.telling(lambda: _safe(len(entries), len(named), out)):
         for one in named:
             statement = one.statement
+            if any(entry["id"] == statement.id for entry in entries):
+                continue
             known = fields_by_name(statement.config)
             result = falsify(
                 statement,
@@ -85,21 +97,45 @@ def _falsify(arguments: argparse.Namespace) -> int:
                 level=arguments.level,
                 say=say,
             )
-            files.append(_saved(one, result, out))
-            found.append(result)
+            file = _saved(one, result, out)
+            entries.append(falsification_json(result, file, arguments.seed, statement.erratum))
             if out is not None:
-                content = falsify_json(found, files, arguments.seed)
-                common.write_json(out / "falsified.json", content)
+                common.write_json(out / STORED, falsify_json(entries, asked))
             if not arguments.json:
-                console().print(falsification_text(result, files[-1]))
+                console().print(falsification_text(result, file))
     if arguments.json:
-        common.print_json(falsify_json(found, files, arguments.seed))
-    unknown = [
-        one.statement.id
-        for one, result in zip(named, found, strict=True)
-        if result.verdict == "refuted" and one.statement.erratum is None
-    ]
-    return 1 if unknown else 0
+        common.print_json(falsify_json(entries, asked))
+    return 1 if any(map(_unknown, entries)) else 0
+
+
+def _unknown(entry: Mapping[str, Any]) -> bool:
+    """Whether a statement is refuted that is no documented erratum."""
+    return entry["verdict"] == "refuted" and entry["documented_erratum"] is None
+
+
+def _begun(
+    out: pathlib.Path | None, asked: Mapping[str, Any], *, resume: bool
+) -> list[dict[str, Any]]:
+    """What a search with the same options has stored; ValueError for another one's."""
+    if out is None or not (path := out / STORED).exists():
+        return []
+    if not resume:
+        raise ValueError(f"--out holds a search already, {path}; --resume goes on with it")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stored, entries = content["asked"], content["statements"]
+        complete = all(entry.keys() >= {"id", "verdict", "documented_erratum"} for entry in entries)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"--out must hold a search that can be read, {path}: {error}") from error
+    if not complete:
+        raise ValueError(f"--out must hold a search that can be read, {path}: entries are missing")
+    for name, value in asked.items():
+        if stored.get(name) != value:
+            got = f"{stored.get(name)!r} there, {value!r} here"
+            raise ValueError(
+                f"--resume must have the options of the search in {path}: {name} {got}"
+            )
+    return entries
 
 
 def _ranges(
@@ -130,6 +166,8 @@ def _saved(one: Named, result: Falsification, out: pathlib.Path | None) -> str |
     return str(path)
 
 
-def _safe(found: list[Falsification], total: int, out: pathlib.Path | None) -> str:
-    done = f"interrupted after {len(found)} of {total}"
-    return f"{done}; --out would store them" if out is None else f"{done}, stored in {out}"
+def _safe(done: int, total: int, out: pathlib.Path | None) -> str:
+    text = f"interrupted after {done} of {total}"
+    return (
+        f"{text}; --out would store them" if out is None else f"{text}, stored in {out}: --resume"
+    )

@@ -1,7 +1,7 @@
 """What `falsify`, `explain` and `frontier` say, as text for people and as JSON for programs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -22,13 +22,16 @@ from theory.verification.domains import leaf_names
 SHOWN = 12  # numbers of an array
 
 
-def falsification_json(found: Falsification, file: str | None, seed: int) -> dict[str, Any]:
+def falsification_json(
+    found: Falsification, file: str | None, seed: int, erratum: str | None
+) -> dict[str, Any]:
     """One entry of "statements" in the JSON of `falsify`."""
     example = found.counterexample
     return {
         "id": found.id,
         "verdict": found.verdict,
         "proved": found.proved,
+        "documented_erratum": erratum,
         "reason": found.reason,
         "file": file,
         "config": plain(found.setting),
@@ -116,12 +119,13 @@ def _instance(instance: Any) -> list[Text]:
     return lines
 
 
-def falsify_json(
-    found: Sequence[Falsification], files: Sequence[str | None], seed: int
-) -> dict[str, Any]:
-    """The JSON of `falsify`."""
-    entries = [falsification_json(f, file, seed) for f, file in zip(found, files, strict=True)]
-    return {"statements": entries, "environment": environment.describe()}
+def falsify_json(entries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of `falsify`: what was found, and with which options."""
+    return {
+        "statements": list(entries),
+        "asked": dict(asked),
+        "environment": environment.describe(),
+    }
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:

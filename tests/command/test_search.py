@@ -71,6 +71,14 @@ def test_a_counterexample_is_saved_and_stands_when_checked(mine, tmp_path, capsy
     assert check.check(certificate)
     assert main.main(["check", entry["file"]]) == 0
     assert main.main(["replay", entry["file"], f"{mine}:wrong"]) == 0
+    assert main.main(["falsify", f"{mine}:wrong", "--out", str(out)]) == 2
+    assert "--resume goes on with it" in capsys.readouterr().err
+    status, again = run(
+        capsys, "falsify", f"{mine}:wrong", "--evaluations", "20000", "--out", str(out), "--resume"
+    )
+    assert (status, again["statements"]) == (1, [entry])  # nothing is searched again
+    assert main.main(["falsify", f"{mine}:wrong", "--out", str(out), "--resume"]) == 2
+    assert "evaluations 20000 there, None here" in capsys.readouterr().err
     certificate["instance"][0]["values"][0] = "0x1.8p+1"  # ‖x_1‖ = 3 is not below .2
     certificate["digest"] = check.digest(certificate)
     with pytest.raises(exact.Refused):
@@ -123,6 +131,7 @@ def test_a_frontier_and_a_map_of_it(mine, capsys):
         ("falsify MINE:wrong --over n", "--over must be NAME=LOW:HIGH"),
         ("falsify MINE:wrong --budget 0", "--budget"),
         ("falsify MINE:wrong --evaluations 0", "--evaluations"),
+        ("falsify MINE:wrong --resume", "--resume must have --out"),
         ("falsify MINE:wrong --set q=1", "--set must be one of d, n"),
         ("falsify nothing.there", "statement must be"),
         ("explain MINE", "ID must be one statement"),
