@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from theory.compilation import quick_to_compile
-from theory.falsification.latent import from_scores, open_sampler, scores
+from theory.falsification.latent import from_scores, numbers_behind, open_sampler, scores
 from theory.keys import make_key
 from theory.verification.domains import Domain, leaf_names
 from theory.verification.estimates import with_estimates
@@ -89,6 +89,8 @@ class Space:
         self.domains = tuple(d for d in self.statement.domain.values() if isinstance(d, Domain))
         key = make_key(0)
         direct = self._direct(key)
+        if self.domains:
+            self._check_domain(key)
         self._rebuilt, self._drawn = open_sampler(self._assemble, key, direct)
 
     @property
@@ -113,6 +115,18 @@ class Space:
                     f"domain must name arrays of the instance, {', '.join(known)}; got {name!r}"
                 )
         return [jnp.asarray(known[name], float) for name in self.statement.domain]
+
+    def _check_domain(self, key: Array) -> None:
+        """ValueError where an array without a domain is made of the draws of one that has one."""
+        names = leaf_names(self._searched(key))
+        behind = dict(zip(names, numbers_behind(self._searched, key), strict=True))
+        for name in self.statement.domain:
+            for other in set(names) - set(self.statement.domain):
+                if behind[name] & behind[other]:
+                    raise ValueError(
+                        f"domain must name all that is made of the same random numbers: {other!r} "
+                        f"is, as {name!r}; give it a domain, or make it a later stage"
+                    )
 
     def _replaced(self, drawn: Any, direct: Sequence[Array]) -> Any:
         leaves, structure = jax.tree.flatten(drawn)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -42,10 +43,15 @@ class Counterexample:
 
 def certified(space: Space, key: Array, variables: Variables) -> Counterexample:
     """The counterexample of variables, proved where that is possible."""
-    instance = jax.tree.map(np.asarray, space.solved_instance(key, variables))
+    instance = jax.tree.map(_on_host, space.solved_instance(key, variables))
     evidence = space.disturbed(key, variables)
     proved, how, enclosures = prove(space.statement, instance, space.config)
     return Counterexample(space.config, instance, evidence, proved, how, enclosures)
+
+
+def _on_host(leaf: Any) -> Any:
+    """A NumPy array; random keys, which are none, as they are."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
 
 
 def prove(statement: Statement, instance: Any, config: Any) -> tuple[bool, str, dict[str, str]]:

@@ -105,7 +105,7 @@ def _rounded(leaf: np.ndarray, digits: int) -> np.ndarray:
     if not largest > 0:
         return leaf
     unit = 10.0 ** np.floor(np.log10(largest))
-    return np.round(leaf / unit, digits) * unit
+    return np.asarray(np.round(leaf / unit, digits) * unit)
 
 
 def _weight(variables: Variables) -> int:
