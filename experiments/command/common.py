@@ -12,7 +12,6 @@ from experiments.results.store import Json, Store
 from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, check_real
-from theory.parameters import number_names
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
@@ -129,12 +128,6 @@ def range_of(option: str, text: str) -> tuple[str, float | None, float | None]:
     if not (name and colon and numbers[0] <= numbers[1] and all(map(math.isfinite, numbers))):
         raise ValueError(f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {text!r}")
     return name, *numbers
-
-
-def known_parameter(option: str, name: str, config: Any) -> bool:
-    """True; ValueError unless the name is a number of the configuration."""
-    check_choice(option, name, number_names(config))
-    return True
 
 
 def writable(directory: str | None) -> pathlib.Path | None:

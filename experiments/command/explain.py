@@ -32,9 +32,7 @@ def add(commands: Any) -> None:
         help="explain the verdict stored in DIR/verdicts.json, without drawing anything",
     )  # fmt: skip
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws (as verify)")
-    sub.add_argument(
-        "--level", type=float, default=0.01, metavar="A", help="false-alarm rate (0.01)"
-    )
+    common.add_level(sub, "claims")
     common.add_settings(sub)
     common.add_seed(sub)
     common.add_json(sub)

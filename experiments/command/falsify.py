@@ -48,10 +48,7 @@ def add(commands: Any) -> None:
         "--evaluations", type=int, metavar="N",
         help="how many candidates to evaluate; alone it makes the result depend on the seed only",
     )  # fmt: skip
-    sub.add_argument(
-        "--level", type=float, default=0.01, metavar="A",
-        help="false-alarm rate of a confirmation on fresh draws (0.01)",
-    )  # fmt: skip
+    common.add_level(sub, "confirmations of one statement on fresh draws")
     sub.add_argument("--out", metavar="DIR", help="save counterexamples and DIR/falsified.json")
     sub.add_argument(
         "--resume", action="store_true", help="go on with the statements that DIR lacks"

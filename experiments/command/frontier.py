@@ -14,6 +14,7 @@ from experiments.report.words import console
 from experiments.settings.references import find_one
 from experiments.settings.text import configured, fields_by_name, read
 from experiments.verify import running
+from theory.parameters import number_names
 from theory.verification.frontier import GOALS, frontier
 
 STEPS = 5  # values of a further parameter in a map
@@ -37,10 +38,7 @@ def add(commands: Any) -> None:
         "--goal", choices=GOALS, default="held",
         help="held: all hypotheses hold in half of the draws; consistent: the verdict is (held)",
     )  # fmt: skip
-    sub.add_argument(
-        "--level", type=float, default=0.01, metavar="A",
-        help="false-alarm rate of all decisions together (0.01)",
-    )  # fmt: skip
+    common.add_level(sub, "decisions")
     common.add_settings(sub)
     common.add_seed(sub)
     common.add_json(sub)
@@ -56,8 +54,9 @@ def _frontier(arguments: argparse.Namespace) -> int:
     source = None if arguments.data is None else sources.load(arguments.data)
     config = configured(statement.config, source, settings)
     (name, low, high), *others = [common.range_of("--in", text) for text in arguments.places]
-    common.known_parameter("--in", name, config)
+    common.check_one_of("--in", name, number_names(config))
     for other, start, _ in others:
+        common.check_one_of("--in", other, number_names(config))
         if start is None:
             raise ValueError(f"--in must give LOW:HIGH for all parameters but the first: {other}")
     found = []
@@ -66,7 +65,6 @@ def _frontier(arguments: argparse.Namespace) -> int:
         changes = {
             other: read(fields[other], _text(value, fields[other]))
             for (other, _, _), value in zip(others, values, strict=True)
-            if common.known_parameter("--in", other, config)
         }
         at = configured(config, None, changes)
         found.append((changes, frontier(

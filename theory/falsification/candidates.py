@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from theory.compilation import quick_to_compile
+from theory.compilation import quick_jit
 from theory.falsification.latent import from_scores, numbers_behind, open_sampler, scores
 from theory.keys import make_key
 from theory.verification.domains import Domain, leaf_names
@@ -29,7 +29,7 @@ class Variables(NamedTuple):
     """What a search moves.
 
     direct: arrays of the instance that have a domain.  scores: Φ⁻¹ of the uniform numbers that the
-    sampler draws, without those that only make arrays which are replaced.
+    sampler draws and that are opened (`latent.open_sampler`).
     """
 
     direct: list[Array]
@@ -159,11 +159,11 @@ class Space:
     @functools.cached_property
     def start(self) -> Callable[[Array], Variables]:
         """(candidates,) keys → the variables that the sampler draws."""
-        return compiled(jax.vmap(self._start))
+        return quick_jit(jax.vmap(self._start))
 
     def conditions(self, key: Array, variables: Variables) -> Conditions:
         """All conditions of one candidate."""
-        return _conditions(
+        return _stacked(
             instance_evidence(self.statement, self.instance(key, variables), self.config)
         )
 
@@ -172,17 +172,17 @@ class Space:
         return found(self.conditions(key, variables), scales)
 
     @functools.cached_property
-    def _conditions(self) -> Callable[[Array, Variables], Conditions]:
-        return compiled(jax.vmap(self.conditions))
+    def _conditions_of_all(self) -> Callable[[Array, Variables], Conditions]:
+        return quick_jit(jax.vmap(self.conditions))
 
     def _all_conditions(self, keys: Array, variables: Variables) -> Conditions:
         """(candidates, conditions) those of all, solved on the host where the statement does."""
         if self.smooth:
-            return jax.device_get(self._conditions(keys, variables))
+            return jax.device_get(self._conditions_of_all(keys, variables))
         rows = []
         for i in range(len(keys)):
             evidence = self.evidence(keys[i], jax.tree.map(lambda v: v[i], variables))  # noqa: B023
-            rows.append(_conditions(jax.tree.map(lambda part: part[0], evidence)))
+            rows.append(_stacked(jax.tree.map(lambda part: part[0], evidence)))
         return jax.tree.map(lambda *parts: np.stack(parts), *rows)
 
     def measure_scales(self, keys: Array, variables: Variables) -> None:
@@ -205,7 +205,7 @@ class Space:
 
     @functools.cached_property
     def _instance(self) -> Callable[[Array, Variables], Any]:
-        return compiled(self.instance)
+        return quick_jit(self.instance)
 
     @functools.cached_property
     def _estimated(self) -> Callable[[Array, Variables], Evidence]:
@@ -217,7 +217,7 @@ class Space:
             numbers = (variables.direct, from_scores(variables.scores))
             return with_estimates(of(numbers), of, numbers, all_estimated=True)
 
-        return compiled(evidence)
+        return quick_jit(evidence)
 
     def disturbed(self, key: Array, variables: Variables) -> Evidence:
         """The evidence of one candidate in disturbed arithmetic: sampler and conditions together,
@@ -233,7 +233,7 @@ class Space:
         return evaluate_instance(self.statement, instance, self.config, all_estimated=all_estimated)
 
 
-def _conditions(evidence: Evidence) -> Conditions:
+def _stacked(evidence: Evidence) -> Conditions:
     margins = [*evidence.hypotheses.values(), evidence.conclusion]
     columns = [[getattr(m, name) for m in margins] for name in ("value", "error", "holds", "fails")]
     return Conditions(*(jnp.stack([jnp.asarray(x) for x in column]) for column in columns))
@@ -253,9 +253,3 @@ def found(conditions: Conditions, scales: Any) -> Found:
         violated=jnp.sum(jnp.where(held, 0, lacking), axis=-1),
         margin=reach / scales[..., -1],
     )
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`jax.jit`, quick to compile."""
-    options = quick_to_compile(1) if jax.default_backend() == "cpu" else None
-    return jax.jit(function, compiler_options=options)

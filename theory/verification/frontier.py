@@ -23,6 +23,7 @@ GOALS = ("held", "consistent")
 DRAWS = (32, 128, 512)  # at a value; more where fewer do not tell
 PROBES = 40  # values that are looked at, at most; each has an equal share of the level
 REACH = 2.0**16  # how far, as a factor, a range is looked for that nobody gives
+LARGEST = 2**31 - 1  # size of an array along one axis
 CLOSE = 0.02  # ratio of the ends at which the search ends
 
 
@@ -45,8 +46,8 @@ class Frontier:
 
     Attributes:
       id, parameter, goal: of the question.
-      below, above: neighbouring values: at one the goal is reached, at the other it is not, each
-        for certain up to the level. None if it is the same at both ends.
+      below, above: the nearest values found: at one the goal is reached, at the other it is not.
+        None if it is the same at both ends.
       reached_above: whether it is reached at `above` (or else at `below`).
       probes: all values looked at, in that order.
       reason: one sentence.
@@ -119,6 +120,10 @@ def frontier(
         raise ValueError("low and high must be given both, or neither")
     if low is not None and high is not None and not 0 < low < high < math.inf:
         raise ValueError(f"low and high must be 0 < low < high, got {low:g} and {high:g}")
+    if high is not None and field.metadata["type"] is int and high > LARGEST:
+        raise ValueError(
+            f"high must be at most {LARGEST} for the integer {parameter}, got {high:g}"
+        )
     if low is None and not here > 0:
         raise ValueError(f"low and high must be given: {parameter} is {here:g}")
     line = _Line(

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory.compilation import quick_to_compile
+from theory.compilation import quick_jit
 from theory.margins import Margin
 from theory.parameters import number_names
 from theory.verification.stages import InStages, seen_from
@@ -57,7 +57,6 @@ def hypothesis_margins(
     Returns:
       Name → margin of shape (draws,), numpy arrays; statements that solve on the host solve.
     """
-    options = quick_to_compile(1) if jax.default_backend() == "cpu" else None
     conditions = {name: statement.hypotheses[name] for name in names}
 
     def checked(instance: Any) -> dict[str, Margin]:
@@ -66,15 +65,15 @@ def hypothesis_margins(
     sample = _sampler_up_to(statement, names)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(draws))
     if statement.solve is None:
-        run = jax.jit(jax.vmap(lambda k: checked(sample(k, config))), compiler_options=options)
+        run = quick_jit(jax.vmap(lambda k: checked(sample(k, config))))
         return jax.device_get(run(keys))
-    instances = jax.device_get(jax.jit(jax.vmap(lambda k: sample(k, config)))(keys))
+    instances = jax.device_get(quick_jit(jax.vmap(lambda k: sample(k, config)))(keys))
     solved = [
         statement.solved(jax.tree.map(lambda part: part[i], instances))  # noqa: B023
         for i in range(draws)
     ]
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *solved)
-    return jax.device_get(jax.jit(jax.vmap(checked), compiler_options=options)(stacked))
+    return jax.device_get(quick_jit(jax.vmap(checked))(stacked))
 
 
 def _sampler_up_to(statement: Statement, names: tuple[str, ...]) -> Any:
