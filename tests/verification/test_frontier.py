@@ -83,6 +83,7 @@ def test_without_a_change_it_says_so():
         ({"parameter": "m", "low": 3.0}, "both"),
         ({"parameter": "m", "low": 3.0, "high": 2.0}, "low < high"),
         ({"parameter": "m", "low": -1.0, "high": 2.0}, "low < high"),
+        ({"parameter": "m", "low": 1e300, "high": 1e301}, "high must be at most 2147483647"),
         ({"parameter": "m", "level": 0.0}, "level"),
     ],
 )
