@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import cmaes
 import jax
 import numpy as np
 from jaxtyping import Array
@@ -31,6 +30,8 @@ def evolve(
       Keys, (space.batch,) candidates and how near they are; nothing for more than `LARGEST`
       variables, or none.
     """
+    import cmaes  # slow to import
+
     leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, start))
     sizes = [leaf.size for leaf in leaves]
     if not 0 < sum(sizes) <= LARGEST:

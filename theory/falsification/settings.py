@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Array
-from scipy import stats
 
 from theory._validation import check_choice
 from theory.falsification.budget import Budget
@@ -208,6 +207,8 @@ def badness(verdict: Verdict) -> float:
             return float(rate.failures) if rate.allowed == 0 else -math.inf
         if rate.failures == 0:
             return -rate.allowed
+        from scipy import stats  # slow to import
+
         return -float(stats.binom.logsf(rate.failures - 1, rate.trials, rate.allowed))
     found = [-math.inf]
     for claim in verdict.estimates:
