@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from experiments.machine import compiled_programs
 from theory.keys import GENERATOR
 
 # The rest is for what no estimate knows: solvers on the host, and other processes.
@@ -31,6 +32,7 @@ def configure(precision: str) -> None:
     jax.config.update("jax_random_seed_offset", 0)
     products = "tensorfloat32" if precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", products)
+    compiled_programs.use()
     # Traces are millions of objects and hardly any of them garbage: looking for it took 9 % of the
     # time of nine statements, one after the other.
     gc.set_threshold(50_000, 20, 50)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.machine import environment
+from experiments.machine import compiled_programs, environment
 from experiments.results.store import Cell, Record, Store
 
 POLL = 0.5  # seconds between looks at cells that other processes compute
@@ -84,6 +84,7 @@ def compute_missing(
                     yield step(name)
                     computed += 1
                     took = _compute(store, name, cells[name], compute)
+                    compiled_programs.hand_on()
                     if took is None:
                         failed.add(name)
                     else:

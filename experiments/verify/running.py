@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from experiments.machine import environment, interrupts
+from experiments.machine import compiled_programs, environment, interrupts
 from experiments.settings.references import load
 from experiments.verify.planning import Run
 from theory import REGISTRY, Statement, Verdict, verify, verify_until
@@ -139,6 +139,7 @@ def _execute(
         batch = _fitting_batch(run, key, jobs) if mesh is None else None
         verdict = verify(run.statement, batch=batch, **common)
     seconds = time.perf_counter() - start
+    compiled_programs.hand_on()
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
 
 

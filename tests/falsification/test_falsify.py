@@ -154,6 +154,27 @@ def test_a_true_moment_is_not_refuted_over_its_range():
     assert falsify(statement, over={"s": (0.1, 6.0)}, evaluations=3000).verdict != "refuted"
 
 
+def test_settings_that_cannot_be_evaluated_are_left_out():
+    """In the middle of the range, where the search begins, the sampler refuses."""
+
+    def refuses(key, config):
+        if 2 < config.s < 4:
+            raise ValueError("s must not be near 3")
+        return jax.random.normal(key)
+
+    statement = Statement(
+        id="planted.refusing",
+        config=Tail(),
+        sample=refuses,
+        claim=Moment(lambda z, c: jnp.tanh(z), lambda c: Claim(0.0, 0.2, bounds=(-1.0, 1.0))),
+        draws={"quick": 300, "full": 600},
+    )
+    found = falsify(statement, over={"s": (0.1, 6.0)}, evaluations=2000)
+    assert not 2 < found.setting.s < 4
+    with pytest.raises(ValueError, match="s must not be near 3"):
+        falsify(statement, over={"s": (2.5, 3.5)}, evaluations=600)
+
+
 def test_stages_after_the_one_that_is_searched_follow_from_it():
     """The second stage is the norm of the first: a search that moved it alone would refute this."""
     statement = Statement(

@@ -119,6 +119,7 @@ def worst_setting(
     draws = statement.draws["quick"]
     seed = int(jax.random.bits(search_key, dtype="uint32"))
     tried: list[tuple[float, int, Any]] = []
+    refused: Exception | None = None
     traced = traceable_parameters(statement, config, tuple(over)) if over else ()
     for number, setting in enumerate(_nearby(config, over, seed, tried)):
         if number and budget.over:
@@ -127,13 +128,15 @@ def worst_setting(
             evidence = evaluate(statement, search_key, draws, setting, traced=traced)
             verdict = assess(statement, evidence, config=setting, level=level)
         except (ValueError, TypeError) as error:
-            if not number:
-                raise
             budget.say(f"left out {setting}: {error}")
+            refused = error
             continue
-        budget.spent += draws
+        finally:
+            budget.spent += draws
         budget.tested += 0 if verdict.failure_rate is None else verdict.failure_rate.trials
         tried.append((badness(verdict), -number, setting))
+    if not tried and refused is not None:
+        raise refused
     tried.sort(key=lambda one: one[:2], reverse=True)
     worst: Worst | None = None
     for k, (_, _, setting) in enumerate(tried[:CONFIRMED], start=1):

@@ -1,0 +1,149 @@
+"""Compiled programs kept from one run to the next, in the user's cache folder.
+
+JAX's own cache writes an entry in place: another process may read it half written, and one that is
+killed leaves it so for good. So each process gives JAX a folder of its own, in which the shared
+entries are hard links, and hands on what is new there by linking it back, whole or not at all.
+
+What is read from here runs: the folder belongs to the user alone, and is not used where others can
+write.
+"""
+
+import atexit
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import platform
+import shutil
+import stat
+import sys
+import tempfile
+import time
+
+import jax
+
+VARIABLE = "WIDETHEORY_CACHE"  # "off", or a folder in place of the user's own
+MOST_BYTES = 512 * 2**20
+STALE = 7 * 86_400  # seconds without a sign of the process that a folder belongs to
+ENTRY = "*-cache"  # what JAX calls an entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Folders:
+    """Where this process finds programs and leaves them, and where all processes do."""
+
+    own: pathlib.Path
+    shared: pathlib.Path
+
+
+_used: list[Folders] = []  # none, or one
+
+
+def use() -> None:
+    """Makes JAX take programs from the cache, and keep new ones until they are handed on.
+
+    Nothing changes where the user has given JAX a cache of its own, has switched this one off, or
+    has no folder that can be written. That others can write it is said on stderr. To be called
+    before anything is compiled.
+    """
+    asked = os.environ.get(VARIABLE, "")
+    if _used or asked == "off" or jax.config.jax_compilation_cache_dir is not None:  # pyright: ignore
+        return
+    root = pathlib.Path(asked) if asked else _user_folder() / "widetheory"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(root):
+            print(
+                f"widetheory: {root} is not used for compiled programs: others can write it",
+                file=sys.stderr,
+            )
+            return
+        folders = _opened(root)
+    except (OSError, RuntimeError):  # no home, full, read-only, without hard links
+        return
+    _used.append(folders)
+    atexit.register(_end, folders)
+    jax.config.update("jax_compilation_cache_dir", str(folders.own))
+    # Its paths would be part of every entry's name.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def hand_on() -> None:
+    """Gives what this process has compiled so far to those that come later."""
+    for folders in _used:
+        with contextlib.suppress(OSError):
+            os.utime(folders.own)
+            new = [entry for entry in folders.own.glob(ENTRY) if entry.stat().st_nlink == 1]
+            for entry in new:
+                _link(entry, folders.shared / entry.name)
+            if new:
+                _limit(folders.shared)
+
+
+def _end(folders: Folders) -> None:
+    hand_on()
+    shutil.rmtree(folders.own, ignore_errors=True)
+
+
+def _user_folder() -> pathlib.Path:
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return pathlib.Path(given) if os.path.isabs(given) else pathlib.Path.home() / ".cache"
+
+
+def _is_private(folder: pathlib.Path) -> bool:
+    """Whether the folder is the user's, and nobody else can write it."""
+    if os.name != "posix":
+        return True
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _opened(root: pathlib.Path) -> Folders:
+    """A new folder of this process, with all entries that suit this machine."""
+    shared = root / _machine()
+    shared.mkdir(mode=0o700, exist_ok=True)
+    _remove_stale(root)
+    own = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=root))
+    for entry in shared.glob(ENTRY):
+        _link(entry, own / entry.name)
+    return Folders(own, shared)
+
+
+def _machine() -> str:
+    """A name for what compiled programs depend on beyond what JAX itself looks at."""
+    processor = platform.processor()
+    with contextlib.suppress(OSError):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        kinds = ("model name", "flags", "Features")  # of every core the same, mostly
+        processor = "\n".join(sorted({line for line in lines if line.startswith(kinds)}))
+    versions = (importlib.metadata.version(package) for package in ("jax", "jaxlib"))
+    text = " ".join((*versions, platform.machine(), processor))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _remove_stale(root: pathlib.Path) -> None:
+    """Removes folders of processes that were killed."""
+    for folder in root.glob("run-*"):
+        if time.time() - folder.stat().st_mtime > STALE:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(entry: pathlib.Path, place: pathlib.Path) -> None:
+    """A second name of a file, unless that name is taken or the file has gone meanwhile."""
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        os.link(entry, place)
+
+
+def _limit(shared: pathlib.Path) -> None:
+    """Removes the oldest entries until those that are left take `MOST_BYTES` at most."""
+    found = sorted((e.stat().st_mtime, e.stat().st_size, e) for e in shared.glob(ENTRY))
+    size = sum(bytes for _, bytes, _ in found)
+    for _, bytes, entry in found:
+        if size <= MOST_BYTES:
+            break
+        entry.unlink(missing_ok=True)
+        size -= bytes

@@ -1,0 +1,116 @@
+"""Compiled programs from earlier runs: found again, whole, the user's own, and not too many."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import jax
+import pytest
+
+from experiments.machine import compiled_programs
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+# Prints a number, and how often the cache had the program, after a run with this seed.
+RUN = """
+import sys, jax
+from experiments.machine import environment
+hits = []
+jax.monitoring.register_event_listener(
+    lambda name, **_: hits.append(name) if name.endswith("cache_hits") else None
+)
+environment.configure("float64")
+x = jax.jit(lambda key: jax.random.normal(key, (1000,)).sum())(jax.random.key(int(sys.argv[1])))
+print(float(x), len(hits))
+"""
+
+
+def normals(key):
+    return jax.jit(lambda key: jax.random.normal(key, (1000,)).sum())(key)
+
+
+def run(cache, seed):
+    found = subprocess.run(
+        [sys.executable, "-c", RUN, str(seed)],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+        env=os.environ | {"WIDETHEORY_CACHE": str(cache), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    value, hits = found.stdout.split()
+    return float(value), int(hits), found.stderr
+
+
+def entries(folder):
+    return sorted(folder.glob(compiled_programs.ENTRY))
+
+
+def test_a_later_process_finds_them_and_gets_the_same_numbers(tmp_path):
+    cache = tmp_path / "cache"
+    first, none, _ = run(cache, 1)
+    (shared,) = cache.iterdir()  # the folder of the process that has ended is gone
+    kept = entries(shared)
+    assert none == 0
+    assert kept
+    again, hits, _ = run(cache, 2)
+    assert hits > 0
+    assert entries(shared) == kept
+    assert again == float(normals(jax.random.key(2))) != first
+    for entry in kept:  # cut short: noticed, compiled again
+        entry.write_bytes(entry.read_bytes()[:100])
+    damaged, hits, said = run(cache, 2)
+    assert (damaged, hits) == (again, 0)
+    assert "cache" in said
+
+
+def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch, capsys):
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv(compiled_programs.VARIABLE, str(tmp_path))
+    compiled_programs.use()
+    assert jax.config.jax_compilation_cache_dir is None  # pyright: ignore
+    said = f"widetheory: {tmp_path} is not used for compiled programs: others can write it\n"
+    assert capsys.readouterr().err == said
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_folder_no_cache_and_no_word(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(compiled_programs.VARIABLE, str(tmp_path / "file" / "cache"))
+    compiled_programs.use()
+    assert jax.config.jax_compilation_cache_dir is None  # pyright: ignore
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Two entries that are shared, and the folder of this process."""
+    tmp_path.chmod(0o700)
+    made = compiled_programs._opened(tmp_path)
+    for name in ("a-cache", "b-cache"):
+        (made.own / name).write_bytes(bytes(1000))
+    monkeypatch.setattr(compiled_programs, "_used", [made])
+    compiled_programs.hand_on()
+    return made
+
+
+def test_new_entries_are_handed_on_and_found_by_the_next(folders, tmp_path):
+    assert [entry.name for entry in entries(folders.shared)] == ["a-cache", "b-cache"]
+    other = compiled_programs._opened(tmp_path)
+    assert [entry.name for entry in entries(other.own)] == ["a-cache", "b-cache"]
+    assert other.own != folders.own
+
+
+def test_the_oldest_go_first(folders, monkeypatch):
+    monkeypatch.setattr(compiled_programs, "MOST_BYTES", 2500)
+    os.utime(folders.shared / "a-cache", (0, 0))
+    (folders.own / "c-cache").write_bytes(bytes(1000))
+    compiled_programs.hand_on()
+    assert [entry.name for entry in entries(folders.shared)] == ["b-cache", "c-cache"]
+
+
+def test_folders_of_killed_processes_are_removed_in_time(folders, tmp_path):
+    young = compiled_programs._opened(tmp_path).own
+    old = time.time() - 2 * compiled_programs.STALE
+    os.utime(folders.own, (old, old))
+    compiled_programs._opened(tmp_path)
+    assert young.exists()
+    assert not folders.own.exists()
