@@ -3,9 +3,6 @@
 JAX's own cache writes an entry in place: another process may read it half written, and one that is
 killed leaves it so for good. So each process gives JAX a folder of its own, in which the shared
 entries are hard links, and hands on what is new there by linking it back, whole or not at all.
-
-What is read from here runs: the folder belongs to the user alone, and is not used where others can
-write.
 """
 
 import atexit
@@ -17,14 +14,13 @@ import os
 import pathlib
 import platform
 import shutil
-import stat
-import sys
 import tempfile
 import time
 
 import jax
 
-VARIABLE = "WIDETHEORY_CACHE"  # "off", or a folder in place of the user's own
+from experiments.machine import cache_folder
+
 MOST_BYTES = 512 * 2**20
 STALE = 7 * 86_400  # seconds without a sign of the process that a folder belongs to
 ENTRY = "*-cache"  # what JAX calls an entry
@@ -44,24 +40,16 @@ _used: list[Folders] = []  # none, or one
 def use() -> None:
     """Makes JAX take programs from the cache, and keep new ones until they are handed on.
 
-    Nothing changes where the user has given JAX a cache of its own, has switched this one off, or
-    has no folder that can be written. That others can write it is said on stderr. To be called
-    before anything is compiled.
+    Nothing changes where the user has given JAX a cache of its own, or there is no folder
+    (`cache_folder`) that takes them. To be called before anything is compiled.
     """
-    asked = os.environ.get(VARIABLE, "")
-    if _used or asked == "off" or jax.config.jax_compilation_cache_dir is not None:  # pyright: ignore
+    if _used or jax.config.jax_compilation_cache_dir is not None:  # pyright: ignore
         return
-    root = pathlib.Path(asked) if asked else _user_folder() / "widetheory"
+    if (root := cache_folder.find()) is None:
+        return
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_private(root):
-            print(
-                f"widetheory: {root} is not used for compiled programs: others can write it",
-                file=sys.stderr,
-            )
-            return
         folders = _opened(root)
-    except (OSError, RuntimeError):  # no home, full, read-only, without hard links
+    except OSError:  # full, without hard links: programs are compiled again
         return
     _used.append(folders)
     atexit.register(_end, folders)
@@ -87,19 +75,6 @@ def hand_on() -> None:
 def _end(folders: Folders) -> None:
     hand_on()
     shutil.rmtree(folders.own, ignore_errors=True)
-
-
-def _user_folder() -> pathlib.Path:
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return pathlib.Path(given) if os.path.isabs(given) else pathlib.Path.home() / ".cache"
-
-
-def _is_private(folder: pathlib.Path) -> bool:
-    """Whether the folder is the user's, and nobody else can write it."""
-    if os.name != "posix":
-        return True
-    found = folder.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _opened(root: pathlib.Path) -> Folders:

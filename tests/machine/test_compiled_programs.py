@@ -9,7 +9,7 @@ import time
 import jax
 import pytest
 
-from experiments.machine import compiled_programs
+from experiments.machine import cache_folder, compiled_programs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 # Prints a number, and how often the cache had the program, after a run with this seed.
@@ -64,20 +64,29 @@ def test_a_later_process_finds_them_and_gets_the_same_numbers(tmp_path):
 
 def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch, capsys):
     tmp_path.chmod(0o777)
-    monkeypatch.setenv(compiled_programs.VARIABLE, str(tmp_path))
-    compiled_programs.use()
-    assert jax.config.jax_compilation_cache_dir is None  # pyright: ignore
-    said = f"widetheory: {tmp_path} is not used for compiled programs: others can write it\n"
+    monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path))
+    assert cache_folder.find() is None
+    said = f"widetheory: {tmp_path} is not used as a cache: others can write it\n"
     assert capsys.readouterr().err == said
-    assert not list(tmp_path.iterdir())
 
 
-def test_no_folder_no_cache_and_no_word(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("asked", ["off", "file/cache"])
+def test_no_folder_no_cache_and_no_word(asked, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
-    monkeypatch.setenv(compiled_programs.VARIABLE, str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path / asked) if asked != "off" else asked)
+    assert cache_folder.find() is None
     compiled_programs.use()
     assert jax.config.jax_compilation_cache_dir is None  # pyright: ignore
     assert capsys.readouterr().err == ""
+
+
+def test_the_folder_is_where_the_user_says(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache_folder.VARIABLE, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder.find() == tmp_path / "widetheory"
+    monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path / "mine"))
+    assert cache_folder.find() == tmp_path / "mine"
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.fixture
