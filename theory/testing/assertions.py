@@ -49,12 +49,14 @@ def assert_statement(
       level: false-alarm rate over draws.
       instances: strategy for instances, in place of the sampler.
       configs: strategy for configurations; the sampler draws from each with its own seed.
-      settings: Hypothesis settings for the search.
+      settings: Hypothesis settings for the search; its deadline and health checks do not apply, as
+        compilation takes longer than the one, and hypotheses reject more than the others allow.
 
     Raises:
       AssertionError: if the verdict over draws is not "consistent", a counterexample is found, or
-        every instance is undecided. It names the conditions with their margins, the instance, and
-        how to draw it again; for a deterministic statement also a smaller one (`theory.falsify`).
+        every instance is undecided or rejected. It names the conditions with their margins, the
+        instance, and how to draw it again; for a deterministic statement also a smaller one
+        (`theory.falsify`).
       ValueError: if a search is asked for a statement that is not deterministic (no single
         instance can refute it), or for both instances and configs.
 
@@ -91,12 +93,27 @@ def assert_statement(
             origin = f"drawn with theory.keys.make_key({seed}) from {config}"
             hypothesis.assume(_tested(statement, instance, config, origin, seen))
 
-    (search if settings is None else settings(search))()
+    try:
+        _unhurried(settings)(search)()
+    except hypothesis.errors.Unsatisfiable as error:
+        raise AssertionError(
+            f"{statement.id} was not tested: no instance satisfies its hypotheses"
+        ) from error
     if not seen[Outcome.CONFIRMED]:
         raise AssertionError(
             f"{statement.id} was not tested: {seen[Outcome.UNDECIDED]} instances are within "
             "numerical error, and none is decided"
         )
+
+
+def _unhurried(settings: Any) -> Any:
+    """The settings without what the first example's compilation, or a hypothesis that few instances
+    satisfy, would fail: deadline and health checks."""
+    return hypothesis.settings(
+        settings or hypothesis.settings(),
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
 
 
 def _tested(
