@@ -50,18 +50,22 @@ def why(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
+def replace(
+    path: pathlib.Path, write: Callable[[BinaryIO], object], *, alone: bool = False
+) -> None:
     """Writes a file as a whole or not at all. Of several writers the last wins.
 
     Args:
       path: the file; where something else than a file is, nothing is written.
       write: what writes its content into an open file.
+      alone: whether a lock keeps others from writing it; then what one of them may have left when
+        it was killed is cleared away.
 
     Raises:
       OSError: if it cannot be written; the file is then what it was.
     """
     _check_place(path)
-    with _partial(path) as (partial, file):
+    with _partial(path, alone=alone) as (partial, file):
         write(file)
         file.flush()
         os.fsync(file.fileno())
@@ -80,19 +84,24 @@ def replace_json(
     *,
     indent: int | None = 2,
     separators: tuple[str, str] | None = None,
+    alone: bool = False,
 ) -> None:
     """Writes JSON so; OSError if it cannot be written, ValueError for NaN or infinity."""
     text = json.dumps(
         content, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False
     )
     # Names of files may hold bytes that are no text: as JSON escapes them.
-    replace(path, lambda file: file.write(f"{text}\n".encode(errors="backslashreplace")))
+    content = f"{text}\n".encode(errors="backslashreplace")
+    replace(path, lambda file: file.write(content), alone=alone)
 
 
 @contextlib.contextmanager
-def _partial(path: pathlib.Path) -> Iterator[tuple[pathlib.Path, BinaryIO]]:
+def _partial(path: pathlib.Path, *, alone: bool = False) -> Iterator[tuple[pathlib.Path, BinaryIO]]:
     """A new file beside the path, which nobody else has opened, and which does not stay."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    own = "" if alone else f".{secrets.token_hex(4)}"
+    partial = path.with_name(f".{path.name}{own}.partial")
+    if alone:
+        partial.unlink(missing_ok=True)
     with partial.open("xb") as file:
         try:
             yield partial, file

@@ -28,13 +28,21 @@ P = TypeVar("P")  # a process: of `multiprocessing` or `subprocess`
 
 
 @contextlib.contextmanager
-def telling(words: Callable[[], str]) -> Iterator[None]:
+def telling(what: Callable[[], str]) -> Iterator[None]:
     """What an interrupt meanwhile says, such as what is stored already; called when it comes."""
-    _words.append(words)
+    _words.append(what)
     try:
         yield
     finally:
-        _words.remove(words)
+        _words.remove(what)
+
+
+def words() -> str:
+    """What an interrupt says now."""
+    try:
+        return " ".join(_words[-1]().split())
+    except Exception:  # a store that changes while it is counted
+        return "interrupted"
 
 
 def watch() -> None:
@@ -63,11 +71,7 @@ def _wait(reader: int) -> NoReturn:
     while number not in STATUS:
         number = os.read(reader, 1)[0]
     _ending.acquire(timeout=PATIENCE)
-    try:
-        words = _words[-1]()
-    except Exception:  # a store that changes while it is counted
-        words = "interrupted"
-    line = f"widetheory: {' '.join(words.split())}\n"
+    line = f"widetheory: {words()}\n"
     if os.isatty(2):
         line = f"\x1b[?25h\r\x1b[K{line}"  # the cursor, hidden by the progress bar
     # Not through the streams, whose locks the main thread may hold.

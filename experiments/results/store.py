@@ -154,18 +154,18 @@ class Store:
         text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
         contents: dict[str, Any] = {"record": text, **arrays}
         with self._writing():
-            files.replace(self._cell(name), lambda file: np.savez(file, **contents))
+            files.replace(self._cell(name), lambda file: np.savez(file, **contents), alone=True)
             self._failed(name).unlink(missing_ok=True)
 
     def write_failure(self, name: str, record: Record) -> None:
         """Records that a cell failed, until it is finished."""
         with self._writing():
-            files.replace_json(self._failed(name), record)
+            files.replace_json(self._failed(name), record, alone=True)
 
     def write_table(self, file: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
-            files.replace(self.directory / file, write)
+            files.replace(self.directory / file, write, alone=True)
 
     def _cell(self, name: str) -> pathlib.Path:
         return self.directory / "cells" / f"{name}.npz"
@@ -217,7 +217,7 @@ def begin(
             (path / part).mkdir(parents=True, exist_ok=True)
         with _lock(path / "claims" / ".sweep.lock"):
             if not (path / MANIFEST).exists():
-                files.replace_json(path / MANIFEST, manifest)
+                files.replace_json(path / MANIFEST, manifest, alone=True)
                 return store
     except OSError as error:
         raise StorageError(f"--out {path} cannot be written ({_why(error)})") from error

@@ -7,7 +7,9 @@ from typing import Any
 import hypothesis
 import jax
 import numpy as np
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
 from theory._types import PyTree
 from theory.falsification.falsify import falsify
@@ -20,6 +22,13 @@ from theory.verification.statement import Config, Instance, Statement
 from theory.verification.verdict import Evidence
 from theory.verification.verify import verify
 
+IRRELEVANT = (  # health checks of tests whose examples are cheap and hardly ever rejected
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+    HealthCheck.nested_given,
+)
 SEARCHED = 4000  # candidates among which a small counterexample is looked for
 
 
@@ -95,7 +104,7 @@ def assert_statement(
 
     try:
         _unhurried(settings)(search)()
-    except hypothesis.errors.Unsatisfiable as error:
+    except Unsatisfiable as error:
         raise AssertionError(
             f"{statement.id} was not tested: no instance satisfies its hypotheses"
         ) from error
@@ -112,7 +121,7 @@ def _unhurried(settings: Any) -> Any:
     return hypothesis.settings(
         settings or hypothesis.settings(),
         deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
+        suppress_health_check=IRRELEVANT,
     )
 
 
