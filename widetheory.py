@@ -7,17 +7,19 @@ about experiments have directories of these names.
 """
 
 import importlib
-import importlib.util
-import pathlib
+import os
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any, NoReturn
+from importlib.machinery import ModuleSpec, PathFinder
 
+# What else is imported here delays the moment from which the command ends in one line: see `entry`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
     from theory import *  # noqa: F403
 
-HOME = pathlib.Path(__file__).resolve().parent
+HOME = os.path.dirname(os.path.realpath(__file__))
 OURS = ("theory", "experiments")
 # Public names of what reads files, which `theory` does not.
 FROM_FILES = {
@@ -30,21 +32,18 @@ class Finder:
     """Finds our packages before any path is looked at."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+    def find_spec(
+        name: str, path: "Sequence[str] | None" = None, target: "Any" = None
+    ) -> ModuleSpec | None:
         """The specification of one of our packages, None for everything else."""
-        if name not in OURS:
-            return None
-        package = HOME / name
-        return importlib.util.spec_from_file_location(
-            name, package / "__init__.py", submodule_search_locations=[str(package)]
-        )
+        return PathFinder.find_spec(name, [HOME]) if name in OURS else None
 
 
 def _check_none_is_foreign() -> None:
     for name in OURS:
         spec: ModuleSpec | None = getattr(sys.modules.get(name), "__spec__", None)
         places = [] if spec is None else list(spec.submodule_search_locations or [spec.origin])
-        if places and pathlib.Path(str(places[0])).resolve() != HOME / name:
+        if places and os.path.realpath(str(places[0])) != os.path.join(HOME, name):
             raise ImportError(
                 f"widetheory needs its own package {name!r}, but {places[0]} is imported under "
                 "this name already; import widetheory first, and call it by another name"
@@ -56,7 +55,7 @@ if Finder not in sys.meta_path:
     sys.meta_path.insert(0, Finder)  # pyright: ignore[reportArgumentType]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name.startswith("__"):
         raise AttributeError(name)
     return getattr(importlib.import_module(FROM_FILES.get(name, "theory")), name)
@@ -67,11 +66,22 @@ def __dir__() -> list[str]:
     return sorted([*names, *FROM_FILES])
 
 
-def entry() -> NoReturn:
+def entry() -> "NoReturn":
     """The command `widetheory` as a process of its own."""
-    from experiments.command.main import entry as command
+    import signal
 
-    command()
+    # Signals wait for somebody who answers them.
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    )
+    from experiments.machine import interrupts, streams
+
+    streams.prepare()
+    interrupts.watch()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    from experiments.command.main import main
+
+    interrupts.leave(main())
 
 
 if __name__ == "__main__":

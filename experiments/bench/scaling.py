@@ -153,15 +153,16 @@ def _sweep_seconds(cores: Sequence[int], cells: int, draws: int) -> float:
         for core in cores:
             with _on(core):  # a child runs where the thread that starts it runs
                 children.append(
-                    subprocess.Popen(
-                        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                    interrupts.start(
+                        lambda: subprocess.Popen(
+                            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                        )
                     )
                 )
         try:
             errors = [child.communicate()[1] for child in children]
-        except BaseException:
+        finally:
             interrupts.kill(children)
-            raise
         taken = time.perf_counter() - start
     for child, error in zip(children, errors, strict=True):
         if child.returncode not in (0, 1):  # 1: a statement was refuted, which is no failure here

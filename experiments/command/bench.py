@@ -1,17 +1,17 @@
 """`widetheory bench`."""
 
 import argparse
-import sys
 import time
 from typing import Any
 
 from experiments.bench import jobs, timing
 from experiments.bench.rows import Options
 from experiments.command import common
-from experiments.machine import environment
+from experiments.machine import environment, streams
 from experiments.report.progress import with_bar
 from experiments.report.words import console
 
+STORED = "bench.json"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
@@ -36,18 +36,18 @@ def add(commands: Any) -> None:
 
 def _bench(arguments: argparse.Namespace) -> int:
     environment.configure("float32")
-    chosen, out = jobs.chosen_jobs(arguments.names), common.writable(arguments.out)
+    chosen, out = jobs.chosen_jobs(arguments.names), common.Output(arguments.out, STORED)
     machine = timing.machine()
     if (warning := jobs.busy(machine)) is not None:
-        print(f"widetheory: {warning}", file=sys.stderr)
+        streams.say(warning)
     options = Options(arguments.quick, CLOCKS[arguments.clock])
     rows = []
     for measured in with_bar(jobs.execute(chosen, options), chosen):
         rows += measured
-        if out is not None:  # after every job: an interrupted run keeps what it has
-            common.write_json(out / "bench.json", jobs.to_json(rows, machine, options))
+        # After every job: an interrupted run keeps what it has.
+        out.write_json(STORED, jobs.to_json(rows, machine, options))
     if arguments.json:
         common.print_json(jobs.to_json(rows, machine, options))
     else:
         console().print(jobs.table(rows, machine, options))
-    return 0
+    return out.status(refuted=False)

@@ -3,11 +3,11 @@
 import argparse
 import json
 import math
-import os
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
+from experiments.machine import files, streams
 from experiments.results.store import Json, Store
 from experiments.settings.text import fields_by_name
 from theory import Statement
@@ -130,32 +130,44 @@ def range_of(option: str, text: str) -> tuple[str, float | None, float | None]:
     return name, *numbers
 
 
-def writable(directory: str | None) -> pathlib.Path | None:
-    """The directory, made if need be: better to fail before the work than after it."""
-    if directory is None:
-        return None
-    path = pathlib.Path(directory)
-    if not directory:
-        raise ValueError("--out must be a directory that can be written, got ''")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"--out must be a directory that can be written, got {directory!r}"
-        ) from error
-    return path
+class Output:
+    """The directory of --out, if one was asked for, and whether all could be written there.
 
+    A file that cannot be written is no reason to lose what is printed.
+    """
 
-def write_json(path: pathlib.Path, content: Json) -> None:
-    """Writes JSON to a file, which is never there in part."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    def __init__(self, directory: str | None, *names: str):
+        """Tries it; ValueError if none of the files could be written there."""
+        self.path = None if directory is None else files.directory("--out", directory, *names)
+        self.failed = False
+
+    def write(self, name: str, write: Callable[[pathlib.Path], object]) -> pathlib.Path | None:
+        """Has a file written, a failure told once; where it is, None if it is not there."""
+        if self.path is None:
+            return None
+        path = self.path / name
+        try:
+            write(path)
+        except OSError as error:
+            if not self.failed:
+                streams.say(f"{path} cannot be written: {files.why(error)}")
+            self.failed = True
+            return None
+        return path
+
+    def write_json(self, name: str, content: Json) -> pathlib.Path | None:
+        """Writes JSON so."""
+        return self.write(name, lambda path: files.replace_json(path, content))
+
+    def status(self, refuted: bool) -> int:
+        """The command's: 1 for what is refuted, whatever was written."""
+        return 1 if refuted else 2 if self.failed else 0
 
 
 def print_json(content: Json) -> None:
-    """Prints JSON."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """Prints JSON, in ASCII where stdout knows no more."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    print(text if streams.knows(text) else json.dumps(content, indent=2))
 
 
 def safe_words(place: Store, of: str = "") -> str:

@@ -1,10 +1,11 @@
 """`widetheory falsify`."""
 
 import argparse
+import functools
 import json
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from experiments.certificates import making
 from experiments.command import common
 from experiments.datasets import sources
 from experiments.machine import environment, interrupts
-from experiments.report.progress import say
+from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
 from experiments.report.words import console
 from experiments.settings.references import Named, find
@@ -75,10 +76,11 @@ def _falsify(arguments: argparse.Namespace) -> int:
     source = None if arguments.data is None else sources.load(arguments.data)
     if arguments.resume and arguments.out is None:
         raise ValueError("--resume must have --out DIR, where the search was stored")
-    out = common.writable(arguments.out)
+    out = common.Output(arguments.out, STORED)
     asked = {name: vars(arguments)[name] for name in ASKED}
-    entries = _begun(out, asked, resume=arguments.resume)
-    with interrupts.telling(lambda: _safe(len(entries), len(named), out)):
+    entries = _begun(out.path, asked, resume=arguments.resume)
+    safe = functools.partial(_safe, entries, len(named), out)
+    with interrupts.telling(safe), saying() as say:
         for one in named:
             statement = one.statement
             if any(entry["id"] == statement.id for entry in entries):
@@ -96,13 +98,12 @@ def _falsify(arguments: argparse.Namespace) -> int:
             )
             file = _saved(one, result, out)
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))
-            if out is not None:
-                common.write_json(out / STORED, falsify_json(entries, asked))
+            out.write_json(STORED, falsify_json(entries, asked))
             if not arguments.json:
                 console().print(falsification_text(result, file))
     if arguments.json:
         common.print_json(falsify_json(entries, asked))
-    return 1 if any(map(_unknown, entries)) else 0
+    return out.status(any(map(_unknown, entries)))
 
 
 def _unknown(entry: Mapping[str, Any]) -> bool:
@@ -150,21 +151,21 @@ def _ranges(
     return ranges
 
 
-def _saved(one: Named, result: Falsification, out: pathlib.Path | None) -> str | None:
+def _saved(one: Named, result: Falsification, out: common.Output) -> str | None:
     """The file of the counterexample, None where there is none or nothing is saved."""
     example = result.counterexample
-    if out is None or example is None:
+    if out.path is None or example is None:
         return None
-    path = out / (re.sub(r"[^A-Za-z0-9._-]", "_", result.id) + ".counterexample.json")
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", result.id) + ".counterexample.json"
     content = making.counterexample(
         one.statement, example.instance, example.config, reference=one.reference
     )
-    making.write(content, path)
-    return str(path)
+    path = out.write(name, lambda path: making.write(content, path))
+    return None if path is None else str(path)
 
 
-def _safe(done: int, total: int, out: pathlib.Path | None) -> str:
-    text = f"interrupted after {done} of {total}"
-    return (
-        f"{text}; --out would store them" if out is None else f"{text}, stored in {out}: --resume"
-    )
+def _safe(entries: Sequence[Mapping[str, Any]], total: int, out: common.Output) -> str:
+    text = f"interrupted after {len(entries)} of {total}"
+    if out.path is None:
+        return f"{text}; --out would store them"
+    return text if out.failed else f"{text}, stored in {out.path}: --resume"

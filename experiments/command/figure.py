@@ -1,12 +1,11 @@
 """`widetheory figure`."""
 
 import argparse
-import sys
 from typing import Any
 
 from experiments.command import common
 from experiments.figures import building, registry
-from experiments.machine import environment, interrupts
+from experiments.machine import environment, files, interrupts, streams
 from experiments.report import figures
 from experiments.report.progress import with_progress
 from experiments.report.words import console
@@ -60,12 +59,8 @@ def _figure(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     for name, why in left_out.items():
-        print(
-            f"widetheory: left out, as it cannot be made of {arguments.data}: {name}: {why}",
-            file=sys.stderr,
-        )
-    out = common.writable(arguments.out)
-    assert out is not None
+        streams.say(f"left out, as it cannot be made of {arguments.data}: {name}: {why}")
+    out = files.directory("--out", arguments.out)
     places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]
     made = []
     for figure, place in zip(planned, places, strict=True):
@@ -97,8 +92,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _say_failed(figure: building.Planned, place: Store) -> None:
     failures = place.failures()
     first = next(iter(failures.values()))["error"]
-    print(
-        f"widetheory: {figure.figure.name} is not drawn, {len(failures)} of its cells "
-        f"failed, see {place.directory / 'failed'}; the first by {first}",
-        file=sys.stderr,
+    streams.say(
+        f"{figure.figure.name} is not drawn, {len(failures)} of its cells failed, see "
+        f"{place.directory / 'failed'}; the first by {first}"
     )

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.command import common
 from experiments.datasets import sources
 from experiments.machine import environment
-from experiments.report.progress import say
+from experiments.report.progress import saying
 from experiments.report.search import frontier_json, frontier_text
 from experiments.report.words import console
 from experiments.settings.references import find_one
@@ -60,17 +60,18 @@ def _frontier(arguments: argparse.Namespace) -> int:
         if start is None:
             raise ValueError(f"--in must give LOW:HIGH for all parameters but the first: {other}")
     found = []
-    for values in itertools.product(*(_values(*other) for other in others)):
-        fields = fields_by_name(config)
-        changes = {
-            other: read(fields[other], _text(value, fields[other]))
-            for (other, _, _), value in zip(others, values, strict=True)
-        }
-        at = configured(config, None, changes)
-        found.append((changes, frontier(
-            statement, name, goal=arguments.goal, low=low, high=high, config=at,
-            key=running.run_key(statement, arguments.seed), level=arguments.level, say=say,
-        )))  # fmt: skip
+    with saying() as say:
+        for values in itertools.product(*(_values(*other) for other in others)):
+            fields = fields_by_name(config)
+            changes = {
+                other: read(fields[other], _text(value, fields[other]))
+                for (other, _, _), value in zip(others, values, strict=True)
+            }
+            at = configured(config, None, changes)
+            found.append((changes, frontier(
+                statement, name, goal=arguments.goal, low=low, high=high, config=at,
+                key=running.run_key(statement, arguments.seed), level=arguments.level, say=say,
+            )))  # fmt: skip
     if arguments.json:
         common.print_json({"frontiers": [changes | frontier_json(one) for changes, one in found]})
         return 0

@@ -1,17 +1,15 @@
 """The command line as a whole, and how the command ends."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from experiments.machine import interrupts
+from experiments.machine import faults, streams
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    # Here, so that an interrupt while they are imported ends the command in one line, too.
+    # Here, where an error while they are imported is told in one line, too.
     from experiments.command import (
         bench,
         check,
@@ -38,56 +36,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
+    """Runs the command; nothing that goes wrong is raised, but for an interrupt.
 
     Args:
       argv: arguments, those of the process if None.
 
     Returns:
-      Exit status: 0 all fine, 1 something is refuted that is no documented erratum, 2 bad usage,
-      bad input, not enough memory, or a compiler that computes wrong numbers; 130 or 143 after
-      Ctrl-C or SIGTERM.
+      Exit status, which a process of its own ends with:
+        0: all fine, or a reader that has gone, as in `widetheory list | head`.
+        1: something is refuted that is no documented erratum, or a certificate does not hold;
+          whatever else went wrong.
+        2: bad usage or bad input, code of the user's that fails, a file that cannot be read or
+          written, not enough memory, no device, a killed worker, a cell that failed, or a compiler
+          that computes wrong numbers.
+        70: an error of widetheory itself.
+      With 2 and 70 one line on stderr says why. 130, 143 and 129 are those of a process that
+      Ctrl-C, SIGTERM or SIGHUP has ended (`interrupts`).
     """
     try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:  # where nobody watches: in a process of somebody else's
+        raise
+    except BaseException as error:
+        told = faults.explained(error)
+        streams.say(told.words)
+        return told.status
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
         arguments = parser().parse_args(argv)
-        return arguments.run(arguments)
-    except ValueError as error:
-        print(f"widetheory: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as error:
-        return interrupts.tell(error)
-    except BrokenPipeError:  # the reader has gone, as in `widetheory list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if (words := _memory_error(error)) is None:
-            raise
-        print(f"widetheory: {words}", file=sys.stderr)
-        return 2
-
-
-def _memory_error(error: Exception) -> str | None:
-    """What went wrong in words if it was memory that ran out: 1 would say that a theorem fails."""
-    from concurrent.futures.process import BrokenProcessPool
-
-    remedy = "take smaller sizes, fewer draws"
-    if isinstance(error, BrokenProcessPool):
-        return (
-            f"a worker process ended abruptly, most likely for lack of memory; {remedy} or --jobs 1"
-        )
-    text = " ".join(str(error).split())
-    exhausted = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and (
-        "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
-    )
-    if isinstance(error, MemoryError) or exhausted:
-        return f"not enough memory; {remedy} or a larger machine ({text[:120] or 'MemoryError'})"
-    return None
-
-
-def entry() -> NoReturn:
-    """The command as a process of its own."""
-    interrupts.watch()
-    status = main()
-    if status in interrupts.STATUS.values():
-        interrupts.end(status)
-    sys.exit(status)
+    except SystemExit as stop:  # after -h, or bad usage, which it has told
+        return int(stop.code or 0)
+    return arguments.run(arguments)

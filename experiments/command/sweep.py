@@ -1,11 +1,10 @@
 """`widetheory sweep`."""
 
 import argparse
-import sys
 from typing import Any
 
 from experiments.command import common
-from experiments.machine import devices, environment, interrupts
+from experiments.machine import devices, environment, interrupts, streams
 from experiments.report import sweeps
 from experiments.report.progress import with_progress
 from experiments.report.words import console
@@ -25,13 +24,17 @@ def add(commands: Any) -> None:
         "with its draws; an interrupted sweep is gone on with by --resume, also by several "
         "processes at once.",
     )
-    sub.add_argument("id", metavar=common.NAME, help="a statement")
+    sub.add_argument("id", nargs="?", metavar=common.NAME, help="a statement")
     sub.add_argument(
         "--grid", dest="grids", action="append", default=[], metavar="NAME=VALUES",
         help="an axis: m=256:65536:x2, d=64:512:+64, d=64,256 or loss=identity,logistic; repeated",
     )  # fmt: skip
     sub.add_argument("--out", required=True, metavar="DIR", help="the sweep's directory")
     sub.add_argument("--resume", action="store_true", help="go on with the sweep in DIR, if any")
+    sub.add_argument(
+        "--export", action="store_true",
+        help="only write the tables of the cells that DIR holds, as a killed sweep leaves them",
+    )  # fmt: skip
     sub.add_argument("--draws", type=int, metavar="K", help="independent draws of each cell")
     common.add_settings(sub)
     common.add_level(sub, "cells")
@@ -47,6 +50,10 @@ def add(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    if arguments.export:
+        return _export(arguments)
+    if arguments.id is None:
+        raise ValueError("ID must be a statement; without one --export writes the tables of DIR")
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
     canary.check()  # once, before every cell fails by it
@@ -65,21 +72,39 @@ def _sweep(arguments: argparse.Namespace) -> int:
     with interrupts.telling(lambda: common.safe_words(place)):
         for _ in with_progress(planning.run(planned, place, memory=memory, mesh=mesh), total):
             pass
+    return _reported(place, arguments)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    """Tables and report of what is stored."""
+    if arguments.id is not None or arguments.grids:
+        raise ValueError("--export must stand without ID and --grid: --out holds the sweep")
+    place = store.open_store(arguments.out)
+    if "grid" not in place.manifest:
+        raise ValueError(f"--out must hold a sweep of a statement, {arguments.out} is a figure's")
+    return _reported(place, arguments)
+
+
+def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
+    """The exit status, after all finished cells were written as tables and printed."""
+    written = True
+    try:
         tables.write(place)
+    except store.StorageError as error:  # no reason to lose what is printed
+        streams.say(str(error))
+        written = False
     result = sweeps.as_json(place)
     if arguments.json:
         common.print_json(result)
     else:
         console().print(sweeps.table(place))
     if failed := len(result["failed"]):
-        print(
-            f"widetheory: {failed} of {total} cells failed, see {place.directory / 'failed'}",
-            file=sys.stderr,
-        )
+        where = place.directory / "failed"
+        streams.say(f"{failed} of {sum(1 for _ in place.cells())} cells failed, see {where}")
     refuted = any(cell["verdict"]["verdict"] == "refuted" for cell in result["cells"])
-    if refuted and planned.statement.erratum is None:
+    if refuted and place.manifest["erratum"] is None:
         return 1
-    return 2 if failed else 0
+    return 2 if failed or not written else 0
 
 
 def _checked_memory(arguments: argparse.Namespace) -> float | None:

@@ -1,19 +1,20 @@
 """`widetheory verify`."""
 
 import argparse
-import pathlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.command import common
-from experiments.machine import devices, environment, interrupts
+from experiments.machine import devices, environment, interrupts, streams
+from experiments.machine.workers import Lost
 from experiments.report import verdicts
 from experiments.report.progress import with_bar
 from experiments.report.words import console
 from experiments.verify import planning, running
 from theory import REGISTRY
 from theory._validation import check_integer
+
+STORED = "verdicts.json"
 
 
 def add(commands: Any) -> None:
@@ -69,11 +70,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         until=arguments.until is not None,
     )
     for title, why in left_out.items():
-        print(
-            f"widetheory: left out, as it cannot run on {arguments.data}: {title}: {why}",
-            file=sys.stderr,
-        )
-    out = common.writable(arguments.out)  # in every process: then all stop if it cannot be
+        streams.say(f"left out, as it cannot run on {arguments.data}: {title}: {why}")
+    out = common.Output(arguments.out, STORED)  # in every process: all stop if it cannot be
     steps = running.execute(
         planned,
         seed=arguments.seed,
@@ -81,13 +79,14 @@ def _verify(arguments: argparse.Namespace) -> int:
         jobs=devices.jobs(arguments.jobs, mesh),
         mesh=mesh,
     )
-    results = _collected(steps, planned, left_out, out)
+    results, lost = _collected(steps, planned, left_out, out)
+    left_out = left_out | lost
     if arguments.json:
         common.print_json(verdicts.verify_json(results, left_out))
     else:
         console().print(verdicts.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
-    return 1 if wrong else 0
+    return out.status(bool(wrong)) or (2 if lost else 0)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -102,23 +101,31 @@ def _collected(
     steps: Any,
     planned: Sequence[planning.Run],
     left_out: Mapping[str, str],
-    out: pathlib.Path | None,
-) -> list[running.Result]:
-    """The results, written after every statement: an interrupted run keeps what it has."""
+    out: common.Output,
+) -> tuple[list[running.Result], dict[str, str]]:
+    """The results, written after every statement: an interrupted run keeps what it has.
+
+    And identifier → why of those whose process was killed.
+    """
     results: list[running.Result] = []
+    lost: dict[str, str] = {}
     stored: list[str] = []
 
     def safe() -> str:
-        if out is None:
+        if out.path is None:
             return f"interrupted after {len(results)} of {len(planned)}; --out would store them"
-        share = f"{len(stored)} of {len(planned)} verdicts are stored in {out / 'verdicts.json'}"
+        share = f"{len(stored)} of {len(planned)} verdicts are stored in {out.path / STORED}"
         return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
 
     names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
     with interrupts.telling(safe):
-        for result in with_bar(steps, names):
-            results.append(result)
-            if out is not None and devices.leads():
-                common.write_json(out / "verdicts.json", verdicts.verify_json(results, left_out))
-                stored.append(result.run.title)
-    return results
+        for run, result in zip(planned, with_bar(steps, names), strict=True):
+            if isinstance(result, Lost):
+                lost[run.title] = result.why
+                streams.say(f"left out: {run.title}: {result.why}")
+            else:
+                results.append(result)
+            content = verdicts.verify_json(results, {**left_out, **lost})
+            if devices.leads() and out.write_json(STORED, content):
+                stored[:] = [one.run.title for one in results]
+    return results, lost

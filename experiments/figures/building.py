@@ -14,7 +14,7 @@ import pandas as pd
 from experiments.datasets import sources
 from experiments.figures import registry, style
 from experiments.figures.figure import Cell, Figure
-from experiments.machine import environment
+from experiments.machine import environment, files
 from experiments.results import code_version, store
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
@@ -210,16 +210,15 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> store.Rec
         "environments": [json.loads(machine) for machine in machines],
         "rows": [plain(row) for row in table.to_dict(orient="records")],
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    store.replace(out / f"{figure.name}.json", lambda file: file.write(text.encode()))
+    files.replace_json(out / f"{figure.name}.json", content, indent=1)
     csv = table.to_csv(index=False)
-    store.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
+    files.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
     page = f"# {figure.name}\n\n{caption}\n"
-    store.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
+    files.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
     with matplotlib.rc_context(style.RC):
         picture = figure.draw(planned.settings, table)
         for kind, metadata in PICTURES.items():
-            store.replace(
+            files.replace(
                 out / f"{figure.name}.{kind}",
                 lambda file, kind=kind, metadata=metadata: picture.savefig(
                     file, format=kind, metadata=metadata

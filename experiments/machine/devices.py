@@ -10,6 +10,7 @@ import threading
 import jax
 from jax.sharding import Mesh
 
+from experiments.machine import streams
 from theory._validation import check_integer, check_real
 from theory.parallel import make_mesh
 
@@ -144,11 +145,9 @@ def _enough_threads() -> None:
 
 def _initialize(where: dict, timeout: float) -> None:
     def give_up() -> None:  # JAX itself would abort with a stack trace
-        print(
-            f"widetheory: not all processes met at {where.get('coordinator_address', 'the host')} "
-            f"within {timeout:g} s; are all of them started, with the same --coordinator?",
-            file=sys.stderr,
-            flush=True,
+        streams.say(
+            f"not all processes met at {where.get('coordinator_address', 'the host')} "
+            f"within {timeout:g} s; are all of them started, with the same --coordinator?"
         )
         os._exit(2)
 
@@ -178,7 +177,7 @@ def _only_process_0_prints() -> None:
     sys.stdout.flush()
     results = os.dup(1) if leads() else os.open(os.devnull, os.O_WRONLY)
     os.dup2(2, 1)
-    sys.stdout = os.fdopen(results, "w", encoding=sys.stdout.encoding)
+    sys.stdout = streams.opened(results, sys.stdout.encoding)
 
 
 def default_jobs() -> int:

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,27 @@ from theory.keys import GENERATOR
 
 # The rest is for what no estimate knows: solvers on the host, and other processes.
 SHARE_OF_MEMORY = 0.8
+# Options of JAX that variables of these names set, for debugging: they change results, or end the
+# command in the middle of NaNs that margins have on purpose. They are as JAX has them by default.
+OWN = {
+    "jax_check_tracer_leaks": False,
+    "jax_debug_infs": False,
+    "jax_debug_key_reuse": False,
+    "jax_debug_nans": False,
+    "jax_disable_jit": False,
+    "jax_enable_checks": False,
+    "jax_error_checking_behavior_divide": "ignore",
+    "jax_error_checking_behavior_nan": "ignore",
+    "jax_error_checking_behavior_oob": "ignore",
+    "jax_no_execution": False,
+    "jax_no_tracing": False,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_numpy_rank_promotion": "allow",
+    "jax_transfer_guard": "allow",
+    "jax_transfer_guard_device_to_device": "allow",
+    "jax_transfer_guard_device_to_host": "allow",
+    "jax_transfer_guard_host_to_device": "allow",
+}
 PACKAGES = ("widetheory", "jax", "jaxlib", "optax", "neural-tangents", "numpy", "scipy")
 
 
@@ -32,10 +54,24 @@ def configure(precision: str) -> None:
     jax.config.update("jax_random_seed_offset", 0)
     products = "tensorfloat32" if precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", products)
+    for name, value in OWN.items():
+        if name.upper() in os.environ and hasattr(jax.config, name):
+            jax.config.update(name, value)
+    _check_cache()
     compiled_programs.use()
     # Traces are millions of objects and hardly any of them garbage: looking for it took 9 % of the
     # time of nine statements, one after the other.
     gc.set_threshold(50_000, 20, 50)
+
+
+def _check_cache() -> None:
+    """ValueError if others may write what this process takes compiled programs from, and runs."""
+    directory = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if directory and os.path.isdir(directory) and os.stat(directory).st_mode & stat.S_IWOTH:
+        raise ValueError(
+            f"JAX_COMPILATION_CACHE_DIR must not be writable by everybody, as programs in it are "
+            f"run; {directory} is"
+        )
 
 
 def precision() -> str:

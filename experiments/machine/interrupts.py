@@ -1,60 +1,52 @@
-"""Ctrl-C and SIGTERM: a command ends within two seconds, in one line, and leaves no process behind.
+"""Ctrl-C, SIGTERM and SIGHUP: a command ends at once, in one line, and leaves no process behind.
 
-Python looks at signals between two of its own instructions only, and one computation of XLA may
-take hours. So a thread waits for them too, and ends the process where Python does not.
+Nothing is raised: Python looks at signals between two of its own instructions only, one computation
+of XLA may take hours, and an exception within an import is lost or breaks it. A thread waits for
+signals and ends the process; what is stored survives that, as it survives `kill -9`.
 """
 
 import contextlib
-import gc
-import multiprocessing
-import multiprocessing.resource_tracker
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
 
-GRACE = 1.0  # seconds that Python has to end by itself
-STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit statuses, as shells have them
+from experiments.machine import streams
+
+# Exit statuses, as shells have them.
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+PATIENCE = 1.0  # seconds for a process to be started, or this one to end by itself
 
 _words: list[Callable[[], str]] = [lambda: "interrupted"]
-_line = threading.Lock()  # held from the one line on, in a process that is watched
-_watched = threading.Event()
+_children: set[Any] = set()
+_starting = threading.Lock()
+_ending = threading.Lock()  # of who ends the process, and with which status
 
-
-class Terminated(KeyboardInterrupt):
-    """What SIGTERM raises."""
+P = TypeVar("P")  # a process: of `multiprocessing` or `subprocess`
 
 
 @contextlib.contextmanager
-def telling(words: Callable[[], str]) -> Iterator[None]:
+def telling(what: Callable[[], str]) -> Iterator[None]:
     """What an interrupt meanwhile says, such as what is stored already; called when it comes."""
-    _words.append(words)
+    _words.append(what)
     try:
         yield
-    except KeyboardInterrupt as error:
-        if not error.args:
-            error.args = (words(),)
-        raise
     finally:
-        _words.remove(words)
+        _words.remove(what)
 
 
-def tell(error: KeyboardInterrupt) -> int:
-    """Prints the one line of an interrupt that Python has seen; returns the exit status."""
-    _tell(str(error) or _words[-1]())
-    return STATUS[signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT]
-
-
-def _tell(words: str) -> None:
-    if not _watched.is_set() or _line.acquire(blocking=False):
-        print(f"widetheory: {words}", file=sys.stderr, flush=True)
+def words() -> str:
+    """What an interrupt says now."""
+    try:
+        return " ".join(_words[-1]().split())
+    except Exception:  # a store that changes while it is counted
+        return "interrupted"
 
 
 def watch() -> None:
-    """Listens to both signals from here on; for the main thread of a process of its own.
+    """Listens to the signals from here on; for the main thread of a process of its own.
 
     A signal that whoever started the process has it ignore, as `nohup` does, stays ignored.
     """
@@ -63,63 +55,64 @@ def watch() -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in STATUS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _raise)
-    _watched.set()
+            signal.signal(number, lambda *_: None)
     threading.Thread(target=_wait, args=(reader,), daemon=True).start()
 
 
-def _raise(number: int, _: Any) -> NoReturn:
-    for other in STATUS:  # one is enough: the process is ending
-        signal.signal(other, signal.SIG_IGN)
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+def leave(status: int) -> NoReturn:
+    """Ends a process that is watched, unless an interrupt does, whose status is another."""
+    _ending.acquire()
+    sys.exit(status)
 
 
-def _wait(reader: int) -> None:
-    """Reads the number of the first signal, and ends the process if it is there after `GRACE`."""
+def _wait(reader: int) -> NoReturn:
+    """Reads the numbers of signals, and ends the process at the first that is one of ours."""
     number = os.read(reader, 1)[0]
     while number not in STATUS:
         number = os.read(reader, 1)[0]
-    time.sleep(GRACE)
-    if sys.stderr.isatty():
-        sys.stderr.write("\x1b[?25h\r\x1b[K")  # the cursor, hidden by the progress bar
-    _tell(_words[-1]())
-    end(STATUS[signal.Signals(number)])
+    _ending.acquire(timeout=PATIENCE)
+    line = f"widetheory: {words()}\n"
+    if os.isatty(2):
+        line = f"\x1b[?25h\r\x1b[K{line}"  # the cursor, hidden by the progress bar
+    # Not through the streams, whose locks the main thread may hold.
+    with contextlib.suppress(OSError):
+        os.write(2, line.encode(sys.stderr.encoding, streams.IN_ASCII))
+    streams.silence(1, 2)  # what else is said while processes end
+    _starting.acquire(timeout=PATIENCE)
+    kill(tuple(_children))
+    os._exit(STATUS[signal.Signals(number)])
 
 
-def end(status: int) -> NoReturn:
-    """Ends this process and all that it has started, at once.
+def start(begin: Callable[[], P]) -> P:
+    """Starts a process that ends with this one, if not by `kill -9`.
 
-    Threads of XLA that still compile would crash the interpreter while it shuts down.
+    It never sees the signals, which a terminal or a batch system sends to all of a group: this
+    process ends it.
+
+    Args:
+      begin: starts it and returns it.
     """
-    kill(multiprocessing.active_children())
-    gc.collect()  # pools of processes that are done with: their semaphores belong to the system
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    with _starting:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STATUS)
+        try:
+            process = begin()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _children.add(process)
+    return process
 
 
-def kill(processes: Any) -> None:
+def kill(processes: Iterable[Any]) -> None:
     """Ends processes in whatever they are doing."""
     for process in processes:
         process.kill()
-
-
-@contextlib.contextmanager
-def hidden_from_children() -> Iterator[None]:
-    """Processes started meanwhile never see Ctrl-C, which a terminal sends to all of a group.
-
-    Each would print a traceback; the process that started them ends them.
-    """
-    multiprocessing.resource_tracker.ensure_running()  # it unblocks the signal when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _children.discard(process)
 
 
 def end_with_parent() -> None:
     """Ends this process of `multiprocessing` when the one that started it ends, even by SIGKILL."""
+    import multiprocessing
+
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,14 +1,22 @@
-"""Progress and the time left, on a terminal."""
+"""Progress and the time left: a bar on a terminal, elsewhere a line a minute."""
 
+import contextlib
+import functools
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from rich import progress
 from rich.console import Console
 from rich.text import Text
 
+from experiments.machine import devices, streams
 from experiments.results.cells import Step
+
+EVERY = 60.0  # seconds between two lines
+
+T = TypeVar("T")
 
 
 class _TimeLeft(progress.ProgressColumn):
@@ -32,71 +40,91 @@ class _Rate(progress.ProgressColumn):
 
 
 def with_progress(steps: Iterable[Step], total: int, title: str = "") -> Iterator[Step]:
-    """The steps, with a bar, the rate and the time left on stderr where that is a terminal.
+    """The steps, with a bar, the rate and the time left on stderr, or a line a minute.
 
     Args:
       steps: of a run.
       total: the number of its cells.
       title: what stands before what is done.
     """
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        _Rate(),
-        progress.TimeElapsedColumn(),
-        _TimeLeft(),
-    )
-    console = Console(stderr=True)
-    with progress.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(title, total=total, end=None, computed=0)
+    columns = (_Rate(), progress.TimeElapsedColumn(), _TimeLeft())
+    with _bar(columns, total, title, end=None, computed=0) as update:
         for step in steps:
-            end = None if step.left is None else time.monotonic() + step.left
-            bar.update(
-                task,
+            update(
                 completed=step.done + step.failed,
                 description=f"{title} {step.doing}".strip(),
                 computed=step.computed,
-                end=end,
+                end=None if step.left is None else time.monotonic() + step.left,
             )
             yield step
 
 
-T = TypeVar("T")
-
-
 def with_bar(steps: Iterable[T], names: Sequence[str]) -> Iterator[T]:
-    """The steps, with a bar and the time left on stderr where that is a terminal."""
-    from rich import progress
-    from rich.console import Console
-
-    from experiments.machine import devices
-
+    """The steps, with a bar and the time left on stderr, or a line a minute."""
     columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
         progress.TextColumn("left:"),
         progress.TimeRemainingColumn(),
     )
+    with _bar(columns, len(names), names[0]) as update:
+        for done, step in enumerate(steps, start=1):
+            update(completed=done, description=names[min(done, len(names) - 1)])
+            yield step
+
+
+@contextlib.contextmanager
+def saying() -> Iterator[Callable[[str], None]]:
+    """What a search says of itself, a line at a time: each on a terminal, else one a minute."""
     console = Console(stderr=True)
-    with progress.Progress(
+    last = ""
+
+    def say(text: str) -> None:
+        nonlocal last
+        last = text
+        if console.is_terminal:
+            console.print(Text(text, style="dim"))
+
+    with _lines(lambda: last, console):
+        yield say
+
+
+@contextlib.contextmanager
+def _bar(
+    columns: Sequence[progress.ProgressColumn], total: int, doing: str, **fields: Any
+) -> Iterator[Callable[..., None]]:
+    """What updates the one task of a bar, which ends with these columns."""
+    console = Console(stderr=True)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
         *columns,
         console=console,
         transient=True,
         disable=not (console.is_terminal and devices.leads()),
-    ) as bar:
-        task = bar.add_task(names[0], total=len(names))
-        for done, step in enumerate(steps, start=1):
-            bar.update(task, completed=done, description=names[min(done, len(names) - 1)])
-            yield step
+    )
+    task = bar.add_task(doing, total=total, **fields)
+    with bar, _lines(lambda: _words(bar.tasks[0]), console):
+        yield functools.partial(bar.update, task)
 
 
-def say(text: str) -> None:
-    """A line about what a search does now, on stderr: each on a terminal, off it none."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        console.print(Text(text, style="dim"))
+@contextlib.contextmanager
+def _lines(words: Callable[[], str], console: Console) -> Iterator[None]:
+    """A line a minute where stderr is no terminal: from a thread, as a step may take hours."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(EVERY):
+            streams.say(words())
+
+    if not console.is_terminal and devices.leads():
+        threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _words(task: progress.Task) -> str:
+    minutes = round((task.elapsed or 0) / 60)
+    return f"{task.completed:g} of {task.total:g} done after {minutes} min; {task.description}"

@@ -27,6 +27,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 import filelock
 import numpy as np
 
+from experiments.machine import files
+
 # What JSON holds, as `json` reads it: objects, lists, text, numbers, None.
 Json: TypeAlias = Any
 Record: TypeAlias = dict[str, Json]  # one object
@@ -152,18 +154,18 @@ class Store:
         text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
         contents: dict[str, Any] = {"record": text, **arrays}
         with self._writing():
-            replace(self._cell(name), lambda file: np.savez(file, **contents))
+            files.replace(self._cell(name), lambda file: np.savez(file, **contents), alone=True)
             self._failed(name).unlink(missing_ok=True)
 
     def write_failure(self, name: str, record: Record) -> None:
         """Records that a cell failed, until it is finished."""
         with self._writing():
-            replace(self._failed(name), _json_writer(record))
+            files.replace_json(self._failed(name), record, alone=True)
 
     def write_table(self, file: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
-            replace(self.directory / file, write)
+            files.replace(self.directory / file, write, alone=True)
 
     def _cell(self, name: str) -> pathlib.Path:
         return self.directory / "cells" / f"{name}.npz"
@@ -215,7 +217,7 @@ def begin(
             (path / part).mkdir(parents=True, exist_ok=True)
         with _lock(path / "claims" / ".sweep.lock"):
             if not (path / MANIFEST).exists():
-                replace(path / MANIFEST, _json_writer(manifest))
+                files.replace_json(path / MANIFEST, manifest, alone=True)
                 return store
     except OSError as error:
         raise StorageError(f"--out {path} cannot be written ({_why(error)})") from error
@@ -273,45 +275,10 @@ def _read_json(path: pathlib.Path) -> Json:
         raise ValueError(f"{path} is damaged: it is no JSON") from error
 
 
-def _json_writer(content: Json) -> Callable[[BinaryIO], object]:
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return lambda file: file.write(text.encode())
-
-
-def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file as a whole or not at all. Of several writers the last wins.
-
-    Two at once need a lock around it.
-
-    Args:
-      path: the file.
-      write: what writes its content into an open file.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the name itself must reach the disk too
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def _lock(path: pathlib.Path) -> filelock.FileLock:
     # A lock that is a mere file would outlive a killed process: rather none than that.
     return filelock.FileLock(path, fallback_to_soft=False)
 
 
 def _why(error: OSError) -> str:
-    if error.errno == errno.ENOSYS:
-        return "its file system has no locks"
-    return error.strerror or str(error)
+    return "its file system has no locks" if error.errno == errno.ENOSYS else files.why(error)

@@ -1,8 +1,7 @@
 """Runs planned, executed: in this process, in worker processes or on several devices."""
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
+import functools
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,8 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from experiments.machine import compiled_programs, environment, interrupts
+from experiments.machine import compiled_programs, environment, files, streams
+from experiments.machine.workers import Lost, Pool
 from experiments.settings.references import load
 from experiments.verify.planning import Run
 from theory import REGISTRY, Statement, Verdict, verify, verify_until
@@ -38,7 +38,7 @@ class Result:
 
 def execute(
     runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1, mesh: Mesh | None = None
-) -> Iterator[Result]:
+) -> Iterator[Result | Lost]:
     """Runs all, yielding results in order; `level` is the false-alarm rate of each.
 
     A statement's draws depend on the seed and its identifier, not on what runs beside it. Most of
@@ -53,43 +53,33 @@ def execute(
       jobs: processes, ≥ 1; 1 stays in this one, and so do statements that are neither in the
         registry nor in a file or module that is known, and all where there is a mesh.
       mesh: devices that share the draws of each statement; None for one device.
+
+    Yields:
+      A `Result`, or `Lost` where the process was killed.
     """
     jobs = min(jobs, len(runs)) if mesh is None else 1
-    references = tuple({run.reference for run in runs if run.reference})
-    if jobs == 1 or not all(_can_be_found(run) for run in runs):
+    pool = _workers(runs, jobs) if jobs > 1 and all(map(_can_be_found, runs)) else None
+    if pool is None:
         yield from (_execute(run, seed, level, mesh) for run in runs)
         return
-    others = set(multiprocessing.active_children())
-    pool = concurrent.futures.ProcessPoolExecutor(
-        jobs,
-        multiprocessing.get_context("spawn"),
-        _begin_worker,
-        (environment.precision(), references),
-    )
+    calls = [
+        (run.reference, run.statement.id, run.config, run.draws, run.until, seed, level, jobs)
+        for run in runs
+    ]
+    with pool:
+        for run, answer in zip(runs, pool.results(calls), strict=True):
+            yield answer if isinstance(answer, Lost) else Result(run, answer[0], seed, answer[1])
+
+
+def _workers(runs: Sequence[Run], jobs: int) -> Pool | None:
+    """Processes that have read what the runs refer to; None where the system lets none start."""
+    references = tuple({run.reference for run in runs if run.reference})
+    begin = functools.partial(_begin_worker, environment.precision(), references)
     try:
-        with interrupts.hidden_from_children():
-            tasks = [
-                pool.submit(
-                    _execute_by_name,
-                    r.reference,
-                    r.statement.id,
-                    r.config,
-                    r.draws,
-                    r.until,
-                    seed,
-                    level,
-                    jobs,
-                )
-                for r in runs
-            ]
-        for run, task in zip(runs, tasks, strict=True):
-            verdict, seconds = task.result()
-            yield Result(run, verdict, seed, seconds)
-        pool.shutdown()
-    except BaseException:  # nobody waits for what the workers still compute
-        interrupts.kill(set(multiprocessing.active_children()) - others)
-        pool.shutdown(cancel_futures=True)
-        raise
+        return Pool(jobs, begin, _execute_by_name)
+    except OSError as error:
+        streams.say(f"one process does all: others cannot be started ({files.why(error)})")
+        return None
 
 
 def _can_be_found(run: Run) -> bool:
@@ -98,7 +88,6 @@ def _can_be_found(run: Run) -> bool:
 
 
 def _begin_worker(precision: str, references: Sequence[str]) -> None:
-    interrupts.end_with_parent()
     environment.configure(precision)
     for reference in references:
         load(reference)

@@ -41,7 +41,7 @@ WORK = [
 ]
 
 
-class Accepted(Exception):
+class Accepted(KeyboardInterrupt):  # all else the command tells in a line
     """The work would begin now."""
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 import pytest
 from falsification.planted import Setting, gaussian, planted
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from loose_parts import changed
 
@@ -101,6 +101,35 @@ def test_hypothesis_shrinks_the_counterexample():
     instances = st.integers(-1000, 1000).map(lambda i: jnp.asarray(float(i)))
     with pytest.raises(AssertionError, match=r"instance float64\[\]: 10\."):
         assert_statement(statement, instances=instances, settings=settings(derandomize=True))
+
+
+INTEGERS = st.integers(-1000, 1000).map(lambda i: jnp.asarray(float(i)))
+
+
+def above(limit):
+    return Statement(
+        id="toy.above",
+        sample=lambda key, config: jnp.zeros(()),
+        hypotheses={"above": lambda x, _: exceeds(x, limit)},
+        claim=Deterministic(conclusion=lambda x, _: exceeds(x, limit - 1)),
+    )
+
+
+def test_neither_compilation_nor_a_strict_hypothesis_fails_the_search():
+    """A deadline that no compilation keeps, most instances rejected, inside another test."""
+
+    @settings(max_examples=1, deadline=None)
+    @given(st.just(990.0))
+    def within(limit):
+        hurried = settings(max_examples=5, deadline=1, derandomize=True)
+        assert_statement(above(limit), instances=INTEGERS, settings=hurried)
+
+    within()
+
+
+def test_a_hypothesis_that_nothing_satisfies_is_no_pass():
+    with pytest.raises(AssertionError, match=r"above was not tested: no instance satisfies"):
+        assert_statement(above(2000.0), instances=INTEGERS, settings=settings(max_examples=2))
 
 
 def test_only_deterministic_statements_can_be_searched():

@@ -7,7 +7,9 @@ from typing import Any
 import hypothesis
 import jax
 import numpy as np
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
 from theory._types import PyTree
 from theory.falsification.falsify import falsify
@@ -20,6 +22,13 @@ from theory.verification.statement import Config, Instance, Statement
 from theory.verification.verdict import Evidence
 from theory.verification.verify import verify
 
+IRRELEVANT = (  # health checks of tests whose examples are cheap and hardly ever rejected
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+    HealthCheck.nested_given,
+)
 SEARCHED = 4000  # candidates among which a small counterexample is looked for
 
 
@@ -49,12 +58,14 @@ def assert_statement(
       level: false-alarm rate over draws.
       instances: strategy for instances, in place of the sampler.
       configs: strategy for configurations; the sampler draws from each with its own seed.
-      settings: Hypothesis settings for the search.
+      settings: Hypothesis settings for the search; its deadline and health checks do not apply, as
+        compilation takes longer than the one, and hypotheses reject more than the others allow.
 
     Raises:
       AssertionError: if the verdict over draws is not "consistent", a counterexample is found, or
-        every instance is undecided. It names the conditions with their margins, the instance, and
-        how to draw it again; for a deterministic statement also a smaller one (`theory.falsify`).
+        every instance is undecided or rejected. It names the conditions with their margins, the
+        instance, and how to draw it again; for a deterministic statement also a smaller one
+        (`theory.falsify`).
       ValueError: if a search is asked for a statement that is not deterministic (no single
         instance can refute it), or for both instances and configs.
 
@@ -91,12 +102,27 @@ def assert_statement(
             origin = f"drawn with theory.keys.make_key({seed}) from {config}"
             hypothesis.assume(_tested(statement, instance, config, origin, seen))
 
-    (search if settings is None else settings(search))()
+    try:
+        _unhurried(settings)(search)()
+    except Unsatisfiable as error:
+        raise AssertionError(
+            f"{statement.id} was not tested: no instance satisfies its hypotheses"
+        ) from error
     if not seen[Outcome.CONFIRMED]:
         raise AssertionError(
             f"{statement.id} was not tested: {seen[Outcome.UNDECIDED]} instances are within "
             "numerical error, and none is decided"
         )
+
+
+def _unhurried(settings: Any) -> Any:
+    """The settings without what the first example's compilation, or a hypothesis that few instances
+    satisfy, would fail: deadline and health checks."""
+    return hypothesis.settings(
+        settings or hypothesis.settings(),
+        deadline=None,
+        suppress_health_check=IRRELEVANT,
+    )
 
 
 def _tested(
