@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
-from experiments.results.store import Json, Store
+from experiments.files.strict_json import Json
+from experiments.results.store import Store
 from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, check_real
