@@ -49,15 +49,24 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with _open(path) as stream:
             yield stream
-    except (Unreadable, Malformed, MemoryError):
+    except (Unreadable, MemoryError):
         raise
-    except OSError as error:
-        # A damaged directory of an archive asks for places before the file's beginning.
-        if error.errno in (None, errno.EINVAL):
-            raise Malformed(reason(error)) from error
-        raise unreadable(path, error) from error
     except Exception as error:
+        if (cause := _of_the_system(error)) is not None:
+            raise unreadable(path, cause) from error
+        if isinstance(error, Malformed):
+            raise
         raise Malformed(reason(error)) from error
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """The system's error behind one of a library, which `zipfile` takes for a fault of the file."""
+    while error is not None:
+        # A damaged directory of an archive asks for places before the file's beginning: EINVAL.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def unreadable(path: Path, error: OSError) -> Unreadable:
