@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.files.reading import Malformed
 
-MOST_INSTRUCTIONS = 2**20  # a published batch has 40,000
+MOST_INSTRUCTIONS = 2**19  # a published batch, of 10,000 images, has 50,000
 
 
 class Array:

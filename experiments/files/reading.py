@@ -21,6 +21,9 @@ class Unreadable(ValueError):
 class Malformed(ValueError):
     """What a file holds is not what it should be. The text says why, without naming the file."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(_printable(text))
+
 
 def named(error: BaseException) -> str:
     """The kind of an error and what it says, in one line that is not long."""
@@ -28,8 +31,13 @@ def named(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception:  # the user's own kind of error may fail to say what it is
         text = ""
-    whole = f"{type(error).__name__}: {text}".removesuffix(": ")
+    whole = _printable(f"{type(error).__name__}: {text}".removesuffix(": "))
     return whole if len(whole) <= LONGEST_REASON else f"{whole[: LONGEST_REASON - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """Text of a file's may hold what moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def reason(error: BaseException) -> str:
