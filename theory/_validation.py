@@ -116,9 +116,12 @@ def check_labels(name: str, y: object, n: int, *, both: bool = False) -> None:
         raise ValueError(f"{name} must have shape ({n},), one label per point, got {y.shape}")
     if is_traced(y):
         return
-    found = np.unique(np.asarray(y))
+    values = np.asarray(y)
+    if values.dtype.kind not in "biuf" and values.dtype.name != "bfloat16":
+        raise ValueError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    found = np.unique(values)
     if not np.isin(found, (-1, 1)).all():
-        shown = ", ".join(f"{v:g}" if found.dtype.kind in "biuf" else repr(v) for v in found[:5])
+        shown = ", ".join(f"{float(v):g}" for v in found[:5])
         more = ", …" if len(found) > 5 else ""
         remedy = "; use 2*y − 1" if set(found.tolist()) <= {0, 1} else ""
         raise ValueError(f"{name} must be −1 or +1, got values {{{shown}{more}}}{remedy}")

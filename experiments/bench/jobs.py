@@ -14,8 +14,8 @@ from rich.table import Table
 
 from experiments.bench import learning, maps, scaling
 from experiments.bench.rows import Job, Options, Row, torch_version
+from experiments.files.strict_json import Record
 from experiments.machine import environment
-from experiments.results.store import Record
 from theory._validation import check_choice
 
 BUSY = 0.25  # load average per core from which on a warning is given

@@ -100,6 +100,8 @@ def _inputs(content: Mapping[str, Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for part in content["instance"]:
         values = part["values"]
+        if not all(type(size) is int and 0 <= size <= LARGEST for size in part["shape"]):
+            raise ValueError("a shape must be whole numbers")  # of lists the product is a list
         if math.prod(part["shape"]) != len(values) or part["name"] in found:
             raise ValueError(f"array {part['name']!r} must have the entries of its shape, once")
         if part["type"] == "real":

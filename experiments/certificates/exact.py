@@ -4,6 +4,7 @@ Nothing but `fractions` and python-flint is used, for `check` without JAX, NumPy
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -87,10 +88,17 @@ def separator(content: Mapping[str, Any]) -> list[str]:
     return [f"{len(signed)} points are separated, with margin {float(square) ** 0.5:.6g}"]
 
 
+def _ratio(text: str) -> Fraction:
+    """A number as "p/q". Fraction reads "1e999999999" too, and never ends."""
+    if not re.fullmatch(r"-?[0-9]+(/[0-9]+)?", text):
+        raise ValueError(f"a multiplier must be p/q, got {text!r:.40}")
+    return Fraction(text)
+
+
 def inseparable(content: Mapping[str, Any]) -> list[str]:
     """λ ≥ 0, Σ λ_k = 1 and Σ λ_k y_k x_k = 0: by Gordan no v separates the points."""
     signed = _signed(content)
-    multipliers = [Fraction(text) for text in content["multipliers"]]
+    multipliers = [_ratio(text) for text in content["multipliers"]]
     require(len(multipliers) == len(signed), "a multiplier for each point is needed")
     require(min(multipliers) >= 0, "multipliers must not be negative")
     require(sum(multipliers) == 1, "multipliers must add up to 1")

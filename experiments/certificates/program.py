@@ -31,7 +31,7 @@ from experiments.certificates.functions import (
     real,
 )
 
-MOST_ENTRIES = 10**7  # of one step
+MOST_ENTRIES = 2 * 10**7  # of all steps together, some 2 GB
 FOLDS = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "and": "and", "or": "or"}
 
 
@@ -97,17 +97,40 @@ def evaluate(
       rounding: whether what bounds roundings is what it says, and not 0.
 
     Raises:
-      Uncheckable: for an operation that there is none of, or an answer that stays open.
+      Uncheckable: for an operation that there is none of, more entries than `MOST_ENTRIES`, or an
+        answer that stays open.
       LookupError, TypeError, ValueError: for a program that is none.
     """
     values: list[list[Any]] = []
+    left = MOST_ENTRIES
     for step in steps:
         of = [values[k] for k in step.get("of", ())]
+        left -= _announced(step, of)
+        if left < 0:
+            raise Uncheckable(f"steps of more than {MOST_ENTRIES} entries")
         marked = step["op"] == "mark" and rounding
         values.append(of[0] if marked else _value(step, of, inputs))
-        if len(values[-1]) > MOST_ENTRIES:
-            raise Uncheckable(f"a step of more than {MOST_ENTRIES} entries")
     return values
+
+
+def _announced(step: Mapping[str, Any], of: list[list[Any]]) -> int:
+    """How many numbers a step makes or looks through at most, before it does."""
+    op = step["op"]
+    if op == "dot":
+        batch, rows, columns, inner = _whole(step["sizes"])
+        return batch * max(1, rows * columns, rows * inner, columns * inner)
+    if op in ("cholesky", "triangular"):
+        n, columns = _whole((step["n"], step.get("columns", 0)))
+        return n * max(n, columns)
+    if op == "fold":
+        return _whole((step["count"],))[0]
+    return sum(map(len, of))  # also of what is only joined, to be taken from
+
+
+def _whole(sizes: Sequence[int]) -> Sequence[int]:
+    if not all(type(size) is int and size >= 0 for size in sizes):
+        raise ValueError("sizes must be whole numbers")  # a list times a number is a long list
+    return sizes
 
 
 def _value(step: Mapping[str, Any], of: list[list[Any]], inputs: Mapping[str, list[Any]]) -> Any:

@@ -7,8 +7,9 @@ import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
+from experiments.files.strict_json import Json
 from experiments.machine import files, streams
-from experiments.results.store import Json, Store
+from experiments.results.store import Store
 from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, check_real

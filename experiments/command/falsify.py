@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import json
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import jax
 from experiments.certificates import making
 from experiments.command import common
 from experiments.datasets import sources
+from experiments.files import strict_json
 from experiments.machine import environment, interrupts
 from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
@@ -120,10 +120,10 @@ def _begun(
     if not resume:
         raise ValueError(f"--out holds a search already, {path}; --resume goes on with it")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = strict_json.load(path)
         stored, entries = content["asked"], content["statements"]
         complete = all(entry.keys() >= {"id", "verdict", "documented_erratum"} for entry in entries)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"--out must hold a search that can be read, {path}: {error}") from error
     if not complete:
         raise ValueError(f"--out must hold a search that can be read, {path}: entries are missing")

@@ -1,6 +1,7 @@
 """IDX files, the format of MNIST: a magic number, the sizes, and one byte for each entry."""
 
 import gzip
+import io
 import math
 import zlib
 
@@ -29,7 +30,28 @@ def parse(content: bytes, file: str, dimensions: int) -> np.ndarray:
 
     Source: Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits.
     """
-    header = 4 * (1 + dimensions)
+    sizes = promised(content, file, dimensions)
+    header = header_size(dimensions)
+    if len(content) - header != math.prod(sizes):
+        raise ValueError(
+            f"{file}: its header promises {' × '.join(f'{s:,}' for s in sizes)} bytes, "
+            f"but {len(content) - header:,} follow it"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(sizes)
+
+
+def header_size(dimensions: int) -> int:
+    """Bytes before the entries."""
+    return 4 * (1 + dimensions)
+
+
+def promised(content: bytes, file: str, dimensions: int) -> tuple[int, ...]:
+    """The sizes in a header, of which `content` is the beginning at least.
+
+    Raises:
+      ValueError: for another magic number, or less than a header.
+    """
+    header = header_size(dimensions)
     expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
     if content[:4] != expected:
         packed = " (it is packed by gzip: let its name end in .gz)" if is_gzip(content) else ""
@@ -39,14 +61,7 @@ def parse(content: bytes, file: str, dimensions: int) -> np.ndarray:
         )
     if len(content) < header:
         raise ValueError(f"{file}: ends within its header of {header} bytes, after {len(content)}")
-    sizes = tuple(int(size) for size in np.frombuffer(content[4:header], ">u4"))
-    size = math.prod(sizes)
-    if len(content) - header != size:
-        raise ValueError(
-            f"{file}: its header promises {' × '.join(f'{s:,}' for s in sizes)} bytes, "
-            f"but {len(content) - header:,} follow it"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(sizes)
+    return tuple(int(size) for size in np.frombuffer(content[4:header], ">u4"))
 
 
 def is_gzip(content: bytes) -> bool:
@@ -54,11 +69,16 @@ def is_gzip(content: bytes) -> bool:
     return content.startswith(_GZIP)
 
 
-def unpack(content: bytes, file: str) -> bytes:
-    """What a gzip file holds. ValueError if it is none, is cut off, or fails its own checksum."""
+def unpack(content: bytes, file: str, most: int) -> bytes:
+    """What a gzip file holds, and no more than one byte above `most`, by which the rest is noticed.
+
+    Raises:
+      ValueError: if it is none, is cut off, or fails its own checksum.
+    """
     if not is_gzip(content):
         raise ValueError(f"{file}: is named .gz, but is not packed by gzip")
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
+            return unpacked.read(most + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{file}: is cut off or damaged, gzip says: {error}") from error

@@ -9,6 +9,7 @@ know of none.
 
 import dataclasses
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.datasets import cifar, idx
+from experiments.datasets import cifar, idx, sizes
 from experiments.datasets.cifar import CLASSES
+from experiments.files import reading
 from theory._validation import check_choice
 
 SPLITS = ("train", "test")
@@ -180,7 +182,7 @@ def read(kind: str, folder: str | os.PathLike[str], split: str = "train") -> Ima
     known = IMAGE_SETS[check_choice("kind", kind, IMAGE_SETS)]
     check_choice("split", split, SPLITS)
     paths = _find(known, folder, split)
-    contents = [_bytes_of(path) for path in paths]
+    contents = _contents(paths)
     images, labels = (_read_cifar if kind == "cifar10" else _read_idx)(paths, contents)
     if len(images) == 0 or 0 in images.shape:
         raise ValueError(f"{paths[0]}: holds no images")
@@ -197,7 +199,8 @@ def _find(known: ImageSet, folder: str | os.PathLike[str], split: str) -> tuple[
     except RuntimeError as error:
         raise ValueError(f"{folder}: {error}") from error
     there = [
-        [root / name for name in names if (root / name).is_file()] for names in known.files[split]
+        [root / name for name in names if reading.exists(root / name)]
+        for names in known.files[split]
     ]
     missing = [
         " or ".join(names)
@@ -210,31 +213,53 @@ def _find(known: ImageSet, folder: str | os.PathLike[str], split: str) -> tuple[
     return tuple(found[0] for found in there)
 
 
-def _bytes_of(path: pathlib.Path) -> bytes:
+def _contents(paths: tuple[pathlib.Path, ...]) -> list[bytes]:
+    total = sum(reading.size(path) for path in paths)
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+        sizes.check_fits(total)  # a byte of a file is a number, or several where it is packed
+        return [reading.content(path, total) for path in paths]
+    except reading.Malformed as error:  # a file that grows
+        raise ValueError(f"{paths[0].parent}: {error}") from error
 
 
 def _read_idx(
     paths: tuple[pathlib.Path, ...], contents: list[bytes]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels; both headers are looked at before the images are unpacked."""
+    dimensions = (3, 1)
+    promised = [
+        idx.promised(_unpacked(path, content, idx.header_size(count)), str(path), count)
+        for path, content, count in zip(paths, contents, dimensions, strict=True)
+    ]
+    (n, *_), (labelled,) = promised
+    if n != labelled:
+        raise ValueError(f"{paths[0]}: has {n:,} images, but {paths[1].name} {labelled:,} labels")
+    for path, content, shape in zip(paths, contents, promised, strict=True):
+        _check_size(path, math.prod(shape), len(content))
     images, labels = (
         idx.parse(
-            idx.unpack(content, str(path)) if path.suffix == ".gz" else content,
-            str(path),
-            dimensions,
+            _unpacked(path, content, idx.header_size(count) + math.prod(shape)), str(path), count
         )
-        for path, content, dimensions in zip(paths, contents, (3, 1), strict=True)
+        for path, content, shape, count in zip(paths, contents, promised, dimensions, strict=True)
     )
-    if len(images) != len(labels):
-        raise ValueError(
-            f"{paths[0]}: has {len(images):,} images, but {paths[1].name} {len(labels):,} labels"
-        )
     if len(labels) and labels.max() >= CLASSES:
         raise ValueError(f"{paths[1]}: labels must be from 0 to {CLASSES - 1}, got {labels.max()}")
     return images[..., None], labels.astype(np.int64)
+
+
+def _unpacked(path: pathlib.Path, content: bytes, most: int) -> bytes:
+    """The content of a file, if it is packed no more of it than `idx.unpack` gives."""
+    return idx.unpack(content, str(path), most) if path.suffix == ".gz" else content
+
+
+def _check_size(path: pathlib.Path, entries: int, packed: int) -> None:
+    """ValueError for a file whose header promises more than can be, or than there is memory for."""
+    try:
+        if path.suffix == ".gz":
+            reading.check_packing(entries, packed)
+        sizes.check_fits(entries)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _read_cifar(

@@ -1,14 +1,17 @@
 """Data by name: synthetic laws, scikit-learn's bundled digits, and files of the user's."""
 
 import hashlib
-import pathlib
-import zipfile
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from experiments.datasets import image_files
+from experiments.datasets import image_files, sizes
 from experiments.datasets.image_files import IMAGE_SETS, Images
+from experiments.files import archives
+from experiments.files.archives import Header
+from experiments.files.reading import Malformed
+from theory._validation import check_labels
 from theory.data.sampling import DISTRIBUTIONS, Dataset
 
 DIGITS = "digits"
@@ -199,26 +202,32 @@ def _centred(images: np.ndarray, white: int) -> np.ndarray:
 def load_npz(file: str) -> Dataset:
     """The arrays `x` (n, d) and `y` (±1) of a NumPy archive, unchanged.
 
+    Headers are looked at before labels, and both before the points are read.
+
     Raises:
-      ValueError: if the file is missing, is no NumPy archive, lacks x or y, or they are no data
-        set (see `theory.data.sampling.Dataset`).
+      ValueError: if the file cannot be read, is no NumPy archive, lacks x or y, or they are no data
+        set (see `theory.data.sampling.Dataset`), or too large.
     """
-    path = pathlib.Path(file)
     name = f"npz:{file}"
-    if not path.is_file():
-        raise ValueError(f"data {name}: there is no file of this name")
     try:
-        # NumPy leaves a file that it cannot read open if it opened it.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            missing = [array for array in ("x", "y") if array not in archive.files]
-            arrays = {array: archive[array] for array in ("x", "y") if array not in missing}
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"data {name}: not a readable NumPy archive (.npz)") from error
-    if missing:
-        raise ValueError(
-            f"data {name}: must contain arrays x and y, {' and '.join(missing)} missing"
-        )
-    try:
-        return Dataset(name, arrays["x"], arrays["y"])
+        with archives.opened(file, packed=True) as archive:
+            if missing := [array for array in ("x", "y") if array not in archive.entries]:
+                raise Malformed(f"must contain arrays x and y, {' and '.join(missing)} missing")
+            _check_headers(archive.header("x"), archive.header("y"))
+            y = archive.read("y")
+            check_labels("y", y, len(y), both=True)
+            return Dataset(name, archive.read("x"), y)
     except ValueError as error:
         raise ValueError(f"data {name}: {error}") from error
+
+
+def _check_headers(x: Header, y: Header) -> None:
+    """ValueError unless x and y can be points and labels, in type and shape and size."""
+    for name, header in (("x", x), ("y", y)):
+        if header.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must hold real numbers, got dtype {header.dtype}")
+    if len(x.shape) != 2 or 0 in x.shape:
+        raise ValueError(f"x must be a matrix (points, dimensions) ≥ 1 × 1, got shape {x.shape}")
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"y must have shape {x.shape[:1]}, one label per point, got {y.shape}")
+    sizes.check_fits(math.prod(x.shape))

@@ -17,9 +17,9 @@ from PIL import Image
 
 from experiments.figures import building, registry
 from experiments.figures.figure import Figure
+from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.report.progress import with_progress
-from experiments.results.store import Record
 from theory._validation import check_choice
 from theory.verification import canary
 

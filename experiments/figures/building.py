@@ -14,6 +14,7 @@ import pandas as pd
 from experiments.datasets import sources
 from experiments.figures import registry, style
 from experiments.figures.figure import Cell, Figure
+from experiments.files.strict_json import Record
 from experiments.machine import environment, files
 from experiments.results import code_version, store
 from experiments.results.cells import Computed, Step, compute_missing
@@ -49,7 +50,7 @@ class Planned:
         """The random key: the figure's own for each seed, whatever its settings."""
         return jax.random.fold_in(make_key(self.seed), zlib.crc32(self.figure.name.encode()))
 
-    def manifest(self) -> store.Record:
+    def manifest(self) -> Record:
         """All that the results depend on, as plain JSON."""
         settings = plain(self.settings)
         own = {self.figure.compute.__module__}
@@ -162,7 +163,7 @@ def make(
     place: store.Store,
     out: pathlib.Path,
     shown: Callable[[Iterator[Step], int, str], Iterator[Step]],
-) -> store.Record | None:
+) -> Record | None:
     """Computes what is missing and writes the files.
 
     Args:
@@ -182,7 +183,7 @@ def make(
     return None if place.failures() else finish(planned, place, out)
 
 
-def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> store.Record:
+def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
     """Writes NAME.csv, .json, .md (the caption) and the pictures NAME.png, .svg, .pdf.
 
     Args:

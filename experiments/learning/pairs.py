@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from experiments.datasets import sources
+from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.results import records
-from experiments.results.store import Record
 from experiments.settings import grid, number_lists
 from experiments.settings.text import configured, read
 from theory import Dataset

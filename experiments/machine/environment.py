@@ -2,6 +2,7 @@
 
 import gc
 import importlib.metadata
+import math
 import os
 import pathlib
 import platform
@@ -138,10 +139,14 @@ def available_memory() -> int:
     known = jax.devices()[0].memory_stats()
     if known and "bytes_limit" in known:
         return known["bytes_limit"] - known.get("bytes_in_use", 0)
-    found = [*_machine_memory(), *_group_memory()]
-    if not found:
+    if (found := host_memory()) == math.inf:
         raise ValueError("--memory must be given: the system does not tell how much is available")
-    return min(found)
+    return int(found)
+
+
+def host_memory() -> float:
+    """Bytes of the machine's own memory that are available; ∞ where nothing tells."""
+    return min([*_machine_memory(), *_group_memory()], default=math.inf)
 
 
 def _machine_memory() -> Iterator[int]:

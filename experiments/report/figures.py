@@ -7,8 +7,8 @@ from rich import box
 from rich.table import Table
 
 from experiments.figures.figure import PRESETS, Figure
+from experiments.files.strict_json import Record
 from experiments.results.records import plain
-from experiments.results.store import Record
 
 
 def as_json(figure: Figure) -> Record:

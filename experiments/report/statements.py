@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.datasets import sources
+from experiments.files.strict_json import Record
 from experiments.results.records import plain
-from experiments.results.store import Record
 from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
 from theory.data.sampling import DISTRIBUTIONS

@@ -7,11 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.results import tables
 from experiments.results.records import verdict_of
-from experiments.results.store import Record, Store
+from experiments.results.store import Store
 from theory.verification.verdict import (
     Verdict,
 )

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.results.records import plain
-from experiments.results.store import Record
 from experiments.verify.running import Result
 from theory import Dataset
 from theory.verification.verdict import ConditionSummary, Verdict

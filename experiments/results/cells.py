@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.files.strict_json import Record
 from experiments.machine import compiled_programs, environment
-from experiments.results.store import Cell, Record, Store
+from experiments.results.store import Cell, Store
 
 POLL = 0.5  # seconds between looks at cells that other processes compute
 

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from experiments.files.strict_json import Record
+from experiments.results.cell_files import StoredCell
+from experiments.results.contents import OUTCOMES
 from experiments.results.records import ESTIMATE
-from experiments.results.store import Record, Store, StoredCell, open_store
+from experiments.results.store import Store, open_store
 
 PARTS = ("value", "error", "ratio")  # of a margin
 PER_SCALE = ("rate", "decay")  # kinds whose quantity has the scales as its last axis
@@ -17,6 +20,8 @@ PER_SCALE = ("rate", "decay")  # kinds whose quantity has the scales as its last
 
 def build(store: Store, *, draws: bool = True) -> xr.Dataset:
     """The data set of `dataset.open_sweep`."""
+    if "grid" not in store.manifest:
+        raise ValueError(f"{store.directory} holds the cells of a figure, no sweep")
     grid = store.manifest["grid"]
     parts = _Parts(tuple(len(axis["values"]) for axis in grid.values()))
     finished, failed = store.finished(), store.failures()
@@ -64,9 +69,6 @@ def build(store: Store, *, draws: bool = True) -> xr.Dataset:
         data["seconds"].attrs["units"], data["memory"].attrs["units"] = "s", "B"
     manifest = json.dumps(store.manifest, ensure_ascii=False)
     return data.assign_attrs(statement=store.manifest["statement"], manifest=manifest)
-
-
-OUTCOMES = ("confirmed", "miss", "beyond", "vacuous", "undecided")
 
 
 def _summary(parts: "_Parts", place: int, record: Record) -> None:

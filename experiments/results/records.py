@@ -1,14 +1,17 @@
 """What is stored of a verdict, as plain numbers, and the verdict again."""
 
 import dataclasses
-import json
 import math
 import os
-import pathlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-from experiments.results.store import Json, Record
+from experiments.files import forms, strict_json
+from experiments.files.reading import Malformed
+from experiments.files.strict_json import Json, Record
+from experiments.results import contents
 from theory import Dataset
 from theory.verification.verdict import (
     ConditionSummary,
@@ -17,6 +20,8 @@ from theory.verification.verdict import (
     FailureRate,
     Verdict,
 )
+
+T = TypeVar("T")
 
 
 def plain(value: object) -> Json:
@@ -48,40 +53,48 @@ ESTIMATE = {
 
 
 def verdict_of(record: Record) -> Verdict:
-    """The verdict in a cell's record."""
+    """The verdict in a cell's record, or in an entry of verdicts.json; more names are left out."""
     stored = dict(record["verdict"])
     for role in ("hypotheses", "measured"):
         stored[role] = {
-            name: ConditionSummary(**entry | {"ratio": entry["ratio"] and tuple(entry["ratio"])})
+            name: _made(
+                ConditionSummary, entry | {"ratio": entry["ratio"] and tuple(entry["ratio"])}
+            )
             for name, entry in stored[role].items()
         }
     for name, kind in (("failure_rate", FailureRate), ("constant", Constant)):
         if stored[name] is not None:
-            stored[name] = kind(**_numbers(stored[name]))
-    stored["estimates"] = tuple(Estimate(**_numbers(entry)) for entry in stored["estimates"])
+            stored[name] = _made(kind, _numbers(stored[name]))
+    stored["estimates"] = tuple(_made(Estimate, _numbers(one)) for one in stored["estimates"])
     for role in ("notes", "estimated"):
         stored[role] = tuple(stored[role])
-    return Verdict(**stored)
+    known = {field.name for field in dataclasses.fields(Verdict)}
+    return Verdict(**{name: value for name, value in stored.items() if name in known})
 
 
 def load_verdicts(path: str | os.PathLike[str]) -> list[Verdict]:
     """The verdicts in a file that `widetheory verify --out DIR` wrote, DIR/verdicts.json.
 
     Raises:
-      ValueError: for a file that cannot be read, is no JSON, or holds no verdicts.
+      Unreadable: for a file that the system does not give.
+      ValueError: for one that is too large, is no JSON, or holds no verdicts.
     """
     try:
-        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+        content = strict_json.load(path)
+        forms.check(content, {"statements": [contents.VERDICT]})
+    except Malformed as error:
         raise ValueError(f"{path} must be JSON of `widetheory verify`: {error}") from error
-    names = {field.name for field in dataclasses.fields(Verdict)}
-    try:
-        entries = [{n: v for n, v in one.items() if n in names} for one in content["statements"]]
-        return [verdict_of({"verdict": entry}) for entry in entries]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} must hold verdicts, and it does not: {error!r}") from error
+    return [verdict_of({"verdict": entry}) for entry in content["statements"]]
+
+
+def _condition(entry: Record) -> ConditionSummary:
+    ratio = entry["ratio"] and tuple(entry["ratio"])
+    return _made(ConditionSummary, entry | {"ratio": ratio})
+
+
+def _made(kind: Callable[..., T], entry: Record) -> T:
+    names = kind._fields  # pyright: ignore[reportFunctionMemberAccess]
+    return kind(**{name: value for name, value in entry.items() if name in names})
 
 
 def _numbers(entry: Record) -> Record:

@@ -7,7 +7,8 @@
     cells.csv, .parquet  one row per finished cell, written at the end of every run
 
 Files appear whole or not at all: they are written beside their place, flushed to the disk and
-renamed. Plain files of NumPy and JSON, without pickles: `theory` is not needed to read them.
+renamed. Each carries a digest of all that it holds, so that damage is noticed. Plain files of NumPy
+and JSON, without pickles: `theory` is not needed to read them.
 """
 
 import contextlib
@@ -19,22 +20,21 @@ import itertools
 import json
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import filelock
 import numpy as np
 
+from experiments.files import forms, reading, seals
+from experiments.files.reading import Malformed, Unreadable
+from experiments.files.strict_json import LARGEST, Json, Record
 from experiments.machine import files
+from experiments.results import cell_files, contents
+from experiments.results.cell_files import StoredCell
 
-# What JSON holds, as `json` reads it: objects, lists, text, numbers, None.
-Json: TypeAlias = Any
-Record: TypeAlias = dict[str, Json]  # one object
 Cell: TypeAlias = Mapping[str, Json]  # name of a parameter → its value
 
-FORMAT = 1
 MANIFEST = "sweep.json"
 LONGEST_NAME = 200  # of a file, with room for its suffix
 SHOWN_DIFFERENCES = 4
@@ -42,13 +42,6 @@ SHOWN_DIFFERENCES = 4
 
 class StorageError(ValueError):
     """The directory cannot be written: no fault of the cell that was to be stored."""
-
-
-class StoredCell(NamedTuple):
-    """A finished cell: its record (plain JSON), and name → array over its draws."""
-
-    record: Record
-    arrays: dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,52 +76,55 @@ class Store:
         """The name of a cell's files."""
         return ",".join(f"{axis}={cell[axis]}" for axis in self.manifest.get("grid", cell))
 
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Record]:
+        return {self.name(cell): cell for cell in self.cells()}
+
     def finished(self) -> set[str]:
         """Names of the finished cells; ValueError for files that are none of this sweep's."""
-        expected = {f"{self.name(cell)}.npz" for cell in self.cells()}
-        found = {p.name for p in (self.directory / "cells").glob("*") if p.name[0] != "."}
-        for foreign in sorted(found - expected):
-            raise ValueError(
-                f"{self.directory / 'cells' / foreign} is no cell of this sweep; move it elsewhere"
-            )
-        return {file.removesuffix(".npz") for file in found}
+        return self._names_in("cells", ".npz")
 
     def is_finished(self, name: str) -> bool:
         """Whether the cell has its file."""
-        return self._cell(name).exists()
+        return reading.exists(self._cell(name))
 
     def read(self, name: str) -> StoredCell:
-        """A finished cell. ValueError if its file is damaged, or of another sweep or cell."""
+        """A finished cell.
+
+        Raises:
+          Unreadable: where the system does not give its file, or it has another format.
+          ValueError: if its file is damaged, or of another sweep or cell.
+        """
         path = self._cell(name)
-        try:
-            # NumPy leaves a file that it cannot read open if it opened it.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                arrays = {array: archive[array] for array in archive.files}
-            record = json.loads(arrays.pop("record").item())
-            mine = record["sweep"] == self.fingerprint and self.name(record["cell"]) == name
-        except (
-            OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error
-        ) as error:  # fmt: skip
-            raise ValueError(
-                f"{path} is damaged; remove it to have the cell computed again with --resume"
-            ) from error
-        if not mine:
-            raise ValueError(f"{path} belongs to another sweep or cell; move it elsewhere")
-        return StoredCell(record, arrays)
+        with _damage(path, "remove it to have the cell computed again with --resume"):
+            stored = cell_files.read(path)
+            self._check_mine(stored.record, name, path)
+            forms.check(stored.record, contents.of_cells(self.manifest))
+            if "grid" in self.manifest:
+                contents.check_arrays(stored.record, stored.arrays)
+        return stored
 
     def failures(self) -> dict[str, Record]:
         """Name → record of every cell that failed and has not been finished since."""
-        found = {}
-        for path in sorted((self.directory / "failed").glob("[!.]*.json")):
-            with contextlib.suppress(FileNotFoundError):  # finished by another process just now
-                if not self.is_finished(path.stem):
-                    found[path.stem] = _read_json(path)
-        return found
+        named = ((name, self.failure(name)) for name in sorted(self._names_in("failed", ".json")))
+        # None: another process has finished it just now
+        return {name: record for name, record in named if record is not None}
 
     def failure(self, name: str) -> Record | None:
-        """The record of a failed cell, None if it has not failed."""
+        """The record of a failed cell, None if it has not failed or has been finished since."""
         path = self._failed(name)
-        return _read_json(path) if path.exists() else None
+        if self.is_finished(name) or not reading.exists(path):
+            return None
+        with _damage(path, "remove it, the cell is computed again with --resume"):
+            try:
+                record = seals.unsealed(reading.content(path, LARGEST), path)
+            except Unreadable:
+                if self.is_finished(name):
+                    return None
+                raise
+            self._check_mine(record, name, path)
+            forms.check(record, contents.FAILURE)
+        return record
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:
@@ -150,22 +146,42 @@ class Store:
 
     def write_cell(self, name: str, arrays: Mapping[str, np.ndarray], record: Record) -> None:
         """Stores a cell that this process has claimed; StorageError if it cannot be written."""
-        record = {"format": FORMAT, "sweep": self.fingerprint} | record
-        text = np.array(json.dumps(record, ensure_ascii=False, allow_nan=False).encode())
-        contents: dict[str, Any] = {"record": text, **arrays}
         with self._writing():
-            files.replace(self._cell(name), lambda file: np.savez(file, **contents), alone=True)
+            files.replace(
+                self._cell(name),
+                lambda file: cell_files.write(file, arrays, self._mine(record)),
+                alone=True,
+            )
             self._failed(name).unlink(missing_ok=True)
 
     def write_failure(self, name: str, record: Record) -> None:
         """Records that a cell failed, until it is finished."""
         with self._writing():
-            files.replace_json(self._failed(name), record, alone=True)
+            sealed = seals.sealed(self._mine(record))
+            files.replace_json(self._failed(name), sealed, alone=True)
 
     def write_table(self, file: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
             files.replace(self.directory / file, write, alone=True)
+
+    def _mine(self, record: Record) -> Record:
+        return {"sweep": self.fingerprint} | record
+
+    def _check_mine(self, record: Record, name: str, path: pathlib.Path) -> None:
+        """ValueError unless a record is of this sweep and cell."""
+        if record.get("sweep") != self.fingerprint or record.get("cell") != self._by_name.get(name):
+            raise ValueError(f"{path} belongs to another sweep or cell; move it elsewhere")
+
+    def _names_in(self, part: str, suffix: str) -> set[str]:
+        """Names of cells that have a file there; ValueError for a file of none."""
+        found = reading.names(self.directory / part)
+        expected = {f"{name}{suffix}" for name in self._by_name}
+        if foreign := [file for file in found if file not in expected]:
+            raise ValueError(
+                f"{self.directory / part / foreign[0]} is no cell of this sweep; move it elsewhere"
+            )
+        return {file.removesuffix(suffix) for file in found}
 
     def _cell(self, name: str) -> pathlib.Path:
         return self.directory / "cells" / f"{name}.npz"
@@ -205,11 +221,9 @@ def begin(
         says where), or the directory has other content, or cannot be written.
     """
     path = pathlib.Path(directory)
-    manifest = json.loads(json.dumps({"format": FORMAT} | dict(manifest), allow_nan=False))
-    store = Store(path, manifest)
-    for cell in store.cells():
-        if len(store.name(cell).encode()) > LONGEST_NAME or os.sep in store.name(cell):
-            raise ValueError(f"--grid must have cells that name a file, got {store.name(cell)!r}")
+    sealed = seals.sealed(dict(manifest))
+    store = Store(path, {name: value for name, value in sealed.items() if name != "digest"})
+    _check_names(store)
     try:
         if path.exists() and _foreign(path):
             raise ValueError(f"--out must be an empty directory or that of a sweep, got {path}")
@@ -217,14 +231,14 @@ def begin(
             (path / part).mkdir(parents=True, exist_ok=True)
         with _lock(path / "claims" / ".sweep.lock"):
             if not (path / MANIFEST).exists():
-                files.replace_json(path / MANIFEST, manifest, alone=True)
+                files.replace_json(path / MANIFEST, sealed, alone=True)
                 return store
     except OSError as error:
         raise StorageError(f"--out {path} cannot be written ({_why(error)})") from error
     if not resume:
         raise ValueError(f"{path} holds a sweep already; go on with it by --resume")
-    found = _open(path)
-    differences = list(_differences(found.manifest, manifest))
+    found = open_store(path)
+    differences = list(_differences(found.manifest, store.manifest))
     if differences:
         more = len(differences) - SHOWN_DIFFERENCES
         shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
@@ -232,25 +246,56 @@ def begin(
     return found
 
 
-def _open(path: pathlib.Path) -> Store:
-    """The store in a directory; ValueError if there is none."""
-    if not (path / MANIFEST).is_file():
-        raise ValueError(f"{path} holds no sweep: there is no {MANIFEST}")
-    manifest = _read_json(path / MANIFEST)
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ValueError(f"{path / MANIFEST} has another format than {FORMAT}, which this reads")
-    return Store(path, manifest)
-
-
 def open_store(directory: str | os.PathLike[str]) -> Store:
-    """The store of an existing sweep. ValueError if there is none in the directory."""
-    return _open(pathlib.Path(directory))
+    """The store of an existing sweep.
+
+    Raises:
+      Unreadable: where the system does not give its manifest, or it has another format.
+      ValueError: if there is none in the directory, or its manifest is damaged.
+    """
+    path = pathlib.Path(directory)
+    place = path / MANIFEST
+    if not reading.exists(place):
+        raise ValueError(f"{path} holds no sweep: there is no {MANIFEST}")
+    remedy = "remove it, and the same command with --resume writes it anew; the cells stay"
+    with _damage(place, remedy):
+        store = Store(path, seals.unsealed(reading.content(place, LARGEST), place))
+        contents.check_manifest(store.manifest)
+        try:
+            _check_names(store)
+        except ValueError as error:
+            raise Malformed(str(error)) from error
+    return store
+
+
+def _check_names(store: Store) -> None:
+    """ValueError unless each cell has a name of its own that a file may have."""
+    names = [store.name(cell) for cell in store.cells()]
+    for name in names:
+        odd = not name or name[0] == "." or "\0" in name or os.sep in name
+        if odd or len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"--grid must have cells that name a file, got {name!r}")
+    if len(set(names)) < len(names):
+        raise ValueError("--grid must have cells of different names")
+
+
+@contextlib.contextmanager
+def _damage(path: pathlib.Path, remedy: str) -> Iterator[None]:
+    """Says of what is malformed which file it is, and what to do."""
+    try:
+        yield
+    except Malformed as error:
+        raise ValueError(f"{path} is damaged: {error}; {remedy}") from error
 
 
 def _foreign(path: pathlib.Path) -> bool:
-    """Whether there is something in the directory, but no sweep (that perhaps begins just now)."""
+    """Whether there is something in the directory, but no sweep (that perhaps begins just now).
+
+    Its manifest may have been removed because it was damaged.
+    """
     names = {p.name for p in path.iterdir() if p.name[0] != "."}
-    return not (path / MANIFEST).exists() and bool(names - {"cells", "failed", "claims"})
+    own = {"cells", "failed", "claims", "cells.csv", "cells.parquet"}
+    return not (path / MANIFEST).exists() and bool(names - own)
 
 
 def _differences(old: Json, new: Json, where: str = "") -> Iterator[str]:
@@ -266,13 +311,6 @@ def _differences(old: Json, new: Json, where: str = "") -> Iterator[str]:
 def _short(value: Json) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:28]}…{text[-28:]}"
-
-
-def _read_json(path: pathlib.Path) -> Json:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: it is no JSON") from error
 
 
 def _lock(path: pathlib.Path) -> filelock.FileLock:

@@ -11,8 +11,9 @@ from typing import BinaryIO
 import pyarrow
 from pyarrow import parquet
 
+from experiments.files.strict_json import Json, Record
 from experiments.results.records import ESTIMATE
-from experiments.results.store import Json, Record, Store
+from experiments.results.store import Store
 
 
 def rows(store: Store) -> Iterator[tuple[Record, Record]]:

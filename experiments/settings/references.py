@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NamedTuple
 
+from experiments.files import reading
 from theory import REGISTRY, Statement, select
 from theory.statements.registry import by_identifier, statements_in
 
@@ -65,9 +66,10 @@ def load(reference: str) -> ModuleType:
     """
     if not reference.endswith(".py"):
         return _imported(reference, lambda: _import_module(reference))
-    path = pathlib.Path(reference).resolve()
-    if not path.is_file():
+    if not reading.exists(reference):
         raise ValueError(f"{reference} must be a Python file that holds statements, there is none")
+    with reading.opened(reference):  # now, and not by a loader that calls it an ImportError
+        path = pathlib.Path(reference).resolve()
     name = f"widetheory_file_{zlib.crc32(str(path).encode()):08x}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
@@ -108,8 +110,12 @@ def _is_module(name: str) -> bool:
     _look_where_the_user_is()
     try:
         return importlib.util.find_spec(name) is not None
+    except KeyboardInterrupt:
+        raise
     except (ImportError, AttributeError, ValueError):
         return False
+    except BaseException:  # of the package around it: importing the module tells which
+        return True
 
 
 def _at(reference: str, inner: str) -> list[Named]:
@@ -136,16 +142,15 @@ def _at(reference: str, inner: str) -> list[Named]:
 def _imported(reference: str, get: Callable[[], ModuleType]) -> ModuleType:
     try:
         return get()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         where = next(
             (f", line {f.lineno}" for f in reversed(frames) if f.filename.endswith(reference)), ""
         )
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else where
-        text = " ".join(str(error).split())
-        raise ValueError(
-            f"{reference} cannot be imported{line}: {type(error).__name__}: {text}"
-        ) from error
+        raise ValueError(f"{reference} cannot be imported{line}: {reading.named(error)}") from error
 
 
 def _import_module(name: str) -> ModuleType:

@@ -9,11 +9,12 @@ import numpy as np
 from jax.sharding import Mesh
 
 from experiments.datasets import sources
+from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.results import code_version
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
-from experiments.results.store import Cell, Record, Store
+from experiments.results.store import Cell, Store
 from experiments.settings import grid
 from experiments.settings.references import find_one
 from experiments.settings.text import configured, fields_by_name

@@ -119,7 +119,10 @@ BAD = {
     "label -1": (batch(labels=[1, 2, -1]), "labels must be integers from 0 to 9"),
     "label True": (batch(labels=[1, 2, True]), "labels must be integers from 0 to 9"),
     "label text": (batch(labels=[1, 2, "3"]), "labels must be integers from 0 to 9"),
-    "empty": (b"", "is not a readable CIFAR-10 batch of Python: Ran out of input"),
+    "empty": (
+        b"",
+        "is not a readable CIFAR-10 batch of Python: pickle exhausted before",
+    ),
     "the binary version": (
         image_writers.cifar_binary(IMAGES, LABELS),
         "is not a readable CIFAR-10 batch of Python",

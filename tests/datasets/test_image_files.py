@@ -86,7 +86,9 @@ BAD = {
         "train-images-idx3-ubyte.gz: is named .gz, but is not packed by gzip",
     ),
     "packed file damaged": (
-        lambda d: (d / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"1" * 99)[:-5]),
+        lambda d: (d / "train-images-idx3-ubyte.gz").write_bytes(
+            gzip.compress(image_writers.idx(IMAGES))[:-5]
+        ),
         "train-images-idx3-ubyte.gz: is cut off or damaged",
     ),
     "no images": (
@@ -107,7 +109,7 @@ BAD = {
             (d / "train-labels-idx1-ubyte").unlink(),
             (d / "train-labels-idx1-ubyte").mkdir(),
         ),
-        "lacks train-labels-idx1-ubyte.gz or ",
+        "train-labels-idx1-ubyte cannot be read: Is a directory",
     ),
 }
 

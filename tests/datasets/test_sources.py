@@ -67,7 +67,13 @@ NOT_DATA = {
     "empty": ({"x": np.ones((0, 2)), "y": np.ones(0)}, r"got shape \(0, 2\)"),
     "vector": ({"x": np.ones(3), "y": GOOD_Y}, r"x must be a matrix .* got shape \(3,\)"),
     "text": ({"x": np.array([["a", "b"]] * 3), "y": GOOD_Y}, "x must hold real numbers"),
-    "text labels": ({"x": GOOD_X, "y": np.array(["a", "b", "a"])}, "y must be −1 or \\+1"),
+    "text labels": ({"x": GOOD_X, "y": np.array(["a", "b", "a"])}, "y must hold real numbers"),
+    "complex labels": ({"x": GOOD_X, "y": GOOD_Y * (1 + 0j)}, "y must hold real numbers"),
+    "structured labels": (
+        {"x": GOOD_X, "y": np.zeros(3, [("a", float), ("b", int)])},
+        "y must hold real numbers",
+    ),
+    "days": ({"x": GOOD_X.astype("M8[D]"), "y": GOOD_Y}, "x must hold real numbers"),
     "complex": ({"x": GOOD_X * 1j, "y": GOOD_Y}, "x must hold real numbers"),
     "no y": ({"x": GOOD_X}, "must contain arrays x and y, y missing"),
     "neither": ({"z": GOOD_X}, "x and y missing"),
@@ -103,7 +109,7 @@ def test_files_that_are_no_archive(tmp_path):
     np.save(tmp_path / "single.npy", GOOD_X)
     with pytest.raises(ValueError, match="not a readable NumPy archive"):
         sources.load(f"npz:{tmp_path}/single.npy")
-    with pytest.raises(ValueError, match="there is no file of this name"):
+    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
         sources.load(f"npz:{tmp_path}")
 
 

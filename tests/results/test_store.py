@@ -12,57 +12,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from store_toys import ARRAYS, CELL, FAILED, MANIFEST, NAME, RECORD, VERDICT, begun
 
+from experiments.files import reading, seals
 from experiments.results import dataset, store, tables
-
-MANIFEST = {
-    "statement": "toy.x",
-    "kind": "probabilistic",
-    "erratum": None,
-    "config": {"n": 8, "slope": 0.5},
-    "grid": {
-        "m": {"values": [8, 16], "unit": "neurons", "says": "width"},
-        "law": {"values": ["normal", "uniform"], "unit": "1", "says": "the law"},
-    },
-    "draws": 3,
-    "seed": 0,
-    "precision": "float64",
-    "level": 0.01,
-    "code": {"sha256": "aa", "jax": "0.10.2"},
-}
-CELL = {"m": 8, "law": "normal"}
-NAME = "m=8,law=normal"
-VERDICT = {
-    "id": "toy.x", "kind": "probabilistic", "verdict": "consistent", "reason": "why", "draws": 3,
-    "level": 0.01, "estimates": [], "unit": "σ", "tightest_margin": 0.25, "tightness": None,
-    "outcomes": {"confirmed": 2, "miss": 1, "beyond": 0, "vacuous": 0, "undecided": 0},
-    "hypotheses": {
-        "wide": {
-            "met": 2, "failed": 0, "tightest_margin": 1.0, "ratio": None, "stage": "data",
-            "unit": "σ",
-        },
-        "n/d ≥ 1.5": {
-            "met": 3, "failed": 0, "tightest_margin": 1.0, "ratio": None, "stage": "data",
-            "unit": "1",
-        },
-    },
-    "measured": {}, "constant": None, "draws_needed": None,
-    "failure_rate": {
-        "failures": 1, "trials": 3, "observed": 1 / 3, "low": 0.1, "high": 0.9, "allowed": 0.5,
-    },
-}  # fmt: skip
-RECORD = {"cell": CELL, "verdict": VERDICT, "seconds": 1.5, "batch": 3, "memory": 1024}
-ARRAYS = {
-    "hypothesis.wide.value": np.array([4.0, 5.0, 6.0]),
-    "hypothesis.n/d ≥ 1.5.value": np.array([1.0, 2.0, 3.0]),
-    "hypothesis.n/d ≥ 1.5.error": np.array([0.1, 0.1, np.nan]),
-    "conclusion.value": np.array([0.5, -0.5, 0.25]),
-    "allowed": np.array([0.5, 0.5, 0.5]),
-}
-
-
-def begun(path: pathlib.Path, **changes) -> store.Store:
-    return store.begin(path, MANIFEST | changes, resume=True)
 
 
 @pytest.fixture
@@ -86,8 +39,9 @@ values = npst.arrays(
     number=st.floats(allow_nan=False, allow_infinity=False),
 )
 def test_what_is_stored_is_read_again(tmp_path_factory, arrays, words, number):
-    place = begun(tmp_path_factory.mktemp("sweep"))
-    record = {"cell": CELL, "words": words, "number": number, "nothing": None}
+    figure = {"figure": "toy", "cells": [CELL], "seed": 0, "code": {}}  # with arrays of any kind
+    place = store.begin(tmp_path_factory.mktemp("figure"), figure, resume=False)
+    record = RECORD | {"words": words, "number": number, "nothing": None}
     place.write_cell(NAME, {f"measured.{name}": a for name, a in arrays.items()}, record)
     found = store.open_store(place.directory).read(NAME)
     assert {key: found.record[key] for key in record} == record
@@ -117,7 +71,8 @@ def test_a_cell_appears_whole_or_not_at_all(place, monkeypatch):
 
 def test_a_failure_is_recorded_until_the_cell_is_finished(place):
     place.write_failure(NAME, {"cell": CELL, "error": "ValueError: no"})
-    assert place.failures() == {NAME: {"cell": CELL, "error": "ValueError: no"}}
+    assert place.failures().keys() == {NAME}
+    assert place.failures()[NAME].items() >= {"cell": CELL, "error": "ValueError: no"}.items()
     assert place.failure(NAME) == place.failures()[NAME]
     assert place.finished() == set()
     place.write_cell(NAME, ARRAYS, RECORD)
@@ -209,7 +164,7 @@ def flipped(path):
 def test_a_damaged_cell_is_named(place, damage):
     place.write_cell(NAME, ARRAYS, RECORD)
     damage(place.directory / "cells" / f"{NAME}.npz")
-    message = f"{NAME}.npz is damaged; remove it to have the cell computed again with --resume"
+    message = f"{NAME}.npz is damaged: .*; remove it to have the cell computed again with --resume"
     with pytest.raises(ValueError, match=message):
         place.read(NAME)
     with pytest.raises(ValueError, match=message):
@@ -235,13 +190,23 @@ def test_cells_of_other_sweeps_and_places_are_named(place, tmp_path):
 
 def test_a_damaged_or_future_manifest_is_named(place):
     path = place.directory / "sweep.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"format": 2}))
-    with pytest.raises(ValueError, match=r"sweep.json has another format than 1"):
+    good = path.read_text()
+    future = seals.sealed(json.loads(good)) | {"format": seals.FORMAT + 1}
+    path.write_text(json.dumps(future))
+    with pytest.raises(reading.Unreadable, match=r"sweep.json cannot be read: it has format 3"):
         store.open_store(place.directory)
-    path.write_text(path.read_text()[:50])
-    with pytest.raises(ValueError, match=r"sweep.json is damaged: it is no JSON"):
+    path.write_text(good[:50])
+    with pytest.raises(ValueError, match=r"sweep.json is damaged: it is no JSON: .*; remove it"):
         store.open_store(place.directory)
+
+
+def test_a_manifest_that_was_removed_is_written_anew(place):
+    place.write_cell(NAME, ARRAYS, RECORD)
+    tables.write(place)
+    (place.directory / "sweep.json").unlink()
+    again = begun(place.directory)
+    assert store.open_store(place.directory).manifest == again.manifest == place.manifest
+    assert again.read(NAME).record["verdict"] == VERDICT
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -249,7 +214,7 @@ def test_a_damaged_or_future_manifest_is_named(place):
 
 def test_results_are_labelled_with_holes_where_nothing_is(place):
     place.write_cell(NAME, ARRAYS, RECORD)
-    place.write_failure("m=16,law=uniform", {"cell": {}, "error": "ValueError: no"})
+    place.write_failure("m=16,law=uniform", FAILED)
     data = dataset.open_sweep(place.directory)
     assert (data.m.attrs["units"], data.m.attrs["long_name"]) == ("neurons", "width")
     assert data.m.values.tolist() == [8, 16]

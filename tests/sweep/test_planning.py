@@ -181,7 +181,8 @@ def test_a_cell_that_another_process_has_is_left_to_it_and_waited_for(tmp_path, 
 
     def other(_):
         theirs = compute(planned, planning.Programs(planned), {"m": 8}, None, None)
-        place.write_cell("m=8", theirs.arrays, {"cell": {"m": 8}, "seconds": 1.0} | theirs.record)
+        common = {"cell": {"m": 8}, "seconds": 1.0, "environment": {}}
+        place.write_cell("m=8", theirs.arrays, common | theirs.record)
         place.write_failure("m=16", {"cell": {"m": 16}, "error": "MemoryError: theirs"})
         for claim in taken:
             claim.__exit__(None, None, None)

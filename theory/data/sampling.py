@@ -62,7 +62,8 @@ class Dataset:
         check_labels("y", self.y, len(self.x), both=True)
         if self.classes is not None:
             found = np.asarray(self.classes)
-            if found.shape != (len(self.x),) or found.dtype.kind not in "iu" or found.min() < 0:
+            whole = found.dtype.kind in "iu" and not np.ma.is_masked(self.classes)
+            if not whole or found.shape != (len(self.x),) or found.min() < 0:
                 raise ValueError(
                     f"classes must be {len(self.x)} integers ≥ 0, one per point, got shape "
                     f"{found.shape} of {found.dtype}"
