@@ -15,14 +15,14 @@ import pathlib
 import platform
 import shutil
 import tempfile
-import time
 
+import filelock
 import jax
 
 from experiments.machine import cache_folder
 
 MOST_BYTES = 512 * 2**20
-STALE = 7 * 86_400  # seconds without a sign of the process that a folder belongs to
+HELD = "held"  # locked in the folder of a process for as long as that lives
 ENTRY = "*-cache"  # what JAX calls an entry
 
 
@@ -32,6 +32,7 @@ class Folders:
 
     own: pathlib.Path
     shared: pathlib.Path
+    held: filelock.BaseFileLock
 
 
 _used: list[Folders] = []  # none, or one
@@ -64,7 +65,6 @@ def hand_on() -> None:
     """Gives what this process has compiled so far to those that come later."""
     for folders in _used:
         with contextlib.suppress(OSError):
-            os.utime(folders.own)
             new = [entry for entry in folders.own.glob(ENTRY) if entry.stat().st_nlink == 1]
             for entry in new:
                 _link(entry, folders.shared / entry.name)
@@ -74,7 +74,8 @@ def hand_on() -> None:
 
 def _end(folders: Folders) -> None:
     hand_on()
-    shutil.rmtree(folders.own, ignore_errors=True)
+    folders.held.release()
+    _remove_stale(folders.own.parent)
 
 
 def _opened(root: pathlib.Path) -> Folders:
@@ -83,9 +84,11 @@ def _opened(root: pathlib.Path) -> Folders:
     shared.mkdir(mode=0o700, exist_ok=True)
     _remove_stale(root)
     own = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=root))
+    held = _lock(own)
+    held.acquire(blocking=False)
     for entry in shared.glob(ENTRY):
         _link(entry, own / entry.name)
-    return Folders(own, shared)
+    return Folders(own, shared, held)
 
 
 def _machine() -> str:
@@ -101,10 +104,18 @@ def _machine() -> str:
 
 
 def _remove_stale(root: pathlib.Path) -> None:
-    """Removes folders of processes that were killed."""
+    """Removes folders of processes that have ended, however they did."""
     for folder in root.glob("run-*"):
-        if time.time() - folder.stat().st_mtime > STALE:
-            shutil.rmtree(folder, ignore_errors=True)
+        lock = _lock(folder)
+        with contextlib.suppress(OSError, filelock.Timeout):  # it lives, or begins just now
+            if (folder / HELD).exists():
+                lock.acquire(blocking=False)
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
+
+
+def _lock(folder: pathlib.Path) -> filelock.BaseFileLock:
+    return filelock.FileLock(folder / HELD, fallback_to_soft=False)
 
 
 def _link(entry: pathlib.Path, place: pathlib.Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 
-from experiments.machine import compiled_programs
 from theory.keys import GENERATOR
 
 # The rest is for what no estimate knows: solvers on the host, and other processes.
@@ -59,6 +58,8 @@ def configure(precision: str) -> None:
         if name.upper() in os.environ and hasattr(jax.config, name):
             jax.config.update(name, value)
     _check_cache()
+    from experiments.machine import compiled_programs  # here, as it is no part of any result
+
     compiled_programs.use()
     # Traces are millions of objects and hardly any of them garbage: looking for it took 9 % of the
     # time of nine statements, one after the other.

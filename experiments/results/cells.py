@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.files.strict_json import Record
-from experiments.machine import compiled_programs, environment
+from experiments.machine import environment
 from experiments.results.store import Cell, Store
 
 POLL = 0.5  # seconds between looks at cells that other processes compute
@@ -85,7 +85,6 @@ def compute_missing(
                     yield step(name)
                     computed += 1
                     took = _compute(store, name, cells[name], compute)
-                    compiled_programs.hand_on()
                     if took is None:
                         failed.add(name)
                     else:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from experiments.machine import compiled_programs, environment, files, streams
+from experiments.machine import environment, files, streams
 from experiments.machine.workers import Lost, Pool
 from experiments.settings.references import load
 from experiments.verify.planning import Run
@@ -104,8 +104,11 @@ def _execute_by_name(
     jobs: int,
 ) -> tuple[Verdict, float]:
     """What a worker process does: statements hold functions, which cannot be sent to it."""
+    from experiments.machine import compiled_programs
+
     known = statements_in(load(reference)) if reference else REGISTRY
     result = _execute(Run(known[id], config, draws, until=until), seed, level, jobs=jobs)
+    compiled_programs.hand_on()  # now, as the process is killed when nothing is left to do
     return result.verdict, result.seconds
 
 
@@ -128,7 +131,6 @@ def _execute(
         batch = _fitting_batch(run, key, jobs) if mesh is None else None
         verdict = verify(run.statement, batch=batch, **common)
     seconds = time.perf_counter() - start
-    compiled_programs.hand_on()
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
 
 

@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 
 import jax
 import pytest
@@ -98,7 +97,8 @@ def folders(tmp_path, monkeypatch):
         (made.own / name).write_bytes(bytes(1000))
     monkeypatch.setattr(compiled_programs, "_used", [made])
     compiled_programs.hand_on()
-    return made
+    yield made
+    made.held.release()
 
 
 def test_new_entries_are_handed_on_and_found_by_the_next(folders, tmp_path):
@@ -106,6 +106,7 @@ def test_new_entries_are_handed_on_and_found_by_the_next(folders, tmp_path):
     other = compiled_programs._opened(tmp_path)
     assert [entry.name for entry in entries(other.own)] == ["a-cache", "b-cache"]
     assert other.own != folders.own
+    other.held.release()
 
 
 def test_the_oldest_go_first(folders, monkeypatch):
@@ -116,10 +117,12 @@ def test_the_oldest_go_first(folders, monkeypatch):
     assert [entry.name for entry in entries(folders.shared)] == ["b-cache", "c-cache"]
 
 
-def test_folders_of_killed_processes_are_removed_in_time(folders, tmp_path):
-    young = compiled_programs._opened(tmp_path).own
-    old = time.time() - 2 * compiled_programs.STALE
-    os.utime(folders.own, (old, old))
-    compiled_programs._opened(tmp_path)
-    assert young.exists()
-    assert not folders.own.exists()
+def test_folders_of_processes_that_have_ended_are_removed(folders, tmp_path):
+    killed = compiled_programs._opened(tmp_path)
+    killed.held.release()  # as the system does
+    next_one = compiled_programs._opened(tmp_path)
+    assert not killed.own.exists()
+    assert folders.own.exists()
+    compiled_programs._end(next_one)
+    assert not next_one.own.exists()
+    assert folders.own.exists()
