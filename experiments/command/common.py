@@ -9,15 +9,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from experiments.results.store import Json, Store
+from experiments.settings import numbers
 from experiments.settings.text import fields_by_name
 from theory import Statement
-from theory._validation import check_choice, check_integer, check_real
+from theory._validation import check_choice, check_integer, check_real, shown
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
+LONGEST = 1000  # characters of a message
 NAME = "ID|FILE.py[:NAME]"
 NAMES = "ID|FAMILY|FILE.py[:NAME]"
 Verb = Callable[[argparse.Namespace], int]
+
+
+def in_one_line(message: str) -> str:
+    """A message without line breaks, nor the middle of what is longer than anybody reads."""
+    text = " ".join(message.split())
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints the message and where to read more, and exits."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} -h)\n")
+        self.exit(2, f"{self.prog}: {in_one_line(message)} (see {self.prog} -h)\n")
 
 
 def add_verb(commands: Any, name: str, run: Verb, says: str) -> Parser:
@@ -42,7 +52,12 @@ def add_json(sub: Parser) -> None:
 
 def add_seed(sub: Parser) -> None:
     """--seed."""
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
+    sub.add_argument("--seed", type=numbers.integer, default=0, metavar="S", help="random seed (0)")
+
+
+def add_draws(sub: Any, says: str, default: int | None = None) -> None:
+    """--draws, of a parser or of a group in it."""
+    sub.add_argument("--draws", type=numbers.integer, default=default, metavar="K", help=says)
 
 
 def add_precision(
@@ -55,7 +70,7 @@ def add_precision(
 def add_level(sub: Parser, of: str) -> None:
     """--level."""
     sub.add_argument(
-        "--level", type=float, default=0.01, metavar="A",
+        "--level", type=numbers.real, default=0.01, metavar="A",
         help=f"false-alarm rate of all {of} together (0.01)",
     )  # fmt: skip
 
@@ -71,6 +86,32 @@ def add_settings(
     sub.add_argument(
         "--data", metavar="NAME", help="data: a law, digits, mnist:DIR, npz:FILE, … (see `show`)"
     )
+
+
+def add_devices(sub: Parser, *, processes: bool = True) -> None:
+    """The option of `devices.local` and, for several processes, those of `devices.connect`."""
+    group = sub.add_argument_group(
+        "devices", "Draws are shared among devices; the numbers do not depend on how many."
+    )
+    group.add_argument("--devices", type=numbers.integer, metavar="N", help="of this process (all)")
+    if not processes:
+        return
+    group.add_argument(
+        "--distributed", action="store_true",
+        help="one of several processes started by Slurm, Open MPI, Kubernetes or on a TPU pod",
+    )  # fmt: skip
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="elsewhere: where process 0 runs, and a free port of it",
+    )  # fmt: skip
+    group.add_argument("--processes", type=numbers.integer, metavar="P", help="how many there are")
+    group.add_argument(
+        "--process", type=numbers.integer, metavar="I", help="which of them this is, from 0"
+    )
+    group.add_argument(
+        "--connect-timeout", type=numbers.real, default=300, metavar="SECONDS",
+        help="how long to wait for the others (300)",
+    )  # fmt: skip
 
 
 def check_seed(arguments: argparse.Namespace) -> None:
@@ -95,9 +136,9 @@ def settings_of(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+            raise ValueError(f"--set must be NAME=VALUE, got {shown(text)}")
         if name in settings:
-            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
+            raise ValueError(f"--set must name a parameter once, got {shown(name)} twice")
         settings[name] = value
     return settings
 
@@ -122,12 +163,14 @@ def range_of(option: str, text: str) -> tuple[str, float | None, float | None]:
         return name, None, None
     low, colon, high = ends.partition(":")
     try:
-        numbers = float(low), float(high)
+        found = float(numbers.read(option, low, float)), float(numbers.read(option, high, float))
     except ValueError:
-        numbers = math.nan, math.nan
-    if not (name and colon and numbers[0] <= numbers[1] and all(map(math.isfinite, numbers))):
-        raise ValueError(f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {text!r}")
-    return name, *numbers
+        found = math.nan, math.nan
+    if not (name and colon and found[0] <= found[1]):
+        raise ValueError(
+            f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {shown(text)}"
+        )
+    return name, *found
 
 
 def writable(directory: str | None) -> pathlib.Path | None:

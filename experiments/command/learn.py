@@ -31,10 +31,7 @@ def add(commands: Any) -> None:
         sub = common.add_verb(commands, name, run, says)
         for field in dataclasses.fields(PerturbationSetting):
             _add_parameter(sub, field)
-        sub.add_argument(
-            "--draws", type=int, default=DRAWS[name], metavar="K",
-            help=f"independent draws ({DRAWS[name]})",
-        )  # fmt: skip
+        common.add_draws(sub, f"independent draws ({DRAWS[name]})", DRAWS[name])
         common.add_seed(sub)
         common.add_json(sub)
         says = "tf32: float32 with matrix products in TF32, where the device has it (float64)"

@@ -52,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser().parse_args(argv)
         return arguments.run(arguments)
     except ValueError as error:
-        print(f"widetheory: {error}", file=sys.stderr)
+        from experiments.command.common import in_one_line
+
+        print(f"widetheory: {in_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         return interrupts.tell(error)

@@ -10,6 +10,7 @@ from experiments.report import sweeps
 from experiments.report.progress import with_progress
 from experiments.report.words import console
 from experiments.results import store, tables
+from experiments.settings import numbers
 from experiments.sweep import planning
 from theory._validation import check_real
 from theory.verification import canary
@@ -32,18 +33,18 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     sub.add_argument("--out", required=True, metavar="DIR", help="the sweep's directory")
     sub.add_argument("--resume", action="store_true", help="go on with the sweep in DIR, if any")
-    sub.add_argument("--draws", type=int, metavar="K", help="independent draws of each cell")
+    common.add_draws(sub, "independent draws of each cell")
     common.add_settings(sub)
     common.add_level(sub, "cells")
     sub.add_argument(
-        "--memory", type=float, metavar="GIB",
+        "--memory", type=numbers.real, metavar="GIB",
         help="memory that a cell may take (80 %% of what is available; give each of several "
         "processes its share)",
     )  # fmt: skip
     common.add_seed(sub)
     common.add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
-    devices.add_arguments(sub, processes=False)
+    common.add_devices(sub, processes=False)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from experiments.machine import devices, environment, interrupts
 from experiments.report import verdicts
 from experiments.report.progress import with_bar
 from experiments.report.words import console
+from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
 from theory._validation import check_integer
@@ -33,9 +34,9 @@ def add(commands: Any) -> None:
         help=f"statements, of the families {families} (all) or of a file or module of your own",
     )
     number = sub.add_mutually_exclusive_group()
-    number.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    common.add_draws(number, "independent draws (by the preset)")
     number.add_argument(
-        "--until", type=int, metavar="K",
+        "--until", type=numbers.integer, metavar="K",
         help="draw until the statement is decided, K draws at most, at a level that holds whenever "
         "that is; for failure rates and bounded means",
     )  # fmt: skip
@@ -46,14 +47,14 @@ def add(commands: Any) -> None:
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
     sub.add_argument(
-        "--jobs", type=int, metavar="J",
+        "--jobs", type=numbers.integer, metavar="J",
         help="processes that share the statements (on a CPU its cores, at most 4; with several "
         "devices or another device 1)",
     )  # fmt: skip
     common.add_seed(sub)
     common.add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
-    devices.add_arguments(sub)
+    common.add_devices(sub)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -172,8 +172,9 @@ def run(
     """
     programs = Programs(sweep)
     cells = {store.name(cell): cell for cell in store.cells()}
-    shapes = list(dict.fromkeys(programs.shape(cell) for cell in cells.values()))
-    order = sorted(cells, key=lambda name: shapes.index(programs.shape(cells[name])))
+    shapes = dict.fromkeys(programs.shape(cell) for cell in cells.values())
+    place = {shape: i for i, shape in enumerate(shapes)}
+    order = sorted(cells, key=lambda name: place[programs.shape(cells[name])])
     sizes = {name: grid.size(cells[name]) for name in order}
     return compute_missing(store, lambda cell: _compute(sweep, programs, cell, memory, mesh), sizes)
 
