@@ -30,6 +30,9 @@ def is_traced(*values: object) -> bool:
     )
 
 
+# Part of a false-alarm rate below which 1 − level, a confidence, has too few digits to tell.
+LEAST_LEVEL = 1e-12
+LARGEST = 2**31 - 1  # size of an array along one axis
 LONGEST = 80  # characters of a value in a message
 
 
@@ -104,6 +107,16 @@ def check_choice(name: str, value: T, choices: Collection[str]) -> T:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(sorted(choices))}; got {shown(value)}")
     return value
+
+
+def check_level(level: float, *, parts: int = 1, name: str = "level") -> float:
+    """The equal share of each of so many parts in a false-alarm rate.
+
+    Raises:
+      ValueError: unless the level is below 1, and each share at least `LEAST_LEVEL`.
+    """
+    least = LEAST_LEVEL * parts
+    return check_real(name, level, low=least, high=1.0, open_high=True) / parts
 
 
 def check_slope(slope: T, *, open_low: bool = False) -> T:

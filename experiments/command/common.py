@@ -12,7 +12,8 @@ from experiments.results.store import Json, Store
 from experiments.settings import numbers
 from experiments.settings.text import fields_by_name
 from theory import Statement
-from theory._validation import check_choice, check_integer, check_real, shown
+from theory._validation import check_choice, check_integer, shown
+from theory._validation import check_level as checked_level
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
@@ -126,8 +127,8 @@ def check_draws(arguments: argparse.Namespace) -> None:
 
 
 def check_level(arguments: argparse.Namespace) -> None:
-    """ValueError unless --level is in (0, 1)."""
-    check_real("--level", arguments.level, low=0, high=1, open_low=True, open_high=True)
+    """ValueError unless --level may be that of one test; its parts are checked where they are."""
+    checked_level(arguments.level, name="--level")
 
 
 def settings_of(texts: Sequence[str]) -> dict[str, str]:

@@ -74,4 +74,5 @@ def _drawn(arguments: argparse.Namespace) -> Explanation:
         draws=arguments.draws,
         config=configured(statement.config, source, settings),
         level=arguments.level,
+        memory=environment.known_memory(),
     )

@@ -94,6 +94,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
                 evaluations=arguments.evaluations,
                 level=arguments.level,
                 say=say,
+                memory=environment.known_memory(),
             )
             file = _saved(one, result, out)
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from experiments.command import common
@@ -61,9 +62,8 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     draws = arguments.draws
     settings = _settings(arguments, train=train)
     canary.check()
-    names = [f"draw {i + 1}" for i in range(draws)]
-    drawn = list(with_bar(pairs.steps(settings, arguments.seed, draws, train), names))
-    summary = pairs.summarize(drawn)
+    steps = pairs.steps(settings, arguments.seed, draws, train)
+    summary = pairs.summarize(with_bar(steps, _Draws(draws)))
     if arguments.json:
         result = pairs.as_json(settings, summary) | {
             "draws": draws,
@@ -74,6 +74,19 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     else:
         console().print(learning.table(settings, summary, draws, arguments.seed))
     return 0
+
+
+class _Draws(Sequence[str]):
+    """The names of so many draws, none of which is kept."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return f"draw {index + 1}"
 
 
 def _settings(arguments: argparse.Namespace, *, train: bool) -> list[PerturbationSetting]:

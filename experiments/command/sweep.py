@@ -15,6 +15,8 @@ from experiments.sweep import planning
 from theory._validation import check_real
 from theory.verification import canary
 
+LARGEST_MEMORY = 2**30  # GiB
+
 
 def add(commands: Any) -> None:
     """The verb with its options."""
@@ -90,7 +92,7 @@ def _checked_memory(arguments: argparse.Namespace) -> float | None:
     common.check_level(arguments)
     memory = arguments.memory
     if memory is not None:
-        memory = 2**30 * check_real("--memory", memory, low=0, open_low=True)
+        memory = 2**30 * check_real("--memory", memory, low=0, high=LARGEST_MEMORY, open_low=True)
     if not arguments.out:
         raise ValueError("--out must be a directory that can be written, got ''")
     return memory

@@ -14,7 +14,7 @@ from experiments.report.words import console
 from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
-from theory._validation import check_integer
+from theory._validation import check_integer, check_level
 
 
 def add(commands: Any) -> None:
@@ -78,7 +78,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     steps = running.execute(
         planned,
         seed=arguments.seed,
-        level=arguments.level / len(planned),
+        level=check_level(arguments.level, parts=len(planned), name="--level"),
         jobs=devices.jobs(arguments.jobs, mesh),
         mesh=mesh,
     )
