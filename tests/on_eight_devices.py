@@ -322,7 +322,7 @@ def test_a_verdict_does_not_depend_on_the_devices(key):
 def test_draws_are_evaluated_without_communication(key):
     """Devices that wait for each other would end the process where one is a minute behind."""
     function = compiled(evaluate_draws, (0, 1, 4, 5), make_mesh())
-    program = function.lower(PLAIN, None, {}, key, 21, 2).compile().as_text() or ""
+    program = function.lower(PLAIN, None, {}, key, 21, 2, 0).compile().as_text() or ""
     assert "all-" not in program
     assert "collective" not in program
     rows = jax.jit(parallel.split_rows(make_mesh(), lambda x: x + 1))(jnp.arange(16))

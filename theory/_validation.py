@@ -30,6 +30,33 @@ def is_traced(*values: object) -> bool:
     )
 
 
+# Part of a false-alarm rate below which 1 − level, a confidence, has too few digits to tell.
+LEAST_LEVEL = 1e-12
+LARGEST = 2**31 - 1  # size of an array along one axis
+LONGEST = 80  # characters of a value in a message
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: its `repr`, shortened where that is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an integer with more digits than Python writes
+        return f"an integer of {typing.cast(int, value).bit_length()} bits"
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}…{text[-LONGEST // 4 :]} ({len(text)} characters)"
+
+
+def first_repeated(values: Collection[T]) -> T | None:
+    """The first value that was there before; None if none was."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
+
+
 def check_integer(
     name: str, value: object, *, low: int = 1, high: int | None = None, even: bool = False
 ) -> int:
@@ -41,7 +68,7 @@ def check_integer(
         number = int(value)
     too_large = number is not None and high is not None and number > high
     if number is None or number < low or too_large or (even and number % 2):
-        raise ValueError(f"{name} must be {kind} {limits}, got {value!r}")
+        raise ValueError(f"{name} must be {kind} {limits}, got {shown(value)}")
     return number
 
 
@@ -71,15 +98,25 @@ def check_real(
         left = "(" if open_low or low == -np.inf else "["
         right = ")" if open_high or high == np.inf else "]"
         interval = f"{left}{low:g}, {high:g}{right}"
-        raise ValueError(f"{name} must be a finite number in {interval}, got {value!r}")
+        raise ValueError(f"{name} must be a finite number in {interval}, got {shown(value)}")
     return value
 
 
 def check_choice(name: str, value: T, choices: Collection[str]) -> T:
     """Returns `value`; ValueError unless it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(choices))}; got {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(sorted(choices))}; got {shown(value)}")
     return value
+
+
+def check_level(level: float, *, parts: int = 1, name: str = "level") -> float:
+    """The equal share of each of so many parts in a false-alarm rate.
+
+    Raises:
+      ValueError: unless the level is below 1, and each share at least `LEAST_LEVEL`.
+    """
+    least = LEAST_LEVEL * parts
+    return check_real(name, level, low=least, high=1.0, open_high=True) / parts
 
 
 def check_slope(slope: T, *, open_low: bool = False) -> T:

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import jax
 import jax.extend.core
@@ -11,12 +11,76 @@ import jax.numpy as jnp
 
 from theory._types import CompilerOption, PyTree
 
+T = TypeVar("T")
 Compiled: TypeAlias = jax.stages.Wrapped  # what `jax.jit` returns
 
 
 def gib(size: float) -> str:
     """A number of bytes in words."""
     return f"{size / 2**30:.3g} GiB"
+
+
+def check_fits(what: str, needed: float, limit: float, how: str = "") -> None:
+    """ValueError, with both numbers, unless what needs so many bytes may have them.
+
+    Args:
+      what: the subject of the message.
+      needed, limit: bytes.
+      how: words that follow "needs at least 3 GiB of memory", such as "with one draw at a time".
+    """
+    if needed > limit:
+        words = f"{what} needs at least {gib(needed)} of memory {how}".rstrip()
+        raise ValueError(f"{words}, and {gib(limit)} may be used")
+
+
+class Fit(NamedTuple):
+    """A batch that fits into memory, and the bytes that are needed with it."""
+
+    batch: int
+    memory: int
+
+
+def largest_fit(what: str, most: int, limit: float, needed: Callable[[int], int], how: str) -> Fit:
+    """The most at once that fit into memory: all, or as many fewer as they need too much.
+
+    Args:
+      what, how: as for `check_fits`, with one at a time.
+      most: how many there are.
+      limit: bytes that may be used.
+      needed: number at once → bytes.
+
+    Raises:
+      ValueError: if not even one fits.
+    """
+    batch = most
+    while (memory := needed(batch)) > limit:
+        if batch == 1:
+            check_fits(what, memory, limit, how)
+        batch = max(1, min(batch - 1, int(batch * limit // memory)))
+    return Fit(batch, memory)
+
+
+def bounded(function: Callable[..., T], what: str, limit: float | None) -> Callable[..., T]:
+    """A compiled function that refuses, in the words of `check_fits`, arguments it has no room for.
+
+    Args:
+      function: what `jax.jit` returned.
+      what: what it computes.
+      limit: bytes that may be used; None for a function that refuses nothing.
+    """
+    if limit is None:
+        return function
+    fitting = set()
+
+    @functools.wraps(function)
+    def checked(*arguments: PyTree) -> T:
+        shapes = str(jax.tree.map(jax.typeof, arguments))
+        if shapes not in fitting:
+            check_fits(what, bytes_needed(cast(Compiled, function), *arguments, limit=limit), limit)
+            fitting.add(shapes)
+        return function(*arguments)
+
+    return checked
 
 
 def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf) -> int:
@@ -30,7 +94,8 @@ def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf
       limit: bytes that may be used.
 
     Returns:
-      The compiler's account of temporary buffers, arguments and outputs, or `largest_array`.
+      The compiler's account of temporary buffers, arguments and outputs, with what libraries take
+      inside an operation besides, or `largest_array`.
 
     Raises:
       ValueError: if the backend gives no account of memory.
@@ -47,6 +112,7 @@ def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf
         + account.argument_size_in_bytes
         + account.output_size_in_bytes
         - account.alias_size_in_bytes
+        + _inside_libraries(traced.jaxpr.jaxpr)
     )
 
 
@@ -55,6 +121,28 @@ def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf
 IN_MEMORY = frozenset(
     ("random_bits", "while", "scan", "sort", "cumsum", "cholesky", "eigh", "svd", "qr", "lu")
 )
+
+
+# What LAPACK and Eigen compute on CPUs: they copy an operand, of which the compiler knows nothing.
+BY_LIBRARIES = frozenset(
+    (
+        "dot_general", "geqrf", "householder_product", "cholesky", "triangular_solve", "lu", "eigh",
+        "svd", "qr", "conv_general_dilated",
+    )
+)  # fmt: skip
+
+
+def _inside_libraries(jaxpr: jax.extend.core.Jaxpr) -> int:
+    """Bytes of the largest array that an operation of a library on the CPU takes."""
+    if jax.default_backend() != "cpu":
+        return 0
+    largest = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in BY_LIBRARIES:
+            largest = max(largest, *(_size(v.aval) for v in equation.invars))
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            largest = max(largest, _inside_libraries(inner))
+    return largest
 
 
 def largest_array(jaxpr: jax.extend.core.Jaxpr) -> int:

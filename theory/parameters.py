@@ -10,7 +10,14 @@ from jaxtyping import Array
 
 from theory._pytrees import register_dataclass
 from theory._types import PyTree
-from theory._validation import check_choice, check_integer, check_real, is_traced
+from theory._validation import (
+    check_choice,
+    check_integer,
+    check_real,
+    first_repeated,
+    is_traced,
+    shown,
+)
 from theory.keys import make_key
 
 Config = TypeVar("Config")
@@ -120,10 +127,9 @@ WORDS = {int: "integers", float: "numbers", str: "strings", bool: "truth values"
 def _checked_tuple(name: str, rule: Any, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list) or not value:
         words = WORDS[rule["type"]]
-        raise ValueError(f"{name} must be a tuple of {words}, one at least, got {value!r}")
+        raise ValueError(f"{name} must be a tuple of {words}, one at least, got {shown(value)}")
     entries = [_checked_one(f"{name}[{i}]", rule, entry) for i, entry in enumerate(value)]
-    if rule["distinct"] and len(set(entries)) < len(entries):
-        twice = next(entry for entry in entries if entries.count(entry) > 1)
+    if rule["distinct"] and (twice := first_repeated(entries)) is not None:
         raise ValueError(f"{name} must name a value once, got {twice!r} twice")
     return tuple(entries)
 
@@ -132,7 +138,7 @@ def _checked_one(name: str, rule: Any, value: Any) -> Any:
     low, high = rule["low"], rule["high"]
     if rule["type"] is bool:
         if not isinstance(value, bool):
-            raise ValueError(f"{name} must be True or False, got {value!r}")
+            raise ValueError(f"{name} must be True or False, got {shown(value)}")
         return value
     if rule["type"] is int:
         limits = {
@@ -142,7 +148,7 @@ def _checked_one(name: str, rule: Any, value: Any) -> Any:
         return check_integer(name, value, **limits, even=rule["even"])
     if rule["type"] is str:
         if not isinstance(value, str):
-            raise ValueError(f"{name} must be a string, got {value!r}")
+            raise ValueError(f"{name} must be a string, got {shown(value)}")
         return check_choice(name, value, rule["choices"]) if rule["choices"] else value
     interval = {"open_low": rule["open_low"], "open_high": rule["open_high"]}
     bounds = {k: rule[k] for k in ("low", "high") if rule[k] is not None}

@@ -14,8 +14,9 @@ from experiments.settings.references import find_one
 from theory.certificates.max_margin import kkt_certificate, solve
 from theory.certificates.separability import check_inseparability, check_separator
 from theory.keys import make_key
-from theory.verification.evaluation import arithmetic, evaluate_instance
+from theory.verification.evaluation import evaluate_instance
 from theory.verification.kinds import ByOutcome
+from theory.verification.programs import arithmetic
 from theory.verification.stages import seen_from
 from theory.verification.statement import Statement
 from theory.verification.verify import verify

@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 from experiments.files.strict_json import Json
 from experiments.machine import files, streams
 from experiments.results.store import Store
+from experiments.settings import numbers
 from experiments.settings.text import fields_by_name
 from theory import Statement
-from theory._validation import check_choice, check_integer, check_real
+from theory._validation import check_choice, check_integer, shown
+from theory._validation import check_level as checked_level
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
@@ -26,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints the message and where to read more, and exits."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} -h)\n")
+        self.exit(2, f"{self.prog}: {streams.in_one_line(message)} (see {self.prog} -h)\n")
 
 
 def add_verb(commands: Any, name: str, run: Verb, says: str) -> Parser:
@@ -43,7 +45,12 @@ def add_json(sub: Parser) -> None:
 
 def add_seed(sub: Parser) -> None:
     """--seed."""
-    sub.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (0)")
+    sub.add_argument("--seed", type=numbers.integer, default=0, metavar="S", help="random seed (0)")
+
+
+def add_draws(sub: Any, says: str, default: int | None = None) -> None:
+    """--draws, of a parser or of a group in it."""
+    sub.add_argument("--draws", type=numbers.integer, default=default, metavar="K", help=says)
 
 
 def add_precision(
@@ -56,7 +63,7 @@ def add_precision(
 def add_level(sub: Parser, of: str) -> None:
     """--level."""
     sub.add_argument(
-        "--level", type=float, default=0.01, metavar="A",
+        "--level", type=numbers.real, default=0.01, metavar="A",
         help=f"false-alarm rate of all {of} together (0.01)",
     )  # fmt: skip
 
@@ -74,6 +81,32 @@ def add_settings(
     )
 
 
+def add_devices(sub: Parser, *, processes: bool = True) -> None:
+    """The option of `devices.local` and, for several processes, those of `devices.connect`."""
+    group = sub.add_argument_group(
+        "devices", "Draws are shared among devices; the numbers do not depend on how many."
+    )
+    group.add_argument("--devices", type=numbers.integer, metavar="N", help="of this process (all)")
+    if not processes:
+        return
+    group.add_argument(
+        "--distributed", action="store_true",
+        help="one of several processes started by Slurm, Open MPI, Kubernetes or on a TPU pod",
+    )  # fmt: skip
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="elsewhere: where process 0 runs, and a free port of it",
+    )  # fmt: skip
+    group.add_argument("--processes", type=numbers.integer, metavar="P", help="how many there are")
+    group.add_argument(
+        "--process", type=numbers.integer, metavar="I", help="which of them this is, from 0"
+    )
+    group.add_argument(
+        "--connect-timeout", type=numbers.real, default=300, metavar="SECONDS",
+        help="how long to wait for the others (300)",
+    )  # fmt: skip
+
+
 def check_seed(arguments: argparse.Namespace) -> None:
     """ValueError unless --seed is in its range."""
     check_integer("--seed", arguments.seed, low=0, high=MAX_SEED)
@@ -86,8 +119,8 @@ def check_draws(arguments: argparse.Namespace) -> None:
 
 
 def check_level(arguments: argparse.Namespace) -> None:
-    """ValueError unless --level is in (0, 1)."""
-    check_real("--level", arguments.level, low=0, high=1, open_low=True, open_high=True)
+    """ValueError unless --level may be that of one test; its parts are checked where they are."""
+    checked_level(arguments.level, name="--level")
 
 
 def settings_of(texts: Sequence[str]) -> dict[str, str]:
@@ -96,9 +129,9 @@ def settings_of(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise ValueError(f"--set must be NAME=VALUE, got {text!r}")
+            raise ValueError(f"--set must be NAME=VALUE, got {shown(text)}")
         if name in settings:
-            raise ValueError(f"--set must name a parameter once, got {name!r} twice")
+            raise ValueError(f"--set must name a parameter once, got {shown(name)} twice")
         settings[name] = value
     return settings
 
@@ -123,12 +156,14 @@ def range_of(option: str, text: str) -> tuple[str, float | None, float | None]:
         return name, None, None
     low, colon, high = ends.partition(":")
     try:
-        numbers = float(low), float(high)
+        found = float(numbers.read(option, low, float)), float(numbers.read(option, high, float))
     except ValueError:
-        numbers = math.nan, math.nan
-    if not (name and colon and numbers[0] <= numbers[1] and all(map(math.isfinite, numbers))):
-        raise ValueError(f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {text!r}")
-    return name, *numbers
+        found = math.nan, math.nan
+    if not (name and colon and found[0] <= found[1]):
+        raise ValueError(
+            f"{option} must be NAME=LOW:HIGH with numbers LOW ≤ HIGH, got {shown(text)}"
+        )
+    return name, *found
 
 
 class Output:

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
         "--out", metavar="DIR",
         help="explain the verdict stored in DIR/verdicts.json, without drawing anything",
     )  # fmt: skip
-    sub.add_argument("--draws", type=int, metavar="K", help="independent draws (as verify)")
+    common.add_draws(sub, "independent draws (as verify)")
     common.add_level(sub, "claims")
     common.add_settings(sub)
     common.add_seed(sub)
@@ -74,4 +74,5 @@ def _drawn(arguments: argparse.Namespace) -> Explanation:
         draws=arguments.draws,
         config=configured(statement.config, source, settings),
         level=arguments.level,
+        memory=environment.known_memory(),
     )

@@ -17,6 +17,7 @@ from experiments.machine import environment, interrupts
 from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
 from experiments.report.words import console
+from experiments.settings import numbers
 from experiments.settings.references import Named, find
 from experiments.settings.text import configured, fields_by_name
 from experiments.verify import running
@@ -42,11 +43,11 @@ def add(commands: Any) -> None:
         help="a parameter that is varied, too; may be repeated",
     )  # fmt: skip
     sub.add_argument(
-        "--budget", type=float, metavar="SECONDS",
+        "--budget", type=numbers.real, metavar="SECONDS",
         help="how long to search each statement (60, unless --evaluations limits it)",
     )  # fmt: skip
     sub.add_argument(
-        "--evaluations", type=int, metavar="N",
+        "--evaluations", type=numbers.integer, metavar="N",
         help="how many candidates to evaluate; alone it makes the result depend on the seed only",
     )  # fmt: skip
     common.add_level(sub, "confirmations of one statement on fresh draws")
@@ -95,6 +96,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
                 evaluations=arguments.evaluations,
                 level=arguments.level,
                 say=say,
+                memory=environment.known_memory(),
             )
             file = _saved(one, result, out)
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))

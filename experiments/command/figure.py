@@ -64,8 +64,11 @@ def _figure(arguments: argparse.Namespace) -> int:
     places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]
     made = []
     for figure, place in zip(planned, places, strict=True):
-        with interrupts.telling(
-            lambda f=figure, p=place: common.safe_words(p, f" of {f.figure.name}")
+        with (
+            interrupts.telling(
+                lambda f=figure, p=place: common.safe_words(p, f" of {f.figure.name}")
+            ),
+            environment.bounded_memory(),
         ):
             content = building.make(figure, place, out, with_progress)
         if content is None:
@@ -91,8 +94,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _say_failed(figure: building.Planned, place: Store) -> None:
     failures = place.failures()
-    first = next(iter(failures.values()))["error"]
+    first = next(iter(failures.values()))
+    cell = ", ".join(f"{name} = {value}" for name, value in first["cell"].items())
     streams.say(
         f"{figure.figure.name} is not drawn, {len(failures)} of its cells failed, see "
-        f"{place.directory / 'failed'}; the first by {first}"
+        f"{place.directory / 'failed'}; the first, {cell}, by {first['error']}"
     )

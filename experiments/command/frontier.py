@@ -71,6 +71,7 @@ def _frontier(arguments: argparse.Namespace) -> int:
             found.append((changes, frontier(
                 statement, name, goal=arguments.goal, low=low, high=high, config=at,
                 key=running.run_key(statement, arguments.seed), level=arguments.level, say=say,
+                memory=environment.known_memory(),
             )))  # fmt: skip
     if arguments.json:
         common.print_json({"frontiers": [changes | frontier_json(one) for changes, one in found]})

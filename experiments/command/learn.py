@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from experiments.command import common
@@ -31,10 +32,7 @@ def add(commands: Any) -> None:
         sub = common.add_verb(commands, name, run, says)
         for field in dataclasses.fields(PerturbationSetting):
             _add_parameter(sub, field)
-        sub.add_argument(
-            "--draws", type=int, default=DRAWS[name], metavar="K",
-            help=f"independent draws ({DRAWS[name]})",
-        )  # fmt: skip
+        common.add_draws(sub, f"independent draws ({DRAWS[name]})", DRAWS[name])
         common.add_seed(sub)
         common.add_json(sub)
         says = "tf32: float32 with matrix products in TF32, where the device has it (float64)"
@@ -64,9 +62,8 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     draws = arguments.draws
     settings = _settings(arguments, train=train)
     canary.check()
-    names = [f"draw {i + 1}" for i in range(draws)]
-    drawn = list(with_bar(pairs.steps(settings, arguments.seed, draws, train), names))
-    summary = pairs.summarize(drawn)
+    steps = pairs.steps(settings, arguments.seed, draws, train)
+    summary = pairs.summarize(with_bar(steps, _Draws(draws)))
     if arguments.json:
         result = pairs.as_json(settings, summary) | {
             "draws": draws,
@@ -77,6 +74,19 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     else:
         console().print(learning.table(settings, summary, draws, arguments.seed))
     return 0
+
+
+class _Draws(Sequence[str]):
+    """The names of so many draws, none of which is kept."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return f"draw {index + 1}"
 
 
 def _settings(arguments: argparse.Namespace, *, train: bool) -> list[PerturbationSetting]:

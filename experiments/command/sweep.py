@@ -9,9 +9,12 @@ from experiments.report import sweeps
 from experiments.report.progress import with_progress
 from experiments.report.words import console
 from experiments.results import store, tables
+from experiments.settings import numbers
 from experiments.sweep import planning
 from theory._validation import check_real
 from theory.verification import canary
+
+LARGEST_MEMORY = 2**30  # GiB
 
 
 def add(commands: Any) -> None:
@@ -35,18 +38,18 @@ def add(commands: Any) -> None:
         "--export", action="store_true",
         help="only write the tables of the cells that DIR holds, as a killed sweep leaves them",
     )  # fmt: skip
-    sub.add_argument("--draws", type=int, metavar="K", help="independent draws of each cell")
+    common.add_draws(sub, "independent draws of each cell")
     common.add_settings(sub)
     common.add_level(sub, "cells")
     sub.add_argument(
-        "--memory", type=float, metavar="GIB",
+        "--memory", type=numbers.real, metavar="GIB",
         help="memory that a cell may take (80 %% of what is available; give each of several "
         "processes its share)",
     )  # fmt: skip
     common.add_seed(sub)
     common.add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
-    devices.add_arguments(sub, processes=False)
+    common.add_devices(sub, processes=False)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -114,7 +117,7 @@ def _checked_memory(arguments: argparse.Namespace) -> float | None:
     common.check_level(arguments)
     memory = arguments.memory
     if memory is not None:
-        memory = 2**30 * check_real("--memory", memory, low=0, open_low=True)
+        memory = 2**30 * check_real("--memory", memory, low=0, high=LARGEST_MEMORY, open_low=True)
     if not arguments.out:
         raise ValueError("--out must be a directory that can be written, got ''")
     return memory

@@ -10,9 +10,10 @@ from experiments.machine.workers import Lost
 from experiments.report import verdicts
 from experiments.report.progress import with_bar
 from experiments.report.words import console
+from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
-from theory._validation import check_integer
+from theory._validation import check_integer, check_level
 
 STORED = "verdicts.json"
 
@@ -34,9 +35,9 @@ def add(commands: Any) -> None:
         help=f"statements, of the families {families} (all) or of a file or module of your own",
     )
     number = sub.add_mutually_exclusive_group()
-    number.add_argument("--draws", type=int, metavar="K", help="independent draws (by the preset)")
+    common.add_draws(number, "independent draws (by the preset)")
     number.add_argument(
-        "--until", type=int, metavar="K",
+        "--until", type=numbers.integer, metavar="K",
         help="draw until the statement is decided, K draws at most, at a level that holds whenever "
         "that is; for failure rates and bounded means",
     )  # fmt: skip
@@ -47,14 +48,14 @@ def add(commands: Any) -> None:
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
     sub.add_argument(
-        "--jobs", type=int, metavar="J",
+        "--jobs", type=numbers.integer, metavar="J",
         help="processes that share the statements (on a CPU its cores, at most 4; with several "
         "devices or another device 1)",
     )  # fmt: skip
     common.add_seed(sub)
     common.add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
-    devices.add_arguments(sub)
+    common.add_devices(sub)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -75,7 +76,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     steps = running.execute(
         planned,
         seed=arguments.seed,
-        level=arguments.level / len(planned),
+        level=check_level(arguments.level, parts=len(planned), name="--level"),
         jobs=devices.jobs(arguments.jobs, mesh),
         mesh=mesh,
     )

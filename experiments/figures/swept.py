@@ -12,6 +12,7 @@ import pandas as pd
 
 from experiments.figures.figure import Cell, Results, Row
 from experiments.figures.frequencies import CONFIDENCE
+from experiments.machine import environment
 from theory import Parameters, Statement, parameter
 from theory._validation import check_choice
 from theory.margins import Margin
@@ -97,7 +98,8 @@ def compute(settings: Any, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
     """
     statement, config = settings.statement, configuration(settings, cell["value"])
     key = jax.random.fold_in(key, zlib.crc32(json.dumps(cell["value"]).encode()))
-    evidence = evaluate(statement, key, settings.draws, config)
+    memory = environment.known_memory()
+    evidence = evaluate(statement, key, settings.draws, config, memory=memory)
     if isinstance(statement.claim, ByOutcome):
         return _conditions(evidence, settings.draws)
     level = 1 - CONFIDENCE

@@ -19,7 +19,6 @@ DAY = 86_400
 LONGEST = 30 * DAY  # seconds that a command may take by the estimate
 STEP = 1e-6  # seconds of a step of a loop at least, whatever is in it
 PER_CORE, OF_AN_ACCELERATOR = 2e11, 1e15  # operations per second at most, by any device of today
-KEPT = 2048  # bytes of results that each draw at each pair of rates leaves behind
 
 
 def check(settings: Sequence[PerturbationSetting], draws: int, *, train: bool) -> None:
@@ -30,10 +29,8 @@ def check(settings: Sequence[PerturbationSetting], draws: int, *, train: bool) -
       draws: number of draws.
       train: whether networks are trained, or only predicted.
     """
-    try:
-        limit = environment.usable_memory()
-    except ValueError:  # the system does not tell
-        limit = math.inf
+    limit = environment.known_memory()
+    limit = math.inf if limit is None else limit
 
     def check_memory(needed: float) -> None:
         if needed > limit:
@@ -43,7 +40,7 @@ def check(settings: Sequence[PerturbationSetting], draws: int, *, train: bool) -
                 "ones"
             )
 
-    check_memory(max(KEPT * draws * len(settings), _least(settings[0], train)))
+    check_memory(_least(settings[0], train))
     _check_time(settings, draws, train)
     if limit < math.inf:
         check_memory(_needed(settings[0], train, limit))

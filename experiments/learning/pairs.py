@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from experiments.datasets import sources
 from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.results import records
+from experiments.results.summaries import RunningMean
 from experiments.settings import grid, number_lists
 from experiments.settings.text import configured, read
 from theory import Dataset
@@ -122,42 +123,33 @@ def _drawn(key: jax.Array, setting: PerturbationSetting, train: bool) -> Drawn:
     return drawn
 
 
-def summarize(drawn: list[list[Drawn]]) -> Summary:
+def summarize(drawn: Iterable[list[Drawn]]) -> Summary:
     """Means over draws, and the best pair of learning rates for each quantity.
 
-    What the limit is not claimed for is left out here, so that it neither is shown nor chooses.
+    Draws are added up as they come, none is kept. What the limit is not claimed for is left out
+    here, so that it neither is shown nor chooses.
     """
-
-    def stacked(part: Callable[[Drawn], object]) -> np.ndarray:
-        """(draws, pairs, …)."""
-        return np.array([[part(one) for one in row] for row in drawn], float)
-
-    switching = stacked(lambda one: (one.predicted.switching_f, one.predicted.switching_g))
-    claimed = _claimed(switching.mean(axis=0))
-    predicted, spread = (
-        np.where(claimed, values, np.nan)
-        for values in (
-            stacked(lambda one: one.predicted.quantities).mean(axis=0),
-            np.sqrt((stacked(lambda one: one.predicted.spread) ** 2).mean(axis=0)),
-        )
-    )
-    trained = error = None
-    shown = predicted
-    if drawn[0][0].trained is not None:
-        values, count = stacked(lambda one: one.trained), len(drawn)
-        shown = values.mean(axis=0)
-        trained = Quantities(*shown.T)
-        deviation = values.std(axis=0, ddof=1) if count > 1 else np.full(shown.shape, np.nan)
-        error = Quantities(*(deviation / count**0.5).T)
+    switching, times, predicted, spread, trained = (RunningMean() for _ in range(5))
+    for row in drawn:
+        found = [one.predicted for one in row]
+        switching.add(np.array([(one.switching_f, one.switching_g) for one in found], float))
+        times.add(np.array([(one.time_f, one.time_g) for one in found], float))
+        predicted.add(np.array([one.quantities for one in found], float))
+        spread.add(np.array([one.spread for one in found], float) ** 2)
+        if row[0].trained is not None:
+            trained.add(np.array([one.trained for one in row], float))
+    claimed = _claimed(switching.mean)
+    limits = np.where(claimed, predicted.mean, np.nan)
+    shown = trained.mean if trained.count else limits
     return Summary(
-        Quantities(*predicted.T),
-        Quantities(*spread.T),
-        trained,
-        error,
+        Quantities(*limits.T),
+        Quantities(*np.where(claimed, np.sqrt(spread.mean), np.nan).T),
+        Quantities(*trained.mean.T) if trained.count else None,
+        Quantities(*trained.error.T) if trained.count else None,
         Quantities(*(None if np.isnan(means).all() else int(np.nanargmax(means))
                      for means in shown.T)),
-        stacked(lambda one: (one.predicted.time_f, one.predicted.time_g)).mean(axis=0),
-        switching.mean(axis=0),
+        times.mean,
+        switching.mean,
     )  # fmt: skip
 
 

@@ -11,35 +11,12 @@ import jax
 from jax.sharding import Mesh
 
 from experiments.machine import streams
-from theory._validation import check_integer, check_real
+from theory._validation import check_integer, check_real, shown
 from theory.parallel import make_mesh
 
 SHUTDOWN = 60  # seconds that a process waits for the others when it ends
 DAY = 86_400
-
-
-def add_arguments(sub: argparse.ArgumentParser, *, processes: bool = True) -> None:
-    """Adds the option that `local` takes and, for several processes, those of `connect`."""
-    group = sub.add_argument_group(
-        "devices", "Draws are shared among devices; the numbers do not depend on how many."
-    )
-    group.add_argument("--devices", type=int, metavar="N", help="of this process (all)")
-    if not processes:
-        return
-    group.add_argument(
-        "--distributed", action="store_true",
-        help="one of several processes started by Slurm, Open MPI, Kubernetes or on a TPU pod",
-    )  # fmt: skip
-    group.add_argument(
-        "--coordinator", metavar="HOST:PORT",
-        help="elsewhere: where process 0 runs, and a free port of it",
-    )  # fmt: skip
-    group.add_argument("--processes", type=int, metavar="P", help="how many there are")
-    group.add_argument("--process", type=int, metavar="I", help="which of them this is, from 0")
-    group.add_argument(
-        "--connect-timeout", type=float, default=300, metavar="SECONDS",
-        help="how long to wait for the others (300)",
-    )  # fmt: skip
+MOST_PROCESSES = 2**20  # more than any cluster has
 
 
 def connect(arguments: argparse.Namespace) -> Mesh | None:
@@ -48,7 +25,7 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
     From then on only process 0 prints results.
 
     Args:
-      arguments: the options of `add_arguments`.
+      arguments: with the options of `command.common.add_devices`.
 
     Returns:
       All devices that take part, or None if that is one.
@@ -59,7 +36,7 @@ def connect(arguments: argparse.Namespace) -> Mesh | None:
         status 2 and one line.
     """
     timeout = check_real(
-        "--connect-timeout", arguments.connect_timeout, low=0, high=86_400, open_low=True
+        "--connect-timeout", arguments.connect_timeout, low=0, high=DAY, open_low=True
     )
     where = _explicit(arguments.coordinator, arguments.processes, arguments.process)
     if where or arguments.distributed:
@@ -114,9 +91,9 @@ def _explicit(coordinator: str | None, processes: int | None, process: int | Non
     assert coordinator is not None
     assert processes is not None
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise ValueError(f"--coordinator must be HOST:PORT, got {coordinator!r}")
-    check_integer("--processes", processes)
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+        raise ValueError(f"--coordinator must be HOST:PORT, got {shown(coordinator)}")
+    check_integer("--processes", processes, high=MOST_PROCESSES)
     check_integer("--process", process, low=0, high=processes - 1)
     try:
         socket.getaddrinfo(host.strip("[]"), int(port))

@@ -1,11 +1,13 @@
 """What is needed to repeat a run: versions, devices, precision."""
 
+import contextlib
 import gc
 import importlib.metadata
 import math
 import os
 import pathlib
 import platform
+import resource
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -128,11 +130,37 @@ def usable_memory() -> float:
     return SHARE_OF_MEMORY * available_memory()
 
 
+def known_memory(processes: int = 1) -> int | None:
+    """The share of each of so many processes in the usable memory, None where nothing tells."""
+    try:
+        return int(usable_memory() / processes)
+    except ValueError:
+        return None
+
+
+@contextlib.contextmanager
+def bounded_memory() -> Iterator[None]:
+    """What no estimate foresaw fails where it allocates, rather than have the system end us.
+
+    On a CPU, whose memory is the machine's, and where the system tells how much there is.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    used = _used_memory().get("VmData")
+    if jax.default_backend() != "cpu" or used is None or before[0] != resource.RLIM_INFINITY:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (used + available_memory(), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
 def available_memory() -> int:
     """Bytes that computations may still take: of the device's own memory, else of the machine's.
 
     On the machine: what the system calls available, and no more than the process's control group
-    (a container, a batch job) leaves.
+    (a container, a batch job) and its own limits (`ulimit -v`, `-d`) leave.
 
     Raises:
       ValueError: where neither device nor system tell.
@@ -142,12 +170,12 @@ def available_memory() -> int:
         return known["bytes_limit"] - known.get("bytes_in_use", 0)
     if (found := host_memory()) == math.inf:
         raise ValueError("--memory must be given: the system does not tell how much is available")
-    return int(found)
+    return max(0, int(found))
 
 
 def host_memory() -> float:
     """Bytes of the machine's own memory that are available; ∞ where nothing tells."""
-    return min([*_machine_memory(), *_group_memory()], default=math.inf)
+    return min([*_machine_memory(), *_group_memory(), *_limited_memory()], default=math.inf)
 
 
 def _machine_memory() -> Iterator[int]:
@@ -182,6 +210,23 @@ def _group_memory(
                 stat = (group / "memory.stat").read_text().splitlines()
                 cached = dict(entry.split() for entry in stat)[names[2]]
                 yield int(most) - int(used.read_text()) + int(cached)
+
+
+def _used_memory(status: pathlib.Path = pathlib.Path("/proc/self/status")) -> dict[str, int]:
+    """Name in the system's account of this process → bytes; nothing where there is no such file."""
+    if not status.exists():
+        return {}
+    lines = (line.split(":") for line in status.read_text().splitlines())
+    return {name: int(value.split()[0]) * 1024 for name, value in lines if value.endswith(" kB")}
+
+
+def _limited_memory() -> Iterator[int]:
+    """What the process's limits on its addresses and its data leave."""
+    used = _used_memory()
+    for limit, name in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY and name in used:
+            yield most - used[name]
 
 
 def _version(package: str) -> str:

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+LONGEST = 1000  # characters of a line
 # Where an encoding lacks a character, these stand for it; any other is written as its number.
 ASCII = {
     "≥": ">=", "≤": "<=", "≠": "!=", "≈": "~", "−": "-", "–": "-", "×": "x", "·": "*", "±": "+/-",
@@ -79,7 +80,15 @@ def knows(text: str) -> bool:
     return True
 
 
+def in_one_line(text: str) -> str:
+    """A text without line breaks, nor the middle of what is longer than anybody reads."""
+    text = " ".join(text.split())
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
 def say(text: str) -> None:
     """One line on stderr."""
-    words = " ".join(text.split()).encode(errors=IN_ASCII).decode()  # names of files may be no text
+    words = in_one_line(text).encode(errors=IN_ASCII).decode()  # names of files may be no text
     print(f"widetheory: {words}", file=sys.stderr, flush=True)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from experiments.settings.number_lists import converted, fractions, once
-from experiments.settings.text import fields_by_name, read
+from experiments.settings.number_lists import fractions, once
+from experiments.settings.numbers import converted
+from experiments.settings.text import fields_by_name, held, read
+from theory._validation import shown
 
 MAX_CELLS = 100_000
 
@@ -42,12 +44,12 @@ def parse(texts: Sequence[str], config: Any) -> list[Axis]:
     for text in texts:
         name, equals, values = text.partition("=")
         if not (name and equals and values):
-            raise ValueError(f"--grid must be NAME=VALUES, got {text!r}")
+            raise ValueError(f"--grid must be NAME=VALUES, got {shown(text)}")
         if name == "data":
             raise ValueError("data is chosen by --data NAME, not by --grid data=…")
         if name not in fields:
             known = ", ".join(sorted(fields.keys() - {"data"}))
-            raise ValueError(f"--grid must name one of the parameters {known}; got {name!r}")
+            raise ValueError(f"--grid must name one of the parameters {known}; got {shown(name)}")
         if name in {axis.name for axis in axes}:
             raise ValueError(f"--grid must name a parameter once, got {name!r} twice")
         field = fields[name]
@@ -81,7 +83,7 @@ def _values(field: Any, text: str, config: Any) -> tuple[Any, ...]:
     name = f"--grid {field.name}"
     numeric = field.metadata["type"] in (int, float)
     given = fractions(name, text) if numeric else text.split(",")
-    return once(name, [_value(field, value, config) for value in given])
+    return once(name, tuple(_value(field, value, config) for value in given))
 
 
 def _value(field: Any, given: Fraction | str, config: Any) -> Any:
@@ -89,5 +91,5 @@ def _value(field: Any, given: Fraction | str, config: Any) -> Any:
     if isinstance(given, str):
         value = read(field, given)
     else:
-        value = converted(field.name, given, field.metadata["type"])
+        value = held(field.name, converted(field.name, given, field.metadata["type"]))
     return getattr(dataclasses.replace(config, **{field.name: value}), field.name)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.machine import environment
-from experiments.settings import number_lists
+from experiments.settings import number_lists, numbers
 from theory import Dataset
+from theory._validation import shown
 
 
 def fields_by_name(config: Any) -> dict[str, dataclasses.Field[Any]]:
@@ -46,7 +47,7 @@ def read(field: dataclasses.Field[Any], value: Any) -> Any:
     if not field.metadata["many"]:
         return _one(name, kind, value)
     if kind in (int, float):
-        return tuple(_held(name, number) for number in number_lists.numbers(name, value, kind))
+        return tuple(held(name, number) for number in number_lists.numbers(name, value, kind))
     return tuple(_one(name, kind, word.strip()) for word in value.split(","))
 
 
@@ -58,17 +59,16 @@ def written(value: Any) -> str:
 def _one(name: str, kind: type, text: str) -> Any:
     if kind is str:
         return text
-    words = {int: "an integer", float: "a number", bool: "true or false"}
-    try:
-        value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
-    except (ValueError, KeyError):
-        raise ValueError(f"{name} must be {words[kind]}, got {text!r}") from None
-    return _held(name, value)
+    if kind is not bool:
+        return held(name, numbers.read(name, text, kind))
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false, got {shown(text)}")
+    return text.lower() == "true"
 
 
-def _held(name: str, value: Any) -> Any:
+def held(name: str, value: Any) -> Any:
     """The value; ValueError for an integer that arrays do not hold."""
     if isinstance(value, int) and abs(value) > (most := environment.largest_integer()):
         precision = environment.precision()
-        raise ValueError(f"{name} must be at most {most} in {precision}, got {value}")
+        raise ValueError(f"{name} must be at most {most} in {precision}, got {shown(value)}")
     return value

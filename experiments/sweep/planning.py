@@ -1,6 +1,7 @@
 """A statement over a grid of its parameters: planned, run cell by cell, each stored for good."""
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from experiments.settings.references import find_one
 from experiments.settings.text import configured, fields_by_name
 from experiments.verify import running
 from theory import Dataset, Statement
-from theory._validation import check_choice, check_integer, check_real
+from theory._validation import check_choice, check_integer, check_level
 from theory.verification.evaluation import evaluate, traceable_parameters
 from theory.verification.kinds import Scaled
 from theory.verification.memory import largest_batch
@@ -51,7 +52,7 @@ class Sweep:
     @property
     def cell_level(self) -> float:
         """False-alarm rate of each cell."""
-        return self.level / int(np.prod([len(axis.values) for axis in self.axes]))
+        return self.level / math.prod(len(axis.values) for axis in self.axes)
 
     def manifest(self) -> Record:
         """All that the results depend on, as plain JSON."""
@@ -120,7 +121,7 @@ def plan_sweep(
         if axis.name in settings:
             raise ValueError(f"{axis.name} must be swept or set, got both --grid and --set")
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
-    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    check_level(level, parts=math.prod(len(axis.values) for axis in axes))
     return Sweep(statement, config, axes, draws, seed, level, source)
 
 
@@ -173,8 +174,9 @@ def run(
     """
     programs = Programs(sweep)
     cells = {store.name(cell): cell for cell in store.cells()}
-    shapes = list(dict.fromkeys(programs.shape(cell) for cell in cells.values()))
-    order = sorted(cells, key=lambda name: shapes.index(programs.shape(cells[name])))
+    shapes = dict.fromkeys(programs.shape(cell) for cell in cells.values())
+    place = {shape: i for i, shape in enumerate(shapes)}
+    order = sorted(cells, key=lambda name: place[programs.shape(cells[name])])
     sizes = {name: grid.size(cells[name]) for name in order}
     return compute_missing(store, lambda cell: _compute(sweep, programs, cell, memory, mesh), sizes)
 

@@ -17,7 +17,6 @@ from experiments.verify.planning import Run
 from theory import REGISTRY, Statement, Verdict, verify, verify_until
 from theory.keys import make_key
 from theory.statements.registry import statements_in
-from theory.verification.memory import largest_batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,41 +115,18 @@ def _execute(
     run: Run, seed: int, level: float, mesh: Mesh | None = None, *, jobs: int = 1
 ) -> Result:
     start = time.perf_counter()
-    key = run_key(run.statement, seed)
     common = {
-        "key": key,
+        "key": run_key(run.statement, seed),
         "draws": run.draws,
         "config": run.config,
         "level": level,
         "mesh": mesh,
         "precision": environment.precision(),
+        "memory": environment.known_memory(jobs),
     }
-    if run.until:
-        verdict = verify_until(run.statement, **common)
-    else:
-        batch = _fitting_batch(run, key, jobs) if mesh is None else None
-        verdict = verify(run.statement, batch=batch, **common)
+    verdict = (verify_until if run.until else verify)(run.statement, **common)
     seconds = time.perf_counter() - start
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
-
-
-def _fitting_batch(run: Run, key: jax.Array, jobs: int) -> int | None:
-    """The most draws at once that fit into this process's share of the memory, if that is known.
-
-    Several devices go without: what one of them runs would have to be compiled for this alone.
-    """
-    try:
-        limit = int(environment.usable_memory() / jobs)
-    except ValueError:  # the system does not tell
-        return None
-    return largest_batch(
-        run.statement,
-        key,
-        run.draws,
-        run.config,
-        limit=limit,
-        precision=environment.precision(),
-    ).batch
 
 
 def run_key(statement: Statement, seed: int) -> jax.Array:

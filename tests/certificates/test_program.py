@@ -15,8 +15,8 @@ from theory.certificates.ball import decide, enclose
 from theory.certificates.ball.enclosing import _bits
 from theory.margins import Margin, margin
 from theory.statements.registry import REGISTRY
-from theory.verification.evaluation import arithmetic
 from theory.verification.kinds import ByOutcome
+from theory.verification.programs import arithmetic
 
 POINTS = np.arange(12.0).reshape(4, 3) ** 1.5 / 8 - 2.3
 MATRIX = np.array([[4.0, 1.0, -2.0], [1.0, 3.0, 0.5], [-2.0, 0.5, 5.0]])

@@ -369,7 +369,7 @@ BAD = [
     (["verify", "lazy.movement", "--seed", "-1"], "--seed must be an integer in [0, 4294967295]"),
     (["train", "--seed", str(10**20)], "--seed must be an integer in [0, 4294967295]"),
     (["verify", "lazy.movement", "--draws", "ten"], "invalid int value: 'ten'"),
-    (["verify", "lazy.movement", "--level", "2"], "--level must be a finite number in (0, 1)"),
+    (["verify", "lazy.movement", "--level", "2"], "--level must be a finite number in [1e-12, 1)"),
     (["verify", "--preset", "slow"], "invalid choice: 'slow'"),
     (["verify", "lazy.movement", "--out", ""], "--out must be a directory"),
     (["verify", "lazy.movement", "--out", "/dev/null/x"], "--out must be a directory"),

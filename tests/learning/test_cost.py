@@ -1,14 +1,18 @@
 """`predict` and `train` say what does not fit, in one line, before they compile or compute it."""
 
 import time
+import tracemalloc
 
+import numpy as np
 import pytest
 
 from experiments.command import main
-from experiments.learning import cost
+from experiments.learning import cost, pairs
 from experiments.learning.cost import operations
 from experiments.machine import environment
-from theory.perturbations.learning import PerturbationSetting
+from experiments.results.summaries import RunningMean, mean_and_error
+from theory.perturbations.learning import PerturbationSetting, Quantities
+from theory.perturbations.prediction import Prediction
 
 pytestmark = pytest.mark.usefixtures("restore_precision")
 
@@ -21,7 +25,6 @@ BEYOND = [
     (["predict", "--d", HUGE, "--data", "uniform"], "1.49e+07 GiB of memory"),
     (["train", "--m", HUGE, "--loss", "logistic", "--steps-f", "1", "--steps-g", "1",
       "--draws", "1"], "GiB of memory"),
-    (["predict", "--draws", "4000000000"], "GiB of memory"),
     (["predict", "--n", "2000000000", "--precision", "float32"], "GiB of memory"),
     (["train", "--m", HUGE], "years with n = 1000, d = 100, m = 1000000000000"),
     (["train", "--steps-f", HUGE], "days with"),
@@ -82,6 +85,47 @@ def test_where_nothing_tells_the_memory_time_is_checked_still(monkeypatch):
     cost.check([PerturbationSetting()], 5, train=False)
     with pytest.raises(ValueError, match="would take some"):
         cost.check([PerturbationSetting(m=10**13)], 5, train=True)
+
+
+@pytest.mark.usefixtures("restore_precision")
+def test_draws_are_added_up_and_not_kept(monkeypatch):
+    """A thousand million draws are a long run, of which only sums are in memory."""
+
+    class Enough(Exception):
+        pass
+
+    one = pairs.Drawn(
+        Prediction(*[0.1] * len(Prediction._fields))._replace(
+            quantities=Quantities(0.9, 0.8, 0.7, 0.6), spread=Quantities(0.1, 0.1, 0.1, 0.1)
+        ),
+        None,
+    )
+
+    def endless(settings, seed, draws, train):
+        assert draws == 10**9
+        for i in range(2000):
+            if i == 1000:
+                tracemalloc.start()
+            yield [one]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10**5  # where one draw kept is a thousand in all
+        raise Enough
+
+    monkeypatch.setattr(pairs, "steps", endless)
+    monkeypatch.setattr(cost, "_needed", lambda *_: 0)
+    with pytest.raises(Enough):
+        main.main(["predict", *SMALL, "--draws", "1e9"])
+
+
+def test_running_means_are_those_of_all_draws():
+    values = np.random.default_rng(0).normal(5, 2, (50, 3, 4))
+    running = RunningMean()
+    for value in values:
+        running.add(value)
+    mean, error = mean_and_error(values)
+    np.testing.assert_allclose(running.mean, mean, rtol=1e-13)
+    np.testing.assert_allclose(running.error, error, rtol=1e-13)
 
 
 def test_operations_grow_with_what_they_are_of():

@@ -11,6 +11,7 @@ from theory import Parameters, fields, parameter
 
 class Setting(Parameters):
     m: int = fields.width(4)
+    rate: float = parameter(0.5, "rate")
     label: str = parameter("", "any words, with, commas")
     widths: tuple[int, ...] = fields.axis((1, 2), "widths")
     rates: tuple[float, ...] = fields.axis((0.1,), "rates")
@@ -21,6 +22,13 @@ class Setting(Parameters):
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
+        ("m", "10**6", 1_000_000),
+        ("m", "1e3", 1000),
+        ("m", "+5", 5),
+        ("rate", "-0", 0.0),
+        ("rate", "-2**-1", -0.5),
+        ("rate", "1e308", 1e308),
+        ("rate", "0.1", 0.1),
         ("widths", "16,32,64", (16, 32, 64)),
         ("widths", "2**3:2**7:x4", (8, 32, 128)),
         ("widths", "16", (16,)),
@@ -52,7 +60,9 @@ def test_values_from_text(name, text, expected):
         ("rates", "0.1,0", r"rates\[1\] must be a finite number in \(0, inf\), got 0\.0"),
         ("laws", "a,c", r"laws\[1\] must be one of a, b; got 'c'"),
         ("switches", "true,1", "switches must be true or false, got '1'"),
-        ("m", "4,8", "m must be an integer, got '4,8'"),
+        ("m", "4,8", r"m must be an integer such as 64 or 2\*\*20, got '4,8'"),
+        ("m", " 5", r"m must be an integer such as 64 or 2\*\*20, got ' 5'"),
+        ("m", "1.5", "m must be an integer, got 1.5"),
     ],
 )
 def test_bad_text_is_named_with_what_was_expected(name, text, message):

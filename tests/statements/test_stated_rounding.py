@@ -18,8 +18,8 @@ from theory.keys import make_key
 from theory.margins import margin, rounding_error
 from theory.verification import disturbed, primitives, rounding
 from theory.verification.estimates import _margins
-from theory.verification.evaluation import arithmetic
 from theory.verification.instances import instance_evidence
+from theory.verification.programs import arithmetic
 from theory.verification.statement import Statement
 
 LOOKED_AT = 2  # draws: errors of a kind that is forgotten show in every draw

@@ -378,7 +378,7 @@ BAD = [
         ["toy.tail", "--grid", "m=8", "--draws", "0"],
         "--draws must be an integer in [1, 4294967296], got 0",
     ),
-    (["toy.tail", "--grid", "m=8", "--level", "1"], "level must be a finite number in (0, 1)"),
+    (["toy.tail", "--grid", "m=8", "--level", "1"], "level must be a finite number in [1e-12, 1)"),
     (["toy.tail", "--grid", "m=8", "--seed", "-1"], "seed must be an integer in"),
     (["toy.tail", "--grid", "m=8", "--memory", "0"], "memory must be a finite number in (0, inf)"),
     (["toy.tail", "--grid", "m=8", "--memory", "nan"], "memory must be a finite number"),

@@ -5,12 +5,16 @@ import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments.command import main
 from experiments.machine import environment
 from experiments.verify import running
+from theory import REGISTRY
 from theory.compilation import largest_array, quick_to_compile
+from theory.verification import evaluation, memory, programs
+from theory.verification.evaluation import evaluate
 
 ID = "lazy.movement"
 
@@ -59,17 +63,16 @@ def test_what_no_memory_holds_is_refused_without_compiling(capsys, monkeypatch):
     assert time.process_time() - start < 20
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 def test_draws_are_chunked_to_fit(capsys, monkeypatch):
     batches = []
-    verify = running.verify
 
-    def watched(statement, *, batch, **others):
-        batches.append(batch)
-        return verify(statement, batch=batch, **others)
+    def watched(statement, static, key, draws, most, limit):
+        batches.append(fitting(statement, static, key, draws, most, limit).batch)
+        return memory.Fit(batches[-1], 0)
 
-    monkeypatch.setattr(running, "verify", watched)
+    fitting = memory.fitting
+    monkeypatch.setattr(evaluation, "fitting", watched)
     command = ["verify", ID, "--draws", "8", "--jobs", "1", "--json"]
     assert main.main(command) == 0
     full = capsys.readouterr().out
@@ -84,7 +87,31 @@ def test_draws_are_chunked_to_fit(capsys, monkeypatch):
 
     monkeypatch.setattr(environment, "usable_memory", unknown)
     assert main.main(command) == 0
-    assert batches[2] is None
+    assert len(batches) == 2
+
+
+def test_pieces_are_the_same_draws(key, monkeypatch):
+    """Evidence that is collected piece by piece on the host is that of one program."""
+    statement = REGISTRY["orthogonal.multiplier-range"]
+    whole = evaluate(statement, key, 11)
+    monkeypatch.setattr(programs, "PIECE", 4)
+    cut = evaluate(statement, key, 11)
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_draws_whose_evidence_fits_nowhere_are_refused(key, monkeypatch):
+    """Before anything is compiled or allocated, with both numbers."""
+
+    def compiling(*_):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", compiling)
+    said = f"{ID} needs at least .* GiB of memory for what 1000000000 draws show, and 1 GiB may"
+    with pytest.raises(ValueError, match=said):
+        evaluate(REGISTRY[ID], key, 10**9, memory=2**30)
+    with pytest.raises(ValueError, match=r"draws must be an integer in \[1, 4294967296\]"):
+        evaluate(REGISTRY[ID], key, 10**12)
 
 
 EXHAUSTED = "RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes."
@@ -103,7 +130,6 @@ def test_memory_that_runs_out_is_no_refutation(capsys, monkeypatch, command, err
         raise error
 
     monkeypatch.setattr(running, "verify", fails)
-    monkeypatch.setattr(running, "_fitting_batch", lambda *_: None)
     monkeypatch.setattr("experiments.learning.pairs.steps", fails)
     status = main.main(list(command))
     printed, said = capsys.readouterr()

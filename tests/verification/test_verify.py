@@ -241,9 +241,9 @@ def test_conditions_see_the_configuration(key):
     [
         ({"draws": 0}, "draws must be an integer ≥ 1, got 0"),
         ({"draws": -3}, "draws must be an integer ≥ 1, got -3"),
-        ({"level": 0.0}, r"level must be a finite number in \(0, 1\), got 0.0"),
-        ({"level": 1.0}, r"level must be a finite number in \(0, 1\), got 1.0"),
-        ({"level": float("nan")}, r"level must be a finite number in \(0, 1\), got nan"),
+        ({"level": 0.0}, r"level must be a finite number in \[1e-12, 1\), got 0.0"),
+        ({"level": 1.0}, r"level must be a finite number in \[1e-12, 1\), got 1.0"),
+        ({"level": float("nan")}, r"level must be a finite number in \[1e-12, 1\), got nan"),
     ],
 )
 def test_verify_says_what_it_needs(key, options, message):

@@ -3,14 +3,22 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from theory.compilation import quick_jit
+from theory.compilation import (
+    Compiled,
+    bounded,
+    bytes_needed,
+    check_fits,
+    largest_array,
+    largest_fit,
+    quick_jit,
+)
 from theory.falsification.latent import from_scores, numbers_behind, open_sampler, scores
 from theory.keys import make_key
 from theory.verification.domains import Domain, leaf_names
@@ -21,8 +29,11 @@ from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 from theory.verification.verdict import Evidence
 
+T = TypeVar("T")
+
 FIRM = 1e3  # of a violated hypothesis, in medians of its margin; what it weighs in the objective
 MOST = 64  # candidates evaluated at once
+KEPT = 512  # candidates that a search chooses among
 
 
 class Variables(NamedTuple):
@@ -76,6 +87,11 @@ class Space:
       batch: candidates evaluated at once.
       evaluations: how many there were.
       differentiable: whether no derivative has turned out to be missing.
+      memory: bytes that may be used, None for as many as it takes.
+
+    Raises:
+      ValueError: on construction, for domains that are wrong, and for what does not fit into the
+        memory; later, for what does not.
     """
 
     statement: Statement
@@ -83,15 +99,53 @@ class Space:
     scales: Float[np.ndarray, " conditions"] | None = None
     evaluations: int = 0
     differentiable: bool = True
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         self.batch = max(8, min(MOST, self.statement.batch))
         self.domains = tuple(d for d in self.statement.domain.values() if isinstance(d, Domain))
         key = make_key(0)
+        self._check_instance_fits(key)
         direct = self._direct(key)
         if self.domains:
             self._check_domain(key)
         self._rebuilt, self._drawn = open_sampler(self._assemble, key, direct)
+        self._fit()
+
+    def _check_instance_fits(self, key: Array) -> None:
+        """Before anything is drawn: by shapes alone."""
+        if self.memory is not None:
+            sampler = jax.make_jaxpr(lambda key: self.statement.sample(key, self.config))(key)
+            check_fits(self.statement.id, largest_array(sampler.jaxpr), self.memory)
+
+    def _fit(self) -> None:
+        """Makes the batch smaller where so many candidates do not fit, beside those that are kept.
+
+        A search keeps what `KEPT` candidates are made of, twice, to choose among them.
+        """
+        if self.memory is None:
+            return
+        keys = jax.random.split(make_key(0), self.batch)
+        variables = jax.eval_shape(jax.vmap(self._start), keys)
+        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(variables))
+        kept = 2 * KEPT * size // self.batch
+        check_fits(self.statement.id, kept, self.memory, f"to keep {KEPT} candidates")
+        limit = self.memory - kept
+        if not self.smooth:  # one after the other, by `evaluate_instance`
+            return
+
+        def needed(batch: int) -> int:
+            shapes = jax.tree.map(
+                lambda v: jax.ShapeDtypeStruct((batch, *v.shape[1:]), v.dtype), variables
+            )
+            return bytes_needed(self._conditions, keys[:batch], shapes, limit=limit)
+
+        how = "with one candidate at a time"
+        self.batch = largest_fit(self.statement.id, self.batch, limit, needed, how).batch
+
+    def compiled(self, function: Callable[..., T]) -> Callable[..., T]:
+        """The function compiled, and refused where it does not fit."""
+        return bounded(quick_jit(function), self.statement.id, self.memory)
 
     @property
     def smooth(self) -> bool:
@@ -159,7 +213,7 @@ class Space:
     @functools.cached_property
     def start(self) -> Callable[[Array], Variables]:
         """(candidates,) keys → the variables that the sampler draws."""
-        return quick_jit(jax.vmap(self._start))
+        return self.compiled(jax.vmap(self._start))
 
     def conditions(self, key: Array, variables: Variables) -> Conditions:
         """All conditions of one candidate."""
@@ -172,8 +226,12 @@ class Space:
         return found(self.conditions(key, variables), scales)
 
     @functools.cached_property
+    def _conditions(self) -> Compiled:
+        return cast(Compiled, quick_jit(jax.vmap(self.conditions)))
+
+    @functools.cached_property
     def _conditions_of_all(self) -> Callable[[Array, Variables], Conditions]:
-        return quick_jit(jax.vmap(self.conditions))
+        return bounded(self._conditions, self.statement.id, self.memory)
 
     def _all_conditions(self, keys: Array, variables: Variables) -> Conditions:
         """(candidates, conditions) those of all, solved on the host where the statement does."""
@@ -205,7 +263,7 @@ class Space:
 
     @functools.cached_property
     def _instance(self) -> Callable[[Array, Variables], Any]:
-        return quick_jit(self.instance)
+        return self.compiled(self.instance)
 
     @functools.cached_property
     def _estimated(self) -> Callable[[Array, Variables], Evidence]:
@@ -217,7 +275,7 @@ class Space:
             numbers = (variables.direct, from_scores(variables.scores))
             return with_estimates(of(numbers), of, numbers, all_estimated=True)
 
-        return quick_jit(evidence)
+        return self.compiled(evidence)
 
     def disturbed(self, key: Array, variables: Variables) -> Evidence:
         """The evidence of one candidate in disturbed arithmetic: sampler and conditions together,

@@ -8,7 +8,6 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from theory.compilation import quick_jit
 from theory.falsification.candidates import Found, Space, Variables
 
 STEPS = 60  # in one program
@@ -35,7 +34,7 @@ def descend(space: Space, keys: Array, variables: Variables) -> Descended:
     """
     space.evaluations += STEPS * len(keys)
     if not hasattr(space, "descent"):
-        space.descent = quick_jit(jax.vmap(_path(space), (0, 0, 0, None)))  # pyright: ignore
+        space.descent = space.compiled(jax.vmap(_path(space), (0, 0, 0, None)))  # pyright: ignore
     rates = np.geomspace(*RATES, len(keys))
     return space.descent(keys, variables, rates, space.scales)  # pyright: ignore
 

@@ -10,24 +10,31 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import check_integer, check_real
+from theory._validation import check_integer, check_level, check_real
 from theory.falsification.budget import Budget
-from theory.falsification.candidates import Found, Space, Variables
+from theory.falsification.candidates import KEPT, Found, Space, Variables
 from theory.falsification.descent import descend
 from theory.falsification.evolution import evolve
 from theory.falsification.proving import Counterexample, certified
-from theory.falsification.settings import Range, check_ranges, settings_to_try, worst_setting
+from theory.falsification.settings import (
+    CONFIRMED,
+    LEFT_OUT,
+    LeftOut,
+    Range,
+    check_ranges,
+    settings_to_try,
+    worst_setting,
+)
 from theory.falsification.shrinking import simpler, smaller_settings
 from theory.falsification.starts import cropped, degenerate_starts, joined, rows
 from theory.keys import make_key
 from theory.verification import canary
-from theory.verification.evaluation import arithmetic
 from theory.verification.kinds import Deterministic
 from theory.verification.outcomes import Outcome, outcome
+from theory.verification.programs import arithmetic
 from theory.verification.statement import Statement, check_claims, check_config, check_statement
 from theory.verification.verdict import Evidence, Verdict
 
-SAMPLED = 512  # instances that are drawn in a round, as `theory.verify` draws them
 GENERATIONS = 40  # of evolution in a round
 SHRINKING = 3000  # evaluations spent on one smaller setting
 SMALLER = 0.2  # of these, for one smaller setting
@@ -83,6 +90,7 @@ def falsify(
     level: float = 0.01,
     shrink: bool = True,
     say: Callable[[str], None] | None = None,
+    memory: int | None = None,
 ) -> Falsification:
     """Searches for what refutes a statement.
 
@@ -106,6 +114,8 @@ def falsify(
         looked at.
       shrink: whether a counterexample is made smaller.
       say: called with a line now and then.
+      memory: bytes that may be used, as for `evaluate`; settings `over` for which they do not
+        suffice are left out.
 
     Returns:
       The `Falsification`.
@@ -119,7 +129,7 @@ def falsify(
     check_config(config)
     check_claims(statement, config)
     key = make_key(0) if key is None else key
-    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    check_level(level, parts=2**CONFIRMED)
     if seconds is not None:
         check_real("seconds", seconds, low=0, open_low=True)
     if evaluations is not None:
@@ -137,9 +147,9 @@ def falsify(
     )
     with arithmetic("float64"):
         if isinstance(statement.claim, Deterministic):
-            found = _instance(statement, key, config, over, budget, shrink)
+            found = _instance(statement, key, config, over, budget, shrink, memory)
         else:
-            found = _setting(statement, key, config, over, budget, level)
+            found = _setting(statement, key, config, over, budget, level, memory)
     return dataclasses.replace(found, seconds=time.monotonic() - start)
 
 
@@ -150,8 +160,10 @@ def _instance(
     over: Mapping[str, Range],
     budget: Budget,
     shrink: bool,
+    memory: int | None,
 ) -> Falsification:
     """The search for one instance, in one setting after the other."""
+    left_out = LeftOut(budget.say, most=LEFT_OUT if over else 0)
     hit, seed = None, int(jax.random.bits(key, dtype="uint32"))
     settings = settings_to_try(config, over, seed)
     share = 1.0 if not over else 0.1  # of the whole budget, for each setting
@@ -159,9 +171,15 @@ def _instance(
         if budget.over and number:
             break
         part = budget.part(share)
-        space = Space(statement, setting)
         budget.say(f"searching {_named(setting, over)}".rstrip())
-        hit = search(space, jax.random.fold_in(key, number), part)
+        try:
+            space = Space(statement, setting, memory=memory)
+            hit = search(space, jax.random.fold_in(key, number), part)
+        except ValueError as error:
+            if left_out.add(setting, error):
+                continue
+            break
+        left_out.note_search()
         budget.add(part)
         if hit is not None:
             break
@@ -235,7 +253,7 @@ def _groups(
     number, best = 0, []
     while True:
         starts = []
-        for _ in range(max(1, SAMPLED // space.batch)):
+        for _ in range(max(1, KEPT // space.batch)):
             keys = jax.random.split(jax.random.fold_in(key, number), space.batch)
             number += 1
             variables = space.start(keys)
@@ -312,7 +330,7 @@ def _shrunk(space: Space, key: Array, variables: Variables, seed: Array, seconds
             tried.add(config)
             number += 1
             try:
-                smaller = Space(space.statement, config)
+                smaller = Space(space.statement, config, memory=space.memory)
                 if time.monotonic() > until:
                     break
                 part = Budget(SHRINKING, min(until, time.monotonic() + SMALLER * seconds))
@@ -338,10 +356,11 @@ def _setting(
     over: Mapping[str, Range],
     budget: Budget,
     level: float,
+    memory: int | None,
 ) -> Falsification:
     """The search for the worst setting, and its confirmation."""
     search_key, fresh = jax.random.split(key)
-    found = worst_setting(statement, search_key, fresh, config, over, budget, level)
+    found = worst_setting(statement, search_key, fresh, config, over, budget, level, memory)
     return Falsification(
         id=statement.id,
         verdict=found.verdict.verdict if found.verdict.verdict != "consistent" else "inconclusive",

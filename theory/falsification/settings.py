@@ -3,14 +3,14 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import check_choice
+from theory._validation import LARGEST, check_choice
 from theory.falsification.budget import Budget
 from theory.parameters import number_names
 from theory.verification.evaluation import evaluate, traceable_parameters
@@ -23,6 +23,7 @@ Range = tuple[float, float]
 CORNERS = 16  # settings at the ends of all ranges
 LOOKS = 32  # at fresh draws of a statement whose draws have outcomes, at most
 CONFIRMED = 3  # of the worst settings, the k-th of them at a level/2^k
+LEFT_OUT = 32  # settings that do not fit or make no sense, of a search that goes on
 LOGARITHMIC = 10.0  # ratio of the ends beyond which a range is searched by orders of magnitude
 
 
@@ -39,6 +40,8 @@ def check_ranges(config: Any, over: Mapping[str, Range]) -> dict[str, Range]:
                 f"over {name} must be two numbers low ≤ high, got {low:g} and {high:g}"
             )
         field = next(f for f in dataclasses.fields(config) if f.name == name)
+        if field.metadata["type"] is int and high > LARGEST:
+            raise ValueError(f"over {name} must be at most {LARGEST} for an integer, got {high:g}")
         for end in (low, high):  # a value outside the parameter's own range is refused here
             dataclasses.replace(config, **{name: _number(field, end)})
         checked[name] = (low, high)
@@ -94,6 +97,38 @@ def _random_places(rng: np.random.Generator, dimension: int) -> Iterator[np.ndar
         yield rng.random(dimension)
 
 
+@dataclasses.dataclass
+class LeftOut:
+    """Settings that a search leaves out, as they make no sense or do not fit into the memory.
+
+    Attributes:
+      say: told of each, and why.
+      most: how many there may be in a row.
+      row: how many there are.  searched: whether any setting has been searched.
+      last: why the last one was left out.
+    """
+
+    say: Callable[[str], None]
+    most: int
+    row: int = 0
+    searched: bool = False
+    last: Exception | None = None
+
+    def add(self, setting: Any, error: Exception) -> bool:
+        """Whether to go on without the setting; raises the error where none has been searched."""
+        self.row, self.last = self.row + 1, error
+        if self.row <= self.most:
+            self.say(f"left out {setting}: {error}")
+            return True
+        if not self.searched:
+            raise error
+        return False
+
+    def note_search(self) -> None:
+        """A setting has been searched."""
+        self.row, self.searched = 0, True
+
+
 class Worst(NamedTuple):
     """The setting in which most failed, the verdict there on fresh draws, and one sentence."""
 
@@ -110,6 +145,7 @@ def worst_setting(
     over: Mapping[str, Range],
     budget: Budget,
     level: float,
+    memory: int | None = None,
 ) -> Worst:
     """Searches settings with the same draws, then judges the worst on draws of their own.
 
@@ -119,30 +155,30 @@ def worst_setting(
     draws = statement.draws["quick"]
     seed = int(jax.random.bits(search_key, dtype="uint32"))
     tried: list[tuple[float, int, Any]] = []
-    refused: Exception | None = None
     traced = traceable_parameters(statement, config, tuple(over)) if over else ()
+    left_out = LeftOut(budget.say, most=LEFT_OUT if over else 0)
     for number, setting in enumerate(_nearby(config, over, seed, tried)):
         if number and budget.over:
             break
         try:
-            evidence = evaluate(statement, search_key, draws, setting, traced=traced)
+            evidence = evaluate(statement, search_key, draws, setting, traced=traced, memory=memory)
             verdict = assess(statement, evidence, config=setting, level=level)
         except (ValueError, TypeError) as error:
-            budget.say(f"left out {setting}: {error}")
-            refused = error
-            continue
-        finally:
-            budget.spent += draws
+            if left_out.add(setting, error):
+                continue
+            break
+        left_out.note_search()
+        budget.spent += draws
         budget.tested += 0 if verdict.failure_rate is None else verdict.failure_rate.trials
         tried.append((badness(verdict), -number, setting))
-    if not tried and refused is not None:
-        raise refused
+    if not tried and left_out.last is not None:
+        raise left_out.last
     tried.sort(key=lambda one: one[:2], reverse=True)
     worst: Worst | None = None
     for k, (_, _, setting) in enumerate(tried[:CONFIRMED], start=1):
         budget.say(f"confirming on fresh draws: {setting}")
         key = jax.random.fold_in(fresh, k)
-        common = {"key": key, "config": setting, "level": level / 2**k}
+        common = {"key": key, "config": setting, "level": level / 2**k, "memory": memory}
         if isinstance(statement.claim, ByOutcome):
             most = statement.draws["full"]
             stage = max(64, most // LOOKS)

@@ -15,9 +15,10 @@ from theory._types import PyTree
 from theory.falsification.falsify import falsify
 from theory.keys import make_key
 from theory.margins import Margin
-from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
+from theory.verification.evaluation import evaluate, evaluate_instance
 from theory.verification.kinds import ByOutcome, Deterministic
 from theory.verification.outcomes import Outcome, outcome
+from theory.verification.programs import arithmetic
 from theory.verification.statement import Config, Instance, Statement
 from theory.verification.verdict import Evidence
 from theory.verification.verify import verify

@@ -11,7 +11,6 @@ shows, `judging` with `claims` and `statistics` what all of them do, `verdict` h
 
 from theory.verification.canary import MiscompilationError as MiscompilationError
 from theory.verification.claims import Claim as Claim
-from theory.verification.evaluation import arithmetic as arithmetic
 from theory.verification.evaluation import evaluate as evaluate
 from theory.verification.evaluation import evaluate_instance as evaluate_instance
 from theory.verification.evaluation import traceable_parameters as traceable_parameters
@@ -26,6 +25,7 @@ from theory.verification.memory import largest_batch as largest_batch
 from theory.verification.memory import memory_needed as memory_needed
 from theory.verification.outcomes import Outcome as Outcome
 from theory.verification.outcomes import outcome as outcome
+from theory.verification.programs import arithmetic as arithmetic
 from theory.verification.rounding import Rounding as Rounding
 from theory.verification.rounding import estimated_rounding as estimated_rounding
 from theory.verification.statement import Hypothesis as Hypothesis

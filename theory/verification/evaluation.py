@@ -1,8 +1,7 @@
 """Evidence about a statement: every condition of it on many draws, or on one instance."""
 
-import contextlib
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,20 +10,24 @@ from jax.sharding import Mesh
 
 from theory import parallel, parameters
 from theory._types import PyTree, Real
-from theory._validation import check_choice, check_integer
+from theory._validation import check_integer
 from theory.keys import with_generator
 from theory.verification import canary
 from theory.verification.distinct import fingerprint_on_host
 from theory.verification.kinds import ByQuantity
+from theory.verification.memory import check_evidence_fits, fitting
 from theory.verification.outcomes import premise
 from theory.verification.programs import (
+    MOST_DRAWS,
     _without_keys,
+    arithmetic,
     check_instances,
     compiled,
     drawn_evidence,
     equal_batches,
     evaluate_draws,
     optimization_level,
+    pieces,
     quantity_rounding,
     sample_draws,
     split_for_checks,
@@ -36,20 +39,8 @@ from theory.verification.statement import (
 )
 from theory.verification.verdict import Evidence
 
-PRECISIONS = ("float64", "float32")
 # Draws on which the rounding of a quantity is estimated: of its mean only the size matters.
 LOOKED_AT = 16
-
-
-@contextlib.contextmanager
-def arithmetic(precision: str) -> Iterator[None]:
-    """What statements compute in, whatever JAX's flags are: "float64" or "float32".
-
-    Matrix products keep the precision on every device.
-    """
-    check_choice("precision", precision, PRECISIONS)
-    with jax.enable_x64(precision == "float64"), jax.default_matmul_precision("highest"):
-        yield
 
 
 @with_generator
@@ -64,6 +55,7 @@ def evaluate(
     traced: Collection[str] = (),
     precision: str = "float64",
     start: int = 0,
+    memory: int | None = None,
 ) -> Evidence:
     """Draws instances and checks every condition on each; `verify` judges the result.
 
@@ -77,9 +69,8 @@ def evaluate(
       key: random key.
       draws: number of independent draws, ≥ 1; a statement without randomness is drawn once.
       config: configuration, the statement's default if None.
-      batch: most draws evaluated at once on a device, the statement's own if None
-        (`memory.largest_batch` finds one that fits into memory); it changes results by rounding
-        at most.
+      batch: most draws evaluated at once on a device, the statement's own if None; it changes
+        results by rounding at most.
       mesh: devices that share the draws, along all its axes (`theory.parallel.make_mesh`); it
         changes results by rounding at most. None: one device. If it spans several processes, all
         of them call this with the same arguments, and each solves the draws on its own devices.
@@ -88,13 +79,16 @@ def evaluate(
         at most.
       precision: "float64" or "float32", whatever JAX's own flags say.
       start: number of the first draw.
+      memory: bytes that may be used; then no more draws are evaluated at once than fit. With
+        several devices only what all draws show is compared with it.
 
     Returns:
       The `Evidence` of all draws, as numpy arrays, in every process.
 
     Raises:
-      ValueError: for a wrong argument, a key of another generator than `keys.GENERATOR`, or where a
-        check returns something else than it should.
+      ValueError: for a wrong argument, a key of another generator than `keys.GENERATOR`, where a
+        check returns something else than it should, or, with both numbers, for what does not fit
+        into the memory.
       MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
     """
     canary.check()
@@ -102,18 +96,17 @@ def evaluate(
     config = statement.config if config is None else config
     check_config(config)
     batch = statement.batch if batch is None else check_integer("batch", batch)
-    draws = check_integer("draws", draws) if statement.random else 1
+    draws = check_integer("draws", draws, high=MOST_DRAWS) if statement.random else 1
     with arithmetic(precision):
         if traced:  # values that Python refuses are refused where it sees them
             jax.eval_shape(functools.partial(_before_solving, statement, config), key)
         static = parameters.split(config, traced)
-        if statement.solve is None:
-            run = compiled(evaluate_draws, (0, 1, 4, 5), mesh, optimization_level(statement, draws))
-            first = (start,) if start else ()
-            evidence = parallel.gathered(run(statement, *static, key, draws, batch, *first))
-        else:
-            evidence = _evaluate_solved(statement, static, key, draws, batch, mesh, start)
-        evidence = jax.tree.map(lambda part: part[:draws], evidence)  # without padding
+        if memory is not None and mesh is None:
+            batch = fitting(statement, static, key, draws, batch, memory).batch
+        elif memory is not None:
+            check_evidence_fits(statement, static, key, draws, memory)
+        in_pieces = _evaluate_drawn if statement.solve is None else _evaluate_solved
+        evidence = in_pieces(statement, static, key, draws, batch, mesh, start)
         if isinstance(statement.claim, ByQuantity) and evidence.quantity_error is None:
             found = _rounding_of_quantity(statement, static, key, evidence, start)
             evidence = evidence._replace(quantity_error=found)
@@ -169,6 +162,30 @@ def _before_solving(statement: Statement, config: object, key: jax.Array) -> PyT
     return drawn_evidence(statement, config, key)
 
 
+def _evaluate_drawn(
+    statement: Statement,
+    static: tuple[object, Mapping[str, Real]],
+    key: jax.Array,
+    draws: int,
+    largest: int,
+    mesh: Mesh | None,
+    first: int,
+) -> Evidence:
+    """Samples and checks piece by piece, the evidence of one on the devices at a time."""
+    run = compiled(evaluate_draws, (0, 1, 4, 5), mesh, optimization_level(statement, draws))
+    count, piece = pieces(draws)
+    parts = []
+    for start in range(0, draws, piece):
+        evidence = parallel.gathered(run(statement, *static, key, piece, largest, first + start))
+        kept = min(piece, draws - start)  # without padding
+        parts.append(jax.tree.map(lambda part: part[:kept], evidence))  # noqa: B023
+    return parts[0] if count == 1 else _joined(parts)
+
+
+def _joined(parts: list[Evidence]) -> Evidence:
+    return jax.tree.map(lambda *values: np.concatenate(values), *parts)
+
+
 def _evaluate_solved(
     statement: Statement,
     config: tuple[object, Mapping[str, Real]],
@@ -196,7 +213,7 @@ def _evaluate_solved(
         split = split or split_for_checks(statement, *config, solved)
         evidence = parallel.gathered(check(statement, *split, solved))
         parts.append(evidence._replace(identity=identity, beside_keys=others))
-    return jax.tree.map(lambda *values: np.concatenate(values), *parts)
+    return jax.tree.map(lambda part: part[:draws], _joined(parts))  # without padding
 
 
 def evaluate_instance(

@@ -14,9 +14,10 @@ from jaxtyping import Array
 
 from theory._validation import check_integer
 from theory.keys import make_key
-from theory.verification.evaluation import arithmetic, evaluate
+from theory.verification.evaluation import evaluate
 from theory.verification.failures import ENOUGH
 from theory.verification.outcomes import premise
+from theory.verification.programs import arithmetic
 from theory.verification.remedies import Remedy
 from theory.verification.remedies import remedies as find_remedies
 from theory.verification.statement import Statement, check_config, check_statement
@@ -141,6 +142,7 @@ def explain(
     config: Any = None,
     level: float = 0.01,
     remedies: bool = True,
+    memory: int | None = None,
 ) -> Explanation:
     """Draws again, as `theory.verify` does, and says why its verdict comes out.
 
@@ -149,6 +151,7 @@ def explain(
       key: random key; default `theory.keys.make_key(0)`.
       remedies: whether parameters are looked for that mend the hypothesis nearest to failing; every
         integer parameter that is tried costs a few compilations.
+      memory: bytes that may be used, as for `evaluate`.
 
     Returns:
       The `Explanation`.
@@ -161,14 +164,14 @@ def explain(
     config = statement.config if config is None else config
     check_config(config)
     key = make_key(0) if key is None else key
-    evidence = evaluate(statement, key, draws, config)
+    evidence = evaluate(statement, key, draws, config, memory=memory)
     verdict = assess(statement, evidence, config=config, level=level)
     found = dataclasses.replace(explained(verdict), worst=_worst(evidence))
     failing = [one for one in found.nearest if one.failed]
     if not (remedies and failing):
         return found
     with arithmetic("float64"):
-        mended = tuple(find_remedies(statement, failing[0].name, key, config))
+        mended = tuple(find_remedies(statement, failing[0].name, key, config, memory))
     return dataclasses.replace(found, remedies=mended)
 
 

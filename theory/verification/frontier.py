@@ -9,11 +9,11 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import check_choice, check_real
+from theory._validation import LARGEST, check_choice, check_level
 from theory.keys import make_key
 from theory.parameters import number_names
-from theory.verification.evaluation import arithmetic
 from theory.verification.outcomes import premise
+from theory.verification.programs import arithmetic
 from theory.verification.remedies import hypothesis_margins
 from theory.verification.statement import Statement, check_config, check_statement
 from theory.verification.statistics import clopper_pearson
@@ -23,7 +23,6 @@ GOALS = ("held", "consistent")
 DRAWS = (32, 128, 512)  # at a value; more where fewer do not tell
 PROBES = 40  # values that are looked at, at most; each has an equal share of the level
 REACH = 2.0**16  # how far, as a factor, a range is looked for that nobody gives
-LARGEST = 2**31 - 1  # size of an array along one axis
 CLOSE = 0.02  # ratio of the ends at which the search ends
 
 
@@ -80,6 +79,7 @@ def frontier(
     level: float = 0.01,
     close: float = CLOSE,
     say: Callable[[str], None] | None = None,
+    memory: int | None = None,
 ) -> Frontier:
     """Bisects a parameter, on fresh draws at each value.
 
@@ -98,6 +98,8 @@ def frontier(
       close: ends when the logarithm of the ratio of both ends is below it, or integers are
         neighbours.
       say: called with a line at each value.
+      memory: bytes that may be used, as for `evaluate`; a range that nobody gives ends where they
+        do not suffice.
 
     Returns:
       The `Frontier`.
@@ -111,7 +113,7 @@ def frontier(
     config = statement.config if config is None else config
     check_config(config)
     check_choice("parameter", parameter, number_names(config))
-    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    share = check_level(level, parts=PROBES)
     if goal == "held" and not statement.hypotheses:
         raise ValueError(f"goal must be 'consistent': {statement.id} has no hypotheses")
     field = next(f for f in dataclasses.fields(config) if f.name == parameter)
@@ -128,7 +130,7 @@ def frontier(
         raise ValueError(f"low and high must be given: {parameter} is {here:g}")
     line = _Line(
         statement, goal, make_key(0) if key is None else key, config, field,
-        level / PROBES, say or (lambda text: None),
+        share, say or (lambda text: None), memory,
     )  # fmt: skip
     with arithmetic("float64"):
         ends = (low, high) if low is not None and high is not None else _ends(line, here)
@@ -146,6 +148,7 @@ class _Line:
     field: dataclasses.Field[Any]
     level: float
     say: Callable[[str], None]
+    memory: int | None = None
     probes: dict[float, Probe] = dataclasses.field(default_factory=dict)
 
     def value(self, value: float) -> float:
@@ -174,8 +177,9 @@ class _Line:
         names, met, draws = tuple(self.statement.hypotheses), 0, 0
         for number, count in enumerate(DRAWS):
             margins = hypothesis_margins(
-                self.statement, names, jax.random.fold_in(key, number), count, config
-            )
+                self.statement, names, jax.random.fold_in(key, number), count, config,
+                self.memory,
+            )  # fmt: skip
             holds, _ = premise(margins.values())
             met, draws = int(np.sum(np.broadcast_to(holds, count))), count
             limits = clopper_pearson(met, draws, 1 - self.level / len(DRAWS))
@@ -184,7 +188,9 @@ class _Line:
         return Probe(value, None, met, draws)
 
     def _judged(self, value: float, config: Any, key: Array) -> Probe:
-        verdict = verify(self.statement, key=key, config=config, level=self.level)
+        verdict = verify(
+            self.statement, key=key, config=config, level=self.level, memory=self.memory
+        )
         met = verdict.outcomes["confirmed"] + verdict.outcomes["miss"]
         reached = {"consistent": True, "inconclusive": None}.get(verdict.verdict, False)
         return Probe(value, reached, met, verdict.draws, verdict.verdict)
@@ -198,7 +204,7 @@ def _ends(line: _Line, here: float) -> tuple[float, float]:
             break
         try:
             probe = line.at(value)
-        except ValueError:  # out of the parameter's range
+        except ValueError:  # out of the parameter's range, or of memory
             continue
         if probe.reached is not None and probe.reached != first.reached:
             return tuple(sorted((last[up], probe.value)))  # pyright: ignore[reportReturnType]

@@ -2,28 +2,32 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 import jax
-import jax.extend.core
 import numpy as np
 
 from theory import parameters
 from theory._types import PyTree, Real
 from theory._validation import check_integer
-from theory.compilation import bytes_needed, gib
+from theory.compilation import Fit, bytes_needed, check_fits, largest_fit
 from theory.keys import with_generator
-from theory.verification.evaluation import arithmetic
 from theory.verification.programs import (
+    arithmetic,
     check_instances,
     compiled,
+    drawn_evidence,
     equal_batches,
     evaluate_draws,
     optimization_level,
+    pieces,
     sample_draws,
     split_for_checks,
 )
 from theory.verification.statement import Statement
+
+# What judging holds at once: the evidence in pieces and as a whole, then outcomes, and fingerprints
+# in order.
+COPIES = 3
 
 
 @with_generator
@@ -55,13 +59,6 @@ def memory_needed(
         return max(_stages(statement, parameters.split(config, traced), key, draws, batch))
 
 
-class Fit(NamedTuple):
-    """A batch that fits into memory, and the bytes that an evaluation with it needs."""
-
-    batch: int
-    memory: int
-
-
 @with_generator
 def largest_batch(
     statement: Statement,
@@ -87,36 +84,58 @@ def largest_batch(
       The `Fit`.
 
     Raises:
-      ValueError: if not even one draw at a time fits, with both numbers.
+      ValueError: if not even one draw at a time fits, or what is known of all draws does not, with
+        both numbers.
     """
     check_integer("limit", limit)
     config = statement.config if config is None else config
     with arithmetic(precision):
-        return _fitted(statement, key, draws, parameters.split(config, traced), limit)
+        return fitting(
+            statement, parameters.split(config, traced), key, draws, statement.batch, limit
+        )
 
 
-def _fitted(
+def fitting(
     statement: Statement,
+    static: tuple[object, Mapping[str, Real]],
     key: jax.Array,
     draws: int,
-    static: tuple[object, Mapping[str, Real]],
+    most: int,
     limit: int,
 ) -> Fit:
-    _, batch = equal_batches(draws, statement.batch)
-    while True:
-        needed = 0
+    """The same for a configuration that is split, and another batch at most."""
+    check_evidence_fits(statement, static, key, draws, limit)
+
+    def needed(batch: int) -> int:
+        largest = 0
         for stage in _stages(statement, static, key, draws, batch, limit):
-            needed = max(needed, stage)
-            if needed > limit:  # before the next stage, which would run this one
+            largest = max(largest, stage)
+            if largest > limit:  # before the next stage, which would run this one
                 break
-        else:
-            return Fit(batch, needed)
-        if batch == 1:
-            raise ValueError(
-                f"{statement.id} needs at least {gib(needed)} of memory with one draw at a time, "
-                f"and {gib(limit)} may be used"
-            )
-        batch = max(1, min(batch - 1, batch * limit // needed))
+        return largest
+
+    _, batch = equal_batches(draws, most)
+    return largest_fit(statement.id, batch, limit, needed, "with one draw at a time")
+
+
+def check_evidence_fits(
+    statement: Statement,
+    static: tuple[object, Mapping[str, Real]],
+    key: jax.Array,
+    draws: int,
+    limit: float,
+) -> None:
+    """ValueError unless the evidence of all draws, on which the verdict is judged, fits."""
+    if pieces(draws)[0] == 1:  # a few megabytes
+        return
+    if statement.solve is None:
+        evidence = jax.eval_shape(
+            lambda key: drawn_evidence(statement, parameters.filled(*static), key), key
+        )
+        each = sum(part.size * part.dtype.itemsize for part in jax.tree.leaves(evidence))
+    else:  # value, error and ratio of every condition, and a fingerprint
+        each = 8 + 24 * len([*statement.hypotheses, *statement.measured])
+    check_fits(statement.id, COPIES * draws * each, limit, f"for what {draws} draws show")
 
 
 def _stages(
@@ -130,8 +149,9 @@ def _stages(
     """Bytes that each compiled stage of an evaluation needs, in order; see `bytes_needed`."""
     level = optimization_level(statement, draws)
     if statement.solve is None:
+        _, piece = pieces(draws)
         run = compiled(evaluate_draws, (0, 1, 4, 5), level=level)
-        yield bytes_needed(run, statement, *config, key, draws, batch, limit=limit)
+        yield bytes_needed(run, statement, *config, key, piece, batch, 0, limit=limit)
         return
     sample = compiled(sample_draws, (0, 1, 5), level=level)
     check = compiled(check_instances, (0, 1, 4), level=level)

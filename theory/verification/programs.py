@@ -1,8 +1,9 @@
 """The programs that an evaluation compiles: many draws, batch by batch, on any devices."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import jax
@@ -11,6 +12,7 @@ from jax.sharding import Mesh
 
 from theory import parallel, parameters
 from theory._types import Integer, PyTree, Real
+from theory._validation import check_choice
 from theory.compilation import Compiled, quick_to_compile
 from theory.verification.distinct import beside_keys, fingerprint
 from theory.verification.estimates import (
@@ -32,7 +34,21 @@ from theory.verification.verdict import Evidence
 
 T = TypeVar("T")
 
+PRECISIONS = ("float64", "float32")
+MOST_DRAWS = 2**32  # as many keys are folded from one
+PIECE = 2**16  # draws whose evidence is on the device at once
 FEW = 100  # draws of a condition for which the compiler need not optimize
+
+
+@contextlib.contextmanager
+def arithmetic(precision: str) -> Iterator[None]:
+    """What statements compute in, whatever JAX's flags are: "float64" or "float32".
+
+    Matrix products keep the precision on every device.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    with jax.enable_x64(precision == "float64"), jax.default_matmul_precision("highest"):
+        yield
 
 
 def compiled(
@@ -70,7 +86,7 @@ def evaluate_draws(
     key: jax.Array,
     draws: int,
     largest: int,
-    start: Integer = 0,
+    start: Integer,
     *,
     mesh: Mesh | None,
 ) -> Evidence:
@@ -207,6 +223,12 @@ def equal_batches(draws: int, largest: int, mesh: Mesh | None = None) -> tuple[i
     share = math.ceil(draws / devices)
     batches = math.ceil(share / largest)
     return batches, devices * math.ceil(share / batches)
+
+
+def pieces(draws: int) -> tuple[int, int]:
+    """Number and size of equal pieces, each the draws of one program at most."""
+    count = math.ceil(draws / PIECE)
+    return count, math.ceil(draws / count)
 
 
 def _in_batches(

@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory.compilation import quick_jit
+from theory.compilation import bytes_needed, largest_fit, quick_jit
 from theory.margins import Margin
 from theory.parameters import number_names
 from theory.verification.stages import InStages, seen_from
@@ -45,14 +45,19 @@ class Remedy(NamedTuple):
 
 
 def hypothesis_margins(
-    statement: Statement, names: tuple[str, ...], key: Array, draws: int, config: Any
+    statement: Statement,
+    names: tuple[str, ...],
+    key: Array,
+    draws: int,
+    config: Any,
+    memory: int | None = None,
 ) -> dict[str, Margin]:
     """The margins of some hypotheses alone, of fresh instances; their stages and no later ones.
 
     Args:
       statement: of which.
       names: of hypotheses, one at least.
-      key, draws, config: as for `evaluate`.
+      key, draws, config, memory: as for `evaluate`.
 
     Returns:
       Name → margin of shape (draws,), numpy arrays; statements that solve on the host solve.
@@ -65,15 +70,37 @@ def hypothesis_margins(
     sample = _sampler_up_to(statement, names)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(draws))
     if statement.solve is None:
-        run = quick_jit(jax.vmap(lambda k: checked(sample(k, config))))
-        return jax.device_get(run(keys))
-    instances = jax.device_get(quick_jit(jax.vmap(lambda k: sample(k, config)))(keys))
+        return _of_rows(statement.id, lambda k: checked(sample(k, config)), keys, memory)
+    instances = _of_rows(statement.id, lambda k: sample(k, config), keys, memory)
     solved = [
         statement.solved(jax.tree.map(lambda part: part[i], instances))  # noqa: B023
         for i in range(draws)
     ]
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *solved)
-    return jax.device_get(quick_jit(jax.vmap(checked))(stacked))
+    return _of_rows(statement.id, checked, stacked, memory)
+
+
+def _of_rows(what: str, function: Callable[[Any], Any], rows: Any, limit: int | None) -> Any:
+    """A function of every row, of as many at once as fit into the memory; numpy arrays."""
+    run = quick_jit(jax.vmap(function))
+    count = batch = len(jax.tree.leaves(rows)[0])
+
+    def some(start: int, size: int) -> Any:  # the last row again where there are no more
+        places = np.minimum(np.arange(start, start + size), count - 1)
+        return jax.tree.map(lambda part: part[places], rows)
+
+    if limit is not None:
+        batch = largest_fit(
+            what,
+            count,
+            limit,
+            lambda size: bytes_needed(run, some(0, size), limit=limit),
+            "with one draw at a time",
+        ).batch
+    found = [jax.device_get(run(some(start, batch))) for start in range(0, count, batch)]
+    if len(found) == 1:
+        return found[0]
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *found)
 
 
 def _sampler_up_to(statement: Statement, names: tuple[str, ...]) -> Any:
@@ -86,9 +113,11 @@ def _sampler_up_to(statement: Statement, names: tuple[str, ...]) -> Any:
     return InStages(statement.stages, last + 1)
 
 
-def remedies(statement: Statement, name: str, key: Array, config: Any) -> Iterator[Remedy]:
+def remedies(
+    statement: Statement, name: str, key: Array, config: Any, memory: int | None = None
+) -> Iterator[Remedy]:
     """The parameter that helps most, and from which value on the hypothesis holds."""
-    median = functools.partial(_median, statement, name, key)
+    median = functools.partial(_median, statement, name, key, memory)
     here = median(config)
     if not here < 0:
         return
@@ -113,8 +142,8 @@ def _numbers(config: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(config) if field.name in names] if names else []
 
 
-def _median(statement: Statement, name: str, key: Array, config: Any) -> float:
-    margins = hypothesis_margins(statement, (name,), key, LOOKED_AT, config)
+def _median(statement: Statement, name: str, key: Array, memory: int | None, config: Any) -> float:
+    margins = hypothesis_margins(statement, (name,), key, LOOKED_AT, config, memory)
     return float(np.median(np.asarray(margins[name].value)))
 
 

@@ -6,12 +6,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from theory._validation import check_integer, check_real
-from theory.verification.evaluation import arithmetic, evaluate, evaluate_instance
+from theory._validation import check_integer, check_level
+from theory.verification.evaluation import evaluate, evaluate_instance
 from theory.verification.judging import judge
 from theory.verification.kinds import ByOutcome, Deterministic
+from theory.verification.memory import largest_batch
 from theory.verification.outcomes import Outcome, outcome
 from theory.verification.programs import (
+    arithmetic,
     compiled,
     drawn_evidence,
 )
@@ -33,6 +35,7 @@ def verify(
     batch: int | None = None,
     mesh: Mesh | None = None,
     precision: str = "float64",
+    memory: int | None = None,
 ) -> Verdict:
     """Checks a statement over independent draws.
 
@@ -46,13 +49,15 @@ def verify(
         the number of statements checked together.
       batch, mesh: most draws at once, and devices that share the draws, as for `evaluate`.
       precision: "float64" or "float32", whatever JAX's own flags say.
+      memory: bytes that may be used, as for `evaluate`.
 
     Returns:
       The `Verdict`. A counterexample of a deterministic statement is looked at twice, in disturbed
       arithmetic too (`theory.verification.rounding`), before it is called one.
 
     Raises:
-      ValueError: if draws < 1, level is outside (0, 1), or a check does not return one margin.
+      ValueError: if draws < 1, level is not in [10⁻¹², 1), a check does not return one margin,
+        or the memory does not suffice.
 
     Example:
       >>> verify(REGISTRY["lazy.movement"], key=jax.random.key(0), draws=20).verdict
@@ -60,10 +65,12 @@ def verify(
     """
     check_statement(statement)
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
-    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    check_level(level)
     config = statement.config if config is None else config
     check_claims(statement, config)
-    evidence = evaluate(statement, key, draws, config, batch=batch, mesh=mesh, precision=precision)
+    evidence = evaluate(
+        statement, key, draws, config, batch=batch, mesh=mesh, precision=precision, memory=memory
+    )
     verdict = assess(statement, evidence, config=config, level=level)
     if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)
@@ -80,6 +87,7 @@ def verify_until(
     stage: int = 64,
     mesh: Mesh | None = None,
     precision: str = "float64",
+    memory: int | None = None,
 ) -> Verdict:
     """Draws until the statement is decided, at a level that holds whenever one stops.
 
@@ -91,7 +99,7 @@ def verify_until(
 
     Args:
       statement: a deterministic or probabilistic one, or one about a mean with declared bounds.
-      key, config, level, mesh, precision: as for `verify`.
+      key, config, level, mesh, precision, memory: as for `verify`.
       draws: most draws that are made.
       stage: draws between looks, ≥ 1.
 
@@ -103,17 +111,23 @@ def verify_until(
     """
     check_statement(statement)
     draws, stage = check_integer("draws", draws), check_integer("stage", stage)
-    check_real("level", level, low=0, high=1, open_low=True, open_high=True)
+    check_level(level)
     config = statement.config if config is None else config
     check_claims(statement, config)
     outcomes = isinstance(statement.claim, ByOutcome)
     final = ("refuted",) if outcomes else ("refuted", "consistent")
     parts: list[Evidence] = []
+    batch = None
+    if memory is not None and mesh is None:
+        first = min(stage, draws)
+        fit = largest_batch(statement, key, first, config, limit=memory, precision=precision)
+        batch = fit.batch
     while True:
         start = len(parts) * stage
         found = evaluate(
-            statement, key, min(stage, draws), config, mesh=mesh, precision=precision, start=start
-        )
+            statement, key, min(stage, draws), config, batch=batch, mesh=mesh, precision=precision,
+            start=start,
+        )  # fmt: skip
         parts.append(jax.tree.map(lambda part: part[: draws - start], found))  # noqa: B023
         evidence = jax.tree.map(lambda *values: np.concatenate(values), *parts)
         verdict = assess(statement, evidence, config=config, level=level, anytime=True)
@@ -146,6 +160,7 @@ def assess(
       The `Verdict`.
     """
     config = statement.config if config is None else config
+    check_level(level)
     return judge(
         statement.id,
         statement.claim,

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from experiments.figures.figure import Cell, Figure, Results, Row
 from experiments.figures.frequencies import CONFIDENCE
+from experiments.machine import environment
 from experiments.results.summaries import mean_and_error
 from experiments.settings import text
 from theory import fields
@@ -139,7 +140,9 @@ def compute(settings: Settings, cell: Cell, key: Array) -> dict[str, np.ndarray]
     config = configuration(settings, panel)
     if predicted:
         return {"values": np.asarray(_coefficients(key, panel, config, cell["draws"]))}
-    found = evaluate(PANELS[panel].statement, key, cell["draws"], config).quantity
+    memory = environment.known_memory()
+    statement = PANELS[panel].statement
+    found = evaluate(statement, key, cell["draws"], config, memory=memory).quantity
     found = np.asarray(found, float)
     return {"values": found[:, None, :] if found.ndim == 2 else found}
 

@@ -17,8 +17,9 @@ from theory.certificates.ball.enclosing import _bits
 from theory.compilation import quick_to_compile
 from theory.keys import make_key
 from theory.statements.registry import REGISTRY
-from theory.verification.evaluation import arithmetic, evaluate_instance
+from theory.verification.evaluation import evaluate_instance
 from theory.verification.kinds import ByOutcome
+from theory.verification.programs import arithmetic
 from theory.verification.stages import Staged, seen_from
 
 SMALL = {
