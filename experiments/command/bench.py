@@ -7,9 +7,10 @@ from typing import Any
 from experiments.bench import jobs, timing
 from experiments.bench.rows import Options
 from experiments.command import common
+from experiments.command.verbs import add_json, add_verb
 from experiments.machine import environment, streams
+from experiments.report.console import console, print_json
 from experiments.report.progress import with_bar
-from experiments.report.words import console
 
 STORED = "bench.json"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
@@ -17,13 +18,7 @@ CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "bench",
-        _bench,
-        "Time the suite against a plain eager PyTorch implementation and against matrix products, "
-        "as ratios within one run.",
-    )
+    sub = add_verb(commands, "bench", _bench)
     sub.add_argument("names", nargs="*", metavar="NAME", help="what to time (everything)")
     sub.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     sub.add_argument(
@@ -31,7 +26,7 @@ def add(commands: Any) -> None:
         help="processor: its seconds, for one core of a machine that others use (wall)",
     )  # fmt: skip
     sub.add_argument("--out", metavar="DIR", help="also write DIR/bench.json")
-    common.add_json(sub)
+    add_json(sub)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -47,7 +42,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         # After every job: an interrupted run keeps what it has.
         out.write_json(STORED, jobs.to_json(rows, machine, options))
     if arguments.json:
-        common.print_json(jobs.to_json(rows, machine, options))
+        print_json(jobs.to_json(rows, machine, options))
     else:
         console().print(jobs.table(rows, machine, options))
     return out.status(refuted=False)

@@ -4,20 +4,14 @@ import argparse
 from typing import Any
 
 from experiments.certificates import check, replay
-from experiments.command.common import NAME, add_verb
+from experiments.command.verbs import NAME, add_verb
 
 
 def add(commands: Any) -> None:
     """The verbs with their options."""
-    sub = add_verb(
-        commands, "check", _check,
-        "Check certificates in exact arithmetic, without JAX and without the code that made them.",
-    )  # fmt: skip
+    sub = add_verb(commands, "check", _check)
     sub.add_argument("files", nargs="+", metavar="FILE", help="certificates")
-    sub = add_verb(
-        commands, "replay", _replay,
-        "Draw a certificate's instance again, and compare it with its statement today.",
-    )  # fmt: skip
+    sub = add_verb(commands, "replay", _replay)
     sub.add_argument("file", metavar="FILE", help="a certificate")
     sub.add_argument(
         "statement", nargs="?", default="", metavar=NAME,

@@ -1,12 +1,12 @@
 """What the verbs share: options, their values, and where results go."""
 
 import argparse
-import json
 import math
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
+from experiments.command.verbs import Parser
 from experiments.files.strict_json import Json
 from experiments.machine import files, streams
 from experiments.results.store import Store
@@ -18,29 +18,6 @@ from theory._validation import check_level as checked_level
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
-NAME = "ID|FILE.py[:NAME]"
-NAMES = "ID|FAMILY|FILE.py[:NAME]"
-Verb = Callable[[argparse.Namespace], int]
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line on stderr and exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Prints the message and where to read more, and exits."""
-        self.exit(2, f"{self.prog}: {streams.in_one_line(message)} (see {self.prog} -h)\n")
-
-
-def add_verb(commands: Any, name: str, run: Verb, says: str) -> Parser:
-    """The parser of a verb, which `run` carries out."""
-    sub = commands.add_parser(name, help=says, description=says)
-    sub.set_defaults(run=run)
-    return sub
-
-
-def add_json(sub: Parser) -> None:
-    """--json."""
-    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def add_seed(sub: Parser) -> None:
@@ -198,12 +175,6 @@ class Output:
     def status(self, refuted: bool) -> int:
         """The command's: 1 for what is refuted, whatever was written."""
         return 1 if refuted else 2 if self.failed else 0
-
-
-def print_json(content: Json) -> None:
-    """Prints JSON, in ASCII where stdout knows no more."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    print(text if streams.knows(text) else json.dumps(content, indent=2))
 
 
 def safe_words(place: Store, of: str = "") -> str:

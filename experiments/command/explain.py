@@ -5,10 +5,11 @@ import pathlib
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.datasets import sources
 from experiments.machine import environment
+from experiments.report.console import console, print_json
 from experiments.report.search import explanation_json, explanation_text
-from experiments.report.words import console
 from experiments.results.records import load_verdicts
 from experiments.settings.references import find_one
 from experiments.settings.text import configured
@@ -19,14 +20,8 @@ from theory.verification.explaining import explain, explained
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "explain",
-        _explain,
-        "Why a verdict came out: the rule, the numbers it compared, what these draws could have "
-        "seen, the worst draw, the hypothesis nearest to failing and the parameter that mends it.",
-    )
-    sub.add_argument("id", metavar=common.NAME, help="an identifier, or where the statement is")
+    sub = add_verb(commands, "explain", _explain)
+    sub.add_argument("id", metavar=NAME, help="an identifier, or where the statement is")
     sub.add_argument(
         "--out", metavar="DIR",
         help="explain the verdict stored in DIR/verdicts.json, without drawing anything",
@@ -35,7 +30,7 @@ def add(commands: Any) -> None:
     common.add_level(sub, "claims")
     common.add_settings(sub)
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
@@ -45,7 +40,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     common.check_level(arguments)
     found = _stored(arguments) if arguments.out is not None else [_drawn(arguments)]
     if arguments.json:
-        common.print_json({"explanations": [explanation_json(one) for one in found]})
+        print_json({"explanations": [explanation_json(one) for one in found]})
     else:
         for one in found:
             console().print(explanation_text(one))

@@ -11,12 +11,13 @@ import jax
 
 from experiments.certificates import making
 from experiments.command import common
+from experiments.command.verbs import NAMES, add_json, add_verb
 from experiments.datasets import sources
 from experiments.files import strict_json
 from experiments.machine import environment, interrupts
+from experiments.report.console import console, print_json
 from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
-from experiments.report.words import console
 from experiments.settings import numbers
 from experiments.settings.references import Named, find
 from experiments.settings.text import configured, fields_by_name
@@ -30,14 +31,8 @@ ASKED = ("seed", "over", "settings", "data", "budget", "evaluations", "level")
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "falsify",
-        _falsify,
-        "Search for a counterexample: instances and parameters, by gradients and evolution; what "
-        "is found is confirmed, made smaller, proved where possible, and saved.",
-    )
-    sub.add_argument("names", nargs="+", metavar=common.NAMES, help="statements to attack")
+    sub = add_verb(commands, "falsify", _falsify)
+    sub.add_argument("names", nargs="+", metavar=NAMES, help="statements to attack")
     sub.add_argument(
         "--over", action="append", default=[], metavar="NAME=LOW:HIGH",
         help="a parameter that is varied, too; may be repeated",
@@ -57,7 +52,7 @@ def add(commands: Any) -> None:
     )
     common.add_settings(sub)
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
 
 
 def _falsify(arguments: argparse.Namespace) -> int:
@@ -104,7 +99,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 console().print(falsification_text(result, file))
     if arguments.json:
-        common.print_json(falsify_json(entries, asked))
+        print_json(falsify_json(entries, asked))
     return out.status(any(map(_unknown, entries)))
 
 

@@ -4,24 +4,19 @@ import argparse
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import add_json, add_verb
 from experiments.figures import building, registry
 from experiments.machine import environment, files, interrupts, streams
 from experiments.report import figures
+from experiments.report.console import console, print_json
 from experiments.report.progress import with_progress
-from experiments.report.words import console
 from experiments.results.store import Store
 from theory.verification import canary
 
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "figure",
-        _figure,
-        "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
-        "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
-    )
+    sub = add_verb(commands, "figure", _figure)
     sub.add_argument(
         "names", nargs="*", metavar="NAME|FILE.py[:NAME]",
         help="figures (see --list), all, or those of a file of your own",
@@ -38,7 +33,7 @@ def add(commands: Any) -> None:
     sub.add_argument("--resume", action="store_true", help="go on with the figures in DIR, if any")
     common.add_settings(sub, "a setting of the figures", "figure --list --json")
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
     says = "tf32: float32 with matrix products in TF32, where the device has it (float32)"
     common.add_precision(sub, ("float32", "float64", "tf32"), says, "float32")
 
@@ -77,7 +72,7 @@ def _figure(arguments: argparse.Namespace) -> int:
             made.append(content)
     if arguments.json:
         without_rows = [{k: v for k, v in content.items() if k != "rows"} for content in made]
-        common.print_json({"figures": without_rows})
+        print_json({"figures": without_rows})
     else:
         console().print(figures.made(made, out))
     return 2 if len(made) < len(planned) else 0
@@ -86,7 +81,7 @@ def _figure(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     known = list(registry.figures().values())
     if arguments.json:
-        common.print_json({"figures": [figures.as_json(figure) for figure in known]})
+        print_json({"figures": [figures.as_json(figure) for figure in known]})
     else:
         console().print(figures.table(known))
     return 0

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.datasets import sources
 from experiments.machine import environment
+from experiments.report.console import console, print_json
 from experiments.report.progress import saying
 from experiments.report.search import frontier_json, frontier_text
-from experiments.report.words import console
 from experiments.settings.references import find_one
 from experiments.settings.text import configured, fields_by_name, read
 from experiments.verify import running
@@ -22,14 +23,8 @@ STEPS = 5  # values of a further parameter in a map
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "frontier",
-        _frontier,
-        "Bisect, on fresh draws, where hypotheses begin to hold or the verdict changes. Several "
-        "parameters make a map: the first is bisected at values of the others.",
-    )
-    sub.add_argument("id", metavar=common.NAME, help="an identifier, or where the statement is")
+    sub = add_verb(commands, "frontier", _frontier)
+    sub.add_argument("id", metavar=NAME, help="an identifier, or where the statement is")
     sub.add_argument(
         "--in", dest="places", action="append", required=True, metavar="NAME[=LOW:HIGH]",
         help="parameter, and between which values (the first: by factors of 2 from its own value)",
@@ -41,7 +36,7 @@ def add(commands: Any) -> None:
     common.add_level(sub, "decisions")
     common.add_settings(sub)
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
 
 
 def _frontier(arguments: argparse.Namespace) -> int:
@@ -74,7 +69,7 @@ def _frontier(arguments: argparse.Namespace) -> int:
                 memory=environment.known_memory(),
             )))  # fmt: skip
     if arguments.json:
-        common.print_json({"frontiers": [changes | frontier_json(one) for changes, one in found]})
+        print_json({"frontiers": [changes | frontier_json(one) for changes, one in found]})
         return 0
     for changes, one in found:
         if changes:

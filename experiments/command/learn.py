@@ -7,39 +7,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import Parser, add_json, add_verb
 from experiments.learning import cost, pairs
 from experiments.machine import environment
 from experiments.report import learning
+from experiments.report.console import console, print_json
 from experiments.report.progress import with_bar
-from experiments.report.words import console
 from experiments.results.records import plain
 from theory.perturbations.learning import PerturbationSetting
 from theory.verification import canary
 
 DRAWS = {"predict": 5, "train": 20}
-SAYS = {
-    "predict": "Predict accuracy, agreement and cosine similarity of learning from perturbations "
-    "in the infinite-width limit, without training.",
-    "train": "Train pairs of networks on data and on perturbations, beside the predictions for the "
-    "same data.",
-}
 
 
 def add(commands: Any) -> None:
     """The verbs with their options."""
-    for name, says in SAYS.items():
+    for name in DRAWS:
         run = functools.partial(_learn, train=name == "train")
-        sub = common.add_verb(commands, name, run, says)
+        sub = add_verb(commands, name, run)
         for field in dataclasses.fields(PerturbationSetting):
             _add_parameter(sub, field)
         common.add_draws(sub, f"independent draws ({DRAWS[name]})", DRAWS[name])
         common.add_seed(sub)
-        common.add_json(sub)
+        add_json(sub)
         says = "tf32: float32 with matrix products in TF32, where the device has it (float64)"
         common.add_precision(sub, ("float64", "float32", "tf32"), says)
 
 
-def _add_parameter(sub: common.Parser, field: dataclasses.Field[Any]) -> None:
+def _add_parameter(sub: Parser, field: dataclasses.Field[Any]) -> None:
     rule = field.metadata
     choices = (
         "" if field.name == "data" or not rule["choices"] else ": " + "|".join(rule["choices"])
@@ -70,7 +65,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
             "seed": arguments.seed,
             "environment": environment.describe(),
         }
-        common.print_json(plain(result))
+        print_json(plain(result))
     else:
         console().print(learning.table(settings, summary, draws, arguments.seed))
     return 0

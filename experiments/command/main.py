@@ -1,38 +1,11 @@
 """The command line as a whole, and how the command ends."""
 
-import argparse
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 
+from experiments.command.verbs import VERBS, parser
 from experiments.machine import faults, streams
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    # Here, where an error while they are imported is told in one line, too.
-    from experiments.command import (
-        bench,
-        check,
-        common,
-        explain,
-        falsify,
-        figure,
-        frontier,
-        learn,
-        sweep,
-        verify,
-    )
-    from experiments.command import list as listing
-
-    top = common.Parser(
-        prog="widetheory",
-        description="Checks theorems about wide neural networks numerically: for each hypothesis "
-        "and each conclusion, whether it holds, by how much, on how many draws, how surely.",
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (listing, verify, explain, falsify, frontier, check, sweep, figure, bench, learn):
-        verb.add(commands)
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,8 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if argv is None else list(argv)
+    asked = words[0] if words else ""
+    top = parser(asked if asked in VERBS else "")
     try:
-        arguments = parser().parse_args(argv)
+        arguments = top.parse_args(words)
     except SystemExit as stop:  # after -h, or bad usage, which it has told
         return int(stop.code or 0)
+    if arguments.version:
+        print(f"widetheory {importlib.metadata.version('widetheory')}")
+        return 0
+    if arguments.command is None:
+        top.print_help()
+        return 0
     return arguments.run(arguments)

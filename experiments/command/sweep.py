@@ -4,10 +4,11 @@ import argparse
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.report import sweeps
+from experiments.report.console import console, print_json
 from experiments.report.progress import with_progress
-from experiments.report.words import console
 from experiments.results import store, tables
 from experiments.settings import numbers
 from experiments.sweep import planning
@@ -19,15 +20,8 @@ LARGEST_MEMORY = 2**30  # GiB
 
 def add(commands: Any) -> None:
     """The verb with its options."""
-    sub = common.add_verb(
-        commands,
-        "sweep",
-        _sweep,
-        "Check a statement over a grid of its parameters. Each finished cell is stored for good, "
-        "with its draws; an interrupted sweep is gone on with by --resume, also by several "
-        "processes at once.",
-    )
-    sub.add_argument("id", nargs="?", metavar=common.NAME, help="a statement")
+    sub = add_verb(commands, "sweep", _sweep)
+    sub.add_argument("id", nargs="?", metavar=NAME, help="a statement")
     sub.add_argument(
         "--grid", dest="grids", action="append", default=[], metavar="NAME=VALUES",
         help="an axis: m=256:65536:x2, d=64:512:+64, d=64,256 or loss=identity,logistic; repeated",
@@ -47,7 +41,7 @@ def add(commands: Any) -> None:
         "processes its share)",
     )  # fmt: skip
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
     common.add_devices(sub, processes=False)
 
@@ -98,7 +92,7 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
         written = False
     result = sweeps.as_json(place)
     if arguments.json:
-        common.print_json(result)
+        print_json(result)
     else:
         console().print(sweeps.table(place))
     if failed := len(result["failed"]):

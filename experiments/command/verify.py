@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.command import common
+from experiments.command.verbs import NAMES, add_json, add_verb
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.machine.workers import Lost
 from experiments.report import verdicts
+from experiments.report.console import console, print_json
 from experiments.report.progress import with_bar
-from experiments.report.words import console
 from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
@@ -21,17 +22,11 @@ STORED = "verdicts.json"
 def add(commands: Any) -> None:
     """The verb with its options."""
     families = ", ".join(dict.fromkeys(id.partition(".")[0] for id in REGISTRY))
-    sub = common.add_verb(
-        commands,
-        "verify",
-        _verify,
-        "Check statements over independent draws. Without arguments: every statement on its own "
-        "default data, and on the data sets that they name too.",
-    )
+    sub = add_verb(commands, "verify", _verify)
     sub.add_argument(
         "names",
         nargs="*",
-        metavar=common.NAMES,
+        metavar=NAMES,
         help=f"statements, of the families {families} (all) or of a file or module of your own",
     )
     number = sub.add_mutually_exclusive_group()
@@ -53,7 +48,7 @@ def add(commands: Any) -> None:
         "devices or another device 1)",
     )  # fmt: skip
     common.add_seed(sub)
-    common.add_json(sub)
+    add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
     common.add_devices(sub)
 
@@ -83,7 +78,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     results, lost = _collected(steps, planned, left_out, out)
     left_out = left_out | lost
     if arguments.json:
-        common.print_json(verdicts.verify_json(results, left_out))
+        print_json(verdicts.verify_json(results, left_out))
     else:
         console().print(verdicts.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]

@@ -7,7 +7,8 @@ write.
 import os
 import pathlib
 import stat
-import sys
+
+from experiments.machine import streams
 
 VARIABLE = "WIDETHEORY_CACHE"  # "off", or a folder in place of the user's own
 
@@ -29,7 +30,7 @@ def find() -> pathlib.Path | None:
     except (OSError, RuntimeError):  # no home, read-only
         return None
     if not private:
-        print(f"widetheory: {root} is not used as a cache: others can write it", file=sys.stderr)
+        streams.say(f"{root} is not used as a cache: others can write it")
         return None
     return root
 

@@ -1,7 +1,7 @@
 """Statements in words: the list of them, and one in full."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -15,20 +15,6 @@ from experiments.results.records import plain
 from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
 from theory.data.sampling import DISTRIBUTIONS
-
-
-def list_table(statements: Sequence[Statement]) -> Table:
-    """The table of `list`."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Statement", no_wrap=True)
-    table.add_column("Kind", no_wrap=True)
-    table.add_column("Says")
-    table.add_column("Source")
-    for statement in statements:
-        table.add_row(
-            Text(statement.id, style="bold"), statement.kind, statement.title, statement.source
-        )
-    return table
 
 
 def statement_json(statement: Statement) -> Record:

@@ -2,9 +2,6 @@
 
 import math
 import textwrap
-from typing import Any
-
-from rich.console import Console
 
 from theory.verification.verdict import Estimate, Verdict
 
@@ -63,9 +60,3 @@ def _nearness(estimate: Estimate) -> float:
     off = estimate.observed - estimate.claimed
     room = (estimate.high - estimate.low) / 2 + estimate.tolerance
     return (side * off if side else abs(off)) / (room or 1.0)
-
-
-def console(**options: Any) -> Console:
-    """Standard output; wide enough for the tables where it is no terminal."""
-    probe = Console(**options)
-    return probe if probe.is_terminal else Console(width=150, highlight=False, **options)

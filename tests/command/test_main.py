@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.metadata
 import json
 import re
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.command import main
+from experiments.command.verbs import VERBS
 from experiments.datasets import sources
 from experiments.settings.references import Named
 from experiments.settings.text import configured
@@ -42,6 +44,15 @@ def as_json(capsys, *arguments: str):
     status, out, err = run(capsys, *arguments, *one, "--json")
     assert err == ""
     return status, json.loads(out)
+
+
+def test_without_a_verb_it_shows_help_and_what_it_is(capsys):
+    status, out, err = run(capsys)
+    assert (status, err) == (0, "")
+    assert all(f"    {verb} " in out for verb in VERBS)
+    assert run(capsys, "--help")[:2] == (0, out)
+    version = importlib.metadata.version("widetheory")
+    assert run(capsys, "--version")[:2] == (0, f"widetheory {version}\n")
 
 
 def test_list_shows_every_statement(capsys):
@@ -341,16 +352,19 @@ BAD = [
     (["verify", "lazy", "--set", "m=9", "--set", "m=8"], "once, got 'm' twice"),
     (["verify", "lazy", "--set", "m"], "--set must be NAME=VALUE, got 'm'"),
     (["verify", "lazy.movement", "--set", "m=0"], "m must be an integer ≥ 1, got 0"),
-    (["verify", "lazy.movement", "--set", "m=1.5"], "m must be an integer, got '1.5'"),
+    (["verify", "lazy.movement", "--set", "m=1.5"], "m must be an integer, got 1.5"),
     (["verify", "lazy.movement", "--set", "n=0"], "n must be an integer ≥ 1, got 0"),
     (["verify", "lazy.movement", "--set", "slope=1"], "slope must be a finite number in [0, 1)"),
-    (["verify", "lazy.movement", "--set", "T=nan"], "T must be a finite number in (0, inf)"),
+    (["verify", "lazy.movement", "--set", "T=nan"], "T must be a number such as"),
     (["verify", "lazy.movement", "--set", "data=uniform"], "--data"),
     (["verify", "orthogonal", "--set", "slope=0"], "slope must be a finite number in (0, 1)"),
     (["verify", "orthogonal.decision-boundary", "--set", "m=3"], "m must be an even integer"),
     (["verify", "orthogonal.multiplier-range", "--set", "n=65"], "n must be at most d = 64"),
     (["verify", "lazy", "--data", "mnist"], "data must be one of"),
-    (["verify", "lazy", "--data", "npz:no/such/file.npz"], "there is no file of this name"),
+    (
+        ["verify", "lazy", "--data", "npz:no/such/file.npz"],
+        "no/such/file.npz cannot be read: No such file",
+    ),
     (
         ["verify", "lazy", "--data", "mnist:no/such/folder"],
         "no/such/folder is no folder; it should",
@@ -368,7 +382,10 @@ BAD = [
     ),
     (["verify", "lazy.movement", "--seed", "-1"], "--seed must be an integer in [0, 4294967295]"),
     (["train", "--seed", str(10**20)], "--seed must be an integer in [0, 4294967295]"),
-    (["verify", "lazy.movement", "--draws", "ten"], "invalid int value: 'ten'"),
+    (
+        ["verify", "lazy.movement", "--draws", "ten"],
+        "argument --draws: must be an integer such as 64 or 2**20, got 'ten'",
+    ),
     (["verify", "lazy.movement", "--level", "2"], "--level must be a finite number in [1e-12, 1)"),
     (["verify", "--preset", "slow"], "invalid choice: 'slow'"),
     (["verify", "lazy.movement", "--out", ""], "--out must be a directory"),
@@ -397,15 +414,15 @@ BAD = [
     ),
     (["show", "lazy"], "ID must be one statement, got the family 'lazy': lazy.dynamics, "),
     (["train", "--n", "0"], "n must be an integer ≥ 1, got 0"),
-    (["train", "--m", "x"], "m must be an integer, got 'x'"),
+    (["train", "--m", "x"], "--m must be an integer such as 64 or 2**20, got 'x'"),
     (["predict", "--epsilon", "-1"], "epsilon must be a finite number in [0, inf)"),
-    (["predict", "--epsilon", "nan"], "epsilon must be a finite number in [0, inf)"),
+    (["predict", "--epsilon", "nan"], "--epsilon must be a number such as"),
     (["train", "--lr-f", ""], "--lr-f must be a learning rate or a list of them, got ''"),
     (["train", "--lr-f=-1"], "--lr-f must be a finite number in (0, inf)"),
     (["train", "--lr-g=0.1,-1"], "--lr-g must be a finite number in (0, inf)"),
     (["train", "--lr-g", "0.1,nan"], "--lr-g must be numbers"),
     (["train", "--lr-g", "0.1,x"], "--lr-g must be numbers"),
-    (["train", "--lr-f", "x"], "--lr-f must be a number, got 'x'"),
+    (["train", "--lr-f", "x"], "--lr-f must be a number such as 64, 0.5 or 2**20, got 'x'"),
     (["predict", "--measure-on", "test"], "--measure-on must be one of fresh, training"),
     (["predict", "--cosine", "squared"], "cosine must be one of absolute, signed"),
     (["predict", "--schedule", "cosine"], "schedule must be one of constant, plateau"),
@@ -413,11 +430,13 @@ BAD = [
     (["predict", "--scenario", "c"], "scenario must be one of a, b"),
     (["predict", "--momentum", "1"], "momentum must be a finite number in [0, 1)"),
     (["predict", "--draws", "0"], "--draws must be an integer in [1, 4294967296], got 0"),
-    (["predict", "--data", "digits", "--n", "x"], "n must be an integer, got 'x'"),
+    (
+        ["predict", "--data", "digits", "--n", "x"],
+        "--n must be an integer such as 64 or 2**20, got 'x'",
+    ),
     (["predict", "--data", "digits", "--n", "359"], "queries"),
     (["predict", "--data", "digits", "--d", "5"], "--d must be 64, the dimension of digits, got 5"),
     (["dance"], "invalid choice: 'dance'"),
-    ([], "required: COMMAND"),
 ]
 
 

@@ -47,7 +47,7 @@ class Accepted(KeyboardInterrupt):  # all else the command tells in a line
 
 def options() -> list[tuple[str, str]]:
     """Every subcommand with each of its options that takes a value."""
-    (subs,) = (a for a in main.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (subs,) = (a for a in verbs.parser()._actions if isinstance(a, argparse._SubParsersAction))
     return [
         (command, action.option_strings[-1])
         for command, sub in subs.choices.items()

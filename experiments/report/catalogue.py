@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from experiments.machine import cache_folder
+from experiments.machine import cache_folder, files
 
 Record: TypeAlias = dict[str, Any]  # JSON
 GROUP = "widetheory.statements"  # entry points of other distributions
@@ -45,7 +45,6 @@ def _entries() -> list[Record]:
         with contextlib.suppress(OSError, ValueError):
             return json.loads(place.read_text(encoding="utf-8"))
     from experiments.report.statements import statement_json
-    from experiments.results.store import json_writer, replace
     from theory import REGISTRY
 
     entries = [statement_json(statement) for statement in REGISTRY.values()]
@@ -53,7 +52,7 @@ def _entries() -> list[Record]:
         with contextlib.suppress(OSError):
             for old in place.parent.glob(f"{PREFIX}*.json"):
                 old.unlink()
-            replace(place, json_writer(entries))
+            files.replace_json(place, entries)
     return entries
 
 
