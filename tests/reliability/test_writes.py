@@ -105,6 +105,16 @@ def test_a_refutation_counts_more_than_a_file(capsys, tmp_path, monkeypatch):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_directory_that_vanishes_meanwhile(capsys, tmp_path):
+    out = common.Output(str(tmp_path / "out"))
+    (tmp_path / "out").rmdir()
+    assert out.write_json("one.json", {}) is None
+    assert capsys.readouterr().err.endswith(
+        "one.json cannot be written: No such file or directory\n"
+    )
+    assert out.status(refuted=False) == 2
+
+
 @pytest.mark.parametrize("write", [files.replace_json, lambda path, x: making.write(x, path)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_written_through_what_is_no_file(tmp_path, write, kind):
