@@ -173,24 +173,24 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
 
 
 def main(paths: Sequence[str]) -> int:
-    """Checks files: 0 if all hold, 1 if one does not, 2 if one is no certificate."""
-    status = 0
+    """Checks files: 0 if all hold, 1 if one does not, else 2: one cannot be read or checked."""
+    refused, unknown = False, False
     for path in paths:
         try:
             for line in check(read(path)):
                 print(f"{path}: {line}")
         except Refused as error:
             print(f"{path}: does not hold: {error}", file=sys.stderr)
-            status = max(status, 1)
+            refused = True
         except program.Uncheckable as error:
             print(f"{path}: cannot be checked here: {error}", file=sys.stderr)
-            status = max(status, 1)
+            unknown = True
         except ValueError as error:
             text = str(error)
             text = text if text.startswith(path) else f"{path}: {text}"
             print(" ".join(text.split()), file=sys.stderr)
-            status = 2
-    return status
+            unknown = True
+    return 1 if refused else 2 if unknown else 0
 
 
 if __name__ == "__main__":

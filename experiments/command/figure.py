@@ -55,7 +55,8 @@ def _figure(arguments: argparse.Namespace) -> int:
     )
     for name, why in left_out.items():
         streams.say(f"left out, as it cannot be made of {arguments.data}: {name}: {why}")
-    out = files.directory("--out", arguments.out)
+    made_of = [f"{one.figure.name}.{kind}" for one in planned for kind in building.KINDS]
+    out = files.directory("--out", arguments.out, *made_of)
     places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]
     made = []
     for figure, place in zip(planned, places, strict=True):

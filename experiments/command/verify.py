@@ -121,7 +121,8 @@ def _collected(
                 streams.say(f"left out: {run.title}: {result.why}")
             else:
                 results.append(result)
-            content = verdicts.verify_json(results, {**left_out, **lost})
-            if devices.leads() and out.write_json(STORED, content):
+            if out.path is None or not devices.leads():
+                continue
+            if out.write_json(STORED, verdicts.verify_json(results, {**left_out, **lost})):
                 stored[:] = [one.run.title for one in results]
     return results, lost

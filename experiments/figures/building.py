@@ -31,6 +31,9 @@ PICTURES = {  # file type → what keeps the time out of the file
 }
 
 
+KINDS = ("csv", "json", "md", *PICTURES)  # of files that are made of a figure
+
+
 @dataclasses.dataclass(frozen=True)
 class Planned:
     """A figure with the settings, data and seed it is to be made with.

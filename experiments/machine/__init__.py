@@ -1,1 +1,1 @@
-"""The machine that a command runs on: devices, precision, memory, interrupts."""
+"""The machine that a command runs on: devices, precision, memory, and all that can fail there."""

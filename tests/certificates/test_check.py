@@ -407,7 +407,7 @@ def test_the_command_checks_files(tmp_path, capsys):
     found = making.counterexample(WITHOUT_PROGRAM, np.array([3.0, 1.0, 2.0]))
     assert not found["proved"]
     making.write(found, without)
-    assert main(["check", str(without)]) == 1
+    assert main(["check", str(without)]) == 2
     assert "cannot be checked here: conclusion: programs of certificates have no operation for" in (
         capsys.readouterr().err
     )

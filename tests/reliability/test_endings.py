@@ -17,21 +17,34 @@ from experiments.verify import running
 pytestmark = pytest.mark.usefixtures("restore_precision")
 VERIFY = ("verify", "orthogonal.multiplier-range", "--draws", "8", "--jobs", "1")
 TWO = ("orthogonal.multiplier-range", "orthogonal.multiplier-range-sharp")
-THEIRS = """
+HEAD = """
 import jax
 from theory import Deterministic
 from theory.margins import exceeds
 from theory.verification.statement import Statement
-
+"""
+THEIRS = f"""{HEAD}
 def sample(key, config):
-    {sampler}
+    {{sampler}}
     return jax.random.normal(key)
 
 def conclusion(x, config):
-    {condition}
+    {{condition}}
     return exceeds(x, -100.0)
 
 BAD = Statement(id="mine.bad", sample=sample, claim=Deterministic(conclusion=conclusion))
+"""
+QUICK = f"""{HEAD}
+def claim(x, config):
+    return exceeds(x, -100.0)
+
+def sample(key, config):
+    return jax.random.normal(key)
+
+ONE, OTHER = (
+    Statement(id=f"mine.{{name}}", sample=sample, claim=Deterministic(conclusion=claim))
+    for name in ("one", "other")
+)
 """
 
 
@@ -42,6 +55,13 @@ def ended(capsys, *arguments):
     assert err.count("\n") == bool(err), err
     assert not err or err.startswith("widetheory: ")
     return status, out, err.removeprefix("widetheory: ").strip()
+
+
+def quick(folder):
+    """A file of two statements that compile in no time."""
+    file = folder / "mine.py"
+    file.write_text(QUICK)
+    return str(file)
 
 
 @pytest.mark.parametrize(
@@ -139,22 +159,24 @@ def test_a_lost_statement_is_told_and_the_others_are_printed(capsys, monkeypatch
 
     monkeypatch.setattr(running, "execute", one_is_lost)
     status, out, said = ended(
-        capsys, "verify", *TWO, "--draws", "8", "--json", "--out", str(tmp_path)
+        capsys, "verify", quick(tmp_path), "--draws", "8", "--json", "--out", str(tmp_path)
     )
     found = json.loads(out)
     assert status == 2
-    assert said == f"left out: {TWO[0]}: {why}"
-    assert found["left_out"] == {TWO[0]: why}
-    assert [entry["id"] for entry in found["statements"]] == [TWO[1]]
+    assert said == f"left out: mine.one: {why}"
+    assert found["left_out"] == {"mine.one": why}
+    assert [entry["id"] for entry in found["statements"]] == ["mine.other"]
     assert json.loads((tmp_path / "verdicts.json").read_text()) == found
 
 
-def test_one_process_does_all_where_no_other_can_be_started(capsys, monkeypatch):
+def test_one_process_does_all_where_no_other_can_be_started(capsys, monkeypatch, tmp_path):
     def fails(*_, **__):
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr("experiments.machine.workers.Pool._start", fails)
-    status, out, said = ended(capsys, "verify", *TWO, "--draws", "8", "--jobs", "2", "--json")
+    status, out, said = ended(
+        capsys, "verify", quick(tmp_path), "--draws", "8", "--jobs", "2", "--json"
+    )
     assert status == 0
     assert len(json.loads(out)["statements"]) == 2
     assert said.startswith("one process does all: others cannot be started (Resource temporarily")
@@ -209,7 +231,7 @@ def shell(command: str, code: str = PRINTS, **environ: str) -> tuple[int, bytes,
         ["bash", "-o", "pipefail", "-c", command.replace("PROGRAM", '"$PYTHON" -c "$CODE"')],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "CODE": code}
         | {"PYTHON": sys.executable, **environ},
-        capture_output=True, timeout=60, cwd=ROOT,
+        capture_output=True, timeout=300, cwd=ROOT,
     )  # fmt: skip
     return run.returncode, run.stdout, run.stderr
 
@@ -262,3 +284,60 @@ def test_names_that_no_file_can_have(capsys, verb, name):
     status, _, said = ended(capsys, verb, name)
     assert status == 2
     assert said
+
+
+# The command itself, in processes.
+
+WHOLE = "from widetheory import entry; entry()"
+CPU = {"JAX_PLATFORMS": "cpu"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "environ", "status", "says"),
+    [
+        ("verify {0} --draws 8 --jobs 1 | true", CPU, 0, ""),
+        ("verify {0} {1} --draws 8 --jobs 2 2>&1 | true", CPU, 0, ""),
+        ("list | head -1 > /dev/null", CPU, 0, ""),
+        ("-h > /dev/full", CPU, 2, "the results cannot be printed: No space left on device"),
+        ("verify {0} --draws 8 > /dev/full", CPU, 2, "the results cannot be printed: No space"),
+        ("verify {0} --draws 8", {"JAX_PLATFORMS": "cuda"}, 2, "JAX finds no device"),
+        ("verify {0} --draws 8", {"JAX_PLATFORMS": "banana"}, 2, "JAX finds no device"),
+        ("train --n 4 --d 4 --m 4", {"JAX_PLATFORMS": "cuda"}, 2, "JAX finds no device"),
+        ("verify {0} --draws 8 > /dev/null", CPU | {"PYTHONIOENCODING": "ascii"}, 0, ""),
+        ("sweep {0} --grid load=0.1,0.2 --out /proc/none", CPU, 2, "--out /proc/none cannot be"),
+    ],
+)
+def test_commands_as_processes(arguments, environ, status, says):
+    found, _, err = shell(f"PROGRAM {arguments.format(*TWO)}", WHOLE, **environ)
+    line = err.decode()
+    assert found == status, line
+    assert line.startswith(f"widetheory: {says}" if says else ""), line
+    assert line.count("\n") == bool(says), line
+
+
+@pytest.mark.slow
+def test_no_variable_for_debugging_changes_a_number():
+    command = f"PROGRAM verify {TWO[0]} separability.mean --draws 8 --jobs 1 --json"
+    flags = {False: "1", "allow": "raise", "standard": "strict", "ignore": "raise"}
+    every = {name.upper(): flags[value] for name, value in environment.OWN.items()}
+    every |= {name: "disallow" for name in every if "TRANSFER_GUARD" in name}
+    results = []
+    for environ in ({}, every):
+        status, out, err = shell(command, WHOLE, **CPU, **environ)
+        assert (status, err) == (0, b"")
+        found = json.loads(out)["statements"]
+        results.append([{k: v for k, v in one.items() if k != "seconds"} for one in found])
+    assert results[0] == results[1]
+
+
+@pytest.mark.slow
+def test_workers_need_no_shared_memory():
+    """Where /dev/shm cannot be written, as in some containers, there are no semaphores."""
+    verify = f"PROGRAM verify {' '.join(TWO)} --draws 8 --jobs 2 --json"
+    inner = f"mount -t tmpfs -o ro none /dev/shm && {verify}"
+    status, out, err = shell(f"unshare -m bash -c '{inner}'", WHOLE, **CPU)
+    if b"unshare" in err or b"mount" in err:
+        pytest.skip("no file system can be mounted here")
+    assert (status, err) == (0, b"")
+    assert len(json.loads(out)["statements"]) == 2

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from reliability.processes import started
-from reliability.test_endings import TWO, ended
+from reliability.test_endings import TWO, ended, quick
 
 from experiments.certificates import making
 from experiments.command import common
@@ -33,6 +33,7 @@ def full(*_):
     [
         ("verdicts.json", VERIFY),
         ("falsified.json", ("falsify", TWO[0], "--evaluations", "5")),
+        ("errata.png", ("figure", "errata")),
         ("bench.json", ("bench", "throughput", "--quick")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -78,24 +79,21 @@ def test_a_full_disk_is_told_before_the_work(capsys, tmp_path, monkeypatch):
     assert said.endswith("(No space left on device)")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        VERIFY,
-        pytest.param(("falsify", TWO[0], "--evaluations", "5"), marks=pytest.mark.slow),
-    ],
-    ids=lambda command: command[0],
-)
-def test_a_disk_that_fills_up_meanwhile_loses_no_table(capsys, tmp_path, monkeypatch, command):
+@pytest.mark.parametrize("verb", ["verify", pytest.param("falsify", marks=pytest.mark.slow)])
+def test_a_disk_that_fills_up_meanwhile_loses_no_table(capsys, tmp_path, monkeypatch, verb):
+    options = ("--jobs", "1", "--draws") if verb == "verify" else ("--evaluations",)
+    out = tmp_path / "out"
+    out.mkdir()
     before = '{"statements": []}'
-    (tmp_path / "verdicts.json").write_text(before)
+    (out / "verdicts.json").write_text(before)
     monkeypatch.setattr(os, "fsync", full)
-    status, out, said = ended(capsys, *command, "--out", str(tmp_path))
+    given = (verb, quick(tmp_path), *options, "8", "--out", str(out))
+    status, printed, said = ended(capsys, *given)
     assert status == 2
-    assert TWO[0] in out
+    assert "mine.one" in printed
     assert said.endswith(".json cannot be written: No space left on device")
-    assert (tmp_path / "verdicts.json").read_text() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
+    assert (out / "verdicts.json").read_text() == before
+    assert [path.name for path in out.iterdir()] == ["verdicts.json"]
 
 
 def test_a_refutation_counts_more_than_a_file(capsys, tmp_path, monkeypatch):
@@ -105,6 +103,16 @@ def test_a_refutation_counts_more_than_a_file(capsys, tmp_path, monkeypatch):
     assert out.write_json("one.json", {}) is out.write_json("two.json", {}) is None
     assert (out.status(refuted=True), out.status(refuted=False)) == (1, 2)
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_directory_that_vanishes_meanwhile(capsys, tmp_path):
+    out = common.Output(str(tmp_path / "out"))
+    (tmp_path / "out").rmdir()
+    assert out.write_json("one.json", {}) is None
+    assert capsys.readouterr().err.endswith(
+        "one.json cannot be written: No such file or directory\n"
+    )
+    assert out.status(refuted=False) == 2
 
 
 @pytest.mark.parametrize("write", [files.replace_json, lambda path, x: making.write(x, path)])

@@ -112,6 +112,29 @@ def test_a_sweep_from_command_to_data_set(capsys, tmp_path):
     for table in tables:
         assert table.m.tolist() == [8, 8, 16, 16]
         assert table.failure_rate_observed.to_numpy()[3] == known(expected.failure_rate).observed
+    # what a killed sweep leaves: its cells, which are exported without computing anything
+    written = (tmp_path / "cells.csv").read_bytes()
+    (tmp_path / "cells.csv").unlink()
+    (tmp_path / "cells" / "m=16,law=uniform.npz").unlink()
+    status, exported, err = as_json(capsys, "--export", "--out", str(tmp_path))
+    assert (status, err, exported["unfinished"]) == (0, "", 1)
+    assert exported["cells"] == result["cells"][:3]
+    assert (tmp_path / "cells.csv").read_bytes().splitlines() == written.splitlines()[:4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--export", "toy.tail"), "--export must stand without ID and --grid"),
+        (("--export", "--grid", "m=8"), "--export must stand without ID and --grid"),
+        (("--export",), "holds no sweep"),
+        ((), "ID must be a statement"),
+    ],
+)
+def test_export_takes_what_is_stored(capsys, tmp_path, arguments, says):
+    status, out, err = run(capsys, *arguments, "--out", str(tmp_path))
+    assert (status, out) == (2, "")
+    assert says in err
 
 
 def test_claims_scales_and_a_solver(capsys, tmp_path):

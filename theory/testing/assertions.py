@@ -28,7 +28,6 @@ IRRELEVANT = (  # health checks of tests whose examples are cheap and hardly eve
     HealthCheck.filter_too_much,
     HealthCheck.data_too_large,
     HealthCheck.large_base_example,
-    HealthCheck.nested_given,
 )
 SEARCHED = 4000  # candidates among which a small counterexample is looked for
 
