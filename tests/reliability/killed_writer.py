@@ -3,8 +3,8 @@
 python3 -m reliability.killed_writer DIR SEED KILLS
 
 The sweep is of cells that take no time, so that nearly every moment is one of the write path. Half
-of the children are killed after a random time, the others before or after one of their file
-operations, counted out at random. Prints, as JSON, what was computed and stored at each kill.
+of the children are killed after a random time, the others at a line of what writes, counted out at
+random. Prints, as JSON, what was computed and stored at each kill.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ import store_toys
 from experiments.results import cells, store, tables
 from experiments.results.cells import Computed
 
-OPERATIONS = ("open", "fsync", "replace", "unlink")  # of `os`, in the order of a cell's writing
+LINES = 6_000  # of Python, for some cells
 LONGEST = 0.05  # seconds until a kill
 CELLS = 8  # for each kill, more than a child writes
 
@@ -54,34 +54,31 @@ def write_all(directory: pathlib.Path, ledger: pathlib.Path, count: int) -> None
     tables.write(place)
 
 
-def die_at(number: int, *, after: bool) -> None:
-    """The process kills itself at the `number`-th of its file operations."""
-    left = [number]
+def die_at(number: int) -> None:
+    """The process kills itself at the `number`-th line that it runs while it writes cells."""
+    left, write = number, store.Store.write_cell
 
-    def dying(real: Callable) -> Callable:
-        def operation(*args, **kwargs):
-            left[0] -= 1
-            now = left[0] == 0
-            if now and not after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            try:
-                return real(*args, **kwargs)
-            finally:  # also where a file to be removed was not there
-                if now:
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def trace(frame, event, argument):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
 
-        return operation
+    def traced(*arguments) -> None:
+        sys.settrace(trace)
+        write(*arguments)
+        sys.settrace(None)
 
-    for name in OPERATIONS:
-        setattr(os, name, dying(getattr(os, name)))
+    store.Store.write_cell = traced
 
 
 def killed(write: Callable[[], None], pick: random.Random) -> bool:
     """Whether a child was killed before it had written everything."""
-    counted, number, after = pick.random() < 0.5, pick.randrange(1, 40), pick.random() < 0.5
+    counted, number = pick.random() < 0.5, pick.randrange(1, LINES)
     if (child := os.fork()) == 0:
         if counted:
-            die_at(number, after=after)
+            die_at(number)
         write()
         os._exit(0)
     if not counted:
