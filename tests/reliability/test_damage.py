@@ -72,7 +72,7 @@ def place(tmp_path_factory) -> Store:
     place = store_toys.begun(tmp_path_factory.mktemp("sweep"))
     draw = np.random.default_rng(0)
     arrays = {name: draw.normal(size=DRAWS) for name in store_toys.ARRAYS if "n/d" not in name}
-    arrays["scales"] = np.arange(5)
+    arrays["scales"] = np.arange(5.0)
     verdict = store_toys.VERDICT | {"draws": DRAWS}
     place.write_cell(store_toys.NAME, arrays, store_toys.RECORD | {"verdict": verdict})
     return place
@@ -161,6 +161,52 @@ def test_changed_verdicts_are_refused_or_read(tmp_path, count):
         path.write_bytes(changed(good, pick))
         line = line_of(lambda: records.load_verdicts(path))
         assert not line or line.startswith(f"{path} must be JSON of `widetheory verify`: ")
+
+
+def _record(change):
+    def damage(contents: dict[str, np.ndarray]) -> None:
+        record = json.loads(contents["record"].item())
+        change(record)
+        contents["record"] = np.array(json.dumps(record).encode())
+
+    return damage
+
+
+REWRITTEN = {
+    "a value": lambda c: c.update({"conclusion.value": c["conclusion.value"] + 2.0**-40}),
+    "a sign of zero": lambda c: c.update(scales=c["scales"] * -0.0),
+    "a type": lambda c: c.update({"conclusion.value": c["conclusion.value"].view(np.int64)}),
+    "the order of bytes": lambda c: c.update(allowed=c["allowed"].astype(">f8")),
+    "a shape": lambda c: c.update(allowed=c["allowed"][:, None]),
+    "a shape of as many": lambda c: c.update(scales=c["scales"].reshape(5, 1)),
+    "one array less": lambda c: c.pop("allowed"),
+    "one array more": lambda c: c.update(more=c["allowed"]),
+    "another name": lambda c: c.update(constant=c.pop("allowed")),
+    "two exchanged": lambda c: c.update(
+        {"allowed": c["conclusion.value"], "conclusion.value": c["allowed"]}
+    ),
+    "no record": lambda c: c.pop("record"),
+    "a number of the record": _record(lambda record: record.update(seconds=2.5)),
+    "a digest of the record": _record(lambda record: record.update(digest="0" * 64)),
+    "a shape in the record": _record(lambda r: r["arrays"]["allowed"].update(shape=[10**30])),
+    "a later format": _record(lambda record: record.update(format=99)),
+}
+
+
+@pytest.mark.parametrize("name", list(REWRITTEN))
+def test_what_another_program_has_changed_is_noticed(place, name):
+    """Checksums of the archive are right; the cell's own digests are not."""
+    path = place.directory / "cells" / f"{store_toys.NAME}.npz"
+    good = path.read_bytes()
+    with np.load(path) as archive:
+        contents = {array: archive[array] for array in archive.files}
+    REWRITTEN[name](contents)
+    try:
+        with path.open("wb") as file:
+            np.savez(file, **contents)
+        assert noticed_in(lambda: place.read(store_toys.NAME)).startswith(str(path))
+    finally:
+        path.write_bytes(good)
 
 
 def test_memory_is_bounded_by_the_file_and_not_by_what_it_announces(place):
