@@ -190,7 +190,7 @@ def quick_to_compile(level: int) -> dict[str, CompilerOption]:
     return {name: value for name, value in options.items() if known_to_xla(name, value)}
 
 
-def quick_jit(function: Callable[..., Any]) -> Callable[..., Any]:
+def quick_jit(function: Callable[..., Any]) -> Compiled:
     """`jax.jit` of what runs for less time than it compiles, see `quick_to_compile`.
 
     Args:

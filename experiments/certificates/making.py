@@ -15,7 +15,7 @@ import numpy as np
 from experiments.certificates import exact
 from experiments.certificates.check import FORMAT, VERSION, digest
 from experiments.certificates.tracing import Untraceable, names_of, written
-from experiments.machine import files
+from experiments.files import writing
 from theory._validation import as_host_reals
 from theory.certificates.ball import Ball, MissingPrimitive, decide
 from theory.certificates.max_margin import Solved
@@ -153,7 +153,7 @@ def _complete(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Writes a certificate to a file, which is never there in part."""
-    files.replace_json(pathlib.Path(path), content, indent=None, separators=(",", ":"))
+    writing.replace_json(pathlib.Path(path), content, indent=None, separators=(",", ":"))
 
 
 # --- other kinds ----------------------------------------------------------------------------------

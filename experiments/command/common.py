@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from experiments.command.verbs import Parser
+from experiments.files import writing
 from experiments.files.strict_json import Json
-from experiments.machine import files, streams
+from experiments.machine import streams
 from experiments.results.store import Store
 from experiments.settings import numbers
 from experiments.settings.text import fields_by_name
@@ -151,7 +152,7 @@ class Output:
 
     def __init__(self, directory: str | None, *names: str):
         """Tries it; ValueError if none of the files could be written there."""
-        self.path = None if directory is None else files.directory("--out", directory, *names)
+        self.path = None if directory is None else writing.directory("--out", directory, *names)
         self.failed = False
 
     def write(self, name: str, write: Callable[[pathlib.Path], object]) -> pathlib.Path | None:
@@ -163,14 +164,14 @@ class Output:
             write(path)
         except OSError as error:
             if not self.failed:
-                streams.say(f"{path} cannot be written: {files.why(error)}")
+                streams.say(f"{path} cannot be written: {writing.why(error)}")
             self.failed = True
             return None
         return path
 
     def write_json(self, name: str, content: Json) -> pathlib.Path | None:
         """Writes JSON so."""
-        return self.write(name, lambda path: files.replace_json(path, content))
+        return self.write(name, lambda path: writing.replace_json(path, content))
 
     def status(self, refuted: bool) -> int:
         """The command's: 1 for what is refuted, whatever was written."""

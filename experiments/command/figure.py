@@ -6,7 +6,8 @@ from typing import Any
 from experiments.command import common
 from experiments.command.verbs import add_json, add_verb
 from experiments.figures import building, registry
-from experiments.machine import environment, files, interrupts, streams
+from experiments.files import writing
+from experiments.machine import environment, interrupts, streams
 from experiments.report import figures
 from experiments.report.console import console, print_json
 from experiments.report.progress import with_progress
@@ -56,7 +57,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     for name, why in left_out.items():
         streams.say(f"left out, as it cannot be made of {arguments.data}: {name}: {why}")
     made_of = [f"{one.figure.name}.{kind}" for one in planned for kind in building.KINDS]
-    out = files.directory("--out", arguments.out, *made_of)
+    out = writing.directory("--out", arguments.out, *made_of)
     places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]
     made = []
     for figure, place in zip(planned, places, strict=True):

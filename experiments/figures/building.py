@@ -14,8 +14,9 @@ import pandas as pd
 from experiments.datasets import sources
 from experiments.figures import registry, style
 from experiments.figures.figure import Cell, Figure
+from experiments.files import writing
 from experiments.files.strict_json import Record
-from experiments.machine import environment, files
+from experiments.machine import environment
 from experiments.results import code_version, store
 from experiments.results.cells import Computed, Step, compute_missing
 from experiments.results.records import plain
@@ -214,15 +215,15 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
         "environments": [json.loads(machine) for machine in machines],
         "rows": [plain(row) for row in table.to_dict(orient="records")],
     }
-    files.replace_json(out / f"{figure.name}.json", content, indent=1)
+    writing.replace_json(out / f"{figure.name}.json", content, indent=1)
     csv = table.to_csv(index=False)
-    files.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
+    writing.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
     page = f"# {figure.name}\n\n{caption}\n"
-    files.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
+    writing.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
     with matplotlib.rc_context(style.RC):
         picture = figure.draw(planned.settings, table)
         for kind, metadata in PICTURES.items():
-            files.replace(
+            writing.replace(
                 out / f"{figure.name}.{kind}",
                 lambda file, kind=kind, metadata=metadata: picture.savefig(
                     file, format=kind, metadata=metadata

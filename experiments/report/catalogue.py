@@ -11,7 +11,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from experiments.machine import cache_folder, files
+from experiments.files import writing
+from experiments.machine import cache_folder
 
 Record: TypeAlias = dict[str, Any]  # JSON
 GROUP = "widetheory.statements"  # entry points of other distributions
@@ -52,7 +53,7 @@ def _entries() -> list[Record]:
         with contextlib.suppress(OSError):
             for old in place.parent.glob(f"{PREFIX}*.json"):
                 old.unlink()
-            files.replace_json(place, entries)
+            writing.replace_json(place, entries)
     return entries
 
 

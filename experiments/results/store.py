@@ -26,10 +26,9 @@ from typing import BinaryIO, TypeAlias
 import filelock
 import numpy as np
 
-from experiments.files import forms, reading, seals
+from experiments.files import forms, reading, seals, writing
 from experiments.files.reading import Malformed, Unreadable
 from experiments.files.strict_json import LARGEST, Json, Record
-from experiments.machine import files
 from experiments.results import cell_files, contents
 from experiments.results.cell_files import StoredCell
 
@@ -147,7 +146,7 @@ class Store:
     def write_cell(self, name: str, arrays: Mapping[str, np.ndarray], record: Record) -> None:
         """Stores a cell that this process has claimed; StorageError if it cannot be written."""
         with self._writing():
-            files.replace(
+            writing.replace(
                 self._cell(name),
                 lambda file: cell_files.write(file, arrays, self._mine(record)),
                 alone=True,
@@ -158,12 +157,12 @@ class Store:
         """Records that a cell failed, until it is finished."""
         with self._writing():
             sealed = seals.sealed(self._mine(record))
-            files.replace_json(self._failed(name), sealed, alone=True)
+            writing.replace_json(self._failed(name), sealed, alone=True)
 
     def write_table(self, file: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
-            files.replace(self.directory / file, write, alone=True)
+            writing.replace(self.directory / file, write, alone=True)
 
     def _mine(self, record: Record) -> Record:
         return {"sweep": self.fingerprint} | record
@@ -231,7 +230,7 @@ def begin(
             (path / part).mkdir(parents=True, exist_ok=True)
         with _lock(path / "claims" / ".sweep.lock"):
             if not (path / MANIFEST).exists():
-                files.replace_json(path / MANIFEST, sealed, alone=True)
+                writing.replace_json(path / MANIFEST, sealed, alone=True)
                 return store
     except OSError as error:
         raise StorageError(f"--out {path} cannot be written ({_why(error)})") from error
@@ -319,4 +318,4 @@ def _lock(path: pathlib.Path) -> filelock.FileLock:
 
 
 def _why(error: OSError) -> str:
-    return "its file system has no locks" if error.errno == errno.ENOSYS else files.why(error)
+    return "its file system has no locks" if error.errno == errno.ENOSYS else writing.why(error)

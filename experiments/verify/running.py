@@ -10,7 +10,8 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from experiments.machine import environment, files, streams
+from experiments.files import writing
+from experiments.machine import environment, streams
 from experiments.machine.workers import Lost, Pool
 from experiments.settings.references import load
 from experiments.verify.planning import Run
@@ -77,7 +78,7 @@ def _workers(runs: Sequence[Run], jobs: int) -> Pool | None:
     try:
         return Pool(jobs, begin, _execute_by_name)
     except OSError as error:
-        streams.say(f"one process does all: others cannot be started ({files.why(error)})")
+        streams.say(f"one process does all: others cannot be started ({writing.why(error)})")
         return None
 
 

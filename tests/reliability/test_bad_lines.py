@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from experiments.command import common, learn, main
+from experiments.command import learn, main, verbs
+from experiments.machine import streams
 from experiments.settings import numbers
 from theory.verification import canary
 
@@ -25,7 +26,6 @@ NEEDED = {
     "check": [],
 }
 LINES = [
-    [],
     ["prove"],
     ["verify", "lazy.nothing"],
     ["verify", "nothing.py"],
@@ -105,12 +105,12 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def parser():
-    return main.parser()
+    return verbs.parser()
 
 
 def numeric_options() -> list[tuple[str, str]]:
     """Every verb with each of its options that takes a number."""
-    (subs,) = (a for a in main.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (subs,) = (a for a in verbs.parser()._actions if isinstance(a, argparse._SubParsersAction))
     found = [
         (verb, action.option_strings[-1])
         for verb, sub in subs.choices.items()
@@ -118,7 +118,7 @@ def numeric_options() -> list[tuple[str, str]]:
         if action.type in (numbers.integer, numbers.real)
         or (action.dest.startswith("setting_") and action.metavar in ("K", "V"))
     ]
-    assert {verb for verb, _ in found} >= {*NEEDED, *learn.SAYS} - {"check", "bench"}
+    assert {verb for verb, _ in found} >= {*NEEDED, *learn.DRAWS} - {"check", "bench"}
     return found
 
 
@@ -133,7 +133,7 @@ def refused(capsys, line: list[str]) -> str:
     assert (status, out) == (2, ""), (shown, status, err[:300])
     assert err.count("\n") == 1, (shown, err[:300])
     assert err.endswith("\n")
-    assert len(err) < common.LONGEST + 200, shown
+    assert len(err) < streams.LONGEST + 200, shown
     return err
 
 

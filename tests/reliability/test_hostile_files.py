@@ -30,6 +30,7 @@ from experiments.datasets import cifar, sources
 from experiments.files.strict_json import LARGEST
 from experiments.results import records
 from experiments.settings import references
+from theory import Dataset
 
 MEMORY = 2**27  # bytes that refusing a file of data may take
 SECONDS = 30
@@ -82,6 +83,7 @@ def test_there_are_more_than_150_and_good_ones_are_read(tmp_path):
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "good.npz", x=x, y=y)
         loaded = sources.load(f"npz:{tmp_path / 'good.npz'}")
+        assert isinstance(loaded, Dataset)
         np.testing.assert_array_equal(loaded.x, x)
         np.testing.assert_array_equal(loaded.y, y)
 
@@ -144,7 +146,9 @@ def test_data_beyond_the_memory_that_there_is(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"large.npz: 100,000 numbers take .* GiB are available"):
         sources.load(f"npz:{tmp_path / 'large.npz'}")
     monkeypatch.setattr(environment, "host_memory", lambda: 4e6)
-    assert sources.load(f"npz:{tmp_path / 'large.npz'}").x.shape == (1000, 100)
+    loaded = sources.load(f"npz:{tmp_path / 'large.npz'}")
+    assert isinstance(loaded, Dataset)
+    assert loaded.x.shape == (1000, 100)
 
 
 # --- a user's own files of statements -------------------------------------------------------------

@@ -12,7 +12,7 @@ from reliability.test_endings import TWO, ended, quick
 
 from experiments.certificates import making
 from experiments.command import common
-from experiments.machine import files
+from experiments.files import writing
 
 pytestmark = pytest.mark.usefixtures("restore_precision")
 VERIFY = ("verify", TWO[0], "--draws", "8", "--jobs", "1")
@@ -73,7 +73,7 @@ def test_places_that_cannot_be_written(capsys, tmp_path, monkeypatch, place, com
 
 def test_a_full_disk_is_told_before_the_work(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.verify.running.execute", lambda *_, **__: pytest.fail("began"))
-    monkeypatch.setattr(files, "_partial", full)
+    monkeypatch.setattr(writing, "_partial", full)
     status, out, said = ended(capsys, *VERIFY, "--out", str(tmp_path))
     assert (status, out) == (2, "")
     assert said.endswith("(No space left on device)")
@@ -115,7 +115,7 @@ def test_a_directory_that_vanishes_meanwhile(capsys, tmp_path):
     assert out.status(refuted=False) == 2
 
 
-@pytest.mark.parametrize("write", [files.replace_json, lambda path, x: making.write(x, path)])
+@pytest.mark.parametrize("write", [writing.replace_json, lambda path, x: making.write(x, path)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_written_through_what_is_no_file(tmp_path, write, kind):
     KINDS[kind](tmp_path / "result.json")
@@ -128,10 +128,10 @@ def test_a_link_in_the_place_of_a_file_in_making_is_not_followed(tmp_path, monke
     """Whoever may write the directory could guess the name and have another file overwritten."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    monkeypatch.setattr(files.secrets, "token_hex", lambda size: "00")
+    monkeypatch.setattr(writing.secrets, "token_hex", lambda size: "00")
     (tmp_path / ".result.json.00.partial").symlink_to(victim)
     with pytest.raises(FileExistsError):
-        files.replace_json(tmp_path / "result.json", {})
+        writing.replace_json(tmp_path / "result.json", {})
     assert victim.read_text() == "precious"
 
 
@@ -141,17 +141,17 @@ def test_writers_at_once_leave_one_whole_file(tmp_path):
 
     def interrupted_by_another(file):
         file.write(b"half of the first")
-        files.replace_json(path, "the second")
+        writing.replace_json(path, "the second")
         assert json.loads(path.read_text()) == "the second"
         file.write(b" and its end")
 
-    files.replace(path, interrupted_by_another)
+    writing.replace(path, interrupted_by_another)
     assert path.read_text() == "half of the first and its end"
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_names_that_are_no_text_are_json(tmp_path):
-    files.replace_json(tmp_path / "result.json", {"file": "a\udcffb≥"})
+    writing.replace_json(tmp_path / "result.json", {"file": "a\udcffb≥"})
     assert json.loads((tmp_path / "result.json").read_text("utf-8")) == {"file": "a\udcffb≥"}
 
 
