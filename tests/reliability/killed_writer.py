@@ -70,7 +70,7 @@ def die_at(number: int) -> None:
         write(*arguments)
         sys.settrace(None)
 
-    store.Store.write_cell = traced
+    store.Store.write_cell = traced  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def killed(write: Callable[[], None], pick: random.Random) -> bool:

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 import sweep_toys
 from one_line import line_of
+from precision import restored
 
 from experiments.command import main
 from experiments.figures import registry
 from experiments.files import reading, seals
 from experiments.results import cell_files, dataset, store, tables
 
-pytestmark = pytest.mark.usefixtures("restore_precision")
 GRID = ("toy.tail", "--grid", "m=4,8", "--draws", "20")
 CELL, OTHER, FAILED = "cells/m=4.npz", "cells/m=8.npz", "failed/m=8.json"
 
@@ -32,7 +32,7 @@ CELL, OTHER, FAILED = "cells/m=4.npz", "cells/m=8.npz", "failed/m=8.json"
 def command(*arguments: str) -> tuple[int, str]:
     """Status and what is said on stderr."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with restored(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main.main(arguments)
     return status, err.getvalue()
 
