@@ -82,17 +82,10 @@ def forget_compiled_programs():
 @pytest.fixture
 def restore_precision():
     """For tests of the command, which sets JAX's precision and generator for its process."""
-    names = (
-        "jax_enable_x64",
-        "jax_default_matmul_precision",
-        "jax_default_prng_impl",
-        "jax_threefry_partitionable",
-        "jax_random_seed_offset",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    from precision import restored
+
+    with restored():
+        yield
 
 
 @pytest.fixture

@@ -12,19 +12,21 @@ import os
 import pathlib
 import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 
 import figure_toys
 import numpy as np
 import pytest
 import sweep_toys
 from one_line import line_of
+from precision import restored
 
 from experiments.command import main
 from experiments.figures import registry
 from experiments.files import reading, seals
 from experiments.results import cell_files, dataset, store, tables
 
-pytestmark = pytest.mark.usefixtures("restore_precision")
 GRID = ("toy.tail", "--grid", "m=4,8", "--draws", "20")
 CELL, OTHER, FAILED = "cells/m=4.npz", "cells/m=8.npz", "failed/m=8.json"
 
@@ -32,7 +34,7 @@ CELL, OTHER, FAILED = "cells/m=4.npz", "cells/m=8.npz", "failed/m=8.json"
 def command(*arguments: str) -> tuple[int, str]:
     """Status and what is said on stderr."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with restored(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main.main(arguments)
     return status, err.getvalue()
 
@@ -344,22 +346,26 @@ def test_a_directory_that_cannot_be_listed_is_not_empty(directory, monkeypatch):
     assert line == f"{directory / 'cells'} cannot be read: Permission denied"
 
 
-def test_a_cell_without_permission_stops_resume_in_one_line(directory):
-    """Without any injection: as a user who may not read it."""
+@pytest.fixture
+def without_rights() -> Iterator[pathlib.Path]:
+    """A directory for a user who is not root, whom no permission binds."""
     root = os.geteuid() == 0
-    (directory / CELL).chmod(0)
-    if root:  # who may read everything, and the directories above belong to
-        shutil.copytree(directory, copy := pathlib.Path("/tmp") / f"widetheory-{os.getpid()}")
-        (copy / CELL).chmod(0)
-        os.seteuid(65534)
-    else:
-        copy = directory
-    try:
-        line = line_of(lambda: dataset.open_sweep(copy))
-    finally:
+    with tempfile.TemporaryDirectory() as name:
+        pathlib.Path(name).chmod(0o755)
+        yield pathlib.Path(name)
         if root:
             os.seteuid(0)
-            shutil.rmtree(copy)
+
+
+def test_a_cell_without_permission_is_unreadable_without_any_injection(directory, without_rights):
+    copy = pathlib.Path(shutil.copytree(directory, without_rights / "sweep"))
+    (copy / CELL).chmod(0)
+    if os.geteuid() == 0:
+        try:
+            os.seteuid(65534)
+        except OSError:
+            pytest.skip("root cannot become another user here")
+    line = line_of(lambda: dataset.open_sweep(copy))
     assert line == f"{copy / CELL} cannot be read: Permission denied"
 
 

@@ -28,9 +28,9 @@ from experiments.certificates import check
 from experiments.command import main
 from experiments.datasets import cifar, sources
 from experiments.files.strict_json import LARGEST
+from experiments.machine import environment
 from experiments.results import records
 from experiments.settings import references
-from theory import Dataset
 
 MEMORY = 2**27  # bytes that refusing a file of data may take
 SECONDS = 30
@@ -82,8 +82,7 @@ def test_there_are_more_than_150_and_good_ones_are_read(tmp_path):
     x, y = np.eye(3), np.array([1, -1, 1], np.int8)
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "good.npz", x=x, y=y)
-        loaded = sources.load(f"npz:{tmp_path / 'good.npz'}")
-        assert isinstance(loaded, Dataset)
+        loaded = sources.load_npz(f"{tmp_path / 'good.npz'}")
         np.testing.assert_array_equal(loaded.x, x)
         np.testing.assert_array_equal(loaded.y, y)
 
@@ -139,16 +138,12 @@ def test_names_that_no_file_has(tmp_path, name):
 
 
 def test_data_beyond_the_memory_that_there_is(tmp_path, monkeypatch):
-    from experiments.machine import environment
-
     np.savez(tmp_path / "large.npz", x=np.ones((1000, 100)), y=np.tile([1, -1], 500))
     monkeypatch.setattr(environment, "host_memory", lambda: 3e6)
     with pytest.raises(ValueError, match=r"large.npz: 100,000 numbers take .* GiB are available"):
         sources.load(f"npz:{tmp_path / 'large.npz'}")
     monkeypatch.setattr(environment, "host_memory", lambda: 4e6)
-    loaded = sources.load(f"npz:{tmp_path / 'large.npz'}")
-    assert isinstance(loaded, Dataset)
-    assert loaded.x.shape == (1000, 100)
+    assert sources.load_npz(f"{tmp_path / 'large.npz'}").x.shape == (1000, 100)
 
 
 # --- a user's own files of statements -------------------------------------------------------------
