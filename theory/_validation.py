@@ -72,6 +72,12 @@ def check_integer(
     return number
 
 
+def check_memory(memory: object) -> None:
+    """ValueError unless it is a number of bytes, ≥ 1, or None."""
+    if memory is not None:
+        check_integer("memory", memory)
+
+
 def check_real(
     name: str,
     value: T,

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.extend.core
@@ -11,7 +11,6 @@ import jax.numpy as jnp
 
 from theory._types import CompilerOption, PyTree
 
-T = TypeVar("T")
 Compiled: TypeAlias = jax.stages.Wrapped  # what `jax.jit` returns
 
 
@@ -60,7 +59,7 @@ def largest_fit(what: str, most: int, limit: float, needed: Callable[[int], int]
     return Fit(batch, memory)
 
 
-def bounded(function: Callable[..., T], what: str, limit: float | None) -> Callable[..., T]:
+def bounded(function: Compiled, what: str, limit: float | None) -> Callable[..., PyTree]:
     """A compiled function that refuses, in the words of `check_fits`, arguments it has no room for.
 
     Args:
@@ -73,10 +72,10 @@ def bounded(function: Callable[..., T], what: str, limit: float | None) -> Calla
     fitting = set()
 
     @functools.wraps(function)
-    def checked(*arguments: PyTree) -> T:
+    def checked(*arguments: PyTree) -> PyTree:
         shapes = str(jax.tree.map(jax.typeof, arguments))
         if shapes not in fitting:
-            check_fits(what, bytes_needed(cast(Compiled, function), *arguments, limit=limit), limit)
+            check_fits(what, bytes_needed(function, *arguments, limit=limit), limit)
             fitting.add(shapes)
         return function(*arguments)
 

@@ -95,8 +95,13 @@ def test_draws_are_added_up_and_not_kept(monkeypatch):
         pass
 
     one = pairs.Drawn(
-        Prediction(*[0.1] * len(Prediction._fields))._replace(
-            quantities=Quantities(0.9, 0.8, 0.7, 0.6), spread=Quantities(0.1, 0.1, 0.1, 0.1)
+        Prediction(
+            Quantities(*map(np.array, (0.9, 0.8, 0.7, 0.6))),
+            Quantities(*map(np.array, (0.1, 0.1, 0.1, 0.1))),
+            1.0,
+            1.0,
+            0.1,
+            0.1,
         ),
         None,
     )

@@ -13,14 +13,21 @@ import time
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments.command import main
 from experiments.machine import environment
-from theory import REGISTRY
+from theory import Parameters, Statement, parameter
 from theory.compilation import bytes_needed, quick_to_compile
 from theory.falsification.falsify import falsify
+from theory.margins import exceeds
+from theory.verification import programs
+from theory.verification.evaluation import evaluate
 from theory.verification.frontier import frontier
+from theory.verification.kinds import Deterministic
+from theory.verification.remedies import hypothesis_margins
 
 ID = "orthogonal.multiplier-range"
 LIMIT = 8 * 10**9
@@ -41,6 +48,19 @@ AT_ONCE = [  # line, and what its refusal says
     (["train", "--n", "10**12"], "needs at least 7.45e+15 GiB of memory with n = 100000000"),
     (["train", "--steps-f", "2**63"], "--steps-f must be at most 9223372036854775807 in float64"),
 ]
+
+
+class Size(Parameters):
+    d: int = parameter(4, "numbers", low=1)
+
+
+TOY = Statement(
+    id="toy.size",
+    config=Size(),
+    sample=lambda key, c: jax.random.normal(key, (c.d,)),
+    hypotheses={"positive": lambda x, _: exceeds(x[0], 0)},
+    claim=Deterministic(lambda x, _: exceeds(1 + jnp.sum(x**2), 0)),
+)
 
 
 @pytest.fixture
@@ -70,20 +90,38 @@ def test_what_no_memory_holds_is_refused_at_once(capsys, case):
     assert time.process_time() - start < 20
 
 
+def test_pieces_are_the_same_draws(key, monkeypatch):
+    """Evidence that is collected piece by piece on the host is that of one program."""
+    whole = evaluate(TOY, key, 11)
+    monkeypatch.setattr(programs, "PIECE", 4)
+    cut = evaluate(TOY, key, 11)
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_margins_are_found_in_batches_that_fit(key):
+    """The same of as many at once as fit, and none where not even one does."""
+    arguments = (TOY, ("positive",), key, 33, Size(d=4000))
+    whole = hypothesis_margins(*arguments)["positive"].value
+    cut = hypothesis_margins(*arguments, 2**18)["positive"].value
+    np.testing.assert_allclose(cut, whole, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"^toy.size needs at least .* with one draw at a time"):
+        hypothesis_margins(*arguments, 2**10)
+
+
+@pytest.mark.slow
 def test_settings_that_do_not_fit_are_left_out_of_a_search():
     said = []
-    found = falsify(
-        REGISTRY[ID], over={"d": (8, 2**31 - 1)}, evaluations=600, memory=2**26, say=said.append
-    )
+    found = falsify(TOY, over={"d": (1, 2**31 - 1)}, evaluations=128, memory=2**22, say=said.append)
     assert found.tested > 0
     assert any("left out" in line and "GiB may be used" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_frontier_ends_where_the_memory_does():
     """Its range is looked for by doubling d, 2¹⁶ times at most."""
-    statement = REGISTRY[ID]
-    found = frontier(statement, "d", goal="consistent", memory=2**26)
-    assert max(probe.value for probe in found.probes) < 2**16 * statement.config.d
+    found = frontier(TOY, "d", goal="consistent", memory=2**20)
+    assert 2**10 < max(probe.value for probe in found.probes) < 2**18
 
 
 def test_what_libraries_copy_is_in_the_account(key):

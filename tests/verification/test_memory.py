@@ -5,7 +5,6 @@ import time
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from experiments.command import main
@@ -13,7 +12,7 @@ from experiments.machine import environment
 from experiments.verify import running
 from theory import REGISTRY
 from theory.compilation import largest_array, quick_to_compile
-from theory.verification import evaluation, memory, programs
+from theory.verification import evaluation, memory
 from theory.verification.evaluation import evaluate
 
 ID = "lazy.movement"
@@ -63,6 +62,7 @@ def test_what_no_memory_holds_is_refused_without_compiling(capsys, monkeypatch):
     assert time.process_time() - start < 20
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("restore_precision")
 def test_draws_are_chunked_to_fit(capsys, monkeypatch):
     batches = []
@@ -88,16 +88,6 @@ def test_draws_are_chunked_to_fit(capsys, monkeypatch):
     monkeypatch.setattr(environment, "usable_memory", unknown)
     assert main.main(command) == 0
     assert len(batches) == 2
-
-
-def test_pieces_are_the_same_draws(key, monkeypatch):
-    """Evidence that is collected piece by piece on the host is that of one program."""
-    statement = REGISTRY["orthogonal.multiplier-range"]
-    whole = evaluate(statement, key, 11)
-    monkeypatch.setattr(programs, "PIECE", 4)
-    cut = evaluate(statement, key, 11)
-    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_draws_whose_evidence_fits_nowhere_are_refused(key, monkeypatch):

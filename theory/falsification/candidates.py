@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +28,6 @@ from theory.verification.instances import instance_evidence
 from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 from theory.verification.verdict import Evidence
-
-T = TypeVar("T")
 
 FIRM = 1e3  # of a violated hypothesis, in medians of its margin; what it weighs in the objective
 MOST = 64  # candidates evaluated at once
@@ -143,7 +141,7 @@ class Space:
         how = "with one candidate at a time"
         self.batch = largest_fit(self.statement.id, self.batch, limit, needed, how).batch
 
-    def compiled(self, function: Callable[..., T]) -> Callable[..., T]:
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function compiled, and refused where it does not fit."""
         return bounded(quick_jit(function), self.statement.id, self.memory)
 
@@ -227,7 +225,7 @@ class Space:
 
     @functools.cached_property
     def _conditions(self) -> Compiled:
-        return cast(Compiled, quick_jit(jax.vmap(self.conditions)))
+        return quick_jit(jax.vmap(self.conditions))
 
     @functools.cached_property
     def _conditions_of_all(self) -> Callable[[Array, Variables], Conditions]:

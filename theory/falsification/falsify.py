@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import check_integer, check_level, check_real
+from theory._validation import check_integer, check_level, check_memory, check_real
 from theory.falsification.budget import Budget
 from theory.falsification.candidates import KEPT, Found, Space, Variables
 from theory.falsification.descent import descend
@@ -130,6 +130,7 @@ def falsify(
     check_claims(statement, config)
     key = make_key(0) if key is None else key
     check_level(level, parts=2**CONFIRMED)
+    check_memory(memory)
     if seconds is not None:
         check_real("seconds", seconds, low=0, open_low=True)
     if evaluations is not None:

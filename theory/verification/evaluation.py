@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from theory import parallel, parameters
 from theory._types import PyTree, Real
-from theory._validation import check_integer
+from theory._validation import check_integer, check_memory, shown
 from theory.keys import with_generator
 from theory.verification import canary
 from theory.verification.distinct import fingerprint_on_host
@@ -97,6 +97,9 @@ def evaluate(
     check_config(config)
     batch = statement.batch if batch is None else check_integer("batch", batch)
     draws = check_integer("draws", draws, high=MOST_DRAWS) if statement.random else 1
+    check_memory(memory)
+    if not isinstance(mesh, Mesh | None):
+        raise ValueError(f"mesh must be one of `theory.parallel.make_mesh`, got {shown(mesh)}")
     with arithmetic(precision):
         if traced:  # values that Python refuses are refused where it sees them
             jax.eval_shape(functools.partial(_before_solving, statement, config), key)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import LARGEST, check_choice, check_level
+from theory._validation import LARGEST, check_choice, check_level, check_memory
 from theory.keys import make_key
 from theory.parameters import number_names
 from theory.verification.outcomes import premise
@@ -114,6 +114,7 @@ def frontier(
     check_config(config)
     check_choice("parameter", parameter, number_names(config))
     share = check_level(level, parts=PROBES)
+    check_memory(memory)
     if goal == "held" and not statement.hypotheses:
         raise ValueError(f"goal must be 'consistent': {statement.id} has no hypotheses")
     field = next(f for f in dataclasses.fields(config) if f.name == parameter)

@@ -25,9 +25,9 @@ from theory.verification.programs import (
 )
 from theory.verification.statement import Statement
 
-# What judging holds at once: the evidence in pieces and as a whole, then outcomes, and fingerprints
-# in order.
-COPIES = 3
+# What judging holds at once: the evidence in pieces and as a whole, outcomes, and fingerprints in
+# order. Measured over 2·10⁶ draws: 2.4 to 3.2 times the evidence.
+COPIES = 3.2
 
 
 @with_generator

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from theory._validation import check_integer, check_level
+from theory._validation import check_integer, check_level, check_memory
 from theory.verification.evaluation import evaluate, evaluate_instance
 from theory.verification.judging import judge
 from theory.verification.kinds import ByOutcome, Deterministic
@@ -116,6 +116,7 @@ def verify_until(
     check_claims(statement, config)
     outcomes = isinstance(statement.claim, ByOutcome)
     final = ("refuted",) if outcomes else ("refuted", "consistent")
+    check_memory(memory)
     parts: list[Evidence] = []
     batch = None
     if memory is not None and mesh is None:
