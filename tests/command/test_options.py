@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from experiments.bench import jobs
-from experiments.command import explain, falsify, frontier, main
+from experiments.command import explain, falsify, frontier, main, verbs
 from experiments.figures import building
 from experiments.learning import cost, pairs
 from experiments.machine import devices
