@@ -10,15 +10,17 @@ from loose_parts import changed
 from scipy import stats
 from statement_checks import check_default, evidence_of, first_look, negated, verdict_of
 
-from theory import REGISTRY, Claim, margin
-from theory.statements.orthogonal import boundary, learning, noise, perturbation
-from theory.verification.evaluation import evaluate
+from theory import REGISTRY, Claim, Deterministic, margin
+from theory.statements.orthogonal import boundary, learning, noise, perturbation, uniformity
+from theory.verification.evaluation import evaluate, evaluate_instance
 
 DRAWS = {
     "orthogonal.decision-boundary": 16,
     "orthogonal.decision-boundary-certified": 16,
     "orthogonal.multiplier-range": 64,
     "orthogonal.multiplier-range-sharp": 64,
+    "orthogonal.uniformity": 64,
+    "orthogonal.uniformity-published": 64,
     "orthogonal.decision-boundary-quadratic": 16,
     "orthogonal.perturbation-direction": 80,
     "orthogonal.learning-from-perturbations": 24,
@@ -157,6 +159,40 @@ def test_a_range_with_a_wrong_constant_is_refuted(monkeypatch, name, change):
     id = {"m": "orthogonal.multiplier-range", "s": "orthogonal.multiplier-range-sharp"}[name[0]]
     statement = dataclasses.replace(REGISTRY[id])
     assert first_look(statement, key=jax.random.key(0), draws=64).verdict == "refuted"
+
+
+def test_multipliers_are_not_as_uniform_as_norms_alone():
+    """R² in place of R²/(1 − 2/(pR²)): the correction is needed."""
+    statement = dataclasses.replace(
+        REGISTRY["orthogonal.uniformity"],
+        claim=Deterministic(uniformity.uniformity(lambda inverse, *_: 1 / inverse)),
+    )
+    assert first_look(statement, key=jax.random.key(0), draws=64).verdict == "refuted"
+
+
+@pytest.mark.parametrize("bound", [uniformity.sharp, uniformity.published])
+def test_bounds_on_uniformity_by_hand(bound):
+    """p = 3γ⁻³ and R = 1: 1.0007 where 100.7 was published for γ = 0.1, 1.09 and 4.8 for ½."""
+    values = {uniformity.sharp: (1.0007, 1.09), uniformity.published: (100.7, 4.8)}[bound]
+    for slope, value in zip((0.1, 0.5), values, strict=True):
+        found = bound(jnp.array(1.0), jnp.array(slope**3 / 3), slope)
+        assert float(found) == pytest.approx(value, rel=6e-3)
+    assert bound(jnp.array(1.0), jnp.array(0.5), 0.5) == jnp.inf  # nothing is promised
+
+
+def test_uniformity_of_points_of_different_norms():
+    """Exactly orthogonal points: λ_k = 2/((1+γ²)‖x_k‖²), whose ratio is R² itself."""
+    statement = REGISTRY["orthogonal.uniformity"]
+    lengths = jnp.array([1.0, 2.0, 3.0])
+    instance = boundary.solve(jnp.diag(lengths), jnp.array([1.0, -1.0, 1.0]), 0.5)
+    evidence = evaluate_instance(statement, instance)
+    found = evidence.conclusion
+    assert found.value[0] == pytest.approx(0, abs=1e-12)  # 9 ≤ 9: undecided to rounding
+    assert abs(found.value[0]) <= found.error[0] < 1e-10
+    tilted = jnp.diag(lengths).at[0, 1].set(0.01)
+    instance = boundary.solve(tilted, jnp.array([1.0, -1.0, 1.0]), 0.5)
+    found = evaluate_instance(statement, instance).conclusion
+    assert found.value[0] > found.error[0]
 
 
 def test_leaving_the_regime_is_vacuous_and_says_by_how_much():

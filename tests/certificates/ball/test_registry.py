@@ -32,6 +32,8 @@ SMALL = {
     "orthogonal.decision-boundary-quadratic": {"n": 4, "d": 20, "m": 4, "steps": 200, "queries": 2},
     "orthogonal.multiplier-range": {"n": 3, "d": 12},
     "orthogonal.multiplier-range-sharp": {"n": 3, "d": 12},
+    "orthogonal.uniformity": {"n": 3, "d": 12},
+    "orthogonal.uniformity-published": {"n": 3, "d": 12},
     "orthogonal.learning-from-perturbations": {
         "n": 3, "d": 100, "m": 4, "steps": 100, "queries": 2, "n_adv": 3,
     },

@@ -23,13 +23,14 @@ from theory.verification.statement import Hypothesis, OnData, Statement
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 
 
-def _sample_data(key: Array, config: DataSetting) -> Solved:
+def sample_data(key: Array, config: DataSetting) -> Solved:
+    """Training points with the closed form on them."""
     x, y, _, _ = draw(key, config.data, config.n, config.d, queries=0, p_max=config.p_max)
     return solve(x, y, config.slope)
 
 
 def _data(key: Array, earlier: Staged, config: TrainedSetting) -> Solved:
-    return _sample_data(key, config)
+    return sample_data(key, config)
 
 
 def _training(key: Array, earlier: Staged, config: TrainedSetting) -> Trained:
@@ -106,7 +107,7 @@ STATEMENTS = (
         says="Near-orthogonality implies 1/(2R_max²) < λ_k < 3/(2γ²R_min²) for every k. "
         "Margin: the smaller of λ_k·2R_max² − 1 and 1 − λ_k·2γ²R_min²/3.",
         source=SOURCE,
-        sample=_sample_data,
+        sample=sample_data,
         hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
         measured={"KKT certificate": hypothesis("KKT certificate")},
         claim=Deterministic(
@@ -127,7 +128,7 @@ STATEMENTS = (
         "1/(R_min²γ(γ − 1/(pR²))), R² = R_max²/R_min², p ≥ 3γ⁻³ being near-orthogonality. "
         "Margin: as for orthogonal.multiplier-range.",
         source=SHARPER,
-        sample=_sample_data,
+        sample=sample_data,
         hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
         measured={"KKT certificate": hypothesis("KKT certificate")},
         claim=Deterministic(
