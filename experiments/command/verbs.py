@@ -1,7 +1,9 @@
 """The verbs: what each does, and the module that carries it out, imported when it is asked for."""
 
 import argparse
+import difflib
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
@@ -82,8 +84,18 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line on stderr and exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the message and where to read more, and exits."""
-        self.exit(2, f"{self.prog}: {streams.in_one_line(message)} (see {self.prog} -h)\n")
+        """Prints the message, what may have been meant, and where to read more, and exits."""
+        words = f"{message}{_meant(message)}"
+        self.exit(2, f"{self.prog}: {streams.in_one_line(words)} (see {self.prog} -h)\n")
+
+
+def _meant(message: str) -> str:
+    """The choice nearest to one that argparse refuses, in words; empty if none is near."""
+    refused = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+    if refused is None:
+        return ""
+    near = difflib.get_close_matches(refused[1], re.findall(r"[\w.-]+", refused[2]), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def parser(asked: str | None = None) -> Parser:

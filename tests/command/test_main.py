@@ -437,6 +437,8 @@ BAD = [
     (["predict", "--data", "digits", "--n", "359"], "queries"),
     (["predict", "--data", "digits", "--d", "5"], "--d must be 64, the dimension of digits, got 5"),
     (["dance"], "invalid choice: 'dance'"),
+    (["verfy"], "; did you mean verify?"),
+    (["verify", "--preset", "ful"], "; did you mean full?"),
 ]
 
 
