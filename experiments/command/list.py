@@ -28,7 +28,8 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"statements": entries})
     else:
-        console().print(list_table(entries))
+        place = console()
+        place.print(list_table(entries, place.width))
     return 0
 
 
