@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from untyped import compilations
 
+from theory import REGISTRY, explain, falsify
 from theory._validation import (
     check_choice,
     check_integer,
@@ -20,7 +21,9 @@ from theory._validation import (
     check_real,
     check_slope,
 )
+from theory.keys import make_key
 from theory.parameters import Parameters, parameter
+from theory.verification.evaluation import evaluate
 
 NAN, INF = float("nan"), float("inf")
 
@@ -410,3 +413,13 @@ def test_traced_values_pass_but_traced_shapes_are_checked():
         jax.eval_shape(checked, jnp.ones((2, 3)), jnp.ones(3), 0.5)
     with pytest.raises(ValueError, match="x must be a matrix"):
         jax.eval_shape(checked, jnp.ones(3), jnp.ones(2), 0.5)
+
+
+@pytest.mark.parametrize("config", [3, "m=8", REGISTRY["separability.mean"].config])
+def test_a_configuration_of_another_statement_is_refused(config):
+    statement = REGISTRY["lazy.movement"]
+    with pytest.raises(ValueError, match="config must be a MovementSetting, got "):
+        evaluate(statement, make_key(0), 2, config)
+    for function in (explain, falsify):
+        with pytest.raises(ValueError, match="config must be a MovementSetting, got "):
+            function(statement, config=config)

@@ -126,7 +126,7 @@ def falsify(
     """
     check_statement(statement)
     config = statement.config if config is None else config
-    check_config(config)
+    check_config(config, statement.config)
     check_claims(statement, config)
     key = make_key(0) if key is None else key
     check_level(level, parts=2**CONFIRMED)

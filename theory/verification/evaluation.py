@@ -94,7 +94,7 @@ def evaluate(
     canary.check()
     check_statement(statement)
     config = statement.config if config is None else config
-    check_config(config)
+    check_config(config, statement.config)
     batch = statement.batch if batch is None else check_integer("batch", batch)
     draws = check_integer("draws", draws, high=MOST_DRAWS) if statement.random else 1
     check_memory(memory)
@@ -241,7 +241,7 @@ def evaluate_instance(
       The `Evidence` of one draw, as numpy arrays.
     """
     config = statement.config if config is None else config
-    check_config(config)
+    check_config(config, statement.config)
     with arithmetic(precision):
         rows = jax.tree.map(lambda part: jnp.asarray(part)[None], instance)
         check = compiled(check_instances, (0, 1, 4))

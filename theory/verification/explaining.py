@@ -162,7 +162,7 @@ def explain(
     check_statement(statement)
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     config = statement.config if config is None else config
-    check_config(config)
+    check_config(config, statement.config)
     key = make_key(0) if key is None else key
     evidence = evaluate(statement, key, draws, config, memory=memory)
     verdict = assess(statement, evidence, config=config, level=level)

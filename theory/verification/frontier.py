@@ -111,7 +111,7 @@ def frontier(
     check_statement(statement)
     check_choice("goal", goal, GOALS)
     config = statement.config if config is None else config
-    check_config(config)
+    check_config(config, statement.config)
     check_choice("parameter", parameter, number_names(config))
     share = check_level(level, parts=PROBES)
     check_memory(memory)

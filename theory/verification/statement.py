@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from theory._types import PyTree
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
+from theory.parameters import Parameters
 from theory.verification.claims import checked_claims
 from theory.verification.domains import Domain
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
@@ -260,8 +261,15 @@ def check_claims(statement: Statement, config: object) -> None:
         checked_claims(statement.id, statement.claim.claims(config))
 
 
-def check_config(config: object) -> None:
-    """ValueError unless the configuration is hashable, as what is static under jit must be."""
+def check_config(config: object, own: object = None) -> None:
+    """ValueError unless a statement takes the configuration.
+
+    Args:
+      config: hashable, as what is static under jit must be.
+      own: the statement's; where that is a `Parameters`, only one of its class has what it reads.
+    """
+    if isinstance(own, Parameters) and not isinstance(config, type(own)):
+        raise ValueError(f"config must be a {type(own).__name__}, got {described(config)}")
     try:
         hash(config)
     except TypeError:
