@@ -9,6 +9,7 @@ import pytest
 from loose_parts import changed
 from scipy import stats
 from statement_checks import check_default, evidence_of, first_look, negated, verdict_of
+from untyped import known
 
 from theory import REGISTRY, Claim, Deterministic, margin
 from theory.statements.orthogonal import boundary, learning, noise, perturbation, uniformity
@@ -186,12 +187,12 @@ def test_uniformity_of_points_of_different_norms():
     lengths = jnp.array([1.0, 2.0, 3.0])
     instance = boundary.solve(jnp.diag(lengths), jnp.array([1.0, -1.0, 1.0]), 0.5)
     evidence = evaluate_instance(statement, instance)
-    found = evidence.conclusion
+    found = known(evidence.conclusion)
     assert found.value[0] == pytest.approx(0, abs=1e-12)  # 9 ≤ 9: undecided to rounding
     assert abs(found.value[0]) <= found.error[0] < 1e-10
     tilted = jnp.diag(lengths).at[0, 1].set(0.01)
     instance = boundary.solve(tilted, jnp.array([1.0, -1.0, 1.0]), 0.5)
-    found = evaluate_instance(statement, instance).conclusion
+    found = known(evaluate_instance(statement, instance).conclusion)
     assert found.value[0] > found.error[0]
 
 
