@@ -86,7 +86,8 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
     """The exit status, after all finished cells were written as tables and printed."""
     written = True
     try:
-        tables.write(place)
+        if not tables.write(place):
+            streams.say(f"{tables.PARQUET} is left out: PyArrow (extra parquet) is not installed")
     except store.StorageError as error:  # no reason to lose what is printed
         streams.say(str(error))
         written = False
