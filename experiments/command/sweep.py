@@ -53,7 +53,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         raise ValueError("ID must be a statement; without one --export writes the tables of DIR")
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
-    canary.check()  # once, before every cell fails by it
+    canary.check(arguments.precision)  # once, before every cell fails by it
     memory = _checked_memory(arguments)
     planned = planning.plan_sweep(
         arguments.id,
