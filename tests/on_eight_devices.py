@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from lowering import lower_statement
 from sweep_toys import install
 
 from experiments.results import store
@@ -317,6 +318,11 @@ def test_registered_statements_get_the_same_evidence(key, id):
 
 def test_a_verdict_does_not_depend_on_the_devices(key):
     assert verify(PLAIN, key=key, draws=21, mesh=make_mesh()) == verify(PLAIN, key=key, draws=21)
+
+
+@pytest.mark.parametrize("id", ["lazy.movement", "separability.tails"])
+def test_draws_shared_by_devices_are_lowered_for_accelerators(id):
+    lower_statement(REGISTRY[id], mesh=make_mesh())
 
 
 def test_draws_are_evaluated_without_communication(key):

@@ -45,7 +45,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     if not arguments.names:
         raise ValueError("NAME must be a figure, or all; --list shows them")
     environment.configure(arguments.precision)
-    canary.check()
+    canary.check(arguments.precision)
     common.check_seed(arguments)
     planned, left_out = building.plan_figures(
         arguments.names,

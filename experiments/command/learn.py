@@ -56,7 +56,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     common.check_draws(arguments)
     draws = arguments.draws
     settings = _settings(arguments, train=train)
-    canary.check()
+    canary.check(arguments.precision)
     steps = pairs.steps(settings, arguments.seed, draws, train)
     summary = pairs.summarize(with_bar(steps, _Draws(draws)))
     if arguments.json:

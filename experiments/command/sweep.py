@@ -53,7 +53,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         raise ValueError("ID must be a statement; without one --export writes the tables of DIR")
     environment.configure(arguments.precision)
     mesh = devices.local(arguments.devices)
-    canary.check()  # once, before every cell fails by it
+    canary.check(arguments.precision)  # once, before every cell fails by it
     memory = _checked_memory(arguments)
     planned = planning.plan_sweep(
         arguments.id,
@@ -86,7 +86,8 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
     """The exit status, after all finished cells were written as tables and printed."""
     written = True
     try:
-        tables.write(place)
+        if not tables.write(place):
+            streams.say(f"{tables.PARQUET} is left out: PyArrow (extra parquet) is not installed")
     except store.StorageError as error:  # no reason to lose what is printed
         streams.say(str(error))
         written = False

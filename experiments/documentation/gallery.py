@@ -172,7 +172,7 @@ def remake(names: Sequence[str], docs: pathlib.Path = DOCS) -> None:
     for name in names:
         check_choice("NAME", name, known)
     environment.configure(PRECISION)
-    canary.check()
+    canary.check(PRECISION)
     with tempfile.TemporaryDirectory() as temporary:
         out = pathlib.Path(temporary)
         for planned in building.plan_figures(names, preset=preset).figures:

@@ -4,7 +4,8 @@
     cells/NAME.npz       a finished cell: arrays over draws, and its record as JSON in `record`
     failed/NAME.json     a cell that failed, with its error; computed again by the next run
     claims/NAME.lock     locks: a cell is computed by one process at a time
-    cells.csv, .parquet  one row per finished cell, written at the end of every run
+    cells.csv, .parquet  one row per finished cell, written at the end of every run (the second
+                         where PyArrow is installed)
 
 Files appear whole or not at all: they are written beside their place, flushed to the disk and
 renamed. Each carries a digest of all that it holds, so that damage is noticed. Plain files of NumPy
@@ -163,6 +164,11 @@ class Store:
         """Writes one of the tables made of all finished cells."""
         with self._writing(), _lock(self.directory / "claims" / f".{file}.lock"):
             writing.replace(self.directory / file, write, alone=True)
+
+    def remove_table(self, file: str) -> None:
+        """Removes such a table, which a run of fewer cells may have left."""
+        with self._writing():
+            (self.directory / file).unlink(missing_ok=True)
 
     def _mine(self, record: Record) -> Record:
         return {"sweep": self.fingerprint} | record

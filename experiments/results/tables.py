@@ -4,16 +4,16 @@ Without pandas: every process of a sweep would spend a second on importing it.
 """
 
 import csv
+import importlib.util
 import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import pyarrow
-from pyarrow import parquet
-
 from experiments.files.strict_json import Json, Record
 from experiments.results.records import ESTIMATE
 from experiments.results.store import Store
+
+PARQUET = "cells.parquet"
 
 
 def rows(store: Store) -> Iterator[tuple[Record, Record]]:
@@ -34,8 +34,13 @@ def columns(store: Store) -> dict[str, list[Json]]:
     return {name: [row.get(name) for row in found] for name in names}
 
 
-def write(store: Store) -> None:
-    """Writes cells.csv and cells.parquet from all finished cells; StorageError if it cannot."""
+def write(store: Store) -> bool:
+    """Writes cells.csv and cells.parquet from all finished cells; StorageError if it cannot.
+
+    Returns:
+      Whether there is a cells.parquet: without PyArrow, the extra parquet, none is left either that
+      would be older than the other.
+    """
     cells = columns(store)
 
     def as_csv(file: BinaryIO) -> None:
@@ -45,8 +50,18 @@ def write(store: Store) -> None:
         table.writerows(zip(*cells.values(), strict=True))
         file.write(text.getvalue().encode())
 
+    def as_parquet(file: BinaryIO) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.table(cells), file)
+
     store.write_table("cells.csv", as_csv)
-    store.write_table("cells.parquet", lambda file: parquet.write_table(pyarrow.table(cells), file))
+    if importlib.util.find_spec("pyarrow") is None:
+        store.remove_table(PARQUET)
+        return False
+    store.write_table(PARQUET, as_parquet)
+    return True
 
 
 def _row(record: Record) -> Record:

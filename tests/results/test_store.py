@@ -1,6 +1,8 @@
 """The directory of a sweep: what is written is read again, whole and unmixed, or refused."""
 
+import argparse
 import errno
+import importlib.util
 import json
 import os
 import pathlib
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from store_toys import ARRAYS, CELL, FAILED, MANIFEST, NAME, RECORD, VERDICT, begun
 
+from experiments.command import sweep
 from experiments.files import reading, seals
 from experiments.results import dataset, store, tables
 
@@ -250,7 +253,7 @@ def test_a_sweep_with_nothing_finished_opens_too(place):
 
 def test_the_table_has_a_row_per_finished_cell(place):
     place.write_cell(NAME, ARRAYS, RECORD)
-    tables.write(place)
+    assert tables.write(place)
     wanted = CELL | {
         "verdict": "consistent", "miss": 1, "failure_rate_high": 0.9, "tightest_margin": 0.25,
         "met n/d ≥ 1.5": 3, "seconds": 1.5, "memory_bytes": 1024,
@@ -259,3 +262,17 @@ def test_the_table_has_a_row_per_finished_cell(place):
         kind = "csv" if read is pd.read_csv else "parquet"
         (row,) = read(place.directory / f"cells.{kind}").to_dict("records")
         assert {name: row[name] for name in wanted} == wanted
+
+
+def test_without_pyarrow_a_line_stands_for_the_second_table(place, capsys, monkeypatch):
+    place.write_cell(NAME, ARRAYS, RECORD)
+    place.write_table(tables.PARQUET, lambda file: file.write(b"of fewer cells"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    export = argparse.Namespace(json=True)
+    assert sweep._reported(place, export) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["cells"]) == 1
+    assert err == (
+        "widetheory: cells.parquet is left out: PyArrow (extra parquet) is not installed\n"
+    )
+    assert {p.name for p in place.directory.glob("cells.*")} == {"cells.csv"}

@@ -31,7 +31,17 @@ def patterns(monkeypatch):
 
 def test_the_installed_compiler_is_right():
     canary.wrong.cache_clear()
-    canary.check()
+    canary.check("float64")
+
+
+def test_a_tpu_computes_in_single_precision_alone(monkeypatch):
+    """Its float64 is a pair of float32, of which XLA has no bits: what verdicts need is refused."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    canary.wrong.cache_clear()
+    canary.check("float32")
+    with pytest.raises(ValueError, match="precision must be float32 on a TPU, got float64"):
+        verify(REGISTRY["lazy.movement"], key=jax.random.key(0), draws=2)
+    canary.wrong.cache_clear()
 
 
 @pytest.mark.parametrize("which", range(len(canary.PATTERNS)))
@@ -47,7 +57,7 @@ def test_a_wrong_pattern_is_found(patterns, which, change):
     pattern = canary.PATTERNS[which]
     patterns(miscompiled(pattern, change))
     with pytest.raises(canary.MiscompilationError, match=re.escape(pattern.name)):
-        canary.check()
+        canary.check("float64")
 
 
 def test_only_float64_is_wrong(patterns):
@@ -64,7 +74,7 @@ def test_only_float64_is_wrong(patterns):
         "nothing can be judged with it, install another version of jax and jaxlib"
     )
     with pytest.raises(canary.MiscompilationError, match=message) as raised:
-        canary.check()
+        canary.check("float64")
     assert "\n" not in str(raised.value)
     assert int(known(re.search(r"entry (\d+)", str(raised.value)))[1]) >= 16384
 

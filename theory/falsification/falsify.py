@@ -138,7 +138,7 @@ def falsify(
     elif seconds is None:
         seconds = SECONDS
     over = check_ranges(config, over or {})
-    canary.check()
+    canary.check("float64")
     start = time.monotonic()
     budget = Budget(
         math.inf if evaluations is None else evaluations,

@@ -9,7 +9,7 @@ maximum over thousands of entries are known to drop it.
 
 import functools
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -76,7 +76,7 @@ PATTERNS = (
 )
 
 
-def check() -> None:
+def check(precision: str) -> None:
     """Refuses to go on where the compiler in use computes wrong numbers; once per process.
 
     Every pattern is computed in float32 and float64, as `jax.jit` compiles by default and as
@@ -85,15 +85,35 @@ def check() -> None:
     order: a correct compiler cannot exceed it, and one that takes a wrong entry does by orders of
     magnitude.
 
+    Args:
+      precision: what will be computed in.
+
     Raises:
+      ValueError: as `check_precision` does.
       MiscompilationError: which pattern is wrong by how much, with the version and the remedy.
     """
+    check_precision(precision)
     backend = jax.default_backend()
     if (found := wrong(backend)) is not None:
         raise MiscompilationError(
             f"jaxlib {importlib.metadata.version('jaxlib')} computes wrong numbers on {backend}: "
             f"{found}; nothing can be judged with it, install another version of jax and jaxlib"
         )
+
+
+def check_precision(precision: str) -> None:
+    """ValueError for float64 on a TPU, where it is a pair of float32 with their exponents.
+
+    Bounds on rounding count on the real one, and XLA compiles nothing that looks at its bits.
+    """
+    backend = jax.default_backend()
+    if precision == "float64" and precision not in _precisions(backend):
+        raise ValueError(f"precision must be float32 on a {backend.upper()}, got {precision}")
+
+
+def _precisions(backend: str) -> tuple[str, ...]:
+    """Those of `ROWS` whose arithmetic a backend has."""
+    return ("float32",) if backend == "tpu" else tuple(ROWS)
 
 
 @functools.cache
@@ -108,7 +128,8 @@ def wrong(backend: str) -> str | None:
     ways: tuple[dict[str, CompilerOption] | None, ...] = (None,)
     if backend == "cpu":
         ways = (None, quick_to_compile(1), quick_to_compile(0))
-    worst = max(difference for options in ways for difference in _differences(options))
+    known = _precisions(backend)
+    worst = max(difference for options in ways for difference in _differences(options, known))
     return worst.words if worst.excess > 1 else None
 
 
@@ -117,9 +138,11 @@ class _Difference(NamedTuple):
     words: str
 
 
-def _differences(options: dict[str, CompilerOption] | None) -> list[_Difference]:
+def _differences(
+    options: dict[str, CompilerOption] | None, precisions: Sequence[str]
+) -> list[_Difference]:
     """How far every pattern is from NumPy; one program of all is compiled in half the time."""
-    cases = [(pattern, precision) for pattern in PATTERNS for precision in ROWS]
+    cases = [(pattern, precision) for pattern in PATTERNS for precision in precisions]
     inputs = [_points(pattern.d, precision) for pattern, precision in cases]
 
     def run(inputs: list[tuple[Array, Array]]) -> list[Array]:

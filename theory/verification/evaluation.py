@@ -91,7 +91,7 @@ def evaluate(
         into the memory.
       MiscompilationError: if the installed compiler computes wrong numbers, see `canary`.
     """
-    canary.check()
+    canary.check(precision)
     check_statement(statement)
     config = statement.config if config is None else config
     check_config(config, statement.config)

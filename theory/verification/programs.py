@@ -14,6 +14,7 @@ from theory import parallel, parameters
 from theory._types import Integer, PyTree, Real
 from theory._validation import check_choice
 from theory.compilation import Compiled, quick_to_compile
+from theory.verification.canary import check_precision
 from theory.verification.distinct import beside_keys, fingerprint
 from theory.verification.estimates import (
     in_doubt,
@@ -42,11 +43,12 @@ FEW = 100  # draws of a condition for which the compiler need not optimize
 
 @contextlib.contextmanager
 def arithmetic(precision: str) -> Iterator[None]:
-    """What statements compute in, whatever JAX's flags are: "float64" or "float32".
+    """What statements compute in, whatever JAX's flags are: "float64", but on a TPU, or "float32".
 
     Matrix products keep the precision on every device.
     """
     check_choice("precision", precision, PRECISIONS)
+    check_precision(precision)
     with jax.enable_x64(precision == "float64"), jax.default_matmul_precision("highest"):
         yield
 
