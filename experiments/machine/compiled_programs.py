@@ -15,6 +15,7 @@ import pathlib
 import platform
 import shutil
 import tempfile
+import warnings
 
 import filelock
 import jax
@@ -55,6 +56,8 @@ def use() -> None:
     _used.append(folders)
     atexit.register(_end, folders)
     jax.config.update("jax_compilation_cache_dir", str(folders.own))
+    # What cannot be read or kept is compiled again, and nobody needs two lines about each.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
     # Its paths would be part of every entry's name.
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
