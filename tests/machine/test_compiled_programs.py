@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import types
 
 import jax
 import pytest
@@ -41,7 +43,11 @@ def run(cache, seed):
 
 
 def entries(folder):
-    return sorted(folder.glob(compiled_programs.ENTRY))
+    return sorted(folder.glob("*-cache*"))
+
+
+def keys(folder):
+    return [entry.name.partition(".")[0] for entry in entries(folder)]
 
 
 def test_a_later_process_finds_them_and_gets_the_same_numbers(tmp_path):
@@ -59,6 +65,7 @@ def test_a_later_process_finds_them_and_gets_the_same_numbers(tmp_path):
         entry.write_bytes(entry.read_bytes()[:100])
     damaged, hits = run(cache, 2)
     assert (damaged, hits) == (again, 0)
+    assert all(entry.stat().st_size > 100 for entry in entries(shared))
 
 
 def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch, capsys):
@@ -103,19 +110,34 @@ def folders(tmp_path, monkeypatch):
 
 
 def test_new_entries_are_handed_on_and_found_by_the_next(folders, tmp_path):
-    assert [entry.name for entry in entries(folders.shared)] == ["a-cache", "b-cache"]
+    assert keys(folders.shared) == ["a-cache", "b-cache"]
     other = compiled_programs._opened(tmp_path)
     assert [entry.name for entry in entries(other.own)] == ["a-cache", "b-cache"]
     assert other.own != folders.own
     other.held.release()
 
 
+def test_damaged_entries_are_removed(folders, tmp_path):
+    first, _ = entries(folders.shared)
+    first.write_bytes(b"x" + first.read_bytes()[1:])
+    other = compiled_programs._opened(tmp_path)
+    assert keys(other.own) == keys(folders.shared) == ["b-cache"]
+    other.held.release()
+
+
+def test_nothing_is_handed_on_where_the_disk_is_full(folders, monkeypatch):
+    (folders.own / "c-cache").write_bytes(bytes(1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=500))
+    compiled_programs.hand_on()
+    assert keys(folders.shared) == ["a-cache", "b-cache"]
+
+
 def test_the_oldest_go_first(folders, monkeypatch):
     monkeypatch.setattr(compiled_programs, "MOST_BYTES", 2500)
-    os.utime(folders.shared / "a-cache", (0, 0))
+    os.utime(entries(folders.shared)[0], (0, 0))
     (folders.own / "c-cache").write_bytes(bytes(1000))
     compiled_programs.hand_on()
-    assert [entry.name for entry in entries(folders.shared)] == ["b-cache", "c-cache"]
+    assert keys(folders.shared) == ["b-cache", "c-cache"]
 
 
 def test_folders_of_processes_that_have_ended_are_removed(folders, tmp_path):
