@@ -84,7 +84,7 @@ def test_known_errors_are_one_line_and_2(capsys, monkeypatch, error, says):
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("experiments.command.list.find", fails)
+    monkeypatch.setattr("experiments.report.catalogue.registered", fails)
     monkeypatch.setattr(faults, "is_a_users", lambda file: False)  # these tests are, otherwise
     status, out, said = ended(capsys, "list")
     assert (status, out) == (2, "")
@@ -96,7 +96,7 @@ def test_errors_of_ours_say_where_the_traceback_is(capsys, monkeypatch, tmp_path
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("experiments.command.list.find", fails)
+    monkeypatch.setattr("experiments.report.catalogue.registered", fails)
     monkeypatch.setattr(faults, "is_a_users", lambda file: False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     status, out, said = ended(capsys, "list")
