@@ -68,7 +68,8 @@ def __dir__() -> list[str]:
 
 def entry() -> "NoReturn":
     """The command `widetheory` as a process of its own."""
-    import signal
+    # What `signal` imports takes longer than all that comes before.
+    import _signal as signal  # pyright: ignore[reportMissingImports]
 
     # Signals wait for somebody who answers them.
     before = signal.pthread_sigmask(

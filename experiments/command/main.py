@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from experiments.command.verbs import VERBS, parser
-from experiments.machine import faults, streams
+from experiments.machine import faults, interrupts, streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,9 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = _run(argv)
         sys.stdout.flush()
-    except KeyboardInterrupt:  # where nobody watches: in a process of somebody else's
-        raise
     except BaseException as error:
+        # Of a signal, where nobody watches: in a process of somebody else's.
+        if isinstance(error, KeyboardInterrupt) and not interrupts.watched():
+            raise
         told = faults.explained(error)
         streams.say(told.words)
         return told.status

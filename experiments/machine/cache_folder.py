@@ -31,6 +31,7 @@ def find() -> pathlib.Path | None:
         return None
     if not private:
         streams.say(f"{root} is not used as a cache: others can write it")
+        os.environ[VARIABLE] = "off"  # no second line, from here or from a worker
         return None
     return root
 

@@ -3,6 +3,9 @@
 JAX's own cache writes an entry in place: another process may read it half written, and one that is
 killed leaves it so for good. So each process gives JAX a folder of its own, in which the shared
 entries are hard links, and hands on what is new there by linking it back, whole or not at all.
+
+Nor does JAX notice every damage, and what it takes is run. So the shared name of an entry ends with
+a digest of it, and one that has another is removed. It guards against accidents alone.
 """
 
 import atexit
@@ -15,15 +18,18 @@ import pathlib
 import platform
 import shutil
 import tempfile
+import warnings
 
 import filelock
 import jax
 
+from experiments.files import reading
 from experiments.machine import cache_folder
 
 MOST_BYTES = 512 * 2**20
 HELD = "held"  # locked in the folder of a process for as long as that lives
 ENTRY = "*-cache"  # what JAX calls an entry
+SHARED = f"{ENTRY}.*"  # with its digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +61,8 @@ def use() -> None:
     _used.append(folders)
     atexit.register(_end, folders)
     jax.config.update("jax_compilation_cache_dir", str(folders.own))
+    # What cannot be read or kept is compiled again, and nobody needs two lines about each.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
     # Its paths would be part of every entry's name.
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -66,8 +74,13 @@ def hand_on() -> None:
     for folders in _used:
         with contextlib.suppress(OSError):
             new = [entry for entry in folders.own.glob(ENTRY) if entry.stat().st_nlink == 1]
+            largest = max((entry.stat().st_size for entry in new), default=0)
+            if shutil.disk_usage(folders.own).free <= largest:  # a full disk cuts entries short
+                continue
+            known = {entry.stem for entry in folders.shared.glob(SHARED)}
             for entry in new:
-                _link(entry, folders.shared / entry.name)
+                if entry.name not in known:
+                    _link(entry, folders.shared / f"{entry.name}.{_digest(entry)}")
             if new:
                 _limit(folders.shared)
 
@@ -86,9 +99,20 @@ def _opened(root: pathlib.Path) -> Folders:
     own = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=root))
     held = _lock(own)
     held.acquire(blocking=False)
-    for entry in shared.glob(ENTRY):
-        _link(entry, own / entry.name)
+    for entry in shared.glob(SHARED):
+        if entry.suffix == f".{_digest(entry)}":
+            _link(entry, own / entry.stem)
+        else:
+            entry.unlink(missing_ok=True)
     return Folders(own, shared, held)
+
+
+def _digest(entry: pathlib.Path) -> str:
+    """Of a file; "" if it has gone meanwhile, or cannot be read."""
+    try:
+        return hashlib.sha256(reading.content(entry, MOST_BYTES)).hexdigest()[:16]
+    except ValueError:
+        return ""
 
 
 def _machine() -> str:
@@ -126,7 +150,7 @@ def _link(entry: pathlib.Path, place: pathlib.Path) -> None:
 
 def _limit(shared: pathlib.Path) -> None:
     """Removes the oldest entries until those that are left take `MOST_BYTES` at most."""
-    found = sorted((e.stat().st_mtime, e.stat().st_size, e) for e in shared.glob(ENTRY))
+    found = sorted((e.stat().st_mtime, e.stat().st_size, e) for e in shared.glob(SHARED))
     size = sum(bytes for _, bytes, _ in found)
     for _, bytes, entry in found:
         if size <= MOST_BYTES:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib.metadata
+import logging
 import math
 import os
 import pathlib
@@ -59,6 +60,8 @@ def configure(precision: str) -> None:
     for name, value in OWN.items():
         if name.upper() in os.environ and hasattr(jax.config, name):
             jax.config.update(name, value)
+    # It writes a traceback of what a callback raises, for which the command has one line.
+    logging.getLogger("jax._src.callback").disabled = True
     _check_cache()
     from experiments.machine import compiled_programs  # here, as it is no part of any result
 

@@ -5,6 +5,7 @@ Status 1 says that a theorem fails, so nothing that goes wrong may end with it.
 
 import os
 import pathlib
+import re
 import sysconfig
 import tempfile
 import traceback
@@ -44,6 +45,7 @@ def explained(error: BaseException) -> Explained:
         return error
     words = (
         _memory_error(error)
+        or _callbacks_error(error)
         or _users_error(error)
         or _no_device(error)
         or _operating_system(error)
@@ -81,6 +83,20 @@ def _memory_error(error: BaseException) -> str | None:
         return None
     remedy = "take smaller sizes, fewer draws or a larger machine"
     return f"not enough memory; {remedy} ({text[:120] or 'MemoryError'})"
+
+
+def _callbacks_error(error: BaseException) -> str | None:
+    """Where XLA called code of the user's that raised; its traceback is text, in XLA's error."""
+    text = str(error) if type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") else ""
+    _, called, inner = text.partition(os.path.join("jax", "_src", "callback.py"))
+    frames = re.findall(r'File "(.+)", line ([0-9]+), in (.+)', inner)
+    theirs = [frame for frame in frames if is_a_users(frame[0])]
+    after = inner.rpartition('  File "')[2].splitlines()[1:]  # perhaps the code, and what it raised
+    raised = next((line for line in after if line[:1].strip()), "")
+    if not (called and theirs):
+        return None
+    file, line, name = theirs[-1]
+    return f"{file}, line {line}, in {name}: {raised[:SHOWN]}"
 
 
 def is_a_users(file: str) -> bool:

@@ -23,6 +23,7 @@ _words: list[Callable[[], str]] = [lambda: "interrupted"]
 _children: set[Any] = set()
 _starting = threading.Lock()
 _ending = threading.Lock()  # of who ends the process, and with which status
+_watched = threading.Event()
 
 P = TypeVar("P")  # a process: of `multiprocessing` or `subprocess`
 
@@ -56,7 +57,13 @@ def watch() -> None:
     for number in STATUS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    _watched.set()
     threading.Thread(target=_wait, args=(reader,), daemon=True).start()
+
+
+def watched() -> bool:
+    """Whether this process listens to the signals: then none of them raises KeyboardInterrupt."""
+    return _watched.is_set()
 
 
 def leave(status: int) -> NoReturn:

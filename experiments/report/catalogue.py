@@ -6,12 +6,11 @@ Importing them means importing JAX, which takes seconds.
 import contextlib
 import hashlib
 import importlib.metadata
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from experiments.files import writing
+from experiments.files import reading, seals, strict_json, writing
 from experiments.machine import cache_folder
 
 Record: TypeAlias = dict[str, Any]  # JSON
@@ -44,7 +43,8 @@ def _entries() -> list[Record]:
     place = _place()
     if place is not None:
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(place.read_text(encoding="utf-8"))
+            kept = reading.content(place, strict_json.LARGEST)
+            return seals.unsealed(kept, place)["statements"]
     from experiments.report.statements import statement_json
     from theory import REGISTRY
 
@@ -53,7 +53,7 @@ def _entries() -> list[Record]:
         with contextlib.suppress(OSError):
             for old in place.parent.glob(f"{PREFIX}*.json"):
                 old.unlink()
-            writing.replace_json(place, entries)
+            writing.replace_json(place, seals.sealed({"statements": entries}))
     return entries
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import subprocess
 import sys
 
@@ -84,7 +85,7 @@ def test_known_errors_are_one_line_and_2(capsys, monkeypatch, error, says):
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("experiments.command.list.find", fails)
+    monkeypatch.setattr("experiments.report.catalogue.registered", fails)
     monkeypatch.setattr(faults, "is_a_users", lambda file: False)  # these tests are, otherwise
     status, out, said = ended(capsys, "list")
     assert (status, out) == (2, "")
@@ -96,7 +97,7 @@ def test_errors_of_ours_say_where_the_traceback_is(capsys, monkeypatch, tmp_path
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("experiments.command.list.find", fails)
+    monkeypatch.setattr("experiments.report.catalogue.registered", fails)
     monkeypatch.setattr(faults, "is_a_users", lambda file: False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     status, out, said = ended(capsys, "list")
@@ -133,6 +134,24 @@ def test_an_error_in_the_users_code_names_file_line_and_statement(
     assert (status, out) == (2, "")
     where = "conclusion" if place == "condition" else "sample"
     assert said.startswith(f"mine.bad: {file}, line {line}, in {where}: {says}")
+
+
+def test_an_error_in_a_callback_of_the_users_is_one_line(capfd, tmp_path):
+    file = tmp_path / "mine.py"
+    call = "jax.pure_callback(lambda: 1 / 0, jax.ShapeDtypeStruct((), 'float32'))"
+    file.write_text(THEIRS.format(sampler=f"return {call}", condition="pass"))
+    status, out, said = ended(capfd, "verify", str(file), "--draws", "8", "--jobs", "1")
+    assert (status, out) == (2, "")
+    assert re.fullmatch(rf"{file}, line [0-9]+, in <lambda>: ZeroDivisionError: .*", said)
+
+
+@pytest.mark.slow
+def test_an_interrupt_that_the_users_code_raises_is_an_error_of_that(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("raise KeyboardInterrupt")
+    status, out, err = shell(f"PROGRAM list {file}", WHOLE, **CPU)
+    says = f"widetheory: {file}, line 1, in <module>: KeyboardInterrupt\n"
+    assert (status, out, err.decode()) == (2, b"", says)
 
 
 def test_a_platform_that_is_not_there(capsys, monkeypatch):

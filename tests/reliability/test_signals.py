@@ -7,10 +7,12 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 from reliability.processes import (
+    ROOT,
     STATUS,
     group,
     processor_seconds,
@@ -209,3 +211,18 @@ def test_a_killed_worker_costs_its_statement(tmp_path):
     assert list(found["left_out"]) == ["mine.other"]
     last = f"widetheory: left out: mine.other: {found['left_out']['mine.other']}"
     assert err.splitlines()[-1] == last  # before it at most a line a minute
+
+
+def test_nothing_is_imported_before_signals_wait():
+    code = """
+import sys, _signal, widetheory
+before = set(sys.modules)
+def block(*_):
+    raise SystemExit(" ".join(set(sys.modules) - before) or 7)
+_signal.pthread_sigmask = block
+widetheory.entry()
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 7, found.stderr

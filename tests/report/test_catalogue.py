@@ -30,15 +30,28 @@ def plain(entries):
 def test_it_is_the_registry(cache):
     expected = plain([statement_json(statement) for statement in REGISTRY.values()])
     assert plain(catalogue.registered()) == expected  # imported
-    (kept,) = cache.iterdir()
+    assert list(cache.iterdir())
     assert catalogue.registered() == expected  # read
     lazy = [entry for entry in expected if entry["id"].startswith("lazy.")]
     assert catalogue.registered(["lazy"]) == lazy
     assert catalogue.registered(["lazy.movement", "lazy"]) == lazy
     assert catalogue.registered(["lazy.mov"]) is None
-    kept.write_text("damaged")
+
+
+@pytest.mark.parametrize("text", ["", "damaged", "[]", "{}", '[{"id": 1}]', "[" * 10**5, None])
+def test_damage_is_noticed_and_mended(cache, text):
+    expected = plain(catalogue.registered())
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    if text is None:  # which nobody writes to: not to be waited for
+        kept.unlink()
+        os.mkfifo(kept)
+    else:
+        kept.write_text(text)
     assert plain(catalogue.registered()) == expected
-    assert json.loads(kept.read_text()) == expected
+    assert kept.read_bytes() == whole
+    kept.write_bytes(whole.replace(b"lazy.movement", b"lazy.mOvement"))
+    assert plain(catalogue.registered()) == expected
 
 
 def test_other_code_has_another_list_and_the_old_one_goes(cache, tmp_path, monkeypatch):
