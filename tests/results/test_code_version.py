@@ -52,6 +52,7 @@ def test_imports_are_followed_and_functions_of_experiments_not_looked_into():
     assert ours == {
         "experiments.settings.text",
         "experiments.settings.number_lists",
+        "experiments.settings.numbers",
         "experiments.machine.environment",
     }
     # `tables` imports `dataset` in a function, `cells` imports a name of `store`
