@@ -2,17 +2,18 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import logging
 import os
 import pickle
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.engines import remote
 from experiments.engines.work import Work
-from experiments.machine import faults, streams
+from experiments.machine import faults, interrupts, streams
 from experiments.machine.workers import Lost
 
 if TYPE_CHECKING:
@@ -42,24 +43,36 @@ class Dask:
 
     def results(self, work: Work, calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """As every engine's."""
+        with self._connected() as client:
+            kept = client.submit(remote.kept, pickle.dumps(work), pure=False)
+            submit = functools.partial(
+                client.map, remote.run, work=kept, resources=self._needed(_declared(client, kept))
+            )
+            suspects = []
+            for number, answer in self._round(client, submit, dict(enumerate(calls))):
+                if isinstance(answer, Lost):
+                    suspects.append(number)
+                else:
+                    yield number, answer
+            # One at a time: a task that only waits at a worker is lost too when that dies.
+            for number in suspects:
+                yield from self._round(client, submit, {number: calls[number]})
+
+    def _round(
+        self,
+        client: "Client",
+        submit: Callable[..., "list[Future[bytes]]"],
+        calls: Mapping[int, tuple[Any, ...]],
+    ) -> Iterator[tuple[int, Any]]:
+        """Number of a call and what came of it, as they come."""
         from distributed import as_completed
 
-        names = {f"widetheory-{uuid.uuid4()}": number for number in range(len(calls))}
-        with self._connected() as client:
-            client.subscribe_topic("all", lambda event: _tell_of_the_dead(event[1], names))
-            kept = client.submit(remote.kept, pickle.dumps(work), pure=False)
-            futures = client.map(
-                remote.run,
-                [pickle.dumps(call) for call in calls],
-                work=kept,
-                key=list(names),
-                resources=self._needed(_declared(client, kept)),
-            )
-            finished = as_completed(futures)
-            del futures  # each is kept by the cluster for as long as it is referred to
-            for future in finished:
-                yield names[future.key], self._answer(future)
-                future.release()
+        names = {f"widetheory-{uuid.uuid4()}": number for number in calls}
+        client.subscribe_topic("all", lambda event: _tell_of_the_dead(event[1], names))
+        finished = as_completed(submit([*map(pickle.dumps, calls.values())], key=list(names)))
+        for future in finished:
+            yield names[future.key], self._answer(future)
+            future.release()  # what is referred to is kept by the cluster
 
     @contextlib.contextmanager
     def _connected(self) -> "Iterator[Client]":
@@ -113,7 +126,7 @@ class Dask:
         except Exception as error:
             if future.status == "cancelled":
                 raise faults.Explained(
-                    f"the scheduler at {self.scheduler} is gone; what it had not finished is lost",
+                    f"the scheduler at {self.scheduler} is gone: {interrupts.words()}",
                     faults.REFUSED,
                 ) from error
             why = f"workers of {self.scheduler} cannot compute: {faults.in_words(error)}"
@@ -150,6 +163,6 @@ def _tell_of_the_dead(message: Mapping[str, Any], names: Mapping[str, int]) -> N
         return
     if count := sum(key in names for key in message["processing-tasks"]):
         streams.say(
-            f"the worker at {message['worker']} has died over {count} "
-            f"{'task, which another' if count == 1 else 'tasks, which others'} will try again"
+            f"the worker at {message['worker']} has died with "
+            f"{'a task' if count == 1 else f'{count} tasks'}, to be tried again elsewhere"
         )

@@ -30,9 +30,11 @@ def run(call: bytes, work: bytes) -> bytes:
 @functools.lru_cache(maxsize=1)  # one, as precision is the process's: other work sets it anew
 def _begun(work: bytes) -> Callable[..., Any]:
     import distributed
+    import jax
 
     from experiments.machine import environment
 
+    jax.clear_caches()  # of work before
     manager = getattr(distributed.get_worker(), "memory_manager", None)
     environment.limit_memory(getattr(manager, "memory_limit", None))
     return pickle.loads(work).begin()

@@ -29,10 +29,19 @@ class Work(NamedTuple):
 
     def begin(self) -> Callable[..., Any]:
         """The function, in a process that computes from here on as the one that asked for it."""
+        from experiments.machine import compiled_programs  # here, as it is no part of any result
+
         environment.configure(self.precision)
         for reference in self.references:
             load(reference)
-        return pickle.loads(self.make)()
+        function = pickle.loads(self.make)()
+
+        def call(*arguments: Any) -> Any:
+            answer = function(*arguments)
+            compiled_programs.hand_on()  # now, as the process may be killed when nothing is left
+            return answer
+
+        return call
 
 
 class Engine(Protocol):

@@ -89,7 +89,6 @@ def _maker(
     seed: int, level: float, jobs: int, code: Mapping[tuple[str, str], Record] | None
 ) -> Callable[..., tuple[Verdict, float]]:
     """What checks statements in a process of an engine: they hold functions, and are not sent."""
-    from experiments.machine import compiled_programs
 
     def function(
         reference: str, id: str, config: Any, draws: int, until: bool
@@ -98,7 +97,6 @@ def _maker(
         if code is not None:
             check_same(code[reference, id], code_version(modules_of(statement)))
         result = _execute(Run(statement, config, draws, until=until), seed, level, jobs=jobs)
-        compiled_programs.hand_on()  # now, as the process is killed when nothing is left to do
         return result.verdict, result.seconds
 
     return function

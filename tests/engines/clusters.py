@@ -14,6 +14,7 @@ from reliability.processes import ROOT, group, wait_until
 
 SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
 WORKER = "from distributed.cli.dask_worker import main; main()"
+FAILURES = 1  # workers that may die over a task: each takes long to start again
 LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
 
 # Cells and draws say where they are computed, and do what a file beside them tells.
@@ -41,7 +42,9 @@ class Settings(Parameters):
 
 def compute(settings, cell, key):
     count = cell["K"]
-    (PLACE / f"{count}.began").write_text(str(os.getpid()))
+    part = PLACE / f"{count}.part"
+    part.write_text(str(os.getpid()))
+    part.rename(PLACE / f"{count}.began")
     while (PLACE / f"{count}.wait").exists():
         time.sleep(0.02)
     if (PLACE / f"{count}.fill").exists():  # shared memory, which no limit of the process counts
@@ -91,7 +94,11 @@ class Cluster:
             kill(process)
 
     def _begin(self, code: str, *arguments: str) -> subprocess.Popen:
-        always = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "JAX_PLATFORMS": "cpu"}
+        always = {
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+            "JAX_PLATFORMS": "cpu",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(FAILURES),
+        }
         with (self.folder / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-c", code, *LOCAL, *arguments],
@@ -140,7 +147,7 @@ def began(folder: pathlib.Path, count: int, but: int = 0) -> int:
     """The process that computes a cell, once it does; another than the one named."""
     file = folder / f"{count}.began"
     end = time.monotonic() + 120
-    while not file.exists() or not (text := file.read_text()) or int(text) == but:
+    while not file.exists() or (pid := int(file.read_text())) == but:
         assert time.monotonic() < end, f"no other process than {but} begins with {count}"
         time.sleep(0.02)
-    return int(text)
+    return pid
