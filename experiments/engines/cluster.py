@@ -48,7 +48,7 @@ class Dask:
             submit = functools.partial(
                 client.map, remote.run, work=kept, resources=self._needed(_declared(client, kept))
             )
-            suspects = []
+            suspects: list[int] = []
             for number, answer in self._round(client, submit, dict(enumerate(calls))):
                 if isinstance(answer, Lost):
                     suspects.append(number)
