@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from experiments.command.verbs import Parser
+from experiments.engines import choosing
+from experiments.engines.work import Engine
 from experiments.files import writing
 from experiments.files.strict_json import Json
 from experiments.machine import streams
@@ -83,6 +85,52 @@ def add_devices(sub: Parser, *, processes: bool = True) -> None:
         "--connect-timeout", type=numbers.real, default=300, metavar="SECONDS",
         help="how long to wait for the others (300)",
     )  # fmt: skip
+
+
+def add_engine(sub: Parser, what: str, jobs: str) -> None:
+    """The options of `engine`.
+
+    Args:
+      sub: the parser.
+      what: is shared among processes, in the plural.
+      jobs: what their number is without --jobs.
+    """
+    group = sub.add_argument_group(
+        "engine", f"Processes that share the {what}; the numbers do not depend on how many."
+    )
+    group.add_argument(
+        "--jobs", type=numbers.integer, metavar="J", help=f"processes of this machine ({jobs})"
+    )
+    group.add_argument(
+        "--engine", choices=choosing.ENGINES, default="local",
+        help="dask: the workers of a Dask scheduler, on any machines (local)",
+    )  # fmt: skip
+    group.add_argument(
+        "--scheduler", metavar="ADDRESS|FILE", help="of Dask: HOST:PORT, or the file it has written"
+    )
+
+
+def check_alone(arguments: argparse.Namespace) -> None:
+    """ValueError for options of several devices or processes that an engine does not share."""
+    given = vars(arguments)
+    options = {f"--{name}": given.get(name) for name in ("devices", "distributed", "coordinator")}
+    wrong = [option for option, value in options.items() if value not in (None, False)]
+    if arguments.engine != "local" and wrong:
+        raise ValueError(f"{wrong[0]} must be left out with --engine {arguments.engine}")
+
+
+def engine(
+    arguments: argparse.Namespace, jobs: int | None = None, memory: float | None = None
+) -> Engine | None:
+    """What runs the tasks, None for this process; see `choosing.chosen`.
+
+    Args:
+      arguments: with the options of `add_engine`.
+      jobs: processes of this machine that are to be taken with "local"; None for this one.
+      memory: bytes that a task takes, if given.
+    """
+    asked = jobs if arguments.engine == "local" else arguments.jobs
+    return choosing.chosen(arguments.engine, arguments.scheduler, asked, memory)
 
 
 def check_seed(arguments: argparse.Namespace) -> None:

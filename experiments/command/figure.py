@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     add_json(sub)
     says = "tf32: float32 with matrix products in TF32, where the device has it (float32)"
     common.add_precision(sub, ("float32", "float64", "tf32"), says, "float32")
+    common.add_engine(sub, "cells", "1")
 
 
 def _figure(arguments: argparse.Namespace) -> int:
@@ -47,6 +48,7 @@ def _figure(arguments: argparse.Namespace) -> int:
     environment.configure(arguments.precision)
     canary.check(arguments.precision)
     common.check_seed(arguments)
+    engine = common.engine(arguments, arguments.jobs)
     planned, left_out = building.plan_figures(
         arguments.names,
         preset=arguments.preset,
@@ -67,7 +69,7 @@ def _figure(arguments: argparse.Namespace) -> int:
             ),
             environment.bounded_memory(),
         ):
-            content = building.make(figure, place, out, with_progress)
+            content = building.make(figure, place, out, with_progress, engine)
         if content is None:
             _say_failed(figure, place)
         else:

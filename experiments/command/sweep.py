@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
     common.add_devices(sub, processes=False)
+    common.add_engine(sub, "cells", "1")
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -52,9 +53,13 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.id is None:
         raise ValueError("ID must be a statement; without one --export writes the tables of DIR")
     environment.configure(arguments.precision)
+    common.check_alone(arguments)
     mesh = devices.local(arguments.devices)
     canary.check(arguments.precision)  # once, before every cell fails by it
     memory = _checked_memory(arguments)
+    engine = common.engine(
+        arguments, devices.jobs(1 if arguments.jobs is None else arguments.jobs, mesh), memory
+    )
     planned = planning.plan_sweep(
         arguments.id,
         arguments.grids,
@@ -66,8 +71,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
     )
     place = store.begin(arguments.out, planned.manifest(), resume=arguments.resume)
     total = sum(1 for _ in place.cells())
+    steps = planning.run(planned, place, memory=memory, mesh=mesh, engine=engine)
     with interrupts.telling(lambda: common.safe_words(place)):
-        for _ in with_progress(planning.run(planned, place, memory=memory, mesh=mesh), total):
+        for _ in with_progress(steps, total):
             pass
     return _reported(place, arguments)
 

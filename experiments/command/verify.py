@@ -42,19 +42,17 @@ def add(commands: Any) -> None:
     )
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
-    sub.add_argument(
-        "--jobs", type=numbers.integer, metavar="J",
-        help="processes that share the statements (on a CPU its cores, at most 4; with several "
-        "devices or another device 1)",
-    )  # fmt: skip
     common.add_seed(sub)
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
     common.add_devices(sub)
+    says = "on a CPU its cores, at most 4; with several devices or another device 1"
+    common.add_engine(sub, "statements", says)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     environment.configure(arguments.precision)
+    common.check_alone(arguments)
     mesh = devices.connect(arguments)
     _check(arguments)
     planned, left_out = planning.plan_runs(
@@ -68,12 +66,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     for title, why in left_out.items():
         streams.say(f"left out, as it cannot run on {arguments.data}: {title}: {why}")
     out = common.Output(arguments.out, STORED)  # in every process: all stop if it cannot be
+    jobs = min(devices.jobs(arguments.jobs, mesh), len(planned))
+    engine = common.engine(arguments, jobs)
     steps = running.execute(
         planned,
         seed=arguments.seed,
         level=check_level(arguments.level, parts=len(planned), name="--level"),
-        jobs=devices.jobs(arguments.jobs, mesh),
-        mesh=mesh,
+        engine=engine,
+        mesh=mesh if arguments.engine == "local" else None,
     )
     results, lost = _collected(steps, planned, left_out, out)
     left_out = left_out | lost

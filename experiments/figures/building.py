@@ -1,6 +1,7 @@
 """Making figures: cells computed through the store, then table, picture and caption as files."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import zlib
@@ -12,18 +13,27 @@ import matplotlib
 import pandas as pd
 
 from experiments.datasets import sources
+from experiments.engines.work import Engine, Work
 from experiments.figures import registry, style
 from experiments.figures.figure import Cell, Figure
 from experiments.files import writing
-from experiments.files.strict_json import Record
+from experiments.files.strict_json import Json, Record
 from experiments.machine import environment
 from experiments.results import code_version, store
-from experiments.results.cells import Computed, Step, compute_missing
+from experiments.results.cells import (
+    Attempt,
+    Computed,
+    Step,
+    attempt,
+    collect_missing,
+    compute_missing,
+)
 from experiments.results.records import plain
 from experiments.settings.text import configured, written
 from theory import Dataset
 from theory._validation import check_choice
 from theory.keys import make_key
+from theory.verification import canary
 
 PICTURES = {  # file type → what keeps the time out of the file
     "png": {"Software": None},
@@ -40,6 +50,7 @@ class Planned:
     """A figure with the settings, data and seed it is to be made with.
 
     `source` is the data in place of the figure's own: a `Dataset`, or training and test images.
+    `reference` is the file or module that holds the figure, "" for one of the registry.
     """
 
     figure: Figure
@@ -48,6 +59,14 @@ class Planned:
     seed: int
     changed: tuple[str, ...] = ()
     source: Any = None
+    reference: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, which find the figure by its name, and images by theirs."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.source is not None and not isinstance(self.source, Dataset | str):
+            fields["source"] = sources.load_images, self.settings.data
+        return _found_again, (fields.pop("figure").name, fields)
 
     @property
     def key(self) -> jax.Array:
@@ -72,6 +91,12 @@ class Planned:
         if self.source is not None and not isinstance(self.source, str):
             manifest["data"] = {"sha256": sources.digest(self.source)}
         return manifest
+
+
+def _found_again(name: str, fields: dict[str, Any]) -> Planned:
+    if isinstance(source := fields["source"], tuple):
+        fields |= {"source": source[0](source[1])}
+    return Planned(registry.held(fields["reference"], name), **fields)
 
 
 class Plan(NamedTuple):
@@ -104,7 +129,7 @@ def plan_figures(
         is wrong, or data of which none of them can be made.
     """
     settings = dict(settings or {})
-    chosen = registry.select(names)
+    chosen, places = registry.select(names), registry.references_of(names)
     fields = {f.name: {g.name for g in dataclasses.fields(f.settings(preset))} for f in chosen}
     known = set().union(*fields.values()) - {"data"}
     for name in settings:
@@ -127,7 +152,8 @@ def plan_figures(
                 continue
             changed = (*changed, "data")
         figure.cells(base)  # settings that do not fit together fail here, before any work
-        planned.append(Planned(figure, preset, base, seed, changed, source))
+        place = places.get(figure.name, "")
+        planned.append(Planned(figure, preset, base, seed, changed, source, place))
     if not planned:
         name, why = next(iter(left_out.items()))
         raise ValueError(f"no figure asked for can be made of {data_name}; {name}: {why}")
@@ -151,15 +177,36 @@ def begin(planned: Planned, out: pathlib.Path, *, resume: bool) -> store.Store:
     return store.begin(out / f"{planned.figure.name}.cells", planned.manifest(), resume=resume)
 
 
-def compute(planned: Planned, place: store.Store) -> Iterator[Step]:
-    """Computes the cells that are not finished, as `cells.compute_missing` does."""
+def compute(planned: Planned, place: store.Store, engine: Engine | None = None) -> Iterator[Step]:
+    """Computes the cells that are not finished, as `cells.compute_missing` does.
+
+    With an engine as `cells.collect_missing` does.
+    """
     figure, settings = planned.figure, planned.settings
-
-    def cell(values: Cell) -> Computed:
-        return Computed(figure.compute(settings, values, planned.key), {})
-
     sizes = {place.name(values): figure.cost(settings, values) for values in place.cells()}
-    return compute_missing(place, cell, sizes)
+    if engine is None:
+        return compute_missing(place, lambda cell: _computed(planned, cell), sizes)
+    if registry.held(planned.reference, figure.name) is not figure:
+        raise ValueError(f"the figure {figure.name} cannot be found by other processes")
+    make = functools.partial(_maker, planned, place.manifest)
+    results = functools.partial(engine.results, Work.of(make, [planned.reference]))
+    return collect_missing(place, results, sizes)
+
+
+def _computed(planned: Planned, cell: Cell) -> Computed:
+    return Computed(planned.figure.compute(planned.settings, cell, planned.key), {})
+
+
+def _maker(planned: Planned, manifest: Mapping[str, Json]) -> Callable[[Cell], Attempt]:
+    """What computes cells in a process of an engine, if it would store the same manifest."""
+    canary.check()
+    store.check_same(manifest, plain(planned.manifest()))
+
+    def function(cell: Cell) -> Attempt:
+        with environment.bounded_memory():
+            return attempt(lambda values: _computed(planned, values), cell)
+
+    return function
 
 
 def make(
@@ -167,6 +214,7 @@ def make(
     place: store.Store,
     out: pathlib.Path,
     shown: Callable[[Iterator[Step], int, str], Iterator[Step]],
+    engine: Engine | None = None,
 ) -> Record | None:
     """Computes what is missing and writes the files.
 
@@ -176,12 +224,13 @@ def make(
       out: the directory.
       shown: from the steps, the number of all cells and the figure's name to the same steps; it may
         show how far they are (`report.progress.with_progress`).
+      engine: what computes the cells, None for this process.
 
     Returns:
       What NAME.json holds; None if cells failed, and then no file is written.
     """
     total = sum(1 for _ in place.cells())
-    for _ in shown(compute(planned, place), total, planned.figure.name):
+    for _ in shown(compute(planned, place, engine), total, planned.figure.name):
         pass
     jax.clear_caches()
     return None if place.failures() else finish(planned, place, out)

@@ -26,6 +26,17 @@ def _modules(package: ModuleType) -> Iterator[str]:
     yield from sorted(module.name for module in below if not module.name.endswith("_picture"))
 
 
+def held(reference: str, name: str) -> Figure:
+    """The figure of a name in a file or module, the registry's for "" (see `references.held`)."""
+    return figures()[name] if not reference else _in(references.load(reference))[name]
+
+
+def references_of(names: Sequence[str]) -> dict[str, str]:
+    """Name of a figure → the file or module that holds it, of figures that `select` took there."""
+    places = [place for name in names if (place := references.place(name)) is not None]
+    return {figure: file for file, inner in places for figure in _at(file, inner)}
+
+
 def select(names: Sequence[str]) -> list[Figure]:
     """The figures of these names, all of them for "all".
 
@@ -54,10 +65,14 @@ def select(names: Sequence[str]) -> list[Figure]:
 def _at(reference: str, inner: str) -> dict[str, Figure]:
     """Name → figure of a file or module of the user's."""
     module = references.load(reference)
-    held = {value.name: value for value in vars(module).values() if isinstance(value, Figure)}
-    chosen = vars(module).get(inner, held.get(inner))
-    found = {chosen.name: chosen} if isinstance(chosen, Figure) else {} if inner else held
+    own = _in(module)
+    chosen = vars(module).get(inner, own.get(inner))
+    found = {chosen.name: chosen} if isinstance(chosen, Figure) else {} if inner else own
     if not found:
         what = f"the figure {inner!r}" if inner else "figures"
-        raise ValueError(f"{reference} must hold {what}; it holds {', '.join(held) or 'none'}")
+        raise ValueError(f"{reference} must hold {what}; it holds {', '.join(own) or 'none'}")
     return found
+
+
+def _in(module: ModuleType) -> dict[str, Figure]:
+    return {value.name: value for value in vars(module).values() if isinstance(value, Figure)}

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib.metadata
+import itertools
 import logging
 import math
 import os
@@ -40,6 +41,7 @@ OWN = {
     "jax_transfer_guard_device_to_host": "allow",
     "jax_transfer_guard_host_to_device": "allow",
 }
+_granted: list[int] = []  # none, or one: bytes that who started this process lets it take
 PACKAGES = ("widetheory", "jax", "jaxlib", "optax", "neural-tangents", "numpy", "scipy")
 
 
@@ -84,6 +86,12 @@ def _check_cache() -> None:
 def precision() -> str:
     """The floating-point type that JAX computes in: "float64" or "float32"."""
     return "float64" if jax.config.jax_enable_x64 else "float32"  # pyright: ignore
+
+
+def configured() -> str:
+    """What `configure` was given, as far as it can be told: "float64", "float32" or "tf32"."""
+    products = jax.config.jax_default_matmul_precision  # pyright: ignore
+    return "tf32" if products == "tensorfloat32" else precision()
 
 
 def largest_integer() -> int:
@@ -178,7 +186,19 @@ def available_memory() -> int:
 
 def host_memory() -> float:
     """Bytes of the machine's own memory that are available; ∞ where nothing tells."""
-    return min([*_machine_memory(), *_group_memory(), *_limited_memory()], default=math.inf)
+    known = (_machine_memory(), _group_memory(), _limited_memory(), _granted_memory())
+    return min(itertools.chain(*known), default=math.inf)
+
+
+def limit_memory(most: int | None) -> None:
+    """Has this process take so many bytes in all, by its own account; None for no such limit."""
+    _granted[:] = [] if most is None else [most]
+
+
+def _granted_memory() -> Iterator[int]:
+    """What that limit leaves."""
+    used = _used_memory().get("VmRSS", 0)
+    yield from (most - used for most in _granted)
 
 
 def _machine_memory() -> Iterator[int]:

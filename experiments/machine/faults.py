@@ -62,7 +62,8 @@ def _text(error: BaseException) -> str:
         return "it has no message"
 
 
-def _named(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
+    """The kind of an error and what it says, in one line."""
     return f"{type(error).__name__}: {_text(error)[:SHOWN]}".removesuffix(": ")
 
 
@@ -115,7 +116,7 @@ def _users_error(error: BaseException) -> str | None:
             where = f"{code.co_filename}, line {line}, in {code.co_name}"
     if where is None:
         return None
-    return f"{id + ': ' if isinstance(id, str) else ''}{where}: {_named(error)}"
+    return f"{id + ': ' if isinstance(id, str) else ''}{where}: {in_words(error)}"
 
 
 def _is_written_in(statement: Any, file: str) -> bool:
@@ -131,7 +132,7 @@ def _no_device(error: BaseException) -> str | None:
         return None
     asked = os.environ.get("JAX_PLATFORMS")
     where = f"JAX_PLATFORMS={asked}" if asked else "this machine"
-    return f"JAX finds no device of {where} ({_named(error)}); JAX_PLATFORMS=cpu works everywhere"
+    return f"JAX finds no device of {where} ({in_words(error)}); JAX_PLATFORMS=cpu works everywhere"
 
 
 def _operating_system(error: BaseException) -> str | None:
@@ -142,7 +143,7 @@ def _operating_system(error: BaseException) -> str | None:
 
 
 def _our_error(error: BaseException) -> Explained:
-    words = f"an error of widetheory itself, {_named(error)}"
+    words = f"an error of widetheory itself, {in_words(error)}"
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", errors="backslashreplace", prefix="widetheory-", suffix=".txt",

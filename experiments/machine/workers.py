@@ -32,13 +32,13 @@ class Pool:
     """Processes for calls of one function; they end with the context, or with this process.
 
     Attributes:
-      function: what is called; can be pickled, as what it returns can.
-      begin: called first in every process, before arguments are read there.
+      begin: called first in every process, before arguments are read there; returns what is called.
+        It can be pickled, as what that returns can.
     """
 
-    def __init__(self, jobs: int, begin: Callable[[], None], function: Callable[..., Any]):
+    def __init__(self, jobs: int, begin: Callable[[], Callable[..., Any]]):
         """Starts as many processes; OSError if the system lets none be started."""
-        self.function, self.begin = function, begin
+        self.begin = begin
         self._workers: list[_Worker] = []
         try:
             for _ in range(jobs):
@@ -53,21 +53,21 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def results(self, calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-        """What the calls return, in their order.
+    def results(self, calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """What the calls return, as it comes.
 
         Args:
           calls: arguments, of each call.
 
         Yields:
-          What the function returned, or `Lost` if the process was killed; another takes its place.
+          The number of a call, and what the function returned, or `Lost` if the process was killed;
+          another takes its place.
 
         Raises:
           faults.Explained: what a call raised, in words.
         """
         waiting = deque(range(len(calls)))
         running: dict[Any, tuple[_Worker, int]] = {}
-        done: dict[int, Any] = {}
 
         def hand_over(worker: _Worker) -> None:
             if waiting:
@@ -77,23 +77,23 @@ class Pool:
 
         for worker in tuple(self._workers):
             hand_over(worker)
-        for index in range(len(calls)):
-            while index not in done:
-                for connection in wait(list(running)):
-                    worker, call = running.pop(connection)
-                    done[call] = _answer(worker)
-                    if isinstance(done[call], Lost) and waiting:
-                        worker = self._start()
-                    hand_over(worker)
-            yield done.pop(index)
+        while running:
+            for connection in wait(list(running)):
+                worker, call = running.pop(connection)
+                answer = _answer(worker)
+                if isinstance(answer, Lost) and waiting:
+                    worker = self._start()
+                hand_over(worker)
+                yield call, answer
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         multiprocessing.resource_tracker.ensure_running()  # it unblocks signals when it starts
         ours, theirs = context.Pipe()
-        # As bytes: a worker has to notice its parent's end while it imports what these need.
-        function = pickle.dumps((self.begin, self.function))
-        process = context.Process(target=_work, args=(theirs, function), daemon=True)
+        # As bytes: a worker has to notice its parent's end while it imports what it needs.
+        process = context.Process(
+            target=_work, args=(theirs, pickle.dumps(self.begin)), daemon=True
+        )
 
         def begin() -> Any:
             process.start()
@@ -143,8 +143,7 @@ def _work(connection: Connection, prepared: bytes) -> None:
     """What a process does: answers calls until its parent hangs up, or ends."""
     interrupts.end_with_parent()
     try:
-        begin, function = pickle.loads(prepared)
-        begin()
+        function = pickle.loads(prepared)()
     except BaseException as error:
         function = _raising(faults.explained(error))
     while True:

@@ -1,10 +1,10 @@
-"""Computing the cells of a store, one by one, each stored for good when it is done."""
+"""Computing the cells of a store, here or elsewhere, each stored for good when it is done."""
 
 import datetime
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,31 @@ class Step(NamedTuple):
     left: float | None
 
 
+class Attempt(NamedTuple):
+    """A cell that was computed somewhere, not yet stored.
+
+    arrays: name → array, None if it failed.
+    record: what is kept of it, why it failed included.
+    """
+
+    arrays: Mapping[str, np.ndarray] | None
+    record: Record
+
+
+def attempt(compute: Callable[[Cell], Computed], cell: Cell) -> Attempt:
+    """Computes a cell; whatever that raises is this cell's alone."""
+    start = time.perf_counter()
+    try:
+        arrays, record = compute(cell)
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        seconds = time.perf_counter() - start
+        failure = _failure(cell, text, seconds) | {"traceback": traceback.format_exc()}
+        return Attempt(None, failure | {"environment": environment.describe()})
+    common = {"cell": cell, "seconds": time.perf_counter() - start, "time": _now()}
+    return Attempt(arrays, common | dict(record) | {"environment": environment.describe()})
+
+
 def compute_missing(
     store: Store,
     compute: Callable[[Cell], Computed],
@@ -57,71 +82,123 @@ def compute_missing(
       StorageError: if a result cannot be written.
       ValueError: if a finished cell's file is damaged.
     """
-    cells = {store.name(cell): cell for cell in store.cells()}
-    earlier = store.failures()
-    seconds = {name: store.read(name).record["seconds"] for name in sorted(store.finished())}
-    before, start = set(seconds), time.perf_counter()
-    failed: set[str] = set()
-    computed = 0
 
-    def step(doing: str) -> Step:
-        remaining = cells.keys() - seconds.keys() - failed
-        elapsed = time.perf_counter() - start
-        left = time_left(sizes, seconds, remaining, seconds.keys() - before, elapsed)
-        return Step(len(seconds), len(failed), computed, doing, left)
-
-    pending = [name for name in sizes if name not in seconds]
-    while pending:
-        claimed = []
+    def each(run: _Run, pending: Sequence[str], claimed: list[str]) -> Iterator[Step]:
         for name in pending:
             with store.claim(name) as mine:
                 if not mine:
                     claimed.append(name)
-                elif store.is_finished(name):  # by another process
-                    seconds[name] = store.read(name).record["seconds"]
-                elif store.failure(name) != earlier.get(name):
-                    failed.add(name)
-                else:
-                    yield step(name)
-                    computed += 1
-                    took = _compute(store, name, cells[name], compute)
-                    if took is None:
-                        failed.add(name)
-                    else:
-                        seconds[name] = took
-        yield step(f"waiting for {len(claimed)} of other processes" if claimed else "done")
+                elif not run.settled(name):
+                    yield run.step(name)
+                    run.keep(name, attempt(compute, run.cells[name]))
+
+    return _until_all_are_done(_Run(store, sizes), each)
+
+
+def collect_missing(
+    store: Store,
+    results: Callable[[Sequence[tuple[Cell]]], Iterator[tuple[int, Any]]],
+    sizes: Mapping[str, float],
+) -> Iterator[Step]:
+    """The same, where an engine computes cells and this process stores what comes of them.
+
+    Cells are claimed when they are stored: what another process computes meanwhile is left to it.
+
+    Args:
+      store, sizes: as for `compute_missing`.
+      results: cells, each in a tuple → numbers of them and their `Attempt`s as they come, or
+        `workers.Lost`, which is recorded as that cell's failure (`engines.work.Engine.results`).
+
+    Yields, Raises: as `compute_missing`, and what `results` raises.
+    """
+
+    def each(run: _Run, pending: Sequence[str], claimed: list[str]) -> Iterator[Step]:
+        yield run.step(f"{len(pending)} handed out")
+        for number, answer in results([(run.cells[name],) for name in pending]):
+            name = pending[number]
+            with store.claim(name) as mine:
+                if not mine:
+                    claimed.append(name)
+                elif not run.settled(name):
+                    run.keep(name, _attempted(run.cells[name], answer))
+            yield run.step(f"{name} done")
+
+    return _until_all_are_done(_Run(store, sizes), each)
+
+
+class _Run:
+    """The cells of a store while they are computed: which are done, since when, and which failed.
+
+    Attributes:
+      cells: name → cell.
+      seconds: name → seconds, of those that are finished.
+      failed: names of those that failed in this run.
+    """
+
+    def __init__(self, store: Store, sizes: Mapping[str, float]) -> None:
+        self.cells = {store.name(cell): cell for cell in store.cells()}
+        self.seconds = {n: store.read(n).record["seconds"] for n in sorted(store.finished())}
+        self.failed: set[str] = set()
+        self._store, self._sizes = store, sizes
+        self._earlier = store.failures()
+        self._before, self._start = set(self.seconds), time.perf_counter()
+        self._computed = 0
+
+    def pending(self) -> list[str]:
+        """Names of the cells to compute, in order."""
+        return [name for name in self._sizes if name not in self.seconds]
+
+    def settled(self, name: str) -> bool:
+        """Whether another process has finished a claimed cell meanwhile, or failed at it."""
+        if self._store.is_finished(name):
+            self.seconds[name] = self._store.read(name).record["seconds"]
+        elif self._store.failure(name) != self._earlier.get(name):
+            self.failed.add(name)
+        return name in self.seconds or name in self.failed
+
+    def keep(self, name: str, attempt: Attempt) -> None:
+        """Stores what came of a claimed cell."""
+        if attempt.arrays is None:
+            self._store.write_failure(name, attempt.record)
+            self.failed.add(name)
+        else:
+            self._store.write_cell(name, attempt.arrays, attempt.record)
+            self.seconds[name] = attempt.record["seconds"]
+        self._computed += 1
+
+    def step(self, doing: str) -> Step:
+        """Where it stands."""
+        remaining = self.cells.keys() - self.seconds.keys() - self.failed
+        elapsed = time.perf_counter() - self._start
+        lately = self.seconds.keys() - self._before
+        left = time_left(self._sizes, self.seconds, remaining, lately, elapsed)
+        return Step(len(self.seconds), len(self.failed), self._computed, doing, left)
+
+
+def _until_all_are_done(
+    run: _Run, each: Callable[[_Run, Sequence[str], list[str]], Iterator[Step]]
+) -> Iterator[Step]:
+    """Rounds over what is pending, of which each leaves what others have claimed."""
+    pending = run.pending()
+    while pending:
+        claimed: list[str] = []
+        yield from each(run, pending, claimed)
+        yield run.step(f"waiting for {len(claimed)} of other processes" if claimed else "done")
         if len(claimed) == len(pending):
             time.sleep(POLL)
         pending = claimed
 
 
-def _compute(
-    store: Store,
-    name: str,
-    cell: Cell,
-    compute: Callable[[Cell], Computed],
-) -> float | None:
-    """Computes and stores a cell; its seconds, None if it failed."""
-    start = time.perf_counter()
-    try:
-        arrays, record = compute(cell)
-    except Exception as error:  # of whatever kind: it is this cell's alone
-        store.write_failure(
-            name,
-            {
-                "cell": cell,
-                "error": f"{type(error).__name__}: {' '.join(str(error).split())}",
-                "seconds": time.perf_counter() - start,
-                "time": _now(),
-                "traceback": traceback.format_exc(),
-                "environment": environment.describe(),
-            },
-        )
-        return None
-    seconds = time.perf_counter() - start
-    common = {"cell": cell, "seconds": seconds, "time": _now()}
-    store.write_cell(name, arrays, common | dict(record) | {"environment": environment.describe()})
-    return seconds
+def _attempted(cell: Cell, answer: Any) -> Attempt:
+    """An engine's answer, where the process that computed it was killed too."""
+    if isinstance(answer, Attempt):
+        return answer
+    failure = _failure(cell, f"Lost: {answer.why}", 0.0)
+    return Attempt(None, failure | {"traceback": "", "environment": environment.describe()})
+
+
+def _failure(cell: Cell, error: str, seconds: float) -> Record:
+    return {"cell": cell, "error": error, "seconds": seconds, "time": _now()}
 
 
 def _now() -> str:

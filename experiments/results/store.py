@@ -21,6 +21,7 @@ import itertools
 import json
 import os
 import pathlib
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, TypeAlias
 
@@ -227,7 +228,7 @@ def begin(
     """
     path = pathlib.Path(directory)
     sealed = seals.sealed(dict(manifest))
-    store = Store(path, {name: value for name, value in sealed.items() if name != "digest"})
+    store = Store(path, _as_stored(manifest))
     _check_names(store)
     try:
         if path.exists() and _foreign(path):
@@ -243,12 +244,18 @@ def begin(
     if not resume:
         raise ValueError(f"{path} holds a sweep already; go on with it by --resume")
     found = open_store(path)
-    differences = list(_differences(found.manifest, store.manifest))
-    if differences:
-        more = len(differences) - SHOWN_DIFFERENCES
-        shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
+    if shown := _difference(found.manifest, store.manifest):
         raise ValueError(f"{path} holds another sweep, use another --out; {shown}")
     return found
+
+
+def check_same(asked: Mapping[str, Json], here: Mapping[str, Json]) -> None:
+    """ValueError unless a worker's manifest is the one of the command that asks it."""
+    if shown := _difference(_as_stored(asked), _as_stored(here)):
+        raise ValueError(
+            f"the worker on {platform.node()} would compute something else: it must have the same "
+            f"code, packages and data as the command; command → worker: {shown}"
+        )
 
 
 def open_store(directory: str | os.PathLike[str]) -> Store:
@@ -301,6 +308,19 @@ def _foreign(path: pathlib.Path) -> bool:
     names = {p.name for p in path.iterdir() if p.name[0] != "."}
     own = {"cells", "failed", "claims", "cells.csv", "cells.parquet"}
     return not (path / MANIFEST).exists() and bool(names - own)
+
+
+def _as_stored(manifest: Mapping[str, Json]) -> Record:
+    """A manifest with the format in which it is written."""
+    sealed = seals.sealed(dict(manifest))
+    return {name: value for name, value in sealed.items() if name != "digest"}
+
+
+def _difference(old: Mapping[str, Json], new: Mapping[str, Json]) -> str:
+    """Where two manifests differ, in words; "" where nowhere."""
+    differences = list(_differences(old, new))
+    more = len(differences) - SHOWN_DIFFERENCES
+    return "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
 
 
 def _differences(old: Json, new: Json, where: str = "") -> Iterator[str]:

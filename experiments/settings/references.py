@@ -58,6 +58,19 @@ def find_one(name: str) -> Named:
     return next(iter(found))
 
 
+def held(reference: str, id: str) -> Statement:
+    """The statement of an identifier in a file or module, in the registry for ""; KeyError."""
+    return (statements_in(load(reference)) if reference else REGISTRY)[id]
+
+
+def can_be_found(statement: Statement, reference: str) -> bool:
+    """Whether another process finds the statement by these, of which it cannot be sent a copy."""
+    try:
+        return held(reference, statement.id) is statement
+    except KeyError:
+        return False
+
+
 def load(reference: str) -> ModuleType:
     """The module of a reference, imported once.
 

@@ -1,8 +1,9 @@
 """A statement over a grid of its parameters: planned, run cell by cell, each stored for good."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,18 +11,27 @@ import numpy as np
 from jax.sharding import Mesh
 
 from experiments.datasets import sources
-from experiments.files.strict_json import Record
+from experiments.engines.work import Engine, Work
+from experiments.files.strict_json import Json, Record
 from experiments.machine import environment
 from experiments.results import code_version
-from experiments.results.cells import Computed, Step, compute_missing
+from experiments.results.cells import (
+    Attempt,
+    Computed,
+    Step,
+    attempt,
+    collect_missing,
+    compute_missing,
+)
 from experiments.results.records import plain
-from experiments.results.store import Cell, Store
+from experiments.results.store import Cell, Store, check_same
 from experiments.settings import grid
-from experiments.settings.references import find_one
+from experiments.settings.references import can_be_found, find_one, held
 from experiments.settings.text import configured, fields_by_name
 from experiments.verify import running
 from theory import Dataset, Statement
 from theory._validation import check_choice, check_integer, check_level
+from theory.verification import canary
 from theory.verification.evaluation import evaluate, traceable_parameters
 from theory.verification.kinds import Scaled
 from theory.verification.memory import largest_batch
@@ -38,7 +48,7 @@ class Sweep:
     """What to sweep: a statement from a base configuration along axes, with draws per cell.
 
     `level` is the false-alarm rate of all cells together, `source` the data in place of the
-    statement's own.
+    statement's own, `reference` the file or module that holds the statement, "" for the registry's.
     """
 
     statement: Statement
@@ -48,6 +58,12 @@ class Sweep:
     seed: int
     level: float
     source: str | Dataset | None = None
+    reference: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, which find the statement by its name."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return _found_again, (fields.pop("statement").id, fields)
 
     @property
     def cell_level(self) -> float:
@@ -103,7 +119,7 @@ def plan_sweep(
       ValueError: for anything unknown, a value outside its parameter's range, or a parameter that
         is both set and swept.
     """
-    statement = find_one(id).statement
+    statement, reference = find_one(id)
     settings = dict(settings or {})
     known = fields_by_name(statement.config).keys() - {"data"}
     for name in settings:
@@ -122,7 +138,11 @@ def plan_sweep(
             raise ValueError(f"{axis.name} must be swept or set, got both --grid and --set")
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_level(level, parts=math.prod(len(axis.values) for axis in axes))
-    return Sweep(statement, config, axes, draws, seed, level, source)
+    return Sweep(statement, config, axes, draws, seed, level, source, reference)
+
+
+def _found_again(id: str, fields: dict[str, Any]) -> Sweep:
+    return Sweep(held(fields["reference"], id), **fields)
 
 
 class Programs:
@@ -157,7 +177,12 @@ class Programs:
 
 
 def run(
-    sweep: Sweep, store: Store, *, memory: float | None = None, mesh: Mesh | None = None
+    sweep: Sweep,
+    store: Store,
+    *,
+    memory: float | None = None,
+    mesh: Mesh | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[Step]:
     """Computes the cells that are not finished, as `cells.compute_missing` does.
 
@@ -169,8 +194,9 @@ def run(
       memory: bytes that a cell may take; if None, `environment.SHARE_OF_MEMORY` of what is
         available when the cell begins.
       mesh: devices that share the draws of each cell; None for one device.
+      engine: what computes the cells, each on one device; None for this process.
 
-    Yields, Raises: as `cells.compute_missing`.
+    Yields, Raises: as `cells.compute_missing` and `cells.collect_missing`.
     """
     programs = Programs(sweep)
     cells = {store.name(cell): cell for cell in store.cells()}
@@ -178,7 +204,27 @@ def run(
     place = {shape: i for i, shape in enumerate(shapes)}
     order = sorted(cells, key=lambda name: place[programs.shape(cells[name])])
     sizes = {name: grid.size(cells[name]) for name in order}
-    return compute_missing(store, lambda cell: _compute(sweep, programs, cell, memory, mesh), sizes)
+    if engine is None:
+        return compute_missing(
+            store, lambda cell: _compute(sweep, programs, cell, memory, mesh), sizes
+        )
+    if memory is None and engine.sharing > 1:
+        memory = environment.usable_memory() / engine.sharing
+    if not can_be_found(sweep.statement, sweep.reference):
+        raise ValueError(f"{sweep.statement.id} cannot be found by other processes")
+    make = functools.partial(_maker, sweep, store.manifest, memory)
+    results = functools.partial(engine.results, Work.of(make, [sweep.reference]))
+    return collect_missing(store, results, sizes)
+
+
+def _maker(
+    sweep: Sweep, manifest: Mapping[str, Json], memory: float | None
+) -> Callable[[Cell], Attempt]:
+    """What computes cells in a process of an engine, if it would store the same manifest."""
+    canary.check()
+    check_same(manifest, sweep.manifest())
+    programs = Programs(sweep)
+    return lambda cell: attempt(lambda c: _compute(sweep, programs, c, memory, None), cell)
 
 
 def _compute(

@@ -4,20 +4,22 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
-from experiments.files import writing
-from experiments.machine import environment, streams
-from experiments.machine.workers import Lost, Pool
-from experiments.settings.references import load
+from experiments.engines.work import Engine, Work, in_order
+from experiments.files.strict_json import Record
+from experiments.machine import environment
+from experiments.machine.workers import Lost
+from experiments.results.code_version import code_version, modules_of
+from experiments.results.store import check_same
+from experiments.settings.references import can_be_found, held
 from experiments.verify.planning import Run
-from theory import REGISTRY, Statement, Verdict, verify, verify_until
+from theory import Statement, Verdict, verify, verify_until
 from theory.keys import make_key
-from theory.statements.registry import statements_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,12 @@ class Result:
 
 
 def execute(
-    runs: Sequence[Run], *, seed: int, level: float, jobs: int = 1, mesh: Mesh | None = None
+    runs: Sequence[Run],
+    *,
+    seed: int,
+    level: float,
+    engine: Engine | None = None,
+    mesh: Mesh | None = None,
 ) -> Iterator[Result | Lost]:
     """Runs all, yielding results in order; `level` is the false-alarm rate of each.
 
@@ -50,66 +57,49 @@ def execute(
       runs: what to run.
       seed: random seed.
       level: false-alarm rate of each.
-      jobs: processes, ≥ 1; 1 stays in this one, and so do statements that are neither in the
-        registry nor in a file or module that is known, and all where there is a mesh.
+      engine: what runs them; None for this process. It alone has statements that are neither in
+        the registry nor in a file or module that is known, and all of them where there is a mesh.
       mesh: devices that share the draws of each statement; None for one device.
 
     Yields:
       A `Result`, or `Lost` where the process was killed.
     """
-    jobs = min(jobs, len(runs)) if mesh is None else 1
-    pool = _workers(runs, jobs) if jobs > 1 and all(map(_can_be_found, runs)) else None
-    if pool is None:
+    found = all(can_be_found(run.statement, run.reference) for run in runs)
+    if engine is not None and engine.elsewhere and not found:
+        raise ValueError("statements must be found by other processes, in tuples or by themselves")
+    if engine is None or mesh is not None or not found:
         yield from (_execute(run, seed, level, mesh) for run in runs)
         return
-    calls = [
-        (run.reference, run.statement.id, run.config, run.draws, run.until, seed, level, jobs)
-        for run in runs
-    ]
-    with pool:
-        for run, answer in zip(runs, pool.results(calls), strict=True):
-            yield answer if isinstance(answer, Lost) else Result(run, answer[0], seed, answer[1])
+    code = _code(runs) if engine.elsewhere else None
+    make = functools.partial(_maker, seed, level, engine.sharing, code)
+    work = Work.of(make, (run.reference for run in runs))
+    calls = [(run.reference, run.statement.id, run.config, run.draws, run.until) for run in runs]
+    for run, answer in zip(runs, in_order(engine.results(work, calls)), strict=True):
+        yield answer if isinstance(answer, Lost) else Result(run, answer[0], seed, answer[1])
 
 
-def _workers(runs: Sequence[Run], jobs: int) -> Pool | None:
-    """Processes that have read what the runs refer to; None where the system lets none start."""
-    references = tuple({run.reference for run in runs if run.reference})
-    begin = functools.partial(_begin_worker, environment.precision(), references)
-    try:
-        return Pool(jobs, begin, _execute_by_name)
-    except OSError as error:
-        streams.say(f"one process does all: others cannot be started ({writing.why(error)})")
-        return None
+def _code(runs: Sequence[Run]) -> dict[tuple[str, str], dict[str, str]]:
+    """Reference and identifier → the version of the code that determines its numbers."""
+    return {
+        (run.reference, run.statement.id): code_version(modules_of(run.statement)) for run in runs
+    }
 
 
-def _can_be_found(run: Run) -> bool:
-    """Whether a worker finds the statement by its reference and identifier."""
-    return bool(run.reference) or REGISTRY.get(run.statement.id) is run.statement
+def _maker(
+    seed: int, level: float, jobs: int, code: Mapping[tuple[str, str], Record] | None
+) -> Callable[..., tuple[Verdict, float]]:
+    """What checks statements in a process of an engine: they hold functions, and are not sent."""
 
+    def function(
+        reference: str, id: str, config: Any, draws: int, until: bool
+    ) -> tuple[Verdict, float]:
+        statement = held(reference, id)
+        if code is not None:
+            check_same(code[reference, id], code_version(modules_of(statement)))
+        result = _execute(Run(statement, config, draws, until=until), seed, level, jobs=jobs)
+        return result.verdict, result.seconds
 
-def _begin_worker(precision: str, references: Sequence[str]) -> None:
-    environment.configure(precision)
-    for reference in references:
-        load(reference)
-
-
-def _execute_by_name(
-    reference: str,
-    id: str,
-    config: Any,
-    draws: int,
-    until: bool,
-    seed: int,
-    level: float,
-    jobs: int,
-) -> tuple[Verdict, float]:
-    """What a worker process does: statements hold functions, which cannot be sent to it."""
-    from experiments.machine import compiled_programs
-
-    known = statements_in(load(reference)) if reference else REGISTRY
-    result = _execute(Run(known[id], config, draws, until=until), seed, level, jobs=jobs)
-    compiled_programs.hand_on()  # now, as the process is killed when nothing is left to do
-    return result.verdict, result.seconds
+    return function
 
 
 def _execute(

@@ -3,13 +3,15 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 
 
-def ready() -> None:
+def ready() -> Callable[[int], int]:
     """Before the first call."""
+    return doubled
 
 
-def broken() -> None:
+def broken() -> Callable[[int], int]:
     """Before the first call, where that fails."""
     raise ValueError("it cannot begin")
 
@@ -36,9 +38,9 @@ from reliability import calls
 
 streams.prepare()
 interrupts.watch()
-with Pool(2, calls.ready, calls.doubled) as pool:
+with Pool(2, calls.ready) as pool:
     results = pool.results([(1,), (6,), (6,)])
-    print(next(results), flush=True)
+    print(next(results)[1], flush=True)
     for _ in results:
         pass
 interrupts.leave(0)
