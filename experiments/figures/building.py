@@ -199,7 +199,7 @@ def _computed(planned: Planned, cell: Cell) -> Computed:
 
 def _maker(planned: Planned, manifest: Mapping[str, Json]) -> Callable[[Cell], Attempt]:
     """What computes cells in a process of an engine, if it would store the same manifest."""
-    canary.check()
+    canary.check(environment.precision())
     store.check_same(manifest, plain(planned.manifest()))
 
     def function(cell: Cell) -> Attempt:

@@ -221,7 +221,7 @@ def _maker(
     sweep: Sweep, manifest: Mapping[str, Json], memory: float | None
 ) -> Callable[[Cell], Attempt]:
     """What computes cells in a process of an engine, if it would store the same manifest."""
-    canary.check()
+    canary.check(environment.precision())
     check_same(manifest, sweep.manifest())
     programs = Programs(sweep)
     return lambda cell: attempt(lambda c: _compute(sweep, programs, c, memory, None), cell)
