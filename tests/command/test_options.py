@@ -22,7 +22,7 @@ BASE = {
     "explain": ["lazy.movement"],
     "falsify": ["lazy.movement"],
     "frontier": ["lazy.movement", "--in", "m"],
-    "figure": ["lazy-cosine", "--out", "figures"],
+    "figure": ["lazy-cosine", "--out", "sweep"],
     "bench": ["width"],
     "predict": SMALL,
     "train": SMALL,
@@ -69,7 +69,7 @@ def test_wrong_values_name_the_option(capsys, monkeypatch, tmp_path, command, op
 
     for module, name in WORK:
         monkeypatch.setattr(module, name, accept)
-    monkeypatch.setattr(canary, "check", lambda: None)
+    monkeypatch.setattr(canary, "check", lambda _: None)
     monkeypatch.setattr(cost, "_needed", lambda *_: 0)  # compiles
     monkeypatch.chdir(tmp_path)
     refused = 0

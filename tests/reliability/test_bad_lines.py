@@ -155,6 +155,6 @@ def test_no_option_takes_other_words_for_a_number(capsys, monkeypatch, tmp_path,
 def test_a_bad_line_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, line, parser):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(main, "parser", lambda: parser)
-    monkeypatch.setattr(canary, "check", lambda: None)  # of the compiler, which is fine
+    monkeypatch.setattr(canary, "check", lambda _: None)  # of the compiler, which is fine
     refused(capsys, line)
     assert not list(tmp_path.glob("*.cells"))
