@@ -140,7 +140,7 @@ def refused(capsys, line: list[str]) -> str:
 def test_no_option_takes_other_words_for_a_number(capsys, monkeypatch, tmp_path, parser):
     """Whatever Python's own int and float would make of them."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(main, "parser", lambda: parser)
+    monkeypatch.setattr(main, "parser", lambda _: parser)
     tried = 0
     for verb, option in numeric_options():
         for text in TEXTS:
@@ -154,7 +154,7 @@ def test_no_option_takes_other_words_for_a_number(capsys, monkeypatch, tmp_path,
 @pytest.mark.parametrize("line", LINES, ids=lambda line: " ".join(line)[:60].replace("\n", " "))
 def test_a_bad_line_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, line, parser):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(main, "parser", lambda: parser)
+    monkeypatch.setattr(main, "parser", lambda _: parser)
     monkeypatch.setattr(canary, "check", lambda _: None)  # of the compiler, which is fine
     refused(capsys, line)
     assert not list(tmp_path.glob("*.cells"))
