@@ -91,7 +91,7 @@ def test_where_nothing_tells_the_memory_time_is_checked_still(monkeypatch):
 def test_draws_are_added_up_and_not_kept(monkeypatch):
     """A thousand million draws are a long run, of which only sums are in memory."""
 
-    class Enough(Exception):
+    class Enough(KeyboardInterrupt):  # all else the command tells in a line
         pass
 
     one = pairs.Drawn(
