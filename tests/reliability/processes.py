@@ -11,18 +11,21 @@ from collections.abc import Callable, Iterator
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-# Whoever runs the tests may have SIGINT ignored, which children inherit.
-COMMAND = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from widetheory import entry; entry()"
-)
+# Whoever runs the tests may have signals ignored, as `nohup` does, which children inherit.
+HEEDED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+COMMAND = "from widetheory import entry; entry()"
 
 
 def begin(*arguments: str, code: str = COMMAND, **environ: str) -> subprocess.Popen:
     """A command in a session of its own; or any code, with arguments."""
     always = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", HEEDED + code, *arguments],
         env=os.environ | always | environ,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
     )  # fmt: skip

@@ -391,9 +391,11 @@ BAD = (
     Bad("draws-none", lambda: judged(draws=0), ("draws", "≥ 1", "0")),
     Bad("draws-a-half", lambda: judged(draws=2.5), ("draws", "integer", "2.5")),
     Bad("draws-a-truth-value", lambda: judged(draws=True), ("draws", "integer", "True")),
-    Bad("level-zero", lambda: judged(level=0.0), ("level", "(0, 1)", "0.0")),
-    Bad("level-one", lambda: judged(level=1.0), ("level", "(0, 1)", "1.0")),
-    Bad("level-nan", lambda: judged(level=float("nan")), ("level", "(0, 1)", "nan")),
+    Bad("level-zero", lambda: judged(level=0.0), ("level", "[1e-12, 1)", "0.0")),
+    Bad("level-one", lambda: judged(level=1.0), ("level", "[1e-12, 1)", "1.0")),
+    # 1 − level, a confidence, has no digits left.
+    Bad("level-tiny", lambda: judged(level=1e-17), ("level", "[1e-12, 1)", "1e-17")),
+    Bad("level-nan", lambda: judged(level=float("nan")), ("level", "[1e-12, 1)", "nan")),
     Bad(
         "statement-by-name",
         lambda: verify(any_value("lazy.movement"), key=jax.random.key(0)),
