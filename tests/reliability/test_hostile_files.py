@@ -131,9 +131,8 @@ def test_the_command_says_so_with_status_2(tmp_path, capsys, name):
 
 @pytest.mark.parametrize("name", ["npz:{}/\0", "mnist:{}/\0", "mnist:{}/\ud800", "npz:{}/\ud800"])
 def test_names_that_no_file_has(tmp_path, name):
-    with pytest.raises(
-        ValueError, match=r"cannot be read: (embedded null byte|UnicodeEncodeError)"
-    ):
+    # Python 3.13 says that there is no such file, earlier ones that there cannot be.
+    with pytest.raises(ValueError, match=r"^data (npz|mnist):[^\n]+: [^\n]+$"):
         sources.load(name.format(tmp_path))
 
 
