@@ -104,7 +104,9 @@ def _bar(
         disable=not (console.is_terminal and devices.leads()),
     )
     task = bar.add_task(doing, total=total, **fields)
-    with bar, _lines(lambda: _words(bar.tasks[0]), console):
+    # Earlier releases of rich end one that is disabled in an empty line.
+    shown = contextlib.nullcontext() if bar.disable else bar
+    with shown, _lines(lambda: _words(bar.tasks[0]), console):
         yield functools.partial(bar.update, task)
 
 
