@@ -75,9 +75,6 @@ def entry() -> "NoReturn":
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     )
-    # Of each program from the cache XLA would say that this processor lacks "prefer-no-scatter",
-    # which is none of its features.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from experiments.machine import interrupts, streams
 
     streams.prepare()

@@ -56,7 +56,7 @@ def use() -> None:
         return
     try:
         folders = _opened(root)
-    except OSError:  # full, without hard links: programs are compiled again
+    except (OSError, NotImplementedError):  # full, without hard links or locks: compiled again
         return
     _used.append(folders)
     atexit.register(_end, folders)
@@ -131,7 +131,7 @@ def _remove_stale(root: pathlib.Path) -> None:
     """Removes folders of processes that have ended, however they did."""
     for folder in root.glob("run-*"):
         lock = _lock(folder)
-        with contextlib.suppress(OSError, filelock.Timeout):  # it lives, or begins just now
+        with contextlib.suppress(OSError):  # it lives, or begins just now
             if (folder / HELD).exists():
                 lock.acquire(blocking=False)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -8,12 +8,11 @@ import hashlib
 import importlib.metadata
 import pathlib
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 from experiments.files import reading, seals, strict_json, writing
+from experiments.files.strict_json import Record
 from experiments.machine import cache_folder
 
-Record: TypeAlias = dict[str, Any]  # JSON
 GROUP = "widetheory.statements"  # entry points of other distributions
 HOME = pathlib.Path(__file__).resolve().parent.parent.parent
 PREFIX = "statements-"
