@@ -1,8 +1,11 @@
 """How programs are compiled, and how much memory they take."""
 
+import abc
+import contextlib
+import contextvars
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -12,6 +15,43 @@ import jax.numpy as jnp
 from theory._types import CompilerOption, PyTree
 
 Compiled: TypeAlias = jax.stages.Wrapped  # what `jax.jit` returns
+
+
+class Kept(abc.ABC):
+    """A compiled function that may outlive the process: its program is looked for first."""
+
+    @abc.abstractmethod
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function returns."""
+
+    @abc.abstractmethod
+    def bytes_needed(self, *arguments: Any, limit: float) -> int:
+        """See `bytes_needed`."""
+
+
+Keeper: TypeAlias = Callable[[Callable[[], Compiled], str, tuple[int, ...]], Kept]
+_keeper: contextvars.ContextVar[Keeper | None] = contextvars.ContextVar("keeper", default=None)
+
+
+@contextlib.contextmanager
+def kept_by(keeper: Keeper | None) -> Iterator[None]:
+    """Inside, programs of statements are those that a keeper has, and new ones are given to it.
+
+    Args:
+      keeper: (() → what `jax.jit` returns, a name for the function and how it is compiled, numbers
+        of its static arguments) → `Kept`; None where nothing is kept.
+    """
+    before = _keeper.set(keeper)
+    try:
+        yield
+    finally:
+        _keeper.reset(before)
+
+
+def kept(make: Callable[[], Compiled], name: str, static: tuple[int, ...]) -> Compiled | Kept:
+    """The function as the keeper has it, if there is one; see `kept_by`."""
+    keeper = _keeper.get()
+    return make() if keeper is None else keeper(make, name, static)
 
 
 def gib(size: float) -> str:
@@ -82,7 +122,7 @@ def bounded(function: Compiled, what: str, limit: float | None) -> Callable[...,
     return checked
 
 
-def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf) -> int:
+def bytes_needed(function: Compiled | Kept, *arguments: PyTree, limit: float = math.inf) -> int:
     """Bytes of a compiled function; a lower bound where that alone is beyond the limit.
 
     The bound needs no compiler, which takes minutes over programs that no memory holds.
@@ -99,10 +139,17 @@ def bytes_needed(function: Compiled, *arguments: PyTree, limit: float = math.inf
     Raises:
       ValueError: if the backend gives no account of memory.
     """
+    if isinstance(function, Kept):
+        return function.bytes_needed(*arguments, limit=limit)
     traced = function.trace(*arguments)
     if (least := largest_array(traced.jaxpr.jaxpr)) > limit:
         return least
-    account = traced.lower().compile().memory_analysis()
+    return bytes_of(traced.lower().compile(), traced)
+
+
+def bytes_of(program: jax.stages.Compiled, traced: jax.stages.Traced) -> int:
+    """Bytes of a compiled program, see `bytes_needed`; `traced` is what it was compiled from."""
+    account = program.memory_analysis()
     if account is None:
         backend = jax.default_backend()
         raise ValueError(f"memory cannot be estimated: {backend} gives no account of it")

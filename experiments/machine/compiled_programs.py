@@ -30,6 +30,7 @@ MOST_BYTES = 512 * 2**20
 HELD = "held"  # locked in the folder of a process for as long as that lives
 ENTRY = "*-cache"  # what JAX calls an entry
 SHARED = f"{ENTRY}.*"  # with its digest
+WHOLE = "program"  # of `kept_programs`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +86,34 @@ def hand_on() -> None:
                 _limit(folders.shared)
 
 
+def are_kept() -> bool:
+    """Whether this process keeps programs at all."""
+    return bool(_used)
+
+
+def load(name: str) -> bytes | None:
+    """What an earlier process has kept under a name; None if there is nothing, or it is damaged."""
+    for folders in _used:
+        for entry in folders.shared.glob(f"{name}-{WHOLE}.*"):
+            with contextlib.suppress(ValueError):
+                content = reading.content(entry, MOST_BYTES)
+                if entry.suffix == f".{_digest_of(content)}":
+                    return content
+            entry.unlink(missing_ok=True)
+    return None
+
+
+def keep(name: str, content: bytes) -> None:
+    """Gives something to later processes, whole or not at all."""
+    for folders in _used:
+        with contextlib.suppress(OSError):
+            made = folders.own / f"{name}-{WHOLE}"
+            made.write_bytes(content)
+            _link(made, folders.shared / f"{made.name}.{_digest_of(content)}")
+            made.unlink()
+            _limit(folders.shared)
+
+
 def _end(folders: Folders) -> None:
     hand_on()
     folders.held.release()
@@ -110,9 +139,13 @@ def _opened(root: pathlib.Path) -> Folders:
 def _digest(entry: pathlib.Path) -> str:
     """Of a file; "" if it has gone meanwhile, or cannot be read."""
     try:
-        return hashlib.sha256(reading.content(entry, MOST_BYTES)).hexdigest()[:16]
+        return _digest_of(reading.content(entry, MOST_BYTES))
     except ValueError:
         return ""
+
+
+def _digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _machine() -> str:
@@ -150,7 +183,7 @@ def _link(entry: pathlib.Path, place: pathlib.Path) -> None:
 
 def _limit(shared: pathlib.Path) -> None:
     """Removes the oldest entries until those that are left take `MOST_BYTES` at most."""
-    found = sorted((e.stat().st_mtime, e.stat().st_size, e) for e in shared.glob(SHARED))
+    found = sorted((e.stat().st_mtime, e.stat().st_size, e) for e in shared.glob("*-*.*"))
     size = sum(bytes for _, bytes, _ in found)
     for _, bytes, entry in found:
         if size <= MOST_BYTES:

@@ -12,13 +12,14 @@ from jax.sharding import Mesh
 
 from experiments.engines.work import Engine, Work, in_order
 from experiments.files.strict_json import Record
-from experiments.machine import environment
+from experiments.machine import environment, kept_programs
 from experiments.machine.workers import Lost
 from experiments.results.code_version import code_version, modules_of
 from experiments.results.store import check_same
 from experiments.settings.references import can_be_found, held
 from experiments.verify.planning import Run
 from theory import Statement, Verdict, verify, verify_until
+from theory.compilation import kept_by
 from theory.keys import make_key
 
 
@@ -115,7 +116,8 @@ def _execute(
         "precision": environment.precision(),
         "memory": environment.known_memory(jobs),
     }
-    verdict = (verify_until if run.until else verify)(run.statement, **common)
+    with kept_by(kept_programs.keeper(run.statement)):
+        verdict = (verify_until if run.until else verify)(run.statement, **common)
     seconds = time.perf_counter() - start
     return Result(run, verdict, seed, seconds, 1 if mesh is None else mesh.size)
 

@@ -4,6 +4,7 @@ False-alarm rate: LEVEL for each true statement; the slow test counts false alar
 """
 
 import dataclasses
+import importlib
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +112,29 @@ def test_draws_in_stages_are_those_of_one_run():
     assert staged.failure_rate is not None
     assert at_once.failure_rate is not None
     assert staged.failure_rate.failures == at_once.failure_rate.failures
+
+
+def test_ten_thousand_draws_are_looked_at_few_times(monkeypatch):
+    """Judged at every stage they would be judged 157 times, at a cost of the order of K²."""
+    looks = []
+    module = importlib.import_module("theory.verification.verify")  # whose name a function has
+    assess = module.assess
+    monkeypatch.setattr(
+        module, "assess", lambda *given, **named: looks.append(1) or assess(*given, **named)
+    )
+    verdict = until(TRUE, draws=10_000)
+    assert verdict.draws == 10_000
+    assert 20 < len(looks) < 50
+
+
+def test_draws_end_where_the_memory_does():
+    verdict = verify_until(TRUE, key=jax.random.key(1), draws=10**9, level=LEVEL, memory=2**18)
+    assert 100 < verdict.draws < 10_000
+    assert verdict.reason.endswith(f"; the memory holds no more than {verdict.draws} draws")
+    whole = verify(TRUE, key=jax.random.key(1), draws=verdict.draws, level=LEVEL)
+    assert whole.failure_rate is not None
+    assert verdict.failure_rate is not None
+    assert whole.failure_rate.failures == verdict.failure_rate.failures
 
 
 @pytest.mark.slow

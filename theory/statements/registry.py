@@ -78,16 +78,19 @@ def _of_other_distributions(known: Mapping[str, Statement]) -> Iterator[Statemen
             yield from found.values()
 
 
-def _registered() -> dict[str, Statement]:
-    ours = by_identifier(
-        statement
-        for module in _modules("theory.statements")
-        for statement in statements_in(module).values()
-    )
-    return ours | by_identifier(_of_other_distributions(ours))
+_OURS = by_identifier(
+    statement
+    for module in _modules("theory.statements")
+    for statement in statements_in(module).values()
+)
+REGISTRY: MappingProxyType[str, Statement] = MappingProxyType(
+    _OURS | by_identifier(_of_other_distributions(_OURS))
+)
 
 
-REGISTRY: MappingProxyType[str, Statement] = MappingProxyType(_registered())
+def is_ours(statement: Statement) -> bool:
+    """Whether it is one of the registry that no other distribution has brought."""
+    return _OURS.get(statement.id) is statement
 
 
 def select(names: list[str] | tuple[str, ...] = ()) -> tuple[Statement, ...]:

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from theory import parallel, parameters
 from theory._types import Integer, PyTree, Real
 from theory._validation import check_choice
-from theory.compilation import Compiled, quick_to_compile
+from theory.compilation import Compiled, Kept, kept, quick_to_compile
 from theory.verification.canary import check_precision
 from theory.verification.distinct import beside_keys, fingerprint
 from theory.verification.estimates import (
@@ -58,9 +58,13 @@ def compiled(
     static: tuple[int, ...],
     mesh: Mesh | None = None,
     level: int = 0,
-) -> Compiled:
-    """`jax.jit` of one of the functions below, kept for the next call with the same arguments."""
-    return _jitted(function, static, mesh, jax.default_backend(), level)
+) -> Compiled | Kept:
+    """`jax.jit` of one of the functions below, kept for the next call with the same arguments.
+
+    On one device also from an earlier process, see `theory.compilation.kept_by`.
+    """
+    make = functools.partial(_jitted, function, static, mesh, jax.default_backend(), level)
+    return make() if mesh is not None else kept(make, f"{function.__name__} {level}", static)
 
 
 def optimization_level(statement: Statement, draws: int) -> int:

@@ -1,6 +1,7 @@
 """The functions that check any statement over many independent draws."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from theory._validation import check_integer, check_level, check_memory
 from theory.verification.evaluation import evaluate, evaluate_instance
 from theory.verification.judging import judge
 from theory.verification.kinds import ByOutcome, Deterministic
-from theory.verification.memory import largest_batch
+from theory.verification.memory import COPIES, largest_batch
 from theory.verification.outcomes import Outcome, outcome
 from theory.verification.programs import (
     arithmetic,
@@ -91,17 +92,17 @@ def verify_until(
 ) -> Verdict:
     """Draws until the statement is decided, at a level that holds whenever one stops.
 
-    After every stage of draws all so far are judged by confidence sequences and e-values
-    (`theory.verification.statistics.sequences`). Extending a run of `verify` until it refutes would
-    refute true statements more often than its level says; this does not. The draws are those of
-    `verify`. They end when the statement is refuted, or when the interval of a mean has reached its
-    resolution.
+    Whenever there are an eighth more draws, all so far are judged by confidence sequences and
+    e-values (`theory.verification.statistics.sequences`). Extending a run of `verify` until it
+    refutes would refute true statements more often than its level says; this does not. The draws
+    are those of `verify`. They end when the statement is refuted, or when the interval of a mean
+    has reached its resolution.
 
     Args:
       statement: a deterministic or probabilistic one, or one about a mean with declared bounds.
       key, config, level, mesh, precision, memory: as for `verify`.
-      draws: most draws that are made.
-      stage: draws between looks, ≥ 1.
+      draws: most draws that are made; fewer if the memory holds no more, which the reason says.
+      stage: draws that are made at a time, ≥ 1.
 
     Returns:
       The `Verdict`, with `anytime` set and the number of draws that were made.
@@ -117,26 +118,59 @@ def verify_until(
     outcomes = isinstance(statement.claim, ByOutcome)
     final = ("refuted",) if outcomes else ("refuted", "consistent")
     check_memory(memory)
-    parts: list[Evidence] = []
     batch = None
     if memory is not None and mesh is None:
         first = min(stage, draws)
         fit = largest_batch(statement, key, first, config, limit=memory, precision=precision)
         batch = fit.batch
-    while True:
-        start = len(parts) * stage
+
+    def drawn(start: int) -> Evidence:
+        count = min(stage, draws)  # one program for all stages
         found = evaluate(
-            statement, key, min(stage, draws), config, batch=batch, mesh=mesh, precision=precision,
-            start=start,
-        )  # fmt: skip
-        parts.append(jax.tree.map(lambda part: part[: draws - start], found))  # noqa: B023
-        evidence = jax.tree.map(lambda *values: np.concatenate(values), *parts)
+            statement, key, count, config, batch=batch, mesh=mesh, precision=precision, start=start
+        )
+        return jax.tree.map(lambda part: part[: draws - start], found)
+
+    for evidence, ends in _looks(drawn, draws if statement.random else 1, memory):
         verdict = assess(statement, evidence, config=config, level=level, anytime=True)
-        if verdict.verdict in final or start + stage >= draws or not statement.random:
+        if verdict.verdict in final:
             break
+        if ends:
+            verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}; {ends}")
     if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)
     return verdict
+
+
+def _looks(
+    drawn: Callable[[int], Evidence], draws: int, memory: int | None
+) -> Iterator[tuple[Evidence, str]]:
+    """All draws so far, whenever there are an eighth more than at the look before.
+
+    So that K draws are judged at a cost of the order K: at each stage it would be K².
+
+    Args:
+      drawn: number of the first → the draws of one stage.
+      draws: how many there are at most.
+      memory: bytes that may be used.
+
+    Yields:
+      The `Evidence`, and why there is no more of it, "" before the last and where all were drawn.
+    """
+    parts: list[Evidence] = []
+    made = judged = held = 0
+    while made < draws:
+        parts.append(drawn(made))
+        size = len(jax.tree.leaves(parts[-1])[0])
+        made += size
+        held += sum(part.nbytes for part in jax.tree.leaves(parts[-1]))
+        full = made < draws and memory is not None and COPIES * held * (1 + size / made) > memory
+        if full or made == draws or made >= judged + judged // 8:
+            judged = made
+            parts = [jax.tree.map(lambda *values: np.concatenate(values), *parts)]
+            yield parts[0], f"the memory holds no more than {made} draws" if full else ""
+        if full:
+            break
 
 
 def assess(
