@@ -151,7 +151,7 @@ def _sweep_seconds(cores: Sequence[int], cells: int, draws: int) -> float:
         start = time.perf_counter()
         children = []
         for core in cores:
-            with _on(core):  # a child runs where the thread that starts it runs
+            with on_core(core):  # a child runs where the thread that starts it runs
                 children.append(
                     interrupts.start(
                         lambda: subprocess.Popen(
@@ -171,7 +171,7 @@ def _sweep_seconds(cores: Sequence[int], cells: int, draws: int) -> float:
 
 
 @contextlib.contextmanager
-def _on(core: int) -> Iterator[None]:
+def on_core(core: int) -> Iterator[None]:
     """This thread on one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})

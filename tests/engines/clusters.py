@@ -47,6 +47,8 @@ def compute(settings, cell, key):
     part.rename(PLACE / f"{count}.began")
     while (PLACE / f"{count}.wait").exists():
         time.sleep(0.02)
+    if (PLACE / "slowly").exists():
+        time.sleep(0.2)
     if (PLACE / f"{count}.fill").exists():  # shared memory, which no limit of the process counts
         held = mmap.mmap(-1, 4 * 2**30)
         for start in range(0, len(held), 2**20):
