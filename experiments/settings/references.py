@@ -162,7 +162,8 @@ def _imported(reference: str, get: Callable[[], ModuleType]) -> ModuleType:
         where = next(
             (f", line {f.lineno}" for f in reversed(frames) if f.filename.endswith(reference)), ""
         )
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else where
+        at = getattr(error, "lineno", None)  # of a SyntaxError, unless the bytes are no text
+        line = where if at is None else f", line {at}"
         raise ValueError(f"{reference} cannot be imported{line}: {reading.named(error)}") from error
 
 

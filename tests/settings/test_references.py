@@ -102,6 +102,7 @@ def test_what_is_none_is_refused(file, name, message):
     [
         ("", "must hold statements; it holds none"),
         ("def (", "cannot be imported, line 1: SyntaxError"),
+        ("x = 1\0", "cannot be imported: SyntaxError"),
         ("import nothing_of_this_name", "line 1: ModuleNotFoundError"),
         ("x = 1\n\n\n1 / 0", "line 4: ZeroDivisionError: division by zero"),
         ("raise SystemExit(0)", "line 1: SystemExit"),
