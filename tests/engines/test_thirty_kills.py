@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from reliability.processes import group, started
+from reliability.processes import group, started, wait_until
 
 pytest.importorskip("distributed", reason="Dask is in the extra cluster")
 
@@ -105,7 +105,12 @@ def test_thirty_kills_lose_nothing(tmp_path):
     with ended(Run(tmp_path)) as run:
         for victim in run.rng.sample(victims, len(victims)):
             run.running()
-            time.sleep(run.rng.uniform(0, 8))
+            if run.rng.random() < 0.5:  # at start-up and anywhere, or among cells
+                time.sleep(run.rng.uniform(0, 8))
+            else:
+                known = len(run.cells)
+                wait_until(lambda n=known: len(run.cells) in {*range(n + 1, 60), 60}, 120, "a cell")
+                time.sleep(run.rng.uniform(0, 1))
             before = run.cells
             run.kill(victim)
             assert before.items() <= run.cells.items() <= expected.items()
@@ -115,4 +120,3 @@ def test_thirty_kills_lose_nothing(tmp_path):
         run.running()
         run.end_of_command((0,))
         assert run.cells == expected
-        assert run.round > 0
