@@ -131,12 +131,15 @@ def verify_until(
         )
         return jax.tree.map(lambda part: part[: draws - start], found)
 
+    verdict = evidence = None
     for evidence, ends in _looks(drawn, draws if statement.random else 1, memory):
         verdict = assess(statement, evidence, config=config, level=level, anytime=True)
         if verdict.verdict in final:
             break
         if ends:
             verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}; {ends}")
+    assert verdict is not None  # of one draw at least
+    assert evidence is not None
     if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
         return _looked_at_twice(statement, config, key, evidence, verdict, precision)
     return verdict
