@@ -6,7 +6,6 @@ more memory than it was allowed.
 
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import time
@@ -141,16 +140,20 @@ class Child(NamedTuple):
     peak: int
 
 
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+LIMITED = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
+import widetheory
+widetheory.entry()
+"""
 
 
 def run(line: list[str], folder: pathlib.Path, seconds: float) -> Child:
     """A command under the limit, ended after so many seconds."""
     with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
-        command = [sys.executable, "-c", "import widetheory; widetheory.entry()", *line]
+        command = [sys.executable, "-c", LIMITED, *line]
         child = subprocess.Popen(
-            command, stdout=out, stderr=err, cwd=folder, preexec_fn=limited,
+            command, stdout=out, stderr=err, cwd=folder,
             env=os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
         )  # fmt: skip
         until, peak = time.monotonic() + seconds, 0
