@@ -19,9 +19,11 @@ import platform
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
 
 import filelock
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from experiments.files import reading
 from experiments.machine import cache_folder
@@ -112,6 +114,21 @@ def keep(name: str, content: bytes) -> None:
             _link(made, folders.shared / f"{made.name}.{_digest_of(content)}")
             made.unlink()
             _limit(folders.shared)
+
+
+@contextlib.contextmanager
+def from_scratch() -> Iterator[None]:
+    """Inside, JAX compiles what its cache may have, too.
+
+    XLA for CPUs writes down a program that it has itself read without its functions.
+    """
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # looks at the switch once
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+        compilation_cache.reset_cache()
 
 
 def _end(folders: Folders) -> None:

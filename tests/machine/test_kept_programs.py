@@ -157,3 +157,32 @@ def test_what_calls_python_is_not_kept(cache):
         np.testing.assert_array_equal(program(np.ones(3)), 2)
         assert bytes_needed(program, np.ones(3)) > 0
         assert len(list(cache.shared.glob("*-program.*"))) == kept
+
+
+AFTER_JAX = """
+import experiments.command, jax
+from experiments.machine import environment, kept_programs
+from theory import REGISTRY
+environment.configure("float64")
+
+def steps(x):
+    return (jax.numpy.arange(1000) > x).astype(float).cumsum()
+
+jax.jit(steps)(3.0)  # into JAX's cache
+jax.clear_caches()
+keeper = kept_programs.keeper(REGISTRY["orthogonal.multiplier-range"])
+made = []
+program = keeper(lambda: made.append(1) or jax.jit(steps), "steps", ())
+print(float(program(3.0)[-1]), len(made))
+"""
+
+
+def test_what_jax_has_in_its_cache_is_compiled_again_to_be_kept(tmp_path):
+    """XLA would write down a program that it had read without its functions."""
+    for made in (1, 0):
+        found = subprocess.run(
+            [sys.executable, "-c", AFTER_JAX],
+            capture_output=True, text=True, cwd=ROOT,
+            env=os.environ | {"WIDETHEORY_CACHE": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert (found.stdout, found.stderr) == (f"996.0 {made}\n", "")
