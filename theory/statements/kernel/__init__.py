@@ -1,0 +1,1 @@
+"""Family kernel, Wang and Zhu: smallest eigenvalues of kernels, at infinite and finite width."""
