@@ -23,7 +23,13 @@ from theory.verification.programs import arithmetic
 from theory.verification.stages import Staged, seen_from
 
 SMALL = {
+    "kernel.smallest-eigenvalue": {"n": 3, "d": 40},
+    "kernel.smallest-eigenvalue-sharp": {"n": 4, "d": 3},
+    "kernel.polynomial-approximation": {"n": 3, "d": 40},
+    "kernel.polynomial-approximation-sharp": {"n": 3, "d": 5},
     "lazy.movement": {"n": 3, "d": 4, "m": 6, "steps": 3},
+    "margin.random-features": {"n": 2, "d": 2, "m": 6, "steps": 20},
+    "margin.random-features-sharp": {"n": 2, "d": 2, "m": 6, "steps": 20},
     "ntk.predictors-agree": {"n": 3, "d": 4, "queries": 2, "steps": 20},
     "orthogonal.decision-boundary": {"n": 3, "d": 12, "m": 4, "steps": 200, "queries": 2},
     "orthogonal.decision-boundary-certified": {
@@ -40,6 +46,11 @@ SMALL = {
     "orthogonal.learning-from-perturbations-certified": {
         "n": 3, "d": 100, "m": 4, "steps": 100, "queries": 2, "n_adv": 3,
     },
+    "rich.hypentropy": {"n": 2, "d": 3, "steps": 40, "learning_rate": 0.2},
+    "rich.kernel-regime": {"n": 2, "d": 4},
+    "rich.kernel-regime-sharp": {"n": 2, "d": 4},
+    "rich.rich-regime": {"n": 2, "d": 4},
+    "rich.rich-regime-sharp": {"n": 2, "d": 4},
     "separability.tails": {"m": 20, "d": 20},
     "separability.tails-as-printed": {"m": 20, "d": 20},
     "separability.ntk-terms": {"n": 3, "d": 8, "m": 16, "steps": 3},

@@ -92,34 +92,42 @@ def sharp(gamma: Array, size: Array, t: int, log_n: float, path: Ascent) -> Arra
 
 def _guaranteed(
     instance: Staged, config: FeatureSetting, guarantee: Guarantee
-) -> tuple[Array, Array]:
-    """What is guaranteed and by how much it may be off: γ₂ is known between two bounds."""
+) -> tuple[Array, Array, Array]:
+    """What is guaranteed for γ₂ between its bounds: low and high end, and rounding of either."""
     z, found, path = instance.features.z, _bounds(instance), instance.path
     (n, m), t, size = z.shape, config.steps, largest_entry(z)
-    positive = found.low > 0
-    low, high = (
-        guarantee(jnp.where(positive, gamma, 1), size, t, math.log(n), path)
-        for gamma in (found.low, found.high)
-    )
+
+    def of(gamma: Array) -> Array:
+        usable = gamma > 0
+        value = guarantee(jnp.where(usable, gamma, 1), size, t, math.log(n), path)
+        return jnp.where(usable, value, -jnp.inf)
+
     # Rounded steps are steps on functions that are off by their rounding, and what a step rounds
     # counts B√(t/2) times in the sum of squared distances: a bound on the guarantee for the path
     # as computed, not on how far it is from the exact one.
     rounding = rounding_error(n + m + 16, size * (2 + 2 * math.sqrt(t)) + 1)
     inverses = math.log(n) * rounding_error(2 * t + 8, 1.0)
-    error = (high - low) / 2 + rounding + inverses.astype(rounding.dtype)
-    return (low + high) / 2, jnp.where(positive, error, jnp.inf)
+    return of(found.low), of(found.high), rounding + inverses.astype(rounding.dtype)
 
 
 def _long_enough(guarantee: Guarantee) -> Hypothesis:
     def check(instance: Staged, config: FeatureSetting) -> Margin:
-        return margin(*_guaranteed(instance, config, guarantee))
+        low, high, error = _guaranteed(instance, config, guarantee)
+        # Where γ₂ > 0 is not certain, nothing is known but that no more than `high` is guaranteed.
+        known = jnp.isfinite(low)
+        value = jnp.where(known, (low + high) / 2, high)
+        half = jnp.where(known, (high - low) / 2, jnp.where(high < -error, 0, jnp.inf))
+        return margin(value, error + half)
 
     return Hypothesis(check, "what is guaranteed is positive; at s = 0 every margin is 0")
 
 
 def _reaches(guarantee: Guarantee) -> Callable[[Staged, FeatureSetting], Margin]:
     def conclusion(instance: Staged, config: FeatureSetting) -> Margin:
-        value, error = _guaranteed(instance, config, guarantee)
+        low, high, error = _guaranteed(instance, config, guarantee)
+        known = jnp.isfinite(low)
+        value, half = (jnp.where(known, part, 0) for part in ((low + high) / 2, (high - low) / 2))
+        error = error + jnp.where(known, half, jnp.inf)
         best = instance.path.best
         sums = rounding_error(instance.features.z.shape[1] + 8, largest_entry(instance.features.z))
         return at_least(best, value, error + sums)

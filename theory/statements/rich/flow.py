@@ -92,21 +92,26 @@ def gap(instance: Staged, config: FlowSetting, log_alpha: Array) -> Gap:
     p: Problem = instance.data
     run: Descended = instance.training
     theta = hypentropy.dual_of(run.beta, log_alpha)
-    defect = run.defect + rounding_error(8 * config.steps + 32, 1 + jnp.abs(theta))
-    # α² cosh(|θ| + e), which α² alone would not survive if α is tiny.
-    curvature = jnp.exp(2 * log_alpha + jnp.abs(theta) + defect)
-    curvature = (curvature + jnp.exp(2 * log_alpha - jnp.abs(theta) - defect)) / 2
+
+    def curved(defect: Array) -> Array:
+        """α²Σe² cosh(|θ| + e), with α² in the exponents, as it may be below all floats."""
+        size = jnp.abs(theta) + defect
+        both = jnp.exp(2 * log_alpha + size) + jnp.exp(2 * log_alpha - size)
+        return jnp.sum(defect**2 * both) / 2
+
+    bound = curved(run.defect)
+    more = curved(run.defect + rounding_error(8 * config.steps + 32, 1 + jnp.abs(theta))) - bound
     left = jnp.abs(run.nu) @ jnp.abs(p.x @ run.beta - p.y)
     least = hypentropy.dual_bound(p.x, p.y, instance.solution, log_alpha)
     value = hypentropy.potential(run.beta, log_alpha) - least
     found = hypentropy.at_dual(instance.solution @ p.x, log_alpha)
     # The dual is below the minimum by what ν leaves of the labels, to first order.
     short = 4 * jnp.abs(instance.solution) @ jnp.abs(p.x @ found - p.y)
-    size = jnp.sum(jnp.abs(run.beta) * (2 + jnp.abs(theta)) + jnp.abs(found))
-    size = size + jnp.abs(p.y) @ jnp.abs(instance.solution)
+    size = jnp.sum(jnp.abs(run.beta) * (2 + jnp.abs(theta)) + jnp.abs(found)) + bound
+    size = size + jnp.abs(p.y) @ (jnp.abs(instance.solution) + jnp.abs(run.nu))
     roundings = 8 * sum(p.x.shape) + 64
-    error = short + rounding_error(roundings, size * (1 + jnp.abs(log_alpha)))
-    return Gap(value, jnp.sum(defect**2 * curvature) + left, error)
+    error = short + more + rounding_error(roundings, size * (1 + jnp.abs(log_alpha)))
+    return Gap(value, bound + left, error)
 
 
 def _minimizes(instance: Staged, config: FlowSetting) -> Margin:
