@@ -142,6 +142,7 @@ STATEMENTS = (
         claim=Deterministic(conclusion=_minimizes),
         config=FlowSetting(),
         domain={"x": Reals(), "y": Reals()},
+        loose="what all steps leave out is added up without its signs",
         draws={"quick": 64, "full": 1000},
         data=True,
         on_data={"digits": OnData({"n": 8})},
