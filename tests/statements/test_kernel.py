@@ -125,6 +125,7 @@ def test_the_chernoff_bound_by_hand():
     assert found == pytest.approx(2 * np.exp(-10 * 0.5) * 2**5)
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_finite_width_kernel():
     """E H_m by an average over 2^15 neurons: entries within 6 standard errors, 1e-7 of false
     alarms, and the smallest eigenvalue within n of those."""

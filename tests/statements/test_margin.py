@@ -61,6 +61,7 @@ def test_guarantees_by_hand():
     assert sharp == pytest.approx(0.5 - 3 * 0.02 / 2**0.5 - math.log(4) * 0.01)
 
 
+@pytest.mark.slow
 def test_ours_is_the_better_guarantee_on_every_path():
     """3/√2 < 2√2, and Σ1/β ≤ √3·‖z‖_∞√t/γ₂, as the proof of the printed form has it."""
     statement = REGISTRY["margin.random-features"]

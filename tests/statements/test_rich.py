@@ -77,6 +77,7 @@ def test_the_least_norm_itself_is_not_reached(id):
     assert verdict.verdict == "refuted", str(verdict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", list(EXCESS))
 def test_far_outside_the_regime_the_conclusion_fails(id):
     statement = REGISTRY[id]
