@@ -75,7 +75,7 @@ def test_the_kernel_by_neural_tangents_and_by_the_series(activation, slope):
     theirs = np.asarray(kernel_fn(jnp.asarray(x * 2), None, "nngp"))  # of norm √d, d = 4
     np.testing.assert_allclose(found, theirs, atol=1e-12)
     zetas = [float(z) for z in hermite.coefficients(activation, 150, slope)]
-    series = sum(z**2 * gram**k for k, z in enumerate(zetas))
+    series = np.sum([z**2 * gram**k for k, z in enumerate(zetas)], axis=0)
     off = ~np.eye(6, dtype=bool)
     rest = float(hermite.tail(activation, 110, slope)) * np.abs(gram[off]).max() ** 111
     np.testing.assert_allclose(found[off], series[off], atol=rest + 1e-13)
@@ -86,7 +86,7 @@ def test_the_truncated_kernel_keeps_the_diagonal():
     np.fill_diagonal(gram, 1.0)
     found = np.asarray(hermite.truncated_kernel(gram, "relu", 2, 0.3))
     zetas = [float(z) for z in hermite.coefficients("relu", 2, 0.3)]
-    by_hand = sum(z**2 * gram**k for k, z in enumerate(zetas))
+    by_hand = np.sum([z**2 * gram**k for k, z in enumerate(zetas)], axis=0)
     off = ~np.eye(5, dtype=bool)
     np.testing.assert_allclose(found[off], by_hand[off], atol=1e-15)
     np.testing.assert_allclose(np.diag(found), (1 + 0.09) / 2, atol=1e-15)

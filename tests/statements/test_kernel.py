@@ -98,7 +98,7 @@ def test_margins_by_numpy(activation, degree):
     ).T
     function = {"relu": lambda h: np.maximum(h, 0), "sine": np.sin}[activation]
     zetas = hermite.by_quadrature(function, 60)
-    kernel = sum(z**2 * gram**k for k, z in enumerate(zetas))
+    kernel = np.sum([z**2 * gram**k for k, z in enumerate(zetas)], axis=0)
     square = hermite.by_quadrature(lambda h: function(h) ** 2, 0)[0]
     np.fill_diagonal(kernel, square)
     tail = square - np.sum(zetas[: degree + 1] ** 2)

@@ -11,7 +11,7 @@ from loose_parts import changed
 from statement_checks import LEVEL, check_default, first_look
 from untyped import known
 
-from theory import REGISTRY
+from theory import REGISTRY, Deterministic
 from theory.certificates import hypentropy
 from theory.margins import at_least
 from theory.parameters import filled
@@ -68,7 +68,8 @@ def test_the_least_norm_itself_is_not_reached(id):
     """ε = 0 in the conclusion alone; where the printed α makes them equal to 1e-11, ε < 0."""
     epsilon = -1e-9 if id == "rich.kernel-regime" else 0.0
     statement = REGISTRY[id]
-    claim = known(statement.claim)
+    claim = statement.claim
+    assert isinstance(claim, Deterministic)
     false = changed(
         statement,
         conclusion=lambda i, c: claim.conclusion(i, filled(c, {"epsilon": epsilon})),
