@@ -2,7 +2,9 @@
 
 Linear systems with enclosures (`linear_solve`), the max-margin limit of leaky networks and its KKT
 conditions (`max_margin`), the cone that training does not leave (`cone`), linear separability by
-certified programs (`separability`), and projections of Gaussian vectors (`projections`). `ball`
+certified programs (`separability`), projections of Gaussian vectors (`projections`), smallest
+eigenvalues (`eigenvalues`), margins of features (`feature_margin`) and minimizers of the hypentropy
+potential (`hypentropy`). `ball`
 encloses the values of functions in rigorous arithmetic, and decides conditions for certain.
 """
 

@@ -4,6 +4,7 @@
 descent on outputs, `gaussian` the law of trained networks, `corrections` the first order in 1/m,
 `bounds` explicit constants, `discretization` the distance of descent to its flow, `crossings` how
 many activations change, and `maps` all of it on planes of points.
+`hermite` has kernels of unit points as power series.
 """
 
 from theory.infinite_width._angles import angle as angle
