@@ -16,9 +16,9 @@ from jaxtyping import Array, Float
 from theory._types import AnyArray, Real
 from theory._validation import takes_arrays
 from theory.networks.descent import Descent, training_time
-from theory.networks.embedding import biased_products
 from theory.networks.network import Network
 from theory.networks.preactivations import Coefficients
+from theory.networks.products import Products, products_of
 
 FLIP_COST = 50  # floating-point operations of a matrix product, per point, that cost as much
 ROW = 64  # switches of one neuron from which on a product is cheaper
@@ -35,6 +35,7 @@ def coefficients_by_flips(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     descent: Descent,
+    gram: Float[AnyArray, "n n"] | None = None,
 ) -> Coefficients:
     """`coefficients` for the leaky ReLU under the identity loss, updating only what switches sign.
 
@@ -56,9 +57,9 @@ def coefficients_by_flips(
     # Neurons with a = 0 fill the last block: they never move.
     h = jnp.pad(h, ((0, fill), (0, 0)))
     a = jnp.pad(a, (0, fill))
-    gram = biased_products(x, x, "b" in network.trained)
+    products = products_of(network, x, gram)
     c = jax.lax.map(
-        lambda block: _train_block(network, block[0], block[1], x, y, gram, descent),
+        lambda block: _train_block(network, block[0], block[1], products, y, descent),
         (h.reshape(blocks, neurons, n), a.reshape(blocks, neurons)),
     )
     time = jnp.asarray(descent.time, h.dtype)
@@ -84,37 +85,10 @@ class _Block(NamedTuple):
     flips: Array
 
 
-class _Products(NamedTuple):
-    """Products of points, ⟨x_j, x_k⟩ + 1 (without the 1 where there are no biases).
-
-    gram: (n, n) the products.  embedded: (n, e) points whose inner products they are.
-    """
-
-    gram: Array
-    embedded: Array
-
-    def pushed(self, push: Array) -> Array:
-        """(…, n) Σ_k push_k (⟨x_k, ·⟩ + 1)."""
-        n, columns = self.embedded.shape
-        return push @ self.embedded @ self.embedded.T if 2 * columns < n else push @ self.gram
-
-    def one_by_one(self, push: Array, count: Array) -> Array:
-        """The same for so many entries that are not 0."""
-        columns = jnp.arange(len(push))
-
-        def add(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            total, last, left = state
-            k = jnp.min(jnp.where((push != 0) & (columns > last), columns, len(push) - 1))
-            return total + push[k] * self.gram[k], k, left - 1
-
-        first = (jnp.zeros_like(push), jnp.full_like(columns[0], -1), count)
-        return jax.lax.while_loop(lambda state: state[-1] > 0, add, first)[0]
-
-
 class _Motion(NamedTuple):
     """How a block moves. pull: (m,) a_i/n.  steps: K.  rate, mu: η and μ, of the weights' type."""
 
-    products: _Products
+    products: Products
     y: Array
     pull: Array
     slope: Real
@@ -234,18 +208,16 @@ def _train_block(
     network: Network,
     h: Array,
     a: Array,
-    x: AnyArray,
+    products: Products,
     y: AnyArray,
-    gram: Array,
     descent: Descent,
 ) -> Array:
     """(m, n) the coefficients of a block of neurons after all steps."""
     m, n = h.shape
-    embedded = jnp.concatenate([x, jnp.ones_like(x[:, :1])], 1) if "b" in network.trained else x
-    few = int(2 * min(2 * embedded.shape[1], n) * m / FLIP_COST)  # switches cheaper one by one
+    few = int(2 * products.entries * m / FLIP_COST)  # switches cheaper one by one
     zero = jnp.zeros((), jnp.arange(n).dtype)
     motion = _Motion(
-        _Products(gram, jnp.asarray(embedded)),
+        products,
         jnp.asarray(y),
         a / n,
         network.slope,

@@ -98,6 +98,7 @@ def coefficients(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     descent: Descent,
+    gram: Float[AnyArray, "n n"] | None = None,
 ) -> Coefficients:
     """Trains under any loss, one product with the matrix of inner products per step.
 
@@ -107,13 +108,14 @@ def coefficients(
       a: (m,) readout.
       x, y: (n, d) training points, (n,) labels ±1.
       descent: optimizer, loss, number of steps.
+      gram: (n, n) ⟨x_j, x_k⟩ + 1, without the 1 where no biases are trained, if it is known.
 
     Returns:
       `Coefficients`.
     """
     n = len(x)
     value, derivative = ACTIVATIONS[network.activation]
-    gram = biased_products(x, x, "b" in network.trained)
+    gram = biased_products(x, x, "b" in network.trained) if gram is None else gram
     optimizer = descent.transformation()
 
     def step(state: Any) -> Any:

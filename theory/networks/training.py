@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from theory._types import AnyArray, PyTree, Real
 from theory._validation import check_choice, check_labels, check_points, is_traced, takes_arrays
-from theory.networks import flips, preactivations
+from theory.networks import flips, flips_in_step, preactivations
 from theory.networks.descent import Descent, loss_weights, mean_loss, repeated
 from theory.networks.network import Network, Params, apply, pre_activations
 
@@ -44,6 +44,7 @@ def train(
     observe: Callable[[Params], PyTree] | None = None,
     readout_scale: Real = 1.0,
     space: str = "weights",
+    products: Float[AnyArray, "n n"] | None = None,
 ) -> Training:
     """Trains the weights that the network declares trained.
 
@@ -63,8 +64,9 @@ def train(
       readout_scale: learning rate of the readout, where it is trained, over that of the hidden
         weights. At 1 the tangent kernel grows with the width m; at 1/m it has a limit.
       space: "weights"; "pre-activations", where the readout is frozen and nothing is observed;
-        "flips", where in addition the activation is the leaky ReLU, the loss the identity and the
-        learning rate constant.
+        "flips", where in addition the activation is the leaky ReLU and the loss the identity.
+      products: (n, n) ⟨x_j, x_k⟩ + 1, without the 1 where no biases are trained, for the spaces
+        that need them; computed if None.
 
     Returns:
       A `Training`.
@@ -84,11 +86,14 @@ def train(
         )
     if space == "weights":
         return _train(network, params, x, y, descent, observe, readout_scale)
+    # A schedule sees the loss of all neurons: they take each step together.
+    apart = descent.schedule == "constant"
     by = {
         "pre-activations": preactivations.coefficients,
-        "flips": flips.coefficients_by_flips,
+        "flips": flips.coefficients_by_flips if apart else flips_in_step.coefficients_in_step,
     }
-    trained = by[space](network, pre_activations(params, x).T, params.a, x, y, descent)
+    h = pre_activations(params, x).T
+    trained = by[space](network, h, params.a, x, y, descent, products)
     params = preactivations.moved(network, params, trained, x, y)
     return Training(params, trained.weights, trained.time, None)
 
@@ -99,8 +104,6 @@ def _spaces(
     if "a" in network.trained or "w" not in network.trained or observe is not None:
         return SPACES[:1]
     switches = network.activation == "leaky relu" and descent.loss == "identity"
-    # Flips train neurons one block after the other, and the schedule sees the loss of them all.
-    switches = switches and descent.schedule == "constant"
     return SPACES if switches else SPACES[:2]
 
 
