@@ -24,12 +24,14 @@ WIDE = 2048  # width of the network whose initial outputs and gradients stand fo
 class Limit(NamedTuple):
     """A network of infinite width after training: f(z; T) = f(z; 0) + k_α(z).
 
-    initial: (q,) f(z; 0).  signal: (q,) k_α(z).  weights: (n,) α.  time: T.
+    initial: (q,) f(z; 0).  signal: (q,) k_α(z).  at_train: (n,) k_α(x_k).  weights: (n,) α.
+    time: T.
     learned: (n, d) v_k = (1/n) Σ_j y_jα_jΦ(x_j, x_k)x_j, what training adds to ∇f(x_k; 0).
     """
 
     initial: Float[Array, " q"]
     signal: Float[Array, " q"]
+    at_train: Float[Array, " n"]
     weights: Float[Array, " n"]
     time: Float[Array, ""]
     learned: Float[Array, "n d"]
@@ -82,7 +84,8 @@ def limit(
         weights, time = function_space.function_space_weights(theta[:, :n], y, descent, initial)
     pull = y * weights / n
     learned = phi[:, :n].T @ (pull[:, None] * x)
-    return Limit(outputs(wide, z, slope), jnp.matmul(pull, theta[:, n:]), weights, time, learned)
+    at_train, signal = (jnp.matmul(pull, part) for part in (theta[:, :n], theta[:, n:]))
+    return Limit(outputs(wide, z, slope), signal, at_train, weights, time, learned)
 
 
 @takes_arrays

@@ -68,7 +68,11 @@ def coefficients_in_step(
         )
         after: _Moved = jax.tree.map(jnp.add, moved, updates)
         change = _derivative(network, after.h) - derivative
-        return after, _faster(products, speed, change, y, a / n, velocity, after.h >= 0), memory
+        return (
+            after,
+            _faster(products, speed, change, y, jnp.asarray(a / n), velocity, after.h >= 0),
+            memory,
+        )
 
     zero = jnp.zeros((), h.dtype)
     start = _Moved(h, Coefficients(jnp.zeros_like(h), jnp.zeros(n, h.dtype), zero))

@@ -12,6 +12,7 @@ from experiments.figures.lazy.axes import (
     VARIED,
     Base,
     cells_of,
+    draws_of,
     own_key,
     places,
     setting,
@@ -49,12 +50,12 @@ def cells(settings: Settings) -> list[Row]:
 
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
     """`learn` on draws of its own."""
-    return learn(own_key(key, cell), setting(settings, cell), settings.draws)
+    return learn(own_key(key, cell), setting(settings, cell), draws_of(settings, cell))
 
 
 def relative_cost(settings: Settings, cell: Cell) -> float:
     """Operations of a cell."""
-    return settings.draws * cost(setting(settings, cell))
+    return draws_of(settings, cell) * cost(setting(settings, cell))
 
 
 def table(settings: Settings, results: Results) -> pd.DataFrame:
@@ -76,8 +77,8 @@ FIGURE = Figure(
     "γ, n, T_f, T_g",
     quick=Settings(
         d=32, n=32, gaussian_d=32, gaussian_n=32, m=2048, epsilon=0.5, rates=(0.01, 0.1),
-        steps=6, queries=64, draws=12, ds=(16, 64), gaussian_ds=(16, 64), epsilons=(0.02, 0.1),
-        ms=(32, 256), slopes=(0.3, 0.8), ns=(16, 64), gaussian_ns=(16, 64),
+        steps=6, queries=64, draws=12, gaussian_draws=12, ds=(16, 64), gaussian_ds=(16, 64),
+        epsilons=(0.02, 0.1), ms=(32, 256), slopes=(0.3, 0.8), ns=(16, 64), gaussian_ns=(16, 64),
         T_fs=(0.1, 1.0, 8.0), T_gs=(0.5, 4.0, 32.0),
     ),
     paper=Settings(**PUBLISHED),

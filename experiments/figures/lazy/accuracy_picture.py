@@ -15,6 +15,7 @@ from experiments.figures.lazy.words import (
     NAMES,
     compared,
     data_words,
+    draws_words,
     legend,
     rates_words,
     ticks,
@@ -83,7 +84,7 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
         f"{settings.momentum:g}. Lines: the same of networks of infinite width on the same data, "
         "trained in function space with initial outputs and gradients of their own; nothing is "
         "fitted. Markers: "
-        f"means over {settings.draws} draws of data and networks, bars ±2 standard errors, draws "
+        f"{draws_words(settings, table['law'])}, draws "
         "independent from point to point; dashed grey: chance. Filled where the bound of "
         "lazy.activation-stability on the share of neurons that change their activation, averaged "
         f"over points and over draws, is at most {LAZY:g}: for both networks, for f alone where "

@@ -54,6 +54,9 @@ class Base(Parameters):
     momentum: float = fields.momentum(0.9)
     queries: int = fields.queries(1000, "test points")
     draws: int = parameter(32, "independent draws of everything", low=2)
+    gaussian_draws: int = parameter(
+        1, "draws of the unshifted Gaussian, of which one takes minutes", low=1
+    )
     laws: tuple[str, ...] = fields.axis(
         ("shifted-gaussian", "gaussian"), "laws of the points", choices=LAWS
     )
@@ -122,6 +125,11 @@ def setting(settings: Base, cell: Cell) -> LearningRun:
         schedule=settings.schedule, measure_on=settings.measure_on, cosine=settings.cosine,
         best=settings.best,
     )  # fmt: skip
+
+
+def draws_of(settings: Base, cell: Cell) -> int:
+    """Draws of a cell."""
+    return settings.gaussian_draws if cell["law"] == "gaussian" else settings.draws
 
 
 def own_key(key: jax.Array, cell: Cell) -> jax.Array:

@@ -5,7 +5,15 @@ import numpy as np
 import pandas as pd
 
 from experiments.figures.figure import Cell, Figure, Results, Row
-from experiments.figures.lazy.axes import PUBLISHED, Base, cells_of, own_key, places, setting
+from experiments.figures.lazy.axes import (
+    PUBLISHED,
+    Base,
+    cells_of,
+    draws_of,
+    own_key,
+    places,
+    setting,
+)
 from experiments.figures.lazy.learning import cost, learn, points
 
 AXES = ("d", "T_f")
@@ -24,12 +32,12 @@ def cells(settings: Settings) -> list[Row]:
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
     """`learn` with cosines on draws of its own."""
     run = setting(settings, cell)
-    return learn(own_key(key, cell), run, settings.draws, SCENARIO, cosine=True)
+    return learn(own_key(key, cell), run, draws_of(settings, cell), SCENARIO, cosine=True)
 
 
 def relative_cost(settings: Settings, cell: Cell) -> float:
     """Operations of a cell."""
-    return settings.draws * cost(setting(settings, cell))
+    return draws_of(settings, cell) * cost(setting(settings, cell))
 
 
 def table(settings: Settings, results: Results) -> pd.DataFrame:
@@ -53,7 +61,8 @@ FIGURE = Figure(
     shows="cosine of perturbations with their training-sample sums, and accuracies, against d, T_f",
     quick=Settings(
         d=32, n=64, gaussian_d=32, gaussian_n=64, m=2048, epsilon=0.5, rates=(0.01, 0.1), steps=6,
-        queries=64, draws=16, ds=(4, 8, 16, 64, 128), gaussian_ds=(4, 8, 16, 64, 128),
+        queries=64, draws=16, gaussian_draws=16, ds=(4, 8, 16, 64, 128),
+        gaussian_ds=(4, 8, 16, 64, 128),
         T_fs=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
     ),
     paper=Settings(**PUBLISHED),

@@ -7,6 +7,7 @@ networks of infinite width. All draws of a chunk go through the same compiled pr
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxtyping import Array
 
 from experiments.figures.figure import Row
 from experiments.figures.lazy.networks import (
+    LONG,
     LearningRun,
     Predicted,
     Problems,
@@ -32,6 +34,7 @@ from theory.infinite_width import gaussian
 
 SCENARIOS = ("a", "b")
 LAZY = 0.1  # share of neurons that may change their activation where the limit is claimed
+BY_FLIPS = 100  # operations of a step, for each neuron and point, where few activations switch
 FLOATS = {"cpu": 2**26, "gpu": 2**31}  # of the arrays of a chunk of draws
 
 
@@ -64,36 +67,50 @@ def learn(
       the law.
     """
     at_once = _chunk(run, draws)
-    chunks = [
-        problems(jax.random.split(part, at_once), run)
-        for part in jax.random.split(key, draws // at_once)
-    ]
-    networks, by_rate = [], []
-    for chunk in chunks:
-        f = train_networks(chunk.key_f, chunk.x, chunk.y, chunk.z, chunk.x, run, run.rates_f)
+    keys = [jax.random.split(part, at_once) for part in jax.random.split(key, draws // at_once)]
+    each = list(enumerate(run.rates_f))
+
+    def halves(chunk: Problems, f: Trained, kept: Sequence[tuple[int, float]]) -> Any:
+        return _second_halves(chunk, f, run, kept, scenarios, cosine)
+
+    by_rate, parts, kept = [], [], each
+    for part in keys:
+        chunk = problems(part, run)
+        f = _trained_f(chunk, run, run.rates_f)
         by_rate.append(_accuracy(f, chunk, run))
-        networks.append(f if len(chunks) == 1 else None)
-    by_rate = np.concatenate(by_rate, axis=-1)
-    best = int(np.argmax(by_rate.mean(axis=-1)))
-    kept = range(len(run.rates_f)) if run.best == "metric" else (best,)
-    parts = []
-    for chunk, trained in zip(chunks, networks, strict=True):
-        of_rates = []
-        for i in kept:
-            f, at = trained, i
-            if f is None:  # all draws' networks would not fit into memory
-                rates, at = run.rates_f[i : i + 1], 0
-                f = train_networks(chunk.key_f, chunk.x, chunk.y, chunk.z, chunk.x, run, rates)
-            f = jax.tree.map(lambda value, at=at: value[:, at], f)
-            of_rates.append(_second_half(chunk, f, run, run.rates_f[i], scenarios, cosine))
-        parts.append(of_rates)
+        if run.best == "metric" or len(keys) == 1:
+            if run.best != "metric":
+                kept = [_best(each, by_rate)]
+            parts.append(halves(chunk, f, kept))
+    if not parts:  # all draws' networks would not fit into memory
+        kept = [_best(each, by_rate)]
+        for part in keys:
+            chunk, rate = problems(part, run), kept[0][1]
+            parts.append(halves(chunk, _trained_f(chunk, run, (rate,)), [(0, rate)]))
+    standard = np.concatenate(by_rate, axis=-1)
+    places = [place for place, _ in kept]
+    return _joined(parts) | {"standard_by_rate": standard, "standard": standard[places]}
+
+
+def _best(rates: list[tuple[int, float]], by_rate: list[np.ndarray]) -> tuple[int, float]:
+    """Place and value of the rate with the better accuracy over all draws."""
+    return rates[int(np.argmax(np.concatenate(by_rate, axis=-1).mean(axis=-1)))]
+
+
+def _trained_f(chunk: Problems, run: LearningRun, rates: Sequence[float]) -> Trained:
+    x = chunk.x
+    return train_networks(chunk.key_f, x, chunk.y, chunk.z, x, run, tuple(rates))
+
+
+def _joined(parts: list[list[dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+    """What is known of each chunk of draws and each kept rate of f, draws last and rates before."""
     result = {}
     for name in parts[0][0]:
         stacked = [np.stack([one[name] for one in part], axis=-2) for part in parts]
         if stacked[0].ndim == 4:  # (S, R, F, K) of g
             stacked = [np.swapaxes(part, 1, 2) for part in stacked]
         result[name] = np.concatenate(stacked, axis=-1)
-    return result | {"standard_by_rate": by_rate, "standard": by_rate[list(kept)]}
+    return result
 
 
 def points(
@@ -183,6 +200,8 @@ def cost(run: LearningRun) -> float:
     n, seen = run.n, run.n + run.queries
     f_rates = len(run.rates_f) if run.best == "metric" else 1
     step = min(2 * n * n, 4 * n * run.d) * run.width
+    if run.loss == "identity" and run.steps >= LONG:
+        step = min(step, BY_FLIPS * n * run.width)
     limit = 4 * gaussian.WIDE * seen * run.d + 30 * n * seen * run.d
     return (1 + 2 * f_rates) * (len(run.rates_f) * step * run.steps + limit)
 
@@ -207,44 +226,61 @@ def share_of(positive: AnyArray, event: AnyArray) -> np.ndarray:
     return np.mean(np.where(event[:, None, :], positive, 1 - positive), axis=-1).T
 
 
-def _second_half(
+def _second_halves(
     chunk: Problems,
     f: Trained,
     run: LearningRun,
-    rate: float,
+    kept: Sequence[tuple[int, float]],
     scenarios: tuple[str, ...],
     cosine: bool,
+) -> list[dict[str, np.ndarray]]:
+    """All that is known of f, at its places and rates that are kept, and follows from it."""
+    x, rates = chunk.x, tuple(rate for _, rate in kept)
+    if run.steps < LONG:  # as many as g's, for one program
+        rates += rates[:1] * (len(run.rates_g) - len(rates))
+    limits = limit_networks(chunk.key_f_limit, x, chunk.y, chunk.z, x, run, rates)
+    right = _accuracy(limits, chunk, run)
+    found = []
+    for i, (place, _) in enumerate(kept):
+        of_f = jax.tree.map(lambda value, place=place: value[:, place], f)
+        of_limit = jax.tree.map(lambda value, i=i: value[:, i], limits)
+        known = {"predicted_standard": right[i], "switching_f": np.asarray(of_f.switching)}
+        if cosine:
+            known |= _cosines(chunk, of_f, run)
+        each = [_scenario(chunk, of_f, of_limit, run, scenario) for scenario in scenarios]
+        found.append(known | {name: np.stack([one[name] for one in each]) for name in each[0]})
+    return found
+
+
+def _cosines(chunk: Problems, f: Trained, run: LearningRun) -> dict[str, np.ndarray]:
+    names = ("cosine", "predicted_cosine", "cosine_tolerance")
+    values = compiled(cosines, (5, 6, 7), run)(
+        chunk.x, chunk.y, f.gradients, f.weights, run.slope, run.m, run.loss == "identity",
+        run.cosine,
+    )  # fmt: skip
+    return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+
+
+def _scenario(
+    chunk: Problems, f: Trained, f_limit: Predicted, run: LearningRun, scenario: str
 ) -> dict[str, np.ndarray]:
-    """All that is known of f and follows from it."""
-    x, z = chunk.x, chunk.z
-    same = (rate,) * len(run.rates_g)  # as many as g's, for one program
-    f_limits = limit_networks(chunk.key_f_limit, x, chunk.y, z, x, run, same)
-    f_limit = jax.tree.map(lambda value: value[:, 0], f_limits)
-    result = {
-        "predicted_standard": _accuracy(f_limits, chunk, run)[0],
-        "switching_f": np.asarray(f.switching),
+    """What is known of the g that learn of f in a scenario, and of those of infinite width."""
+    x, z, target = chunk.x, chunk.z, chunk.target
+    base = x if scenario == "b" else jnp.zeros_like(x)
+
+    def of(gradients: Array | None) -> tuple[Array, ...]:
+        assert gradients is not None
+        return perturbed(base, gradients, target, run.epsilon), target, z, x
+
+    g = train_networks(chunk.key_g, *of(f.gradients), run, run.rates_g, gradients=False)
+    g_limit = limit_networks(
+        chunk.key_g_limit, *of(f_limit.gradients), run, run.rates_g, gradients=False
+    )
+    signs = np.asarray(f.outputs) >= 0, np.asarray(f_limit.outputs) >= 0
+    return {
+        "perturbation": _accuracy(g, chunk, run),
+        "agreement": share_of(np.asarray(g.outputs) >= 0, signs[0]),
+        "predicted_perturbation": _accuracy(g_limit, chunk, run),
+        "predicted_agreement": share_of(g_limit.positive, signs[1]),
+        "switching_g": np.asarray(g.switching).T,
     }
-    if cosine:
-        names = ("cosine", "predicted_cosine", "cosine_tolerance")
-        values = compiled(cosines, (5, 6, 7), run)(
-            x, chunk.y, f.gradients, f.weights, run.slope, run.m, run.loss == "identity", run.cosine
-        )
-        result |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
-    each = []
-    for scenario in scenarios:
-        base = x if scenario == "b" else jnp.zeros_like(x)
-        points = perturbed(base, f.gradients, chunk.target, run.epsilon)
-        g = train_networks(chunk.key_g, points, chunk.target, z, x, run, run.rates_g)
-        points = perturbed(base, f_limit.gradients, chunk.target, run.epsilon)
-        g_limit = limit_networks(chunk.key_g_limit, points, chunk.target, z, x, run, run.rates_g)
-        positive = np.asarray(g.outputs) >= 0
-        each.append(
-            {
-                "perturbation": _accuracy(g, chunk, run),
-                "agreement": share_of(positive, np.asarray(f.outputs) >= 0),
-                "predicted_perturbation": _accuracy(g_limit, chunk, run),
-                "predicted_agreement": share_of(g_limit.positive, np.asarray(f_limit.outputs) >= 0),
-                "switching_g": np.asarray(g.switching).T,
-            }
-        )
-    return result | {name: np.stack([one[name] for one in each]) for name in each[0]}

@@ -18,6 +18,7 @@ from theory.compilation import quick_to_compile
 from theory.data.sampling import draw
 from theory.infinite_width import bounds, gaussian, lazy
 from theory.networks.descent import Descent
+from theory.networks.embedding import biased_products
 from theory.networks.network import frozen_readout, init, input_gradients, narrowed, outputs
 from theory.networks.training import cheapest_space, train
 from theory.perturbations.attacks import unit_rows
@@ -61,14 +62,14 @@ class Trained(NamedTuple):
     """Networks after training, with leading axes for draws and learning rates.
 
     outputs: (q,) at the test points.  at_train: (n,) at f's training points.
-    gradients: (n, d) input gradients at the training points.
+    gradients: (n, d) input gradients at the training points, None where nobody asks for them.
     weights: (n,) α.  switching: bound on the expected share of neurons that change activation, the
     larger of its means over test and over training points.
     """
 
     outputs: Array
     at_train: Array
-    gradients: Array
+    gradients: Array | None
     weights: Array
     switching: Array
 
@@ -77,13 +78,13 @@ class Predicted(NamedTuple):
     """Networks of infinite width, likewise.
 
     outputs: (q,).  positive: (q,) P(f(z; T) > 0), 0 or 1 where the initial outputs are drawn.
-    at_train: (n,) the same probability at f's training points.  gradients: (n, d).
+    at_train: (n,) the same probability at f's training points.  gradients: (n, d) or None likewise.
     """
 
     outputs: Array
     positive: Array
     at_train: Array
-    gradients: Array
+    gradients: Array | None
 
 
 class Problems(NamedTuple):
@@ -159,19 +160,19 @@ def _space(run: LearningRun) -> str:
 
 def train_networks(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: LearningRun,
-    rates: tuple[float, ...],
+    rates: tuple[float, ...], *, gradients: bool = True,
 ) -> Trained:  # fmt: skip
     """Networks of each draw trained on (x, y) at each rate, seen at z and train_points."""
     values = {"slope": run.slope, "m": run.m, "momentum": run.momentum, "steps": run.steps}
-    return compiled(_train_all, (7, 8, 9, 10), run)(
+    return compiled(_train_all, (7, 8, 9, 10, 11), run)(
         keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule,
-        run.width, _space(run),
+        run.width, _space(run), gradients or run.steps < LONG,
     )  # fmt: skip
 
 
 def _train_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
-    values: dict[str, PyTree], loss: str, schedule: str, width: int, space: str,
+    values: dict[str, PyTree], loss: str, schedule: str, width: int, space: str, gradients: bool,
 ) -> Trained:  # fmt: skip
     slope, m = values["slope"], values["m"]
     network = frozen_readout(slope)
@@ -182,20 +183,25 @@ def _train_all(
     def one(draw: tuple[Array, ...]) -> Trained:
         key, x, y, z, train_points = draw
         start = narrowed(init(network, key, width, x.shape[1]), m)
+        # All rates share these: a loop over rates would compute them again for each.
+        products, to_z = biased_products(x, x), biased_products(x, z)
 
         def at_rate(rate: Array) -> Trained:
             descent = Descent(rate, values["steps"], loss, values["momentum"], schedule=schedule)
-            params, weights, *_ = train(network, start, x, y, descent, space=space)
+            params, weights, *_ = train(
+                network, start, x, y, descent, space=space,
+                products=None if space == "weights" else products,
+            )  # fmt: skip
 
-            def switching(points: Array) -> Array:
-                reach = bounds.reach(x, y, points, weights, floor)
+            def switching(points: Array, products: Array) -> Array:
+                reach = bounds.reach_of(products, y, weights, floor)
                 ratio = bounds.crossing_ratio(reach, points, 1) / m**0.5  # m is traced
                 return jnp.mean(bounds.crossing_probability(ratio))
 
-            larger = jnp.maximum(switching(z), switching(x))
-            gradients = input_gradients(params, x, slope)
+            larger = jnp.maximum(switching(z, to_z), switching(x, products))
+            at_x = input_gradients(params, x, slope) if gradients else None
             at_train = outputs(params, train_points, slope)
-            return Trained(outputs(params, z, slope), at_train, gradients, weights, larger)
+            return Trained(outputs(params, z, slope), at_train, at_x, weights, larger)
 
         return over(at_rate, rates)
 
@@ -204,34 +210,41 @@ def _train_all(
 
 def limit_networks(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, run: LearningRun,
-    rates: tuple[float, ...],
+    rates: tuple[float, ...], *, gradients: bool = True,
 ) -> Predicted:  # fmt: skip
     """Networks of infinite width of each draw, trained on (x, y) at each rate, seen likewise."""
     values = {"slope": run.slope, "momentum": run.momentum, "steps": run.steps}
-    return compiled(_limit_all, (7, 8), run)(
-        keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule
-    )
+    few = run.steps < LONG  # one program for all, though it computes what nobody asks for
+    return compiled(_limit_all, (7, 8, 9, 10), run)(
+        keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule,
+        gradients or few, train_points is x and not few,
+    )  # fmt: skip
 
 
 def _limit_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
-    values: dict[str, PyTree], loss: str, schedule: str,
+    values: dict[str, PyTree], loss: str, schedule: str, gradients: bool, own: bool,
 ) -> Predicted:  # fmt: skip
+    """own: whether train_points are x, whose kernel is there anyhow."""
     slope = values["slope"]
 
     def one(key: Array, x: Array, y: Array, z: Array, train_points: Array) -> Predicted:
         wide = init(frozen_readout(slope), key, gaussian.WIDE, x.shape[1])
-        noise = input_gradients(wide, x, slope)
-        seen, q = jnp.concatenate([z, train_points]), len(z)
+        noise = input_gradients(wide, x, slope) if gradients else None
+        seen, q = z if own else jnp.concatenate([z, train_points]), len(z)
+
+        def positive(signal: Array, points: Array) -> Array:
+            if loss == "identity":
+                return gaussian.probability_of_plus(signal, points, slope)
+            return jnp.where(outputs(wide, points, slope) + signal >= 0, 1.0, 0.0)
 
         def at_rate(rate: Array) -> Predicted:
             descent = Descent(rate, values["steps"], loss, values["momentum"], schedule=schedule)
             limit = gaussian.limit(wide, x, y, seen, slope, descent)
-            if loss == "identity":
-                positive = gaussian.probability_of_plus(limit.signal, seen, slope)
-            else:
-                positive = jnp.where(limit.outputs >= 0, 1.0, 0.0)
-            return Predicted(limit.outputs[:q], positive[:q], positive[q:], limit.learned + noise)
+            plus = positive(limit.signal, seen)
+            at_train = positive(limit.at_train, x) if own else plus[q:]
+            at_x = None if noise is None else limit.learned + noise
+            return Predicted(limit.outputs[:q], plus[:q], at_train, at_x)
 
         return jax.vmap(at_rate)(rates)
 

@@ -75,10 +75,35 @@ def rates_words(settings: Base, optimism: Any) -> str:
     return chosen
 
 
+def draws_words(settings: Base, laws: Iterable[str]) -> str:
+    """How many draws means are over, and what bars are."""
+    by_law = {"shifted-gaussian": settings.draws, "gaussian": settings.gaussian_draws}
+    shown = {law: count for law, count in by_law.items() if law in set(laws)}
+    counts = set(shown.values())
+    if len(counts) == 1 and min(counts) > 1:
+        return f"means over {min(counts)} draws of data and networks, bars ±2 standard errors"
+    each = (
+        f"{NAMES[law]}: " + (f"means over {count} draws" if count > 1 else "a single draw, no bars")
+        for law, count in shown.items()
+    )
+    return f"of data and networks ({'; '.join(each)}), bars ±2 standard errors"
+
+
 def compared(table: pd.DataFrame) -> str:
     """How many measured means are near the prediction, filled and hollow."""
     # The base setting is a point of several axes: counted once.
     points: Any = table.drop_duplicates(["mean", "predicted", "difference", "difference_error"])
+    single: Any = points[points["draws"] < 2]
+    alone = ""
+    if len(single):
+        alone = (
+            f"Of single draws, {len(single)} points, no error is known; they are "
+            f"{single['difference'].abs().median():.3f} from the prediction in the median, "
+            f"{single['difference'].abs().max():.3f} at most."
+        )
+    points = points[points["draws"] > 1]
+    if not len(points):
+        return alone
     distance = points["difference"].abs()
     near = distance <= 2 * points["difference_error"]
     counts = []
@@ -88,11 +113,11 @@ def compared(table: pd.DataFrame) -> str:
                 f"{int(near[rows].sum())} of {int(rows.sum())} {name} means (the farthest is "
                 f"{distance[rows].max():.3f} off)"
             )
-    share = 2 * stats.t.sf(2, table["draws"].min() - 1)
+    share = 2 * stats.t.sf(2, points["draws"].min() - 1)
     return (
         "Within 2 standard errors of the difference, paired by draws, are "
-        f"{' and '.join(counts)}; {share:.0%} would be beyond by chance."
-    )
+        f"{' and '.join(counts)}; {share:.0%} would be beyond by chance. {alone}"
+    ).rstrip()
 
 
 def ticks(ax: Axes, values: Sequence[float]) -> None:

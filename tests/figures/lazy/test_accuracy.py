@@ -4,18 +4,19 @@ import dataclasses
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.figures.figure import PRESETS
-from experiments.figures.lazy import accuracy, cosine, learning, width
+from experiments.figures.lazy import accuracy, cosine, learning, width, words
 from experiments.figures.lazy.axes import PUBLISHED, setting
 from theory.networks.descent import training_time
 
 FIGURES = [module.FIGURE for module in (accuracy, cosine, width)]
 SMALL = accuracy.Settings(
     d=4, n=6, gaussian_d=4, gaussian_n=6, m=20, epsilon=0.5, rates=(0.02, 0.2), steps=3, queries=5,
-    draws=4, ds=(4,), gaussian_ds=(4,), epsilons=(0.1,), ms=(20,), slopes=(0.5,), ns=(6,),
-    gaussian_ns=(6,), T_fs=(1.0,), T_gs=(1.0,), laws=("gaussian",), losses=("identity",),
+    draws=4, gaussian_draws=4, ds=(4,), gaussian_ds=(4,), epsilons=(0.1,), ms=(20,),
+    slopes=(0.5,), ns=(6,), gaussian_ns=(6,), T_fs=(1.0,), T_gs=(1.0,), laws=("gaussian",), losses=("identity",),
 )  # fmt: skip
 
 
@@ -79,6 +80,39 @@ def test_a_small_figure():
     assert "of the difference" in caption
 
 
+def test_the_unshifted_gaussian_has_draws_of_its_own():
+    """One as published, of which no error is known: the caption says so, and counts none of it."""
+    assert accuracy.FIGURE.paper.gaussian_draws == cosine.FIGURE.paper.gaussian_draws == 1
+    asked = []
+
+    def learn(key, run, draws, *rest, **options):
+        asked.append((run.law, draws))
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (accuracy, cosine):
+            patch.setattr(module, "learn", learn)
+            for law in ("gaussian", "shifted-gaussian"):
+                cell = {"law": law, "loss": "identity", "axis": "base", "at": 0.0}
+                module.compute(module.FIGURE.paper, cell, jax.random.key(0))
+    assert asked == 2 * [("gaussian", 1), ("shifted-gaussian", 32)]
+    rows = pd.DataFrame(
+        {
+            "mean": [0.8, 0.9, 0.5], "predicted": [0.7, 0.9, 0.5],
+            "difference": [0.125, 0.001, 0.0], "difference_error": [np.nan, 0.01, 0.01],
+            "draws": [1, 32, 32], "held": [True, True, False],
+        }
+    )  # fmt: skip
+    found = words.compared(rows)
+    assert "1 of 1 filled means" in found
+    assert "1 of 1 hollow means" in found
+    assert "Of single draws, 1 points, no error is known; they are 0.125 from" in found
+    assert words.compared(rows[:1]).startswith("Of single draws")
+    both = words.draws_words(accuracy.FIGURE.paper, ["gaussian", "shifted-gaussian"])
+    assert "shifted Gaussian: means over 32 draws; Gaussian: a single draw, no bars" in both
+    assert words.draws_words(SMALL, ["gaussian"]).startswith("means over 4 draws of data")
+
+
 @pytest.mark.slow
 def test_draws_in_chunks_choose_one_rate_for_all(monkeypatch):
     """As many numbers, and the same choice, where not all draws fit into memory at once."""
@@ -110,8 +144,8 @@ def test_published_measurements():
     assert found["cosine", ""]["mean"] == pytest.approx(arrays["cosine"].mean(axis=-1).max())
     results = [(cell, arrays)]
     caption = accuracy.FIGURE.caption(published, accuracy.table(published, results))
-    for words in ("as published", "own training points", "5 fresh points", "The rate is a tenth"):
-        assert words in caption
+    for part in ("as published", "own training points", "5 fresh points", "The rate is a tenth"):
+        assert part in caption
 
 
 def test_best_of_several_is_no_better_in_the_mean_than_its_optimism():
