@@ -6,6 +6,7 @@ activations switch, so a step costs O(nm) operations and O(n) for each switch; b
 it together, and no steps are taken at once.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -51,12 +52,12 @@ def coefficients_in_step(
     """
     h, y = jnp.asarray(h), jnp.asarray(y)
     n = h.shape[1]
-    products = products_of(network, x, gram)
+    products, pull = products_of(network, x, gram), jnp.asarray(a) / n
     optimizer = descent.transformation()
 
     def velocity(positive: Array) -> Array:
         push = jnp.where(positive, 1.0, network.slope) * y[None, :]
-        return products.pushed(push) * (a / n)[:, None]
+        return products.pushed(push) * pull[:, None]
 
     def step(state: Any) -> Any:
         moved, speed, memory = state
@@ -68,11 +69,8 @@ def coefficients_in_step(
         )
         after: _Moved = jax.tree.map(jnp.add, moved, updates)
         change = _derivative(network, after.h) - derivative
-        return (
-            after,
-            _faster(products, speed, change, y, jnp.asarray(a / n), velocity, after.h >= 0),
-            memory,
-        )
+        speed = _faster(products, speed, change, y, pull, lambda: velocity(after.h >= 0))
+        return after, speed, memory
 
     zero = jnp.zeros((), h.dtype)
     start = _Moved(h, Coefficients(jnp.zeros_like(h), jnp.zeros(n, h.dtype), zero))
@@ -85,9 +83,13 @@ def _derivative(network: Network, h: Array) -> Array:
 
 
 def _faster(
-    products: Products, speed: Array, change: Array, y: Array, pull: Array, anew: Any,
-    positive: Array,
-) -> Array:  # fmt: skip
+    products: Products,
+    speed: Array,
+    change: Array,
+    y: Array,
+    pull: Array,
+    anew: Callable[[], Array],
+) -> Array:
     """(m, n) velocities after φ' has changed: those of all neurons anew, or what switched."""
     m, n = speed.shape
     # Sums of floats: XLA vectorizes them on CPUs, and they are exact up to 2^24.
@@ -112,7 +114,7 @@ def _faster(
 
     return jax.lax.cond(
         jnp.sum(jnp.minimum(switches, by_row)) > few,
-        lambda: anew(positive),
+        anew,
         lambda: jax.lax.while_loop(
             lambda state: jnp.max(state[-1]) > 0, next_row, (speed, switches)
         )[0],

@@ -268,13 +268,15 @@ def _scenario(
     x, z, target = chunk.x, chunk.z, chunk.target
     base = x if scenario == "b" else jnp.zeros_like(x)
 
-    def of(gradients: Array | None) -> tuple[Array, ...]:
+    def seen(gradients: Array | None) -> Array:
         assert gradients is not None
-        return perturbed(base, gradients, target, run.epsilon), target, z, x
+        return perturbed(base, gradients, target, run.epsilon)
 
-    g = train_networks(chunk.key_g, *of(f.gradients), run, run.rates_g, gradients=False)
+    g = train_networks(
+        chunk.key_g, seen(f.gradients), target, z, x, run, run.rates_g, gradients=False
+    )
     g_limit = limit_networks(
-        chunk.key_g_limit, *of(f_limit.gradients), run, run.rates_g, gradients=False
+        chunk.key_g_limit, seen(f_limit.gradients), target, z, x, run, run.rates_g, gradients=False
     )
     signs = np.asarray(f.outputs) >= 0, np.asarray(f_limit.outputs) >= 0
     return {

@@ -115,6 +115,7 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
     ]
     (margin_f, sign_f), (margin_g, sign_g) = parts
     f = limit_networks(drawn.key_f_limit, drawn.x, drawn.y, drawn.z, drawn.x, run, run.rates_f)
+    assert f.gradients is not None
     predicted = perturbed(jnp.zeros_like(drawn.x), f.gradients[:, 0], drawn.target, run.epsilon)
     g = limit_networks(
         drawn.key_g_limit, predicted, drawn.target, drawn.z, drawn.x, run, run.rates_g

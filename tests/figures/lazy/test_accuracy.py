@@ -16,7 +16,8 @@ FIGURES = [module.FIGURE for module in (accuracy, cosine, width)]
 SMALL = accuracy.Settings(
     d=4, n=6, gaussian_d=4, gaussian_n=6, m=20, epsilon=0.5, rates=(0.02, 0.2), steps=3, queries=5,
     draws=4, gaussian_draws=4, ds=(4,), gaussian_ds=(4,), epsilons=(0.1,), ms=(20,),
-    slopes=(0.5,), ns=(6,), gaussian_ns=(6,), T_fs=(1.0,), T_gs=(1.0,), laws=("gaussian",), losses=("identity",),
+    slopes=(0.5,), ns=(6,), gaussian_ns=(6,), T_fs=(1.0,), T_gs=(1.0,),
+    laws=("gaussian",), losses=("identity",),
 )  # fmt: skip
 
 
