@@ -58,7 +58,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
     settings = _settings(arguments, train=train)
     canary.check(arguments.precision)
     steps = pairs.steps(settings, arguments.seed, draws, train)
-    summary = pairs.summarize(with_bar(steps, _Draws(draws)))
+    summary = pairs.summarize(with_bar(steps, _Draws(draws, pairs.beats(settings, train))))
     if arguments.json:
         result = pairs.as_json(settings, summary) | {
             "draws": draws,
@@ -72,16 +72,16 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
 
 
 class _Draws(Sequence[str]):
-    """The names of so many draws, none of which is kept."""
+    """The names of all beats of so many draws, none of which is kept."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, beats: int) -> None:
+        self._count, self._beats = count, beats
 
     def __len__(self) -> int:
-        return self._count
+        return self._count * self._beats
 
     def __getitem__(self, index: Any) -> Any:
-        return f"draw {index + 1}"
+        return f"draw {index // self._beats + 1}"
 
 
 def _settings(arguments: argparse.Namespace, *, train: bool) -> list[PerturbationSetting]:

@@ -13,6 +13,7 @@ from experiments.machine import environment
 from theory.compilation import bytes_needed, gib
 from theory.keys import make_key
 from theory.perturbations.learning import PerturbationSetting, measure_in, training_spaces
+from theory.perturbations.learning_in_slices import in_slices, programs
 from theory.perturbations.prediction import predict_in_full
 
 DAY = 86_400
@@ -62,6 +63,8 @@ def _least(setting: PerturbationSetting, train: bool) -> int:
     """
     points, columns = setting.n + setting.queries, setting.columns[0]
     weights = setting.m * columns if train and not setting.independent else 0
+    if in_slices(setting):  # these have momenta beside them
+        weights *= 2
     return _itemsize() * max(setting.n**2, points * columns, weights)
 
 
@@ -69,7 +72,11 @@ def _needed(setting: PerturbationSetting, train: bool, limit: float) -> int:
     """Bytes of what is compiled, each program for itself; what is run later is compiled here."""
     key = jax.random.fold_in(make_key(0), 0)
     needed = bytes_needed(predict_in_full, key, setting, limit=limit)
-    if train and needed <= limit:
+    if train and in_slices(setting):
+        for program, arguments in programs(setting):
+            if needed <= limit:
+                needed = max(needed, bytes_needed(program, *arguments, limit=limit))
+    elif train and needed <= limit:
         spaces = training_spaces(setting)
         needed = max(needed, bytes_needed(measure_in, key, setting, spaces, limit=limit))
     return needed

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -19,6 +19,7 @@ from experiments.settings.text import configured, read
 from theory import Dataset
 from theory._validation import check_real
 from theory.keys import make_key
+from theory.perturbations import learning_in_slices
 from theory.perturbations.learning import PerturbationSetting, Quantities, measure
 from theory.perturbations.prediction import LAZY, Prediction, predict_in_full
 
@@ -96,24 +97,38 @@ def _rates(name: str, text: str) -> tuple[float, ...]:
     return found
 
 
+def beats(settings: Sequence[PerturbationSetting], train: bool) -> int:
+    """How many values `steps` yields for each draw."""
+    return 1 + sum(learning_in_slices.slices_of(setting) for setting in settings if train)
+
+
 def steps(
     settings: list[PerturbationSetting], seed: int, draws: int, train: bool
-) -> Iterator[list[Drawn]]:
+) -> Iterator[list[Drawn] | None]:
     """Each draw at every pair of learning rates: the same data, labels y' and initial weights.
+
+    Where a network is so wide that it is trained in slices, None after every slice.
 
     Raises:
       ValueError: if a prediction or a training overflows.
     """
     for index in range(draws):
         key = jax.random.fold_in(make_key(seed), index)
-        yield [_drawn(key, setting, train) for setting in settings]
+        row = []
+        for setting in settings:
+            row.append((yield from _drawn(key, setting, train)))
+        yield row
 
 
-def _drawn(key: jax.Array, setting: PerturbationSetting, train: bool) -> Drawn:
-    drawn = Drawn(
-        jax.device_get(predict_in_full(key, setting)),
-        jax.device_get(measure(key, setting)) if train else None,
-    )
+def _drawn(
+    key: jax.Array, setting: PerturbationSetting, train: bool
+) -> Generator[None, None, Drawn]:
+    predicted, trained = jax.device_get(predict_in_full(key, setting)), None
+    if train and learning_in_slices.in_slices(setting):
+        trained = jax.device_get((yield from learning_in_slices.measure_in_slices(key, setting)))
+    elif train:
+        trained = jax.device_get(measure(key, setting))
+    drawn = Drawn(predicted, trained)
     for what, values in (("prediction", drawn.predicted.quantities), ("training", drawn.trained)):
         if values is not None and not np.isfinite(values).all():
             names = ("lr_f", "lr_g", "steps_f", "steps_g", "epsilon")
@@ -123,7 +138,7 @@ def _drawn(key: jax.Array, setting: PerturbationSetting, train: bool) -> Drawn:
     return drawn
 
 
-def summarize(drawn: Iterable[list[Drawn]]) -> Summary:
+def summarize(drawn: Iterable[list[Drawn] | None]) -> Summary:
     """Means over draws, and the best pair of learning rates for each quantity.
 
     Draws are added up as they come, none is kept. What the limit is not claimed for is left out
@@ -131,6 +146,8 @@ def summarize(drawn: Iterable[list[Drawn]]) -> Summary:
     """
     switching, times, predicted, spread, trained = (RunningMean() for _ in range(5))
     for row in drawn:
+        if row is None:  # a slice of the work on a draw
+            continue
         found = [one.predicted for one in row]
         switching.add(np.array([(one.switching_f, one.switching_g) for one in found], float))
         times.add(np.array([(one.time_f, one.time_g) for one in found], float))

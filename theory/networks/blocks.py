@@ -122,7 +122,7 @@ def sum_over_blocks(
     return _sum_over_traced(m, observe, space, *rest)
 
 
-def _block_sums(
+def block_sums(
     m: Integer,
     observe: Callable[..., Sums],
     space: str,
@@ -147,13 +147,13 @@ def _block_sums(
 def _sum_over_blocks(
     m: int, mesh: Mesh | None, observe: Callable[..., Sums], space: str, *rest: PyTree
 ) -> Sums:
-    block = _block_sums(m, observe, space, *rest)
+    block = block_sums(m, observe, space, *rest)
     return block(0) if m <= BLOCK else sum_over(mesh, block, -(-m // BLOCK))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _sum_over_traced(m: Array, observe: Callable[..., Sums], space: str, *rest: PyTree) -> Sums:
-    block = _block_sums(m, observe, space, *rest)
+    block = block_sums(m, observe, space, *rest)
     return jax.lax.fori_loop(
         1,
         -(-m // BLOCK),

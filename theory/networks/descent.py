@@ -223,6 +223,11 @@ def descent_for_time(time: Real, steps: int, momentum: Real = 0.0, **options: An
     return Descent(learning_rate=time / unit, steps=steps, momentum=momentum, **options)
 
 
+def current_rate(descent: Descent, memory: PyTree) -> Real:
+    """η of the next step, from what `descent.transformation()` remembers."""
+    return memory[1].rate if descent.schedule == "plateau" else descent.learning_rate
+
+
 @takes_arrays
 def loss_weights(descent: Descent, s: Float[AnyArray, " n"]) -> Float[Array, " n"]:
     """∂L/∂s_k·n for L (or log L): ℓ'(s_k), or ℓ'(s_k)/L computed in log space."""

@@ -20,7 +20,7 @@ from theory.networks.network import Network, leaky_relu, leaky_relu_derivative
 from theory.networks.preactivations import Coefficients
 from theory.networks.products import Products, products_of
 
-FLIP_COST = 50  # floating-point operations of a matrix product, per point, that cost as much
+FLIP_COST = 250  # floating-point operations of a matrix product, per point, that cost as much
 ROW_COST = 3  # entries of a row of products of which one switch costs as much as its own row
 
 

@@ -107,13 +107,20 @@ def init(network: Network, key: Array, m: int, d: int) -> Params:
     )
     check_integer("d", d)
     normal = jax.random.normal(key, (m, d + 2))  # one call: each costs a second to compile
+    return from_normal(network, normal, m)
+
+
+@takes_arrays
+def from_normal(network: Network, normal: Float[AnyArray, "rows e"], m: int) -> Params:
+    """Weights made of standard normal numbers, d + 2 for each neuron of a network of width m."""
+    rows, d = len(normal), normal.shape[1] - 2
     w = normal[:, :d] * (network.scale / d**0.5)
-    b = normal[:, d] if network.bias else jnp.zeros(m)
+    b = normal[:, d] if network.bias else jnp.zeros(rows)
     if network.readout == "signs":
-        a = jnp.where(jnp.arange(m) < m // 2, 1.0, -1.0) / m**0.5
+        a = jnp.where(jnp.arange(rows) < m // 2, 1.0, -1.0) / m**0.5
     else:
         a = normal[:, d + 1] / m**0.5
-    return Params(w, b, a)
+    return Params(jnp.asarray(w), jnp.asarray(b), jnp.asarray(a))
 
 
 @takes_arrays

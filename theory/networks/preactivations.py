@@ -32,6 +32,7 @@ from theory.networks.descent import (
 )
 from theory.networks.embedding import biased_products
 from theory.networks.network import ACTIVATIONS, Network, Params
+from theory.networks.products import along
 
 
 class Coefficients(NamedTuple):
@@ -120,7 +121,7 @@ def coefficients(
 
     def step(state: Any) -> Any:
         trained, memory = state
-        now = h + (a / n)[:, None] * ((trained.c * y[None, :]) @ gram)
+        now = h + (a / n)[:, None] * along(trained.c * y[None, :], gram)
         s = jnp.multiply(-y, a @ value(now, network.slope))
         pull, one = loss_weights(descent, s), jnp.ones_like(trained.time)
         gradient = Coefficients(-pull[None, :] * derivative(now, network.slope), -pull, -one)

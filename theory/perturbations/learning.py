@@ -212,8 +212,8 @@ def training_spaces(setting: PerturbationSetting) -> tuple[str, str]:
     )
 
 
-def _seen(
-    _: Params, trained: Params, at: Array, z: Array, setting: PerturbationSetting
+def observed(
+    _: Params | None, trained: Params, at: Array, z: Array, setting: PerturbationSetting
 ) -> tuple[Array, Gradients]:
     """Outputs at z and input gradients at some points."""
     return outputs(trained, z, setting.slope), gradients_of(trained, at, setting)
@@ -222,8 +222,8 @@ def _seen(
 @functools.partial(jax.jit, static_argnums=2)
 def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]) -> Quantities:
     """What `measure` compiles, for given `training_spaces`."""
-    (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
-    key_f, key_part = jax.random.split(key_f)
+    begun = begin(key, setting)
+    x, y, seen = begun.x, begun.y, begun.seen
 
     def fit(
         key: Array, x: Array, y: Array, at: Array, z: Array, which: str
@@ -233,27 +233,72 @@ def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]
         network, space = setting.network(columns), spaces["fg".index(which)]
         if setting.independent:
             sums = sum_over_blocks(
-                network, key, m, x, y, descent, _seen, at, z, setting, space=space
+                network, key, m, x, y, descent, observed, at, z, setting, space=space
             )
             return *sums, jnp.full(n, descent.time, x.dtype)
         params = init(network, key, m, columns)
         trained = train(network, params, x, y, descent, space=space)
-        return *_seen(params, trained.params, at, z, setting), trained.weights
+        return *observed(params, trained.params, at, z, setting), trained.weights
 
+    f, sums, alpha = fit(begun.key_f, x, y, x, seen, "f")
+    crafted = craft(begun, sums, setting)
+    g, _, _ = fit(begun.key_g, crafted.points, begun.target, x[:0], crafted.seen, "g")
+    return compare(begun, crafted, f, alpha, g, setting)
+
+
+class Begun(NamedTuple):
+    """A run before training: what f is trained on, y', what is seen, its labels, and keys.
+
+    key_part: of the part of gradients that lies outside the subspace of the points.
+    """
+
+    x: Float[Array, "n r"]
+    y: Float[Array, " n"]
+    target: Float[Array, " n"]
+    seen: Float[Array, "q r"]
+    label: Float[Array, " p"]
+    key_f: Array
+    key_g: Array
+    key_part: Array
+
+
+class Crafted(NamedTuple):
+    """What g is trained on, and what it sees. gradients: of f, in the coordinates of both."""
+
+    points: Float[Array, "n s"]
+    seen: Float[Array, "q s"]
+    gradients: Float[Array, "n s"]
+
+
+def begin(key: Array, setting: PerturbationSetting) -> Begun:
+    """All that is drawn before training."""
+    (x, y, z, z_label), target, key_f, key_g, _ = draw_run(key, setting)
+    key_f, key_part = jax.random.split(key_f)
     seen, label = tested_points(x, y, z, z_label, setting)
-    f, sums, alpha = fit(key_f, x, y, x, seen, "f")
-    gradients = completed(key_part, sums, setting)
+    return Begun(x, y, target, seen, label, key_f, key_g, key_part)
+
+
+def craft(begun: Begun, sums: Gradients, setting: PerturbationSetting) -> Crafted:
+    """Perturbations of f, from its gradients."""
+    gradients = completed(begun.key_part, sums, setting)
     columns = gradients.shape[1]
-    r = setting.epsilon * target[:, None] * unit_rows(gradients)
-    points = r if setting.scenario == "a" else widened(x, columns) + r
-    g, _, _ = fit(key_g, points, target, points[:0], widened(seen, columns), "g")
+    r = setting.epsilon * begun.target[:, None] * unit_rows(gradients)
+    points = r if setting.scenario == "a" else widened(begun.x, columns) + r
+    return Crafted(points, widened(begun.seen, columns), gradients)
+
+
+def compare(
+    begun: Begun, crafted: Crafted, f: Array, alpha: Array, g: Array, setting: PerturbationSetting
+) -> Quantities:
+    """The quantities from outputs f and g at what is seen, and f's weights α."""
     sign_f, sign_g = _signs(f), _signs(g)
-    learned = lazy.mean_gradients(x, y, setting.slope, alpha, setting.d)
-    cosines = jnp.sum(unit_rows(gradients) * unit_rows(widened(learned, columns)), axis=1)
+    learned = lazy.mean_gradients(begun.x, begun.y, setting.slope, alpha, setting.d)
+    along = unit_rows(widened(learned, crafted.gradients.shape[1]))
+    cosines = jnp.sum(unit_rows(crafted.gradients) * along, axis=1)
     at_z, at_label = tested_parts(setting)
     return Quantities(
-        _share_equal(sign_f[at_label], label),
-        _share_equal(sign_g[at_label], label),
+        _share_equal(sign_f[at_label], begun.label),
+        _share_equal(sign_g[at_label], begun.label),
         _share_equal(sign_f[at_z], sign_g[at_z]),
         jnp.mean(setting.absolute(cosines)),
     )

@@ -164,21 +164,25 @@ def train_networks(
 ) -> Trained:  # fmt: skip
     """Networks of each draw trained on (x, y) at each rate, seen at z and train_points."""
     values = {"slope": run.slope, "m": run.m, "momentum": run.momentum, "steps": run.steps}
-    return compiled(_train_all, (7, 8, 9, 10, 11), run)(
+    many = run.steps >= LONG
+    return compiled(_train_all, (7, 8, 9, 10, 11, 12), run)(
         keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule,
-        run.width, _space(run), gradients or run.steps < LONG,
+        run.width, _space(run), gradients or not many, many and jax.default_backend() == "cpu",
     )  # fmt: skip
 
 
 def _train_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
     values: dict[str, PyTree], loss: str, schedule: str, width: int, space: str, gradients: bool,
+    apart: bool,
 ) -> Trained:  # fmt: skip
     slope, m = values["slope"], values["m"]
     network = frozen_readout(slope)
     floor = slope if loss == "identity" else 0.0
-    # Training by flips loops over switches: each network by itself.
-    over = jax.lax.map if space == "flips" else lambda f, xs: jax.vmap(f)(xs)
+    # Training by flips loops over switches: each network by itself. On the weights the arrays of
+    # one network stay in a core's cache, those of many do not; rates share products of points.
+    in_turn = space == "flips" or (apart and space == "weights")
+    over = jax.lax.map if in_turn else lambda f, xs: jax.vmap(f)(xs)
 
     def one(draw: tuple[Array, ...]) -> Trained:
         key, x, y, z, train_points = draw
@@ -205,7 +209,7 @@ def _train_all(
 
         return over(at_rate, rates)
 
-    return over(one, (keys, x, y, z, train_points))
+    return (jax.lax.map if apart else over)(one, (keys, x, y, z, train_points))
 
 
 def limit_networks(
