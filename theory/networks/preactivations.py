@@ -116,13 +116,14 @@ def coefficients(
     """
     n = len(x)
     value, derivative = ACTIVATIONS[network.activation]
-    gram = biased_products(x, x, "b" in network.trained) if gram is None else gram
+    label, readout, bias = jnp.asarray(y), jnp.asarray(a), "b" in network.trained
+    gram = biased_products(x, x, bias) if gram is None else jnp.asarray(gram)
     optimizer = descent.transformation()
 
     def step(state: Any) -> Any:
         trained, memory = state
-        now = h + (a / n)[:, None] * along(trained.c * y[None, :], gram)
-        s = jnp.multiply(-y, a @ value(now, network.slope))
+        now = jnp.asarray(h) + (readout / n)[:, None] * along(trained.c * label[None, :], gram)
+        s = -label * (readout @ value(now, network.slope))
         pull, one = loss_weights(descent, s), jnp.ones_like(trained.time)
         gradient = Coefficients(-pull[None, :] * derivative(now, network.slope), -pull, -one)
         updates, memory = optimizer.update(gradient, memory, value=mean_loss(descent, s))

@@ -242,7 +242,8 @@ def measure_in(key: Array, setting: PerturbationSetting, spaces: tuple[str, str]
 
     f, sums, alpha = fit(begun.key_f, x, y, x, seen, "f")
     crafted = craft(begun, sums, setting)
-    g, _, _ = fit(begun.key_g, crafted.points, begun.target, x[:0], crafted.seen, "g")
+    points = crafted.points
+    g, _, _ = fit(begun.key_g, points, begun.target, points[:0], crafted.seen, "g")
     return compare(begun, crafted, f, alpha, g, setting)
 
 
