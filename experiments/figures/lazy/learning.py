@@ -34,7 +34,6 @@ from theory.infinite_width import gaussian
 
 SCENARIOS = ("a", "b")
 LAZY = 0.1  # share of neurons that may change their activation where the limit is claimed
-BY_FLIPS = 100  # operations of a step, for each neuron and point, where few activations switch
 FLOATS = {"cpu": 2**26, "gpu": 2**31}  # of the arrays of a chunk of draws
 
 
@@ -200,8 +199,6 @@ def cost(run: LearningRun) -> float:
     n, seen = run.n, run.n + run.queries
     f_rates = len(run.rates_f) if run.best == "metric" else 1
     step = min(2 * n * n, 4 * n * run.d) * run.width
-    if run.loss == "identity" and run.steps >= LONG:
-        step = min(step, BY_FLIPS * n * run.width)
     limit = 4 * gaussian.WIDE * seen * run.d + 30 * n * seen * run.d
     return (1 + 2 * f_rates) * (len(run.rates_f) * step * run.steps + limit)
 
