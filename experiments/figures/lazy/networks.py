@@ -116,6 +116,11 @@ def compiled(
     return _jitted(function, static, quick)
 
 
+def on_cpu() -> bool:
+    """Whether loops cost nothing beside what is in them."""
+    return jax.default_backend() == "cpu"
+
+
 def problems(keys: Array, run: LearningRun) -> Problems:
     """Data of each draw; those of "gaussian" have the first training points as test points.
 
@@ -167,7 +172,7 @@ def train_networks(
     many = run.steps >= LONG
     return compiled(_train_all, (7, 8, 9, 10, 11, 12), run)(
         keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule,
-        run.width, _space(run), gradients or not many, many and jax.default_backend() == "cpu",
+        run.width, _space(run), gradients or not many, many and on_cpu(),
     )  # fmt: skip
 
 
@@ -219,15 +224,15 @@ def limit_networks(
     """Networks of infinite width of each draw, trained on (x, y) at each rate, seen likewise."""
     values = {"slope": run.slope, "momentum": run.momentum, "steps": run.steps}
     few = run.steps < LONG  # one program for all, though it computes what nobody asks for
-    return compiled(_limit_all, (7, 8, 9, 10), run)(
+    return compiled(_limit_all, (7, 8, 9, 10, 11), run)(
         keys, x, y, z, train_points, jnp.asarray(rates, float), values, run.loss, run.schedule,
-        gradients or few, train_points is x and not few,
+        gradients or few, train_points is x and not few, not few and on_cpu(),
     )  # fmt: skip
 
 
 def _limit_all(
     keys: Array, x: Array, y: Array, z: Array, train_points: Array, rates: Array,
-    values: dict[str, PyTree], loss: str, schedule: str, gradients: bool, own: bool,
+    values: dict[str, PyTree], loss: str, schedule: str, gradients: bool, own: bool, apart: bool,
 ) -> Predicted:  # fmt: skip
     """own: whether train_points are x, whose kernel is there anyhow."""
     slope = values["slope"]
@@ -252,7 +257,10 @@ def _limit_all(
 
         return jax.vmap(at_rate)(rates)
 
-    return jax.vmap(one)(keys, x, y, z, train_points)
+    drawn = (keys, x, y, z, train_points)
+    if apart:  # under vmap angles are computed in both of the ways between which they choose
+        return jax.lax.map(lambda draw: one(*draw), drawn)
+    return jax.vmap(one)(*drawn)
 
 
 def cosines(
