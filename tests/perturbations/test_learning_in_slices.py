@@ -101,11 +101,13 @@ sys.exit(status)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
-def test_a_million_neurons_need_no_more_than_their_weights(loss):
-    """10⁶ neurons at 300 points: 0.35 GB of weights and momenta, 2.4 GB of pre-activations."""
-    arguments = ["train", "--m", "1000000", "--n", "300", "--d", "20", "--queries", "100",
-                 "--loss", loss, "--steps-f", "2", "--steps-g", "2", "--draws", "1",
+def test_wide_networks_need_no_more_than_their_weights():
+    """200,000 neurons at 1000 points: 70 MB of weights and momenta, 1.6 GB of pre-activations.
+
+    Python, JAX and its compiler take some 500 MB by themselves.
+    """
+    arguments = ["train", "--m", "200000", "--n", "1000", "--d", "20", "--queries", "100",
+                 "--loss", "logistic", "--steps-f", "2", "--steps-g", "2", "--draws", "1",
                  "--json"]  # fmt: skip
     root = pathlib.Path(__file__).parents[2]
     ended = subprocess.run(
@@ -114,4 +116,4 @@ def test_a_million_neurons_need_no_more_than_their_weights(loss):
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["trained"]["agreement"]["mean"] > 0
-    assert int(ended.stderr.splitlines()[-1]) < 1.6e9
+    assert int(ended.stderr.splitlines()[-1]) < 1.2e9
