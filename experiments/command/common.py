@@ -4,7 +4,7 @@ import argparse
 import math
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from experiments.command.verbs import Parser
 from experiments.engines import choosing
@@ -18,6 +18,8 @@ from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, shown
 from theory._validation import check_level as checked_level
+
+T = TypeVar("T")
 
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
@@ -205,17 +207,27 @@ class Output:
 
     def write(self, name: str, write: Callable[[pathlib.Path], object]) -> pathlib.Path | None:
         """Has a file written, a failure told once; where it is, None if it is not there."""
+
+        def written(directory: pathlib.Path) -> pathlib.Path:
+            write(directory / name)
+            return directory / name
+
+        return self.call(name, written)
+
+    def call(self, name: str, write: Callable[[pathlib.Path], T]) -> T | None:
+        """Has a file of this name written into the directory; what that returns, None if it fails.
+
+        A failure is told once.
+        """
         if self.path is None:
             return None
-        path = self.path / name
         try:
-            write(path)
+            return write(self.path)
         except OSError as error:
             if not self.failed:
-                streams.say(f"{path} cannot be written: {writing.why(error)}")
+                streams.say(f"{self.path / name} cannot be written: {writing.why(error)}")
             self.failed = True
             return None
-        return path
 
     def write_json(self, name: str, content: Json) -> pathlib.Path | None:
         """Writes JSON so."""

@@ -1,6 +1,7 @@
 """`widetheory verify`."""
 
 import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from experiments.machine.workers import Lost
 from experiments.report import verdicts
 from experiments.report.console import console, print_json
 from experiments.report.progress import with_bar
+from experiments.results import draws
 from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
@@ -42,6 +44,10 @@ def add(commands: Any) -> None:
     )
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument(
+        "--keep-draws", action="store_true",
+        help="also write what was measured in each draw, DIR/draws/NN-ID.npz",
+    )  # fmt: skip
     common.add_seed(sub)
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
@@ -72,6 +78,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         planned,
         seed=arguments.seed,
         level=check_level(arguments.level, parts=len(planned), name="--level"),
+        keep=arguments.keep_draws,
         engine=engine,
         mesh=mesh if arguments.engine == "local" else None,
     )
@@ -89,6 +96,8 @@ def _check(arguments: argparse.Namespace) -> None:
     common.check_seed(arguments)
     common.check_draws(arguments)
     common.check_level(arguments)
+    if arguments.keep_draws and arguments.out is None:
+        raise ValueError("--keep-draws must have --out DIR, where the draws are written")
     if arguments.until is not None:
         check_integer("--until", arguments.until, high=common.MAX_DRAWS)
 
@@ -120,9 +129,20 @@ def _collected(
                 lost[run.title] = result.why
                 streams.say(f"left out: {run.title}: {result.why}")
             else:
-                results.append(result)
+                results.append(_with_draws(result, len(results), len(planned), out))
             if out.path is None or not devices.leads():
                 continue
             if out.write_json(STORED, verdicts.verify_json(results, {**left_out, **lost})):
                 stored[:] = [one.run.title for one in results]
     return results, lost
+
+
+def _with_draws(
+    result: running.Result, number: int, total: int, out: common.Output
+) -> running.Result:
+    """The result with its draws in a file, if they were kept, and no more in memory."""
+    arrays, kept = result.arrays, None
+    if arrays is not None and devices.leads():
+        name = draws.file_name(number, total, result.run.statement.id, result.run.case)
+        kept = out.call(name, lambda path: draws.write(path, name, arrays))
+    return dataclasses.replace(result, arrays=None, kept=kept)

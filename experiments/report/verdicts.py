@@ -37,6 +37,7 @@ def verdict_json(result: Result) -> Record:
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
         "devices": result.devices,
+        "kept_draws": result.kept,
     }
 
 
