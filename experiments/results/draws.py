@@ -21,7 +21,7 @@ import io
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from theory.verification.outcomes import outcome
 from theory.verification.verdict import Evidence
 
 FOLDER = "draws"
+OURS = re.compile(r"\d{2,}-[A-Za-z0-9._-]*\.npz")  # names of `file_name`
 LONGEST_NAME = 120  # characters of an identifier and a case, in the name of a file
 WHOLE = ("outcome", "allowed", "quantity", "quantity_error", "constant", "scales")
 
@@ -134,6 +135,13 @@ def write(directory: pathlib.Path, name: str, arrays: Mapping[str, np.ndarray]) 
         "sha256": sha256,
         "outcomes": list(OUTCOMES) if "outcome" in arrays else [],
     }
+
+
+def remove_others(directory: pathlib.Path, names: Collection[str]) -> None:
+    """Removes files of this kind that no verdict names, which an earlier run may have left."""
+    for path in (directory / FOLDER).glob("*.npz"):
+        if OURS.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in names:
+            path.unlink(missing_ok=True)
 
 
 def load_draws(path: str | os.PathLike[str], sha256: str | None = None) -> Draws:

@@ -32,6 +32,7 @@ class Result:
 
     `arrays`: name → array over draws, where they were asked for (`results.draws.arrays_of`).
     `kept`: what is said of the file that holds them (`results.draws.write`).
+    `code`: SHA-256 of the code that determines its numbers, where that was looked at.
     """
 
     run: Run
@@ -41,6 +42,7 @@ class Result:
     devices: int = 1
     arrays: Mapping[str, np.ndarray] | None = None
     kept: Record | None = None
+    code: str | None = None
 
     @property
     def documented_erratum(self) -> bool:
@@ -138,6 +140,13 @@ def _execute(run: Run, options: _Options, mesh: Mesh | None = None, *, jobs: int
     arrays = kept_draws.arrays_of(run.statement, run.config, evidence) if options.keep else None
     devices = 1 if mesh is None else mesh.size
     return Result(run, verdict, options.seed, seconds, devices, arrays)
+
+
+# How the keys of draws come about, as Python: an expression for each step.
+KEYS = {
+    "statement": "jax.random.fold_in(theory.keys.make_key(seed), zlib.crc32(id.encode()))",
+    "draw": "jax.random.fold_in(statement, i)",
+}
 
 
 def run_key(statement: Statement, seed: int) -> jax.Array:

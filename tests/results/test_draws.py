@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import textwrap
+import zlib
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import pytest
 from one_line import line_of
 from untyped import known
 
+import theory.keys
 from experiments.command import main
 from experiments.results import draws
 from experiments.results.contents import OUTCOMES
@@ -185,3 +187,14 @@ def test_processes_keep_the_same_bytes(tmp_path):
     ]
     assert len(files[0]) == 2
     assert files[0] == files[1]
+
+
+def test_keys_are_those_that_the_json_describes():
+    """The expressions, run as they stand, give the key of every draw."""
+    names = {"jax": jax, "theory": theory, "zlib": zlib, "seed": 5, "id": HALF.id}
+    statement = eval(running.KEYS["statement"], names)
+    draw = eval(running.KEYS["draw"], {**names, "statement": statement, "i": 3})
+    with jax.enable_x64(True):
+        x = jax.random.uniform(draw, (2,))
+    found = evaluate(HALF, running.run_key(HALF, 5), 4)
+    np.testing.assert_allclose(found.hypotheses[WIDE].value[3], x[0] - 0.25, rtol=0, atol=1e-15)
