@@ -62,6 +62,9 @@ VERBS = {
         "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
         "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
     ),
+    "schema": Verb(
+        "schema", "Print the JSON Schema of what a verb prints with --json, and stores."
+    ),
     "bench": Verb(
         "bench",
         "Time the suite against a plain eager PyTorch implementation and against matrix products, "

@@ -69,9 +69,22 @@ VERDICT = {
     "anytime": bool,
 }
 
+ENVIRONMENT = {
+    "versions": {str: str},
+    "platform": str,
+    "backend": str,
+    "devices": [str],
+    "processes": int,
+    "precision": str,
+    "generator": str,
+    "matmul_precision": (None, str),
+}
 # An entry of verdicts.json, and all of it. What people wrote of a statement may be empty.
 KEPT_DRAWS = {"file": str, "sha256": str, "outcomes": [str]}
+_SAID = CONDITION | {"says": str}
 ENTRY = VERDICT | {
+    "hypotheses": {str: _SAID},
+    "measured": {str: _SAID},
     "source": str,
     "caveat": str,
     "case": str,
@@ -95,7 +108,7 @@ VERIFIED = {
     "keys": {str: str},
     "statements": [ENTRY],
     "left_out": {str: str},
-    "environment": {str: object},
+    "environment": ENVIRONMENT,
 }
 
 CELL = {"sweep": str, "cell": {str: SCALAR}, "seconds": float, "environment": {str: object}}
