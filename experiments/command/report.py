@@ -1,0 +1,57 @@
+"""`widetheory report`."""
+
+import argparse
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from experiments.command import common
+from experiments.command.verbs import add_verb
+from experiments.files import reading, writing
+
+FORMATS = {"html": "html", "markdown": "md", "latex": "tex"}  # format → suffix
+
+
+def add(commands: Any) -> None:
+    """The verb with its options."""
+    sub = add_verb(commands, "report", _report)
+    sub.add_argument(
+        "directories", nargs="+", metavar="DIR", help="results of verify, sweep, figure or falsify"
+    )
+    sub.add_argument("--format", choices=list(FORMATS), default="html", help="of the report (html)")
+    sub.add_argument(
+        "--out", metavar="FILE", help="where it is written (report.html in the first DIR)"
+    )
+    sub.add_argument("--title", default="Theorems, checked numerically", help="of the report")
+    sub.add_argument("--force", action="store_true", help="replace the file, if there is one")
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from experiments.report.document import gathering
+
+    suffix = FORMATS[arguments.format]
+    default = pathlib.Path(arguments.directories[0]) / f"report.{suffix}"
+    path = default if arguments.out is None else pathlib.Path(arguments.out)
+    if reading.exists(path) and not arguments.force:
+        raise ValueError(f"--out holds a report already, {path}; --force replaces it")
+    found = gathering.gather(arguments.directories, arguments.title)
+    text = _written(arguments.format)(found)
+    out = common.Output(str(path.parent), path.name)
+    if out.write(path.name, lambda place: writing.replace(place, lambda f: f.write(_bytes(text)))):
+        print(path)
+    return out.status(refuted=False)
+
+
+def _bytes(text: str) -> bytes:
+    """Names of files may hold what is no text."""
+    return text.encode(errors="backslashreplace")
+
+
+def _written(format: str) -> Callable[[Any], str]:
+    if format == "html":
+        from experiments.report.document import page
+
+        return page.html
+    from experiments.report.document import texts
+
+    return texts.markdown if format == "markdown" else texts.latex
