@@ -18,8 +18,8 @@ WORDS = {
 }  # fmt: skip
 GREEK = (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
-    "mu", "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon", "varphi", "chi",
-    "psi", "omega",
+    "mu", "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon", "varphi",
+    "chi", "psi", "omega",
 )  # fmt: skip
 SYMBOLS = {
     "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≪": r"\ll", "≫": r"\gg", "≈": r"\approx", "∼": r"\sim",
@@ -31,7 +31,8 @@ SYMBOLS = {
     "½": r"\tfrac12", "¼": r"\tfrac14", "¾": r"\tfrac34", "≡": r"\equiv", "|": r"\vert", "–": "-",
     "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi",
     "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega", "ℝ": r"\mathbb{R}", "ℙ": r"\mathbb{P}",
-    "∀": r"\forall", "∃": r"\exists", "¬": r"\neg", "∧": r"\wedge", "∨": r"\vee", "⌊": r"\lfloor", "⌋": r"\rfloor",
+    "∀": r"\forall", "∃": r"\exists", "¬": r"\neg", "∧": r"\wedge", "∨": r"\vee",
+    "⌊": r"\lfloor", "⌋": r"\rfloor",
     "⌈": r"\lceil", "⌉": r"\rceil", "°": r"^\circ", "′": "'", "″": "''", "∗": r"\ast",
     "⊂": r"\subset",
     **{chr(ord("α") + k): rf"\{name}" for k, name in enumerate(GREEK) if name != "omicron"},
@@ -51,7 +52,7 @@ LETTERS = {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"
 def escaped(text: str) -> str:
     """Words, as they are to be read; what has no command is named by its number."""
     words = "".join(map(_character, unicodedata.normalize("NFC", text)))
-    return re.sub(r"(?<=\w)(\\_|[./])(?=\w)", r"\1\\allowbreak{}", words)
+    return re.sub(r"(?<=\w)(\\_|[./])(?=[^\W\d])", r"\1\\allowbreak{}", words)
 
 
 def _character(character: str) -> str:

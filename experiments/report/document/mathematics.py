@@ -23,7 +23,7 @@ TOKEN = re.compile(
     r"\d+(?:[.,]\d+)*|[^\W\d_]\u0302?\u0304?[\u0300-\u036f]*|\s+|.", re.DOTALL | re.UNICODE
 )
 NEUTRAL = re.compile(r"(?=.*\d)[\d.()\[\]{}]+,?")
-CODE = re.compile(r"\b[A-Z]\d+[a-z]?\b|'s\b|\.[a-z]{2}")  # of a paper, a genitive, an identifier
+CODE = re.compile(r"\b[A-Z]\d+[a-z]?\b|\b\d{3,}[a-z]\b|'s\b|\.[a-z]{2}")
 DOLLARS = re.compile(r"\$([^$\n]+)\$")
 
 
@@ -77,7 +77,9 @@ def _runs(words: Sequence[str]) -> list[tuple[str, bool]]:
     formulas = [_is_formula(word) for word in words]
     for place, word in enumerate(words):  # numbers and brackets go with what is beside them
         if NEUTRAL.fullmatch(word):
-            formulas[place] = any(formulas[max(place - 2, 0) : place + 3])
+            beside = [*words[max(place - 2, 0) : place], *words[place + 1 : place + 3]]
+            joined = any(set(one) <= set(OPERATORS) for one in beside) or set(word) & set("()[]{}")
+            formulas[place] = joined and any(formulas[max(place - 2, 0) : place + 3])
     runs: list[tuple[str, bool]] = []
     for place, word in enumerate(words):
         formula = formulas[place]
@@ -113,6 +115,9 @@ class _Reader:
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
+    def after(self) -> str:
+        return self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else ""
+
     def take(self) -> str:
         token = self.peek()
         self.at += 1
@@ -127,7 +132,8 @@ def _parsed(text: str) -> list[Node]:
     return found
 
 
-def _one(reader: _Reader) -> Node:
+def _one(reader: _Reader, *, script: bool = False) -> Node:
+    """The next node; in a script the letter before another script belongs to that, as in T_fk_f."""
     token = reader.take()
     if token.isspace():
         return Node("space", token)
@@ -139,6 +145,8 @@ def _one(reader: _Reader) -> Node:
         word = token
         while token.isascii() and reader.peek().isascii() and reader.peek().isalpha():
             if word[-1].islower() and reader.peek().isupper():  # T_fT_g
+                break
+            if script and reader.after() in ("_", "^"):
                 break
             word += reader.take()
         return Node("i", word) if len(word) == len(token) or word in FUNCTIONS else Node("t", word)
@@ -173,9 +181,9 @@ def _group(reader: _Reader) -> list[Node]:
     closing = {"(": ")", "{": "}"}.get(reader.peek())
     rest = reader.tokens[reader.at + 1 :]
     if closing is None or closing not in rest:
-        found = [_one(reader)] if reader.peek() else []
+        found = [_one(reader, script=True)] if reader.peek() else []
         if found and found[0].text in ("−", "+") and reader.peek():
-            found.append(_one(reader))
+            found.append(_one(reader, script=True))
         return found
     opening, depth, found = reader.take(), 1, []
     while reader.peek():

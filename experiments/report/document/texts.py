@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from experiments.report.document import checklist, mathematics
-from experiments.report.document.contents import Entry, Report, Section, Table
+from experiments.report.document.contents import Entry, Fact, Report, Section, Table
 from experiments.report.document.latex import escaped, formula
 from experiments.report.document.page import WORDS, attention, measured, met, summary
 
@@ -29,7 +29,8 @@ def _written(report: Report, to: "_Markdown | _Latex") -> str:
     known = [entry for entry in report.entries if entry.verdict == "erratum"]
     if chosen or known:
         parts.append(to.heading("What is not consistent", 2))
-        parts.append(to.items([(entry.name, _why(entry)) for entry in (*chosen, *known)]))
+        lines = [(entry.name, _why(entry)) for entry in (*chosen, *known)]
+        parts.append(to.items(lines, formulas=False))
     if report.entries:
         parts.append(to.heading("What the statements say", 2))
         parts.append(to.items([(e.name, _what(e)) for e in report.entries]))
@@ -40,7 +41,7 @@ def _written(report: Report, to: "_Markdown | _Latex") -> str:
         parts += [to.paragraph(answer.value, answer.name) for answer in checklist.answers(report)]
         parts.append(to.heading("How to repeat it", 2))
         for run in report.runs:
-            parts += [to.code(run.command), to.items([(f.name, f.value) for f in run.facts()])]
+            parts += [to.code(run.command), _facts(run.facts(), to)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -49,8 +50,12 @@ def _section(section: Section, to: "_Markdown | _Latex") -> list[str]:
     parts += [to.paragraph(words) for words in section.words]
     if section.table is not None:
         parts.append(_cells(section.table, to))
-    parts.append(to.items([(fact.name, fact.value) for fact in section.facts]))
+    parts.append(_facts(section.facts, to))
     return [*parts, to.code(section.command)]
+
+
+def _facts(facts: Sequence[Fact], to: "_Markdown | _Latex") -> str:
+    return to.items([(fact.name, fact.value) for fact in facts], formulas=False)
 
 
 def _cells(table: Table, to: "_Markdown | _Latex") -> str:
@@ -92,7 +97,7 @@ class _Markdown:
     def paragraph(self, text: str, name: str = "") -> str:
         return (f"**{_plain(name)}.** " if name else "") + _plain(text)
 
-    def items(self, lines: Sequence[tuple[str, str]]) -> str:
+    def items(self, lines: Sequence[tuple[str, str]], *, formulas: bool = True) -> str:
         return "\n".join(f"- **{_plain(name)}**: {_plain(value)}" for name, value in lines)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -119,12 +124,13 @@ class _Latex:
         return rf"\{'sub' * (level - 1)}section*{{{_set(text)}}}"
 
     def paragraph(self, text: str, name: str = "") -> str:
-        return (rf"\textbf{{{escaped(name)}.}} " if name else "") + _set(text)
+        return rf"\textbf{{{escaped(name)}.}} {escaped(text)}" if name else _set(text)
 
-    def items(self, lines: Sequence[tuple[str, str]]) -> str:
+    def items(self, lines: Sequence[tuple[str, str]], *, formulas: bool = True) -> str:
         if not lines:
             return ""
-        inside = "\n".join(rf"  \item[{{{escaped(name)}}}] {_set(value)}" for name, value in lines)
+        put = _set if formulas else escaped
+        inside = "\n".join(rf"  \item[{{{escaped(name)}}}] {put(value)}" for name, value in lines)
         return f"\\begin{{description}}\n{inside}\n\\end{{description}}"
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
