@@ -23,23 +23,58 @@ def add(commands: Any) -> None:
         "--out", metavar="FILE", help="where it is written (report.html in the first DIR)"
     )
     sub.add_argument("--title", default="Theorems, checked numerically", help="of the report")
+    sub.add_argument(
+        "--bundle",
+        metavar="FILE.zip",
+        help="in place of a report alone an archive: the report, the results and their checksums",
+    )
     sub.add_argument("--force", action="store_true", help="replace the file, if there is one")
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from experiments.report.document import gathering
 
+    if arguments.bundle is not None:
+        return _bundle(arguments)
     suffix = FORMATS[arguments.format]
     default = pathlib.Path(arguments.directories[0]) / f"report.{suffix}"
     path = default if arguments.out is None else pathlib.Path(arguments.out)
-    if reading.exists(path) and not arguments.force:
-        raise ValueError(f"--out holds a report already, {path}; --force replaces it")
+    _check_new("--out", path, arguments)
     found = gathering.gather(arguments.directories, arguments.title)
     text = _written(arguments.format)(found)
     out = common.Output(str(path.parent), path.name)
     if out.write(path.name, lambda place: writing.replace(place, lambda f: f.write(_bytes(text)))):
         print(path)
     return out.status(refuted=False)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    """The archive of --bundle."""
+    from experiments.report.document import bundle, gathering
+
+    path = pathlib.Path(arguments.bundle)
+    for option in ("out", "format"):
+        if getattr(arguments, option) not in (None, "html"):
+            raise ValueError(f"--{option} must be left out with --bundle, whose report is HTML")
+    names = [str(pathlib.Path(name)) for name in arguments.directories]
+    if len(set(names)) < len(names):
+        raise ValueError("DIR must be given once, got one of them twice")
+    _check_new("--bundle", path, arguments)
+    found = gathering.gather(names, arguments.title)
+    out = common.Output(str(path.parent), path.name)
+    day = bundle.today()
+    written = out.write(
+        path.name,
+        lambda place: writing.replace(place, lambda f: bundle.write(f, found, names, day)),
+    )
+    if written:
+        print(path)
+    return out.status(refuted=False)
+
+
+def _check_new(option: str, path: pathlib.Path, arguments: argparse.Namespace) -> None:
+    if reading.exists(path) and not arguments.force:
+        raise ValueError(f"{option} holds a report already, {path}; --force replaces it")
 
 
 def _bytes(text: str) -> bytes:

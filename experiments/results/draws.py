@@ -165,8 +165,11 @@ def load_draws(path: str | os.PathLike[str], sha256: str | None = None) -> Draws
 
 
 def _digest(path: str | os.PathLike[str]) -> str:
+    digest = hashlib.sha256()
     with reading.opened(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while chunk := stream.read(archives.CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _draws(arrays: Mapping[str, np.ndarray]) -> Draws:

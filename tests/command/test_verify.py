@@ -13,9 +13,10 @@ pytestmark = pytest.mark.usefixtures("restore_precision")
 ID = "orthogonal.multiplier-range"
 
 
-def verify(capsys, place, *options):
+def verify(capsys, place, *options) -> tuple[int, str, str]:
     status = main.main(["verify", ID, "--draws", "8", "--out", str(place), *options])
-    return status, *capsys.readouterr()
+    out, err = capsys.readouterr()
+    return status, out, err
 
 
 def test_verdicts_are_not_overwritten_unasked(capsys, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import figure_toys
 import jsonschema
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("restore_precision")
 SIZES = ("--n", "4", "--d", "8", "--m", "16", "--steps-f", "3", "--steps-g", "3", "--queries", "8")
 
 
-def closed(part):
+def closed(part: Any) -> Any:
     """The schema, refusing every name that it does not describe."""
     if isinstance(part, list):
         return [closed(one) for one in part]

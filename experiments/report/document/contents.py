@@ -171,6 +171,7 @@ class Section:
       picture: of a figure, as PNG.
       command: what makes it again.
       counts: verdict → how many, of those that a summary counts.
+      place: the directory.
     """
 
     anchor: str
@@ -182,6 +183,7 @@ class Section:
     table: Table | None = None
     picture: bytes | None = None
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    place: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Directories of stored results, read into a report. No statement and no figure is imported."""
 
+import dataclasses
 import pathlib
 import re
 import shlex
@@ -58,14 +59,15 @@ def gather(directories: Sequence[str], title: str) -> Report:
     runs: list[Run] = []
     sections: list[Section] = []
     for name in directories:
-        place, before = pathlib.Path(name), len(runs) + len(sections)
+        place, before, first = pathlib.Path(name), len(runs) + len(sections), len(sections)
         if reading.exists(place / VERDICTS):
-            runs.append(_run(place, len(runs)))
+            runs.append(_run(name, len(runs)))
         if reading.exists(place / MANIFEST):
             sections.append(_sweep(open_store(place), len(sections)))
         if reading.exists(place / SEARCH):
             sections.append(_search(place / SEARCH, len(sections)))
         sections += _figures(place, len(sections))
+        sections[first:] = [dataclasses.replace(one, place=name) for one in sections[first:]]
         if len(runs) + len(sections) == before:
             raise ValueError(
                 f"DIR must hold results of verify, sweep, figure or falsify, {name} holds none"
@@ -81,13 +83,14 @@ def anchor(*parts: object) -> str:
 # --- verify ---------------------------------------------------------------------------------------
 
 
-def _run(place: pathlib.Path, number: int) -> Run:
+def _run(name: str, number: int) -> Run:
+    place = pathlib.Path(name)
     content = read_verdicts(place / VERDICTS)
     entries = [
         _entry(place, entry, content, anchor("s", number, k, entry["id"]))
         for k, entry in enumerate(content["statements"])
     ]
-    return Run(str(place), command(content["argv"]), content, entries)
+    return Run(name, command(content["argv"]), content, entries)
 
 
 def _entry(place: pathlib.Path, entry: Record, content: Record, name: str) -> Entry:

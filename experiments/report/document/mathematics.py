@@ -78,7 +78,9 @@ def _runs(words: Sequence[str]) -> list[tuple[str, bool]]:
     for place, word in enumerate(words):  # numbers and brackets go with what is beside them
         if NEUTRAL.fullmatch(word):
             beside = [*words[max(place - 2, 0) : place], *words[place + 1 : place + 3]]
-            joined = any(set(one) <= set(OPERATORS) for one in beside) or set(word) & set("()[]{}")
+            joined = any(set(one) <= set(OPERATORS) for one in beside) or any(
+                c in "()[]{}" for c in word
+            )
             formulas[place] = joined and any(formulas[max(place - 2, 0) : place + 3])
     runs: list[tuple[str, bool]] = []
     for place, word in enumerate(words):

@@ -81,7 +81,8 @@ def summary(report: Report) -> str:
     found = counts(report)
     if not report.entries:
         return "No statement was verified on its own here; what was computed stands below."
-    parts = [f"{number} {WORDS[name]}" for name, number in reversed(found.items())]
+    names = WORDS | {"erratum": "known errata" if found.get("erratum", 0) > 1 else "known erratum"}
+    parts = [f"{number} {names[name]}" for name, number in reversed(found.items())]
     total = f"{len(report.entries)} statement{'s' * (len(report.entries) != 1)}"
     refuted = found.get("refuted", 0)
     last = (
