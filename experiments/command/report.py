@@ -34,6 +34,8 @@ def add(commands: Any) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from experiments.report.document import gathering
 
+    if not arguments.title.strip():
+        raise ValueError(f"--title must hold a word, got {arguments.title!r}")
     if arguments.bundle is not None:
         return _bundle(arguments)
     suffix = FORMATS[arguments.format]
@@ -73,6 +75,8 @@ def _bundle(arguments: argparse.Namespace) -> int:
 
 
 def _check_new(option: str, path: pathlib.Path, arguments: argparse.Namespace) -> None:
+    if path.is_dir():
+        raise ValueError(f"{option} must be a file that can be written, got the directory {path}")
     if reading.exists(path) and not arguments.force:
         raise ValueError(f"{option} holds a report already, {path}; --force replaces it")
 
