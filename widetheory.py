@@ -23,6 +23,7 @@ HOME = os.path.dirname(os.path.realpath(__file__))
 OURS = ("theory", "experiments")
 # Public names of what reads files, which `theory` does not.
 FROM_FILES = {
+    "load_draws": "experiments.results.draws",
     "load_verdicts": "experiments.results.records",
     "replay": "experiments.certificates.replay",
 }

@@ -4,6 +4,8 @@ import pathlib
 
 import numpy as np
 
+from experiments.files import seals
+from experiments.files.strict_json import Json, Record
 from experiments.results import store
 
 MANIFEST = {
@@ -54,6 +56,29 @@ ARRAYS = {
     "conclusion.value": np.array([0.5, -0.5, 0.25]),
     "allowed": np.array([0.5, 0.5, 0.5]),
 }
+
+ENVIRONMENT = {
+    "versions": {"python": "3"}, "platform": "a", "backend": "cpu", "devices": ["cpu"],
+    "processes": 1, "precision": "float64", "generator": "threefry2x32",
+    "matmul_precision": "highest",
+}  # fmt: skip
+ENTRY = VERDICT | {
+    "hypotheses": {name: one | {"says": ""} for name, one in VERDICT["hypotheses"].items()},
+    "source": "a paper, Theorem 1", "caveat": "", "case": "", "title": "x is small",
+    "says": "x < 1", "documented_erratum": None, "loose": "", "reference": "",
+    "config": {"n": 8}, "parameters": {"n": {"unit": "1", "says": "points"}}, "seed": 0,
+    "seconds": 1.5, "devices": 1, "code": "aa", "kept_draws": None,
+}  # fmt: skip
+
+
+def verified(*entries: Record, **changes: Json) -> Record:
+    """What `verify --out` would have written of these."""
+    content = {
+        "schema": "widetheory/verify/1", "argv": ["verify", "toy.x"], "asked": {"preset": "quick"},
+        "keys": {}, "statements": list(entries), "left_out": {},
+        "environment": ENVIRONMENT,
+    }  # fmt: skip
+    return seals.sealed(content | changes)
 
 
 FAILED = {"cell": {"m": 16, "law": "uniform"}, "error": "ValueError: no"}

@@ -4,13 +4,13 @@ import argparse
 import math
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from experiments.command.verbs import Parser
 from experiments.engines import choosing
 from experiments.engines.work import Engine
-from experiments.files import writing
-from experiments.files.strict_json import Json
+from experiments.files import reading, writing
+from experiments.files.strict_json import Json, Record
 from experiments.machine import streams
 from experiments.results.store import Store
 from experiments.settings import numbers
@@ -19,8 +19,16 @@ from theory import Statement
 from theory._validation import check_choice, check_integer, shown
 from theory._validation import check_level as checked_level
 
+T = TypeVar("T")
+
 MAX_SEED = 2**32 - 1  # what a key takes in either precision
 MAX_DRAWS = 2**32  # as many keys are folded from one
+SCHEMA = 1  # version of what JSON looks like, see docs/reference/json.md
+
+
+def asked(arguments: argparse.Namespace) -> Record:
+    """How the JSON of a verb begins: its schema, and the words after `widetheory`."""
+    return {"schema": f"widetheory/{arguments.command}/{SCHEMA}", "argv": list(arguments.argv)}
 
 
 def add_seed(sub: Parser) -> None:
@@ -203,19 +211,35 @@ class Output:
         self.path = None if directory is None else writing.directory("--out", directory, *names)
         self.failed = False
 
+    def check_new(self, what: str, *names: str) -> None:
+        """ValueError where there are such files, or folders that are not empty, already."""
+        for path in [self.path / name for name in names] if self.path is not None else []:
+            if reading.exists(path) and not (path.is_dir() and not reading.names(path)):
+                raise ValueError(f"--out holds {what} already, {path}; --force replaces them")
+
     def write(self, name: str, write: Callable[[pathlib.Path], object]) -> pathlib.Path | None:
         """Has a file written, a failure told once; where it is, None if it is not there."""
+
+        def written(directory: pathlib.Path) -> pathlib.Path:
+            write(directory / name)
+            return directory / name
+
+        return self.call(name, written)
+
+    def call(self, name: str, write: Callable[[pathlib.Path], T]) -> T | None:
+        """Has a file of this name written into the directory; what that returns, None if it fails.
+
+        A failure is told once.
+        """
         if self.path is None:
             return None
-        path = self.path / name
         try:
-            write(path)
+            return write(self.path)
         except OSError as error:
             if not self.failed:
-                streams.say(f"{path} cannot be written: {writing.why(error)}")
+                streams.say(f"{self.path / name} cannot be written: {writing.why(error)}")
             self.failed = True
             return None
-        return path
 
     def write_json(self, name: str, content: Json) -> pathlib.Path | None:
         """Writes JSON so."""

@@ -74,6 +74,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
         raise ValueError("--resume must have --out DIR, where the search was stored")
     out = common.Output(arguments.out, STORED)
     asked = {name: vars(arguments)[name] for name in ASKED}
+    how = common.asked(arguments)
     entries = _begun(out.path, asked, resume=arguments.resume)
     safe = functools.partial(_safe, entries, len(named), out)
     with interrupts.telling(safe), saying() as say:
@@ -95,11 +96,11 @@ def _falsify(arguments: argparse.Namespace) -> int:
             )
             file = _saved(one, result, out)
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))
-            out.write_json(STORED, falsify_json(entries, asked))
+            out.write_json(STORED, falsify_json(entries, asked, how))
             if not arguments.json:
                 console().print(falsification_text(result, file))
     if arguments.json:
-        print_json(falsify_json(entries, asked))
+        print_json(falsify_json(entries, asked, how))
     return out.status(any(map(_unknown, entries)))
 
 

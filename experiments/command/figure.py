@@ -76,7 +76,7 @@ def _figure(arguments: argparse.Namespace) -> int:
             made.append(content)
     if arguments.json:
         without_rows = [{k: v for k, v in content.items() if k != "rows"} for content in made]
-        print_json({"figures": without_rows})
+        print_json(common.asked(arguments) | {"figures": without_rows})
     else:
         console().print(figures.made(made, out))
     return 2 if len(made) < len(planned) else 0

@@ -65,7 +65,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
             "seed": arguments.seed,
             "environment": environment.describe(),
         }
-        print_json(plain(result))
+        print_json(common.asked(arguments) | plain(result))
     else:
         console().print(learning.table(settings, summary, draws, arguments.seed))
     return 0

@@ -53,4 +53,5 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         top.print_help()
         return 0
+    arguments.argv = words
     return arguments.run(arguments)

@@ -99,7 +99,7 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
         written = False
     result = sweeps.as_json(place)
     if arguments.json:
-        print_json(result)
+        print_json(common.asked(arguments) | result)
     else:
         console().print(sweeps.table(place))
     if failed := len(result["failed"]):

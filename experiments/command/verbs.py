@@ -62,6 +62,14 @@ VERBS = {
         "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
         "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
     ),
+    "report": Verb(
+        "report",
+        "Write stored results as one page: of HTML that needs nothing else, Markdown for a pull "
+        "request, or LaTeX for an appendix. Nothing is computed.",
+    ),
+    "schema": Verb(
+        "schema", "Print the JSON Schema of what a verb prints with --json, and stores."
+    ),
     "bench": Verb(
         "bench",
         "Time the suite against a plain eager PyTorch implementation and against matrix products, "

@@ -1,22 +1,28 @@
 """`widetheory verify`."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from experiments.command import common
 from experiments.command.verbs import NAMES, add_json, add_verb
+from experiments.files.strict_json import Record
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.machine.workers import Lost
 from experiments.report import verdicts
 from experiments.report.console import console, print_json
 from experiments.report.progress import with_bar
+from experiments.results import draws
+from experiments.results.code_version import code_version, modules_of
 from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
 from theory._validation import check_integer, check_level
 
 STORED = "verdicts.json"
+DECIDES = "theory.verification.verify"  # the module from a statement to its verdict
+ASKED = ("preset", "draws", "until", "level", "seed", "data", "settings", "precision")
 
 
 def add(commands: Any) -> None:
@@ -42,6 +48,13 @@ def add(commands: Any) -> None:
     )
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument(
+        "--force", action="store_true", help="replace the verdicts that DIR holds, if any"
+    )
+    sub.add_argument(
+        "--keep-draws", action="store_true",
+        help="also write what was measured in each draw, DIR/draws/NN-ID.npz",
+    )  # fmt: skip
     common.add_seed(sub)
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
@@ -66,19 +79,26 @@ def _verify(arguments: argparse.Namespace) -> int:
     for title, why in left_out.items():
         streams.say(f"left out, as it cannot run on {arguments.data}: {title}: {why}")
     out = common.Output(arguments.out, STORED)  # in every process: all stop if it cannot be
+    if not arguments.force:
+        out.check_new("verdicts", STORED, draws.FOLDER)
     jobs = min(devices.jobs(arguments.jobs, mesh), len(planned))
     engine = common.engine(arguments, jobs)
     steps = running.execute(
         planned,
         seed=arguments.seed,
         level=check_level(arguments.level, parts=len(planned), name="--level"),
+        keep=arguments.keep_draws,
         engine=engine,
         mesh=mesh if arguments.engine == "local" else None,
     )
-    results, lost = _collected(steps, planned, left_out, out)
-    left_out = left_out | lost
+    asked = common.asked(arguments) | {"asked": {name: vars(arguments)[name] for name in ASKED}}
+    run = _Run(asked, out, dict(left_out))
+    lost = _collect(run, steps, planned)
+    results = run.results
+    if out.path is not None and devices.leads():
+        draws.remove_others(out.path, [one.kept["file"] for one in results if one.kept])
     if arguments.json:
-        print_json(verdicts.verify_json(results, left_out))
+        print_json(run.content())
     else:
         console().print(verdicts.verify_table(results))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
@@ -89,40 +109,79 @@ def _check(arguments: argparse.Namespace) -> None:
     common.check_seed(arguments)
     common.check_draws(arguments)
     common.check_level(arguments)
+    if arguments.keep_draws and arguments.out is None:
+        raise ValueError("--keep-draws must have --out DIR, where the draws are written")
     if arguments.until is not None:
         check_integer("--until", arguments.until, high=common.MAX_DRAWS)
 
 
-def _collected(
-    steps: Any,
-    planned: Sequence[planning.Run],
-    left_out: Mapping[str, str],
-    out: common.Output,
-) -> tuple[list[running.Result], dict[str, str]]:
-    """The results, written after every statement: an interrupted run keeps what it has.
+class _Run:
+    """A run so far: its results, and the JSON of them.
 
-    And identifier → why of those whose process was killed.
+    Attributes:
+      results: in order.
+      out: the directory of --out.
+      left_out: identifier → why of what does not run.
     """
-    results: list[running.Result] = []
+
+    def __init__(self, asked: Record, out: common.Output, left_out: dict[str, str]) -> None:
+        self.results: list[running.Result] = []
+        self.out, self.left_out = out, left_out
+        self._asked = asked
+        self._entries: list[Record] = []
+
+    def add(self, result: running.Result, total: int) -> None:
+        """One more of so many, its draws stored if they were kept."""
+        number = len(self.results)
+        result = _with_draws(result, number, total, self.out)
+        code = code_version([DECIDES, *modules_of(result.run.statement)])["sha256"]
+        result = dataclasses.replace(result, code=code)
+        self.results.append(result)
+        self._entries.append(verdicts.verdict_json(result))
+
+    def content(self) -> Record:
+        """The JSON."""
+        return verdicts.verify_json(self._asked, self._entries, self.left_out)
+
+
+def _collect(run: _Run, steps: Any, planned: Sequence[planning.Run]) -> dict[str, str]:
+    """Collects the results, written after every statement: an interrupted run keeps what it has.
+
+    Returns:
+      Identifier → why of those whose process was killed.
+    """
     lost: dict[str, str] = {}
     stored: list[str] = []
+    out = run.out
 
     def safe() -> str:
+        done = len(run.results)
         if out.path is None:
-            return f"interrupted after {len(results)} of {len(planned)}; --out would store them"
+            return f"interrupted after {done} of {len(planned)}; --out would store them"
         share = f"{len(stored)} of {len(planned)} verdicts are stored in {out.path / STORED}"
         return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
 
-    names = [f"{run.statement.id} ({run.draws:,} draws)" for run in planned]
+    names = [f"{one.statement.id} ({one.draws:,} draws)" for one in planned]
     with interrupts.telling(safe):
-        for run, result in zip(planned, with_bar(steps, names), strict=True):
+        for one, result in zip(planned, with_bar(steps, names), strict=True):
             if isinstance(result, Lost):
-                lost[run.title] = result.why
-                streams.say(f"left out: {run.title}: {result.why}")
+                lost[one.title] = run.left_out[one.title] = result.why
+                streams.say(f"left out: {one.title}: {result.why}")
             else:
-                results.append(result)
+                run.add(result, len(planned))
             if out.path is None or not devices.leads():
                 continue
-            if out.write_json(STORED, verdicts.verify_json(results, {**left_out, **lost})):
-                stored[:] = [one.run.title for one in results]
-    return results, lost
+            if out.write_json(STORED, run.content()):
+                stored[:] = [one.run.title for one in run.results]
+    return lost
+
+
+def _with_draws(
+    result: running.Result, number: int, total: int, out: common.Output
+) -> running.Result:
+    """The result with its draws in a file, if they were kept, and no more in memory."""
+    arrays, kept = result.arrays, None
+    if arrays is not None and devices.leads():
+        name = draws.file_name(number, total, result.run.statement.id, result.run.case)
+        kept = out.call(name, lambda path: draws.write(path, name, arrays))
+    return dataclasses.replace(result, arrays=None, kept=kept)

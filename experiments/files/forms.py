@@ -4,13 +4,15 @@ import math
 from typing import Any, TypeAlias
 
 from experiments.files.reading import Malformed
-from experiments.files.strict_json import Json
+from experiments.files.strict_json import Json, Record
 
 # str, int, bool; float, any finite number; object, anything;
 # {"name": form}, an object that has these names and perhaps more; {str: form}, of any names;
+# "name?", a name that may be missing;
 # [form], a list; (None, form), None or the form; a frozenset, one of these words;
 # (form, …), one of several leaves.
 Form: TypeAlias = Any
+SCHEMAS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 SCALAR = (str, bool, int, float)  # leaves of a cell
 
 
@@ -37,11 +39,39 @@ def check(value: Json, form: Form, where: str = "") -> None:
 def _check_object(value: Json, form: Form, where: str) -> None:
     if not isinstance(value, dict):
         raise _wrong(value, "an object", where)
-    wanted = dict.fromkeys(value, form[str]) if str in form else form
+    if str in form:
+        wanted = dict.fromkeys(value, form[str])
+    else:
+        wanted = {n.removesuffix("?"): f for n, f in form.items() if _needed(n, value)}
     if missing := [name for name in wanted if name not in value]:
         raise Malformed(f"{where or 'it'} lacks {', '.join(missing)}")
     for name, part in wanted.items():
         check(value[name], part, f"{where}.{name}" if where else name)
+
+
+def _needed(name: str, value: Record) -> bool:
+    return not name.endswith("?") or name.removesuffix("?") in value
+
+
+def as_schema(form: Form) -> Record:
+    """The form as a JSON Schema, which a value satisfies exactly where `check` accepts it."""
+    if form is object:
+        return {}
+    if isinstance(form, dict):
+        if str in form:
+            return {"type": "object", "additionalProperties": as_schema(form[str])}
+        parts = {name.removesuffix("?"): as_schema(part) for name, part in form.items()}
+        required = [name for name in form if not name.endswith("?")]
+        return {"type": "object", "properties": parts, "required": required}
+    if isinstance(form, list):
+        return {"type": "array", "items": as_schema(form[0])}
+    if isinstance(form, frozenset):
+        return {"enum": sorted(form)}
+    if isinstance(form, tuple) and form[0] is None:
+        return {"anyOf": [{"type": "null"}, as_schema(form[1])]}
+    leaves = form if isinstance(form, tuple) else (form,)
+    found = [SCHEMAS[leaf] for leaf in leaves]
+    return {"type": found[0]} if len(found) == 1 else {"type": found}
 
 
 def _is(value: Json, leaf: type) -> bool:

@@ -119,9 +119,18 @@ def _instance(instance: Any) -> list[Text]:
     return lines
 
 
-def falsify_json(entries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of `falsify`: what was found, and with which options."""
+def falsify_json(
+    entries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], how: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON of `falsify`: what was found, and with which options.
+
+    Args:
+      entries: of `falsification_json`.
+      asked: what a search that goes on must ask for, too.
+      how: schema and words of the command.
+    """
     return {
+        **how,
         "statements": list(entries),
         "asked": dict(asked),
         "environment": environment.describe(),

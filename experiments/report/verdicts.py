@@ -8,11 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from experiments.files import seals
 from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
 from experiments.results.records import plain
-from experiments.verify.running import Result
+from experiments.settings.text import fields_by_name
+from experiments.verify.running import KEYS, Result
 from theory import Dataset
 from theory.verification.verdict import ConditionSummary, Verdict
 
@@ -23,6 +25,10 @@ def verdict_json(result: Result) -> Record:
     """One entry of "statements" in the JSON of `verify`."""
     statement, verdict = result.run.statement, result.verdict
     body = plain(verdict)
+    for role in ("hypotheses", "measured"):
+        for name, condition in getattr(statement, role).items():
+            if name in body[role]:
+                body[role][name]["says"] = condition.says
     first = {name: body.pop(name) for name in ("id", "kind")}
     return {
         "id": first["id"],
@@ -31,22 +37,40 @@ def verdict_json(result: Result) -> Record:
         "kind": first["kind"],
         "case": result.run.case,
         "title": statement.title,
+        "says": statement.says,
         **body,
         "documented_erratum": statement.erratum,
+        "loose": statement.loose,
+        "reference": result.run.reference,
         "config": plain(result.run.config),
+        "parameters": {
+            name: {"unit": field.metadata["unit"], "says": field.metadata["doc"]}
+            for name, field in fields_by_name(result.run.config).items()
+        },
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
         "devices": result.devices,
+        "code": result.code,
+        "kept_draws": result.kept,
     }
 
 
-def verify_json(results: Sequence[Result], left_out: Mapping[str, str]) -> Record:
-    """The JSON of `verify`: what ran, and identifier → why of what could not run on the data."""
-    return {
-        "statements": [verdict_json(result) for result in results],
+def verify_json(asked: Record, entries: Sequence[Record], left_out: Mapping[str, str]) -> Record:
+    """The JSON of `verify`, sealed by its digest.
+
+    Args:
+      asked: schema, words of the command, and what they asked for.
+      entries: of `verdict_json`, of what ran.
+      left_out: identifier → why of what did not run.
+    """
+    content = {
+        **asked,
+        "keys": KEYS,
+        "statements": list(entries),
         "left_out": dict(left_out),
         "environment": environment.describe(),
     }
+    return seals.sealed(content)
 
 
 def _tested(result: Result) -> str:

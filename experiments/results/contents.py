@@ -69,6 +69,48 @@ VERDICT = {
     "anytime": bool,
 }
 
+ENVIRONMENT = {
+    "versions": {str: str},
+    "platform": str,
+    "backend": str,
+    "devices": [str],
+    "processes": int,
+    "precision": str,
+    "generator": str,
+    "matmul_precision": (None, str),
+}
+# An entry of verdicts.json, and all of it. What people wrote of a statement may be empty.
+KEPT_DRAWS = {"file": str, "sha256": str, "outcomes": [str]}
+_SAID = CONDITION | {"says": str}
+ENTRY = VERDICT | {
+    "hypotheses": {str: _SAID},
+    "measured": {str: _SAID},
+    "source": str,
+    "caveat": str,
+    "case": str,
+    "title": str,
+    "says": str,
+    "documented_erratum": (None, str),
+    "loose": str,
+    "reference": str,
+    "config": object,
+    "parameters": {str: {"unit": str, "says": str}},
+    "seed": int,
+    "seconds": float,
+    "devices": int,
+    "code": (None, str),
+    "kept_draws": (None, KEPT_DRAWS),
+}
+VERIFIED = {
+    "schema": frozenset(("widetheory/verify/1",)),
+    "argv": [str],
+    "asked": {str: object},
+    "keys": {str: str},
+    "statements": [ENTRY],
+    "left_out": {str: str},
+    "environment": ENVIRONMENT,
+}
+
 CELL = {"sweep": str, "cell": {str: SCALAR}, "seconds": float, "environment": {str: object}}
 SWEPT_CELL = CELL | {"config": {str: object}, "verdict": VERDICT, "batch": int, "memory": NUMBER}
 FAILURE = {"sweep": str, "cell": {str: SCALAR}, "error": str}

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from experiments.files import forms, strict_json
+from experiments.files import forms, reading, seals, strict_json
 from experiments.files.reading import Malformed
 from experiments.files.strict_json import Json, Record
 from experiments.results import contents
@@ -77,14 +77,20 @@ def load_verdicts(path: str | os.PathLike[str]) -> list[Verdict]:
 
     Raises:
       Unreadable: for a file that the system does not give.
-      ValueError: for one that is too large, is no JSON, or holds no verdicts.
+      ValueError: for one that is too large, is no JSON, holds no verdicts, or others than were
+        written.
     """
+    return [verdict_of({"verdict": entry}) for entry in read_verdicts(path)["statements"]]
+
+
+def read_verdicts(path: str | os.PathLike[str]) -> Record:
+    """All that such a file says, as plain JSON; raises as `load_verdicts`."""
     try:
-        content = strict_json.load(path)
-        forms.check(content, {"statements": [contents.VERDICT]})
+        content = seals.unsealed(reading.content(path, strict_json.LARGEST), path)
+        forms.check(content, contents.VERIFIED)
     except Malformed as error:
         raise ValueError(f"{path} must be JSON of `widetheory verify`: {error}") from error
-    return [verdict_of({"verdict": entry}) for entry in content["statements"]]
+    return content
 
 
 def _condition(entry: Record) -> ConditionSummary:

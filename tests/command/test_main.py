@@ -110,8 +110,11 @@ def test_verify_json_is_stable_and_repeatable(capsys, tmp_path):
     assert first["environment"]["versions"]["jax"] == jax.__version__
     assert json.loads((tmp_path / "new" / "verdicts.json").read_text()) == first
     _, second = as_json(capsys, *arguments)
+    asked = [*arguments, "--out", str(tmp_path / "new")]
+    assert first.pop("argv")[: len(asked)] == asked
+    assert second.pop("argv")[: len(arguments)] == arguments
     for result in (first, second):
-        result["statements"][0].pop("seconds")
+        del result["statements"][0]["seconds"], result["digest"]
     assert first == second
 
 

@@ -9,6 +9,7 @@ from experiments.command import explain, falsify, frontier, main, verbs
 from experiments.figures import building
 from experiments.learning import cost, pairs
 from experiments.machine import devices
+from experiments.report.document import gathering
 from experiments.sweep import planning
 from experiments.verify import running
 from theory.verification import canary
@@ -24,6 +25,7 @@ BASE = {
     "frontier": ["lazy.movement", "--in", "m"],
     "figure": ["lazy-cosine", "--out", "sweep"],
     "bench": ["width"],
+    "report": ["results"],
     "predict": SMALL,
     "train": SMALL,
 }
@@ -36,6 +38,7 @@ WORK = [
     (running, "execute"),
     (planning, "run"),
     (building, "make"),
+    (gathering, "gather"),
     (jobs, "execute"),
     (devices, "_initialize"),
 ]

@@ -248,7 +248,10 @@ VERDICTS = {
 def _bad_verdicts() -> Iterator[tuple[str, bytes]]:
     yield from TEXTS.items()
     for name, changes in VERDICTS.items():
-        yield name, json.dumps({"statements": [store_toys.VERDICT | changes]}).encode()
+        content = store_toys.verified(store_toys.ENTRY | changes)
+        yield name, json.dumps(content).encode()
+    yield "of another verb", json.dumps(store_toys.verified(schema="widetheory/sweep/1")).encode()
+    yield "changed by hand", json.dumps(store_toys.verified() | {"keys": {"a": "b"}}).encode()
     yield "large", b'{"statements": [' + b"1," * (LARGEST // 2) + b"[]]}"
     yield "many lists", b'{"statements": [' + b"[]," * 2**20 + b"[]]}"
 
@@ -270,9 +273,11 @@ def test_verdicts_that_are_none(tmp_path, name):
 def test_the_largest_verdicts_take_less_than_half_a_gib(tmp_path, item):
     path = tmp_path / "verdicts.json"
     count = min(2**20, LARGEST // len(item)) - 100
-    path.write_bytes(b'{"statements": [' + item * count + b"0]}")
+    path.write_bytes(b'{"format": 2, "statements": [' + item * count + b"0]}")
     with bounded(2**29):
-        assert "statements[0] must be an object" in line_of(lambda: records.load_verdicts(path))
+        assert "its digest is not that of its content" in line_of(
+            lambda: records.load_verdicts(path)
+        )
 
 
 def _certificate(**changes) -> bytes:

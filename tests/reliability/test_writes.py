@@ -81,7 +81,7 @@ def test_a_full_disk_is_told_before_the_work(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("verb", ["verify", pytest.param("falsify", marks=pytest.mark.slow)])
 def test_a_disk_that_fills_up_meanwhile_loses_no_table(capsys, tmp_path, monkeypatch, verb):
-    options = ("--jobs", "1", "--draws") if verb == "verify" else ("--evaluations",)
+    options = ("--force", "--jobs", "1", "--draws") if verb == "verify" else ("--evaluations",)
     out = tmp_path / "out"
     out.mkdir()
     before = '{"statements": []}'

@@ -268,7 +268,7 @@ def test_without_pyarrow_a_line_stands_for_the_second_table(place, capsys, monke
     place.write_cell(NAME, ARRAYS, RECORD)
     place.write_table(tables.PARQUET, lambda file: file.write(b"of fewer cells"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    export = argparse.Namespace(json=True)
+    export = argparse.Namespace(json=True, command="sweep", argv=["sweep", "--export"])
     assert sweep._reported(place, export) == 0
     out, err = capsys.readouterr()
     assert len(json.loads(out)["cells"]) == 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -24,6 +25,13 @@ from theory.verification.statement import (
     check_statement,
 )
 from theory.verification.verdict import Evidence, Verdict
+
+
+class Examined(NamedTuple):
+    """A verdict, and the evidence on which it was reached: every condition in every draw."""
+
+    verdict: Verdict
+    evidence: Evidence
 
 
 def verify(
@@ -64,6 +72,25 @@ def verify(
       >>> verify(REGISTRY["lazy.movement"], key=jax.random.key(0), draws=20).verdict
       'consistent'
     """
+    return examine(
+        statement, key=key, draws=draws, config=config, level=level, batch=batch, mesh=mesh,
+        precision=precision, memory=memory,
+    ).verdict  # fmt: skip
+
+
+def examine(
+    statement: Statement,
+    *,
+    key: jax.Array,
+    draws: int | None = None,
+    config: object = None,
+    level: float = 0.01,
+    batch: int | None = None,
+    mesh: Mesh | None = None,
+    precision: str = "float64",
+    memory: int | None = None,
+) -> Examined:
+    """As `verify`, whose arguments it takes, with what was measured in every draw."""
     check_statement(statement)
     draws = check_integer("draws", statement.draws["quick"] if draws is None else draws)
     check_level(level)
@@ -73,9 +100,7 @@ def verify(
         statement, key, draws, config, batch=batch, mesh=mesh, precision=precision, memory=memory
     )
     verdict = assess(statement, evidence, config=config, level=level)
-    if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
-        return _looked_at_twice(statement, config, key, evidence, verdict, precision)
-    return verdict
+    return _confirmed(statement, config, key, Examined(verdict, evidence), precision)
 
 
 def verify_until(
@@ -110,6 +135,25 @@ def verify_until(
     Raises:
       ValueError: as `verify` does, and for quantities without bounds.
     """
+    return examine_until(
+        statement, key=key, draws=draws, config=config, level=level, stage=stage, mesh=mesh,
+        precision=precision, memory=memory,
+    ).verdict  # fmt: skip
+
+
+def examine_until(
+    statement: Statement,
+    *,
+    key: jax.Array,
+    draws: int,
+    config: object = None,
+    level: float = 0.01,
+    stage: int = 64,
+    mesh: Mesh | None = None,
+    precision: str = "float64",
+    memory: int | None = None,
+) -> Examined:
+    """As `verify_until`, whose arguments it takes, with what was measured in every draw."""
     check_statement(statement)
     draws, stage = check_integer("draws", draws), check_integer("stage", stage)
     check_level(level)
@@ -140,9 +184,7 @@ def verify_until(
             verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}; {ends}")
     assert verdict is not None  # of one draw at least
     assert evidence is not None
-    if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
-        return _looked_at_twice(statement, config, key, evidence, verdict, precision)
-    return verdict
+    return _confirmed(statement, config, key, Examined(verdict, evidence), precision)
 
 
 def _looks(
@@ -210,6 +252,17 @@ def assess(
         random=statement.random,
         anytime=anytime,
     )
+
+
+def _confirmed(
+    statement: Statement, config: object, key: jax.Array, found: Examined, precision: str
+) -> Examined:
+    """The same, but for counterexamples of a deterministic statement that do not stand."""
+    verdict, evidence = found
+    if isinstance(statement.claim, Deterministic) and verdict.verdict == "refuted":
+        again = _looked_at_twice(statement, config, key, evidence, verdict, precision)
+        return Examined(again, evidence)
+    return found
 
 
 SECOND_LOOKS = 5  # counterexamples that are looked at twice; one that stands is enough
