@@ -62,6 +62,12 @@ VERBS = {
         "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
         "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
     ),
+    "plot": Verb(
+        "plot",
+        "Draw what statements show, a user's own included, or a stored sweep: margins, failure "
+        "rates, claims and fits with their limits, phase maps, the worst draws; as PNG, SVG and "
+        "PDF, with the data as CSV.",
+    ),
     "bench": Verb(
         "bench",
         "Time the suite against a plain eager PyTorch implementation and against matrix products, "
