@@ -43,15 +43,18 @@ def _delta(x, config):
 
 TAIL = _statement(
     "mine.tail",
-    Probabilistic(lambda x, c: exceeds(c.s, x, unit="σ"), failure_probability=_delta),
-    hypotheses={"x > −2 σ": lambda x, c: exceeds(x, -2.0), "wide": lambda x, c: margin(c.m - 2)},
-    measured={"x is positive": lambda x, c: exceeds(x, 0.0)},
+    Probabilistic(lambda x, c: exceeds(c.s, x, error=0.0, unit="σ"), failure_probability=_delta),
+    hypotheses={
+        "x > −2 σ": lambda x, c: exceeds(x, -2.0, error=0.0),
+        "wide": lambda x, c: margin(c.m - 2, error=0.0),
+    },
+    measured={"x is positive": lambda x, c: exceeds(x, 0.0, error=0.0)},
     title="a normal number costs $5 and is below s",
 )
 VACUOUS = _statement(
     "mine.vacuous",
-    Deterministic(lambda x, c: exceeds(10.0, x)),
-    hypotheses={"x > 100": lambda x, c: exceeds(x, 100.0)},
+    Deterministic(lambda x, c: exceeds(10.0, x, error=0.0)),
+    hypotheses={"x > 100": lambda x, c: exceeds(x, 100.0, error=0.0)},
 )
 NAN = _statement(
     "mine.nan",
@@ -61,7 +64,9 @@ NAN = _statement(
 INFINITE = _statement(
     "mine.infinite",
     Deterministic(
-        lambda x, c: margin(jnp.where(x > 0, jnp.inf, jnp.where(x > -1, x * 1e5, x)), infinite=True)
+        lambda x, c: margin(
+            jnp.where(x > 0, jnp.inf, jnp.where(x > -1, x * 1e5, x)), error=0.0, infinite=True
+        )
     ),
     hypotheses={
         "all at +∞": lambda x, c: margin(jnp.inf + 0 * x, error=0.0, infinite=True),
@@ -74,13 +79,13 @@ EQUAL = _statement(
 )
 LONG = _statement(
     "mine." + "a-very-long-name-of-a-statement-that-nobody-will-ever-type-by-hand-" * 2 + "end",
-    Probabilistic(lambda x, c: exceeds(c.s, x), failure_probability=_delta),
+    Probabilistic(lambda x, c: exceeds(c.s, x, error=0.0), failure_probability=_delta),
     title="a title of many words that goes on " * 8,
     hypotheses={
         "a hypothesis whose name is a sentence, as sup_{x ∈ S} |f(x) − g(x)| ≤ ε/3 for all m": (
-            lambda x, c: exceeds(x, -3.0)
+            lambda x, c: exceeds(x, -3.0, error=0.0)
         ),
-        "x" * 90: lambda x, c: exceeds(x, -3.0),
+        "x" * 90: lambda x, c: exceeds(x, -3.0, error=0.0),
     },
 )
 MEAN = _statement(
@@ -124,8 +129,9 @@ def _fails_at_some(key, config):
 SWEPT = _statement(
     "mine.swept",
     Probabilistic(
-        lambda x, c: exceeds(c.s, x * c.m**0.5), failure_probability=lambda x, c: 0.05 + 0 * x
+        lambda x, c: exceeds(c.s, x * c.m**0.5, error=0.0),
+        failure_probability=lambda x, c: 0.05 + 0 * x,
     ),
-    hypotheses={"x > −0.5": lambda x, c: exceeds(x, -0.5)},
+    hypotheses={"x > −0.5": lambda x, c: exceeds(x, -0.5, error=0.0)},
     sample=_fails_at_some,
 )

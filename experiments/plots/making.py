@@ -65,7 +65,7 @@ def of_slice(piece: Slice) -> Plot:
 
 def file_name(title: str) -> str:
     """A name that files have everywhere: letters, digits, dots, dashes and underscores."""
-    name = re.sub(r"[^\w.=-]+", "-", title).strip("-.")
+    name = re.sub(r"[^\w.=-]+", "-", title.replace(" = ", "=")).strip("-.")
     return (name or "plot").encode()[:LONGEST].decode(errors="ignore")
 
 

@@ -34,7 +34,7 @@ class _Rows:
         self.found.append((height, list(panels)))
 
     def add_all(self, height: float, panels: list[Panel], *, wide: bool = False) -> None:
-        """As many rows as panels of a third of the width take; of few one, where they may be wide."""
+        """Rows of panels of a third of the width; one row of few, where they may be wide."""
         if 0 < len(panels) < COLUMNS and wide:
             self.add(height, *panels)
             return

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator
 
 from experiments.figures import style
 from experiments.figures.frames import chosen
-from experiments.plots import slices
+from experiments.plots import slices, ticks
 from experiments.plots.slices import ALL, CONCLUSION, FAILURES, Axis, Slice
 from experiments.plots.words import folded, short
 from experiments.report.words import MEANINGS, number_text
@@ -45,8 +45,10 @@ def draw(piece: Slice, table: pd.DataFrame) -> Figure:
 
 def _lines(piece: Slice, table: pd.DataFrame) -> Figure:
     (axis,) = piece.axes
-    names = [name for name in dict.fromkeys(table["series"]) if name]
+    names = _names(table)
     shares = [n for n in names if n in (ALL, CONCLUSION) or _is_share(table, n)]
+    if shares[1:2] == [ALL]:
+        shares.remove(ALL)  # of one hypothesis
     # What is claimed of several quantities has a panel for each, those of one unit none knows.
     claims = [n for n in names if n not in shares and n != FAILURES][:MOST_CLAIMS]
     panels = ([("shares", shares)] if shares else []) + (
@@ -68,7 +70,7 @@ def _lines(piece: Slice, table: pd.DataFrame) -> Figure:
             ax.set(ylim=(-0.03, 1.03), ylabel="share of draws that hold")
             ax.legend(loc="best", fontsize=6)
         else:
-            ax.set_ylabel("failure rate" if what == FAILURES else "measured")
+            ax.set_ylabel("share of draws that count" if what == FAILURES else "measured")
             ax.set_title(folded(what, 46, 2))
     if not panels:
         ax = grid[0, 0]
@@ -78,6 +80,14 @@ def _lines(piece: Slice, table: pd.DataFrame) -> Figure:
         ax.set(xticks=[], yticks=[])
     figure.legend(handles=_key(table), loc="outside lower center", ncols=5, fontsize=6.5)
     return figure
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Names of the series, without the hypotheses together where there is one at most."""
+    names = [str(name) for name in dict.fromkeys(table["series"].dropna()) if name]
+    if ALL in names and names.index(ALL) == 0:
+        names.remove(ALL)  # without hypotheses all of them hold
+    return names
 
 
 def _is_share(table: pd.DataFrame, name: str) -> bool:
@@ -120,7 +130,13 @@ def _along(
         moved = x * (every.max() / every.min()) ** aside
     else:
         moved = x + aside * (np.ptp(every) or 1)
-    ax.plot(moved, rows["value"].to_numpy(float), color=look.colour, linewidth=0.5, alpha=0.5)
+    if axis.numeric:  # a line, with gaps where cells are missing
+        value = dict(zip(x, rows["value"].to_numpy(float), strict=True))
+        along = np.sort(every)
+        ax.plot(
+            along, [value.get(place, np.nan) for place in along], color=look.colour,
+            linewidth=0.5, alpha=0.5,
+        )  # fmt: skip
     style.points(
         ax, moved, rows["value"], series=look, label=label,
         held=(rows["verdict"] == "consistent").to_numpy(bool), bars=(rows["low"], rows["high"]),
@@ -168,7 +184,7 @@ def _key(table: pd.DataFrame) -> list:
 
 
 def _maps(piece: Slice, table: pd.DataFrame) -> Figure:
-    names = [name for name in dict.fromkeys(table["series"]) if name]
+    names = _names(table)
     shown = [n for n in (ALL, CONCLUSION, FAILURES) if n in names]
     hypotheses = [n for n in names if n not in shown and _is_share(table, n)]
     claims = [n for n in names if n not in (*shown, *hypotheses)]
@@ -230,8 +246,9 @@ def _values(figure: Figure, ax: Axes, piece: Slice, rows: pd.DataFrame, name: st
         values[_at(piece, row)] = row["value"] - (row["claimed"] if claim else 0)
     known = values[np.isfinite(values)]
     if claim:
-        size = float(abs(known).max()) if len(known) else 1.0
-        limits, colours = (-(size or 1.0), size or 1.0), APART
+        tolerance = rows["tolerance"].to_numpy(float)
+        size = float(np.nanmax([*abs(known), *tolerance], initial=0.0)) or 1.0
+        limits, colours = (-size, size), APART
         title = f"{name}: measured − claimed"
     else:
         limits, colours = (0.0, 1.0), SHARES
@@ -241,7 +258,8 @@ def _values(figure: Figure, ax: Axes, piece: Slice, rows: pd.DataFrame, name: st
         np.ma.masked_invalid(values), cmap=colours, vmin=limits[0], vmax=limits[1],
         aspect="auto", origin="lower",
     )  # fmt: skip
-    figure.colorbar(image, ax=ax, pad=0.02)
+    bar = figure.colorbar(image, ax=ax, pad=0.02)
+    ticks.linear(bar.ax.yaxis)
     ax.set_title(folded(title, 44, 2))
 
 
