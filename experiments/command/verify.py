@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     )
     common.add_level(sub, "statements")
     sub.add_argument("--out", metavar="DIR", help="also write DIR/verdicts.json")
+    sub.add_argument("--why", action="store_true", help="say why of consistent verdicts, too")
     common.add_seed(sub)
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
@@ -80,7 +81,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(verdicts.verify_json(results, left_out))
     else:
-        console().print(verdicts.verify_table(results))
+        console().print(verdicts.verify_table(results, why=arguments.why))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return out.status(bool(wrong)) or (2 if lost else 0)
 
