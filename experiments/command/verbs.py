@@ -68,6 +68,9 @@ VERBS = {
         "rates, claims and fits with their limits, phase maps, the worst draws; as PNG, SVG and "
         "PDF, with the data as CSV.",
     ),
+    "completion": Verb(
+        "completion", "Print what a shell needs to complete verbs, options and names."
+    ),
     "bench": Verb(
         "bench",
         "Time the suite against a plain eager PyTorch implementation and against matrix products, "

@@ -10,7 +10,7 @@ from experiments.machine import streams
 
 
 def console(**options: Any) -> Console:
-    """Standard output; wide enough for the tables where it is no terminal and COLUMNS is not set."""
+    """Standard output; wide enough for tables where it is no terminal, unless COLUMNS is set."""
     probe = Console(**options)
     if probe.is_terminal:
         return probe

@@ -108,7 +108,7 @@ def _measured(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-NARROW = 98  # columns that a table needs beside identifiers
+NARROW = 118  # columns that a table needs beside identifiers, with no value broken
 
 
 class _Rows:
@@ -136,7 +136,7 @@ def _table(results: Sequence[Result]) -> Table:
     table.add_column("Tested on", overflow="fold")
     table.add_column("Hypotheses met", max_width=26, overflow="fold")
     table.add_column("Conclusion held,\ntightest margin; claim", overflow="fold")
-    table.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
+    table.add_column("Failure rate or value\n[confidence limits]", no_wrap=True)
     for result in results:
         verdict, statement = result.verdict, result.run.statement
         label = _label(result)
@@ -177,7 +177,7 @@ def _lines(result: Result) -> RenderableType:
         rows += [("  failures", ", ".join(_measured(verdict).split("\n")))]
     for name, words in rows:
         table.add_row(Text(name, style="dim"), words)
-    heading = Text(statement.id, style="bold", no_wrap=True, overflow="ignore")
+    heading = Text(statement.id, style="bold", overflow="fold")
     return Group(heading, table, Text())
 
 
@@ -216,7 +216,7 @@ def _when(results: Sequence[Result]) -> str:
     return " at a number of draws fixed beforehand"
 
 
-def _notes(results: Sequence[Result], *, why: bool) -> list[Text]:
+def _notes(results: Sequence[Result], *, why: bool = False) -> list[Text]:
     """Why a verdict is not "consistent" or a bound loose, open constants, caveats about sources."""
     reasons, loose, constants, remarks = [], [], [], []
     caveats: dict[str, dict[str, None]] = {}  # caveat → identifiers, each once and in order

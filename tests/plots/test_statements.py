@@ -137,7 +137,7 @@ def test_names_of_files_are_names_everywhere():
         ((".", "lazy.movement"), "names must be directories or statements, got both"),
         ((".",), "holds no sweep"),
         ((".", "--draws", "4"), "--draws and --data must be left out with DIR"),
-        ((f"{FILE}:TAIL", "--set", "q=1"), "--set must name one of"),
+        ((f"{FILE}:TAIL", "--set", "q=1"), "--set NAME must be one of"),
     ],
 )
 def test_what_cannot_be_plotted_is_said(capsys, tmp_path, restore_precision, arguments, says):
