@@ -13,7 +13,7 @@ import pandas as pd
 
 from experiments.datasets import sources
 from experiments.engines.work import Engine, Work
-from experiments.figures import registry, saving
+from experiments.figures import captions, registry, saving
 from experiments.figures.figure import Cell, Figure
 from experiments.files import writing
 from experiments.files.strict_json import Json, Record
@@ -267,7 +267,7 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
 
 def _caption(planned: Planned, table: pd.DataFrame) -> str:
     """The figure's own caption, and which settings it was made with."""
-    own = planned.figure.caption(planned.settings, table).strip()
+    own = captions.shortened(planned.figure.caption(planned.settings, table).strip())
     words = [f"Preset {planned.preset}"]
     if planned.preset == "quick" and planned.figure.statement is None:
         words[0] += ": shrunk from the published settings to run in under two minutes"

@@ -53,7 +53,7 @@ def bins(value: np.ndarray, *, zero: bool) -> Bins:
         tiny = max(abs(ends).max() * 1e-9, 1e-300)
         if np.ptp(ends) <= tiny:
             ends = ends + np.array([-1, 1]) * (abs(ends).max() or 1.0) / 10
-        return Bins(np.linspace(*ends, BINS + 1), None)
+        return Bins(np.linspace(ends[0], ends[1], BINS + 1), None)
     axis = max(ends[1], 0.0) - min(ends[0], 0.0)
     width = max(float(np.ptp(ends)) / BINS, axis / (2 * BINS)) or 1.0
     first, last = math.floor(ends[0] / width), math.floor(ends[1] / width) + 1

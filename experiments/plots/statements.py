@@ -47,7 +47,9 @@ class _Rows:
         above = 0.16 * (title.count("\n") + 2)
         heights = [height for height, _ in self.found]
         figure = Figure(figsize=(style.WIDTH, above + sum(heights)), layout="constrained")
-        parts = np.ravel(figure.subfigures(len(heights) + 1, 1, height_ratios=[above, *heights]))
+        count = len(heights) + 1
+        parts: Any = figure.subfigures(count, 1, height_ratios=[above, *heights], squeeze=False)
+        parts = parts[:, 0]
         parts[0].text(0.5, 0.5, title, ha="center", va="center", fontsize=8.5)
         for part, (_, panels) in zip(parts[1:], self.found, strict=True):
             for panel, ax in zip(panels, np.ravel(part.subplots(1, len(panels))), strict=True):

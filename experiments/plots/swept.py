@@ -1,7 +1,8 @@
 """The picture of a sweep: shares and rates along one parameter, a phase map over two."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ def _key(table: pd.DataFrame) -> list:
     (hollow,) = style.key_of_markers(predicted=False)[1:]
     hollow.set_label("any other verdict")
     keys.append(hollow)
-    if table["claimed"].notna().any():
+    if bool(table["claimed"].notna().any()):
         line = style.Line2D([], [], color=style.BLACK, linestyle=(0, (5, 2)))
         line.set_label("allowed or claimed")
         keys.append(line)
@@ -213,7 +214,7 @@ def _maps(piece: Slice, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _at(piece: Slice, row: pd.Series) -> tuple[int, int]:
+def _at(piece: Slice, row: Mapping[Any, Any]) -> tuple[int, int]:
     first, second = piece.axes
     return first.values.index(row[first.name]), second.values.index(row[second.name])
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -115,7 +116,8 @@ def test_settings_of_the_user_change_no_byte(plain, rc, tmp_path):
         assert matplotlib.rcParams["lines.marker"] == "X"  # and are the user's again
         assert digests(tmp_path / "out") == plain
         # What this is for: our settings over theirs are not enough.
-    with matplotlib.rc_context({"image.origin": "lower"} | style.RC):
+    half: Any = {"image.origin": "lower"} | style.RC
+    with matplotlib.rc_context(half):
         picture().savefig(tmp_path / "out" / "a.png", metadata={"Software": None})
     assert digests(tmp_path / "out")["a.png"] != plain["a.png"]
 

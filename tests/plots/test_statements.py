@@ -40,10 +40,10 @@ def test_the_command_writes_pictures_data_and_a_short_caption(tmp_path, capsys, 
     assert all(str(tmp_path / f"mine.tail{end}") in out.replace("\n", "") for end in ends)
     draws = pd.read_csv(tmp_path / "mine.tail-draws.csv")
     points = pd.read_csv(tmp_path / "mine.tail.csv").set_index("part")
-    misses = int((draws["outcome"] == "miss").sum())
+    misses = int(np.sum(draws["outcome"] == "miss"))
     # straight from the margins, not from the verdict
     holds = (draws["hypothesis.x > −2 σ.value"] > 0) & (draws["hypothesis.wide.value"] > 0)
-    assert misses == int((holds & (draws["conclusion.value"] < 0)).sum()) > 0
+    assert misses == int(np.sum(holds & (draws["conclusion.value"] < 0))) > 0
     rate = points.loc["failure rate"]
     assert rate["value"] == misses / 64
     limits = clopper_pearson(misses, 64, 0.99)

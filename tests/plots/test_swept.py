@@ -9,6 +9,7 @@ import pytest
 
 from experiments.command import main
 from experiments.figures import saving
+from experiments.figures.frames import chosen
 from experiments.plots import making, slices, swept
 from experiments.results import store
 from theory.verification.statistics import clopper_pearson
@@ -42,11 +43,11 @@ def test_a_line_has_the_shares_of_its_cells_and_says_which_failed(sweep):
     table = slices.table(piece)
     assert table[table["status"] == "failed"]["m"].tolist() == [16]
     arrays = sweep.read("m=8,s=2.0,law=normal").arrays
-    (row,) = table[(table["m"] == 8) & (table["series"] == "conclusion")].to_dict("records")
+    (row,) = chosen(table, m=8, series="conclusion").to_dict(orient="records")
     held = int((arrays["conclusion.value"] > 0).sum())
     assert row["value"] == held / 40
     np.testing.assert_allclose((row["low"], row["high"]), clopper_pearson(held, 40, 1 - 0.01 / 8))
-    (row,) = table[(table["m"] == 8) & (table["series"] == slices.FAILURES)].to_dict("records")
+    (row,) = chosen(table, m=8, series=slices.FAILURES).to_dict(orient="records")
     assert row["claimed"] == pytest.approx(0.05)
     text = picture(piece)
     assert "failed" in text
