@@ -72,8 +72,8 @@ def caption(settings: Settings, table: pd.DataFrame) -> str:
 Whether noises of trained networks are easier to classify than images. Measured: accuracy of a \
 linear classifier fitted to the noises of the training images, on these and on the noises of the \
 test images, and accuracy of the network on test images with their noises (x + r). Grey dashes: \
-the same linear classifier fitted to the images. Claim tested: blue right of the dashes. No theorem \
-covers these noises, so nothing is predicted and their markers are hollow. Images: \
+the same linear classifier fitted to the images. Claim tested: blue right of the dashes. \
+No theorem covers these noises, so nothing is predicted and their markers are hollow. Images: \
 {words.images(settings)}. Networks: {words.training(settings)}, rate {settings.learning_rate:g}; \
 {words.robust(settings)}. Noises: the gradient of one step, and projected gradients (PGD) in ℓ∞ \
 balls of size {settings.sup_epsilon:.3g} and ℓ₂ balls of size {settings.epsilon:g}, in units from \
