@@ -114,12 +114,12 @@ def check_choice(name: str, value: T, choices: Collection[str]) -> T:
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(sorted(choices))
         raise ValueError(
-            f"{name} must be one of {known}; got {shown(value)}{_meant(value, choices)}"
+            f"{name} must be one of {known}; got {shown(value)}{meant(value, choices)}"
         )
     return value
 
 
-def _meant(value: object, choices: Collection[str]) -> str:
+def meant(value: object, choices: Collection[str]) -> str:
     """The choice nearest to one that is none, in words; "" if none is near."""
     near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
     return f"; did you mean {near[0]}?" if near else ""

@@ -9,6 +9,7 @@ from experiments.command import explain, falsify, frontier, main, verbs
 from experiments.figures import building
 from experiments.learning import cost, pairs
 from experiments.machine import devices
+from experiments.plots import drawing
 from experiments.sweep import planning
 from experiments.verify import running
 from theory.verification import canary
@@ -23,6 +24,7 @@ BASE = {
     "falsify": ["lazy.movement"],
     "frontier": ["lazy.movement", "--in", "m"],
     "figure": ["lazy-cosine", "--out", "sweep"],
+    "plot": ["lazy.movement", "--out", "sweep"],
     "bench": ["width"],
     "predict": SMALL,
     "train": SMALL,
@@ -36,6 +38,7 @@ WORK = [
     (running, "execute"),
     (planning, "run"),
     (building, "make"),
+    (drawing, "drawn"),
     (jobs, "execute"),
     (devices, "_initialize"),
 ]
