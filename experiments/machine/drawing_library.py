@@ -1,7 +1,7 @@
 """Matplotlib without the user's settings, in a process of the command's own."""
 
-import importlib.util
 import os
+from importlib.machinery import PathFinder
 
 
 def prepare() -> None:
@@ -12,7 +12,7 @@ def prepare() -> None:
     (`experiments.figures.saving`).
     """
     os.environ["MPLBACKEND"] = "agg"
-    found = importlib.util.find_spec("matplotlib")
+    found = PathFinder.find_spec("matplotlib")
     if found is not None and found.origin is not None:
         beside = os.path.dirname(found.origin)
         os.environ["MATPLOTLIBRC"] = os.path.join(beside, "mpl-data", "matplotlibrc")
