@@ -104,12 +104,21 @@ class Registry(Mapping[str, Statement]):
         return shown.as_markdown(f"{len(self)} statements", shown.registry_rows(self))
 
 
-_OURS = by_identifier(
-    statement
-    for module in _modules("theory.statements")
-    for statement in statements_in(module).values()
-)
-REGISTRY = Registry(_OURS | by_identifier(_of_other_distributions(_OURS)))
+def _of_this_package() -> dict[str, Statement]:
+    return by_identifier(
+        statement
+        for module in _modules("theory.statements")
+        for statement in statements_in(module).values()
+    )
+
+
+def _registered() -> dict[str, Statement]:
+    ours = _of_this_package()
+    return ours | by_identifier(_of_other_distributions(ours))
+
+
+_OURS = _of_this_package()
+REGISTRY = Registry(_registered())
 
 
 def is_ours(statement: Statement) -> bool:
