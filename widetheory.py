@@ -76,9 +76,10 @@ def entry() -> "NoReturn":
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     )
-    from experiments.machine import interrupts, streams
+    from experiments.machine import drawing_library, interrupts, streams
 
     streams.prepare()
+    drawing_library.prepare()
     interrupts.watch()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     from experiments.command.main import main

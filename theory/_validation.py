@@ -1,5 +1,6 @@
 """What callers hand in: checked, in one clear line a fault, and converted once, at the door."""
 
+import difflib
 import functools
 import inspect
 import numbers
@@ -111,8 +112,17 @@ def check_real(
 def check_choice(name: str, value: T, choices: Collection[str]) -> T:
     """Returns `value`; ValueError unless it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(choices))}; got {shown(value)}")
+        known = ", ".join(sorted(choices))
+        raise ValueError(
+            f"{name} must be one of {known}; got {shown(value)}{meant(value, choices)}"
+        )
     return value
+
+
+def meant(value: object, choices: Collection[str]) -> str:
+    """The choice nearest to one that is none, in words; "" if none is near."""
+    near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def check_level(level: float, *, parts: int = 1, name: str = "level") -> float:

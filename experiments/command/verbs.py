@@ -62,6 +62,12 @@ VERBS = {
         "Re-create the papers' experiments, predictions drawn over measurements: for each figure "
         "PNG, SVG and PDF, its caption, and the data behind it as CSV and JSON.",
     ),
+    "plot": Verb(
+        "plot",
+        "Draw what statements show, a user's own included, or a stored sweep: margins, failure "
+        "rates, claims and fits with their limits, phase maps, the worst draws; as PNG, SVG and "
+        "PDF, with the data as CSV.",
+    ),
     "report": Verb(
         "report",
         "Write stored results as one page: of HTML that needs nothing else, Markdown for a pull "
@@ -69,6 +75,9 @@ VERBS = {
     ),
     "schema": Verb(
         "schema", "Print the JSON Schema of what a verb prints with --json, and stores."
+    ),
+    "completion": Verb(
+        "completion", "Print what a shell needs to complete verbs, options and names."
     ),
     "bench": Verb(
         "bench",

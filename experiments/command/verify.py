@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
         "--keep-draws", action="store_true",
         help="also write what was measured in each draw, DIR/draws/NN-ID.npz",
     )  # fmt: skip
+    sub.add_argument("--why", action="store_true", help="say why of consistent verdicts, too")
     common.add_seed(sub)
     add_json(sub)
     common.add_precision(sub, ("float64", "float32"))
@@ -100,7 +101,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(run.content())
     else:
-        console().print(verdicts.verify_table(results))
+        console().print(verdicts.verify_table(results, why=arguments.why))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return out.status(bool(wrong)) or (2 if lost else 0)
 

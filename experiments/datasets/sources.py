@@ -11,7 +11,7 @@ from experiments.datasets.image_files import IMAGE_SETS, Images
 from experiments.files import archives
 from experiments.files.archives import Header
 from experiments.files.reading import Malformed
-from theory._validation import check_labels
+from theory._validation import check_labels, meant
 from theory.data.sampling import DISTRIBUTIONS, Dataset
 
 DIGITS = "digits"
@@ -56,7 +56,8 @@ def load(name: str) -> str | Dataset:
     kind, colon, _ = name.partition(":")
     if colon and kind in IMAGE_SETS:
         return load_folder(name)
-    raise ValueError(f"--data must be one of {', '.join(describe())}; got {name!r}")
+    near = meant(name, list(describe()))
+    raise ValueError(f"--data must be one of {', '.join(describe())}; got {name!r}{near}")
 
 
 def load_digits() -> Dataset:

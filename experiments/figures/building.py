@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import matplotlib
 import pandas as pd
 
 from experiments.datasets import sources
 from experiments.engines.work import Engine, Work
-from experiments.figures import registry, style
+from experiments.figures import captions, registry, saving
 from experiments.figures.figure import Cell, Figure
 from experiments.files import writing
 from experiments.files.strict_json import Json, Record
@@ -35,14 +34,7 @@ from theory._validation import check_choice
 from theory.keys import make_key
 from theory.verification import canary
 
-PICTURES = {  # file type → what keeps the time out of the file
-    "png": {"Software": None},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None},
-}
-
-
-KINDS = ("csv", "json", "md", *PICTURES)  # of files that are made of a figure
+KINDS = ("csv", "json", "md", *saving.PICTURES)  # of files that are made of a figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,21 +261,13 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
     writing.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
     page = f"# {figure.name}\n\n{caption}\n"
     writing.replace(out / f"{figure.name}.md", lambda file: file.write(page.encode()))
-    with matplotlib.rc_context(style.RC):
-        picture = figure.draw(planned.settings, table)
-        for kind, metadata in PICTURES.items():
-            writing.replace(
-                out / f"{figure.name}.{kind}",
-                lambda file, kind=kind, metadata=metadata: picture.savefig(
-                    file, format=kind, metadata=metadata
-                ),
-            )
+    saving.save(lambda: figure.draw(planned.settings, table), out, figure.name)
     return content
 
 
 def _caption(planned: Planned, table: pd.DataFrame) -> str:
     """The figure's own caption, and which settings it was made with."""
-    own = planned.figure.caption(planned.settings, table).strip()
+    own = captions.shortened(planned.figure.caption(planned.settings, table).strip())
     words = [f"Preset {planned.preset}"]
     if planned.preset == "quick" and planned.figure.statement is None:
         words[0] += ": shrunk from the published settings to run in under two minutes"

@@ -1,6 +1,7 @@
 """Where results are printed: tables on a console, or JSON."""
 
 import json
+import os
 from typing import Any
 
 from rich.console import Console
@@ -9,9 +10,13 @@ from experiments.machine import streams
 
 
 def console(**options: Any) -> Console:
-    """Standard output; wide enough for the tables where it is no terminal."""
+    """Standard output; wide enough for tables where it is no terminal, unless COLUMNS is set."""
     probe = Console(**options)
-    return probe if probe.is_terminal else Console(width=150, highlight=False, **options)
+    if probe.is_terminal:
+        return probe
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdigit() and 0 < len(columns) < 6 and int(columns) else 150
+    return Console(width=width, highlight=False, **options)
 
 
 def print_json(content: Any) -> None:

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -131,18 +132,38 @@ def _measured(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-def verify_table(results: Sequence[Result]) -> Group:
-    """The table of `verify`, the reasons behind every verdict that is not plain, and a summary."""
+NARROW = 118  # columns that a table needs beside identifiers, with no value broken
+
+
+class _Rows:
+    """What is said of each statement: as a table, or in lines where that has no room."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.results = results
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        longest = max((cell_len(r.run.statement.id) for r in self.results), default=0)
+        wide = options.max_width >= longest + NARROW
+        yield _table(self.results) if wide else Group(*map(_lines, self.results))
+
+
+def _label(result: Result) -> Text:
+    verdict = result.verdict.verdict
+    return Text(verdict, style=f"bold {COLOURS[verdict]}")
+
+
+def _table(results: Sequence[Result]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 1, 0))
-    table.add_column("Statement\nsource", overflow="fold")
+    longest = max((cell_len(result.run.statement.id) for result in results), default=0)
+    table.add_column("Statement\nsource", overflow="fold", min_width=longest)
     table.add_column("Verdict", no_wrap=True)
     table.add_column("Tested on", overflow="fold")
     table.add_column("Hypotheses met", max_width=26, overflow="fold")
     table.add_column("Conclusion held,\ntightest margin; claim", overflow="fold")
-    table.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
+    table.add_column("Failure rate or value\n[confidence limits]", no_wrap=True)
     for result in results:
         verdict, statement = result.verdict, result.run.statement
-        label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
+        label = _label(result)
         if result.documented_erratum:
             label.append("\nknown erratum", style="dim")
         table.add_row(
@@ -153,8 +174,46 @@ def verify_table(results: Sequence[Result]) -> Group:
             _conclusion(verdict),
             _measured(verdict),
         )
-    parts: list[RenderableType] = [table]
-    parts += _notes(results)
+    return table
+
+
+def _lines(result: Result) -> RenderableType:
+    """One statement where a table has no room: its identifier alone on a line, and unbroken."""
+    verdict, statement = result.verdict, result.run.statement
+    label = _label(result)
+    if result.documented_erratum:
+        label.append(", known erratum", style="not bold dim")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows: list[tuple[str, str | Text]] = [("  verdict", label)]
+    rows += [("  source", statement.source)] if statement.source else []
+    rows += [("  tested on", ", ".join(_tested(result).split("\n")))]
+    rows += [("  hypotheses", "\n".join(_hypotheses(verdict).split("\n")))]
+    if verdict.estimates:
+        pairs = [
+            f"{' '.join(claim)}: {' '.join(filter(None, values))}"
+            for claim, values in claim_texts(verdict)
+        ]
+        rows += [("  claim", "\n".join(pairs))]
+    else:
+        rows += [("  conclusion", ", ".join(_conclusion(verdict).split("\n")))]
+        rows += [("  failures", ", ".join(_measured(verdict).split("\n")))]
+    for name, words in rows:
+        table.add_row(Text(name, style="dim"), words)
+    heading = Text(statement.id, style="bold", overflow="fold")
+    return Group(heading, table, Text())
+
+
+def verify_table(results: Sequence[Result], *, why: bool = False) -> Group:
+    """The table of `verify`, the reasons behind every verdict that is not plain, and a summary.
+
+    Args:
+      results: of all statements.
+      why: whether there are reasons for consistent verdicts, too.
+    """
+    parts: list[RenderableType] = [_Rows(results)]
+    parts += _notes(results, why=why)
     counts = Counter(result.verdict.verdict for result in results)
     for verdict, meaning in MEANINGS.items():
         if counts[verdict]:
@@ -181,9 +240,9 @@ def _when(results: Sequence[Result]) -> str:
     return " at a number of draws fixed beforehand"
 
 
-def _notes(results: Sequence[Result]) -> list[Text]:
+def _notes(results: Sequence[Result], *, why: bool = False) -> list[Text]:
     """Why a verdict is not "consistent" or a bound loose, open constants, caveats about sources."""
-    why, loose, constants, remarks = [], [], [], []
+    reasons, loose, constants, remarks = [], [], [], []
     caveats: dict[str, dict[str, None]] = {}  # caveat → identifiers, each once and in order
     for result in results:
         verdict, statement = result.verdict, result.run.statement
@@ -191,14 +250,14 @@ def _notes(results: Sequence[Result]) -> list[Text]:
         if verdict.estimated:
             names = ", ".join(verdict.estimated)
             remarks.append(_about(result).append(f"numerical errors are estimated of: {names}"))
-        if verdict.verdict != "consistent":
+        if why or verdict.verdict != "consistent":
             note = _about(result).append(verdict.verdict, style=COLOURS[verdict.verdict])
             note.append(f": {verdict.reason}")
             if result.documented_erratum:
                 note.append(f" (docs/errata.md#{statement.erratum})")
             if statement.caveat:
                 note.append(f" ({statement.caveat})")
-            why.append(note)
+            reasons.append(note)
         if statement.caveat:
             caveats.setdefault(statement.caveat, {})[statement.id] = None
         if verdict.tightness is not None and verdict.tightness > LOOSE:
@@ -210,7 +269,7 @@ def _notes(results: Sequence[Result]) -> list[Text]:
             constants.append(_about(result).append(note))
     notes = []
     for title, lines in (
-        ("Why", why),
+        ("Why", reasons),
         (f"Bounds more than {LOOSE} times the observed quantile", loose),
         ("Open constants", constants),
         ("Notes", remarks),

@@ -4,8 +4,9 @@
     cells/NAME.npz       a finished cell: arrays over draws, and its record as JSON in `record`
     failed/NAME.json     a cell that failed, with its error; computed again by the next run
     claims/NAME.lock     locks: a cell is computed by one process at a time
-    cells.csv, .parquet  one row per finished cell, written at the end of every run (the second
-                         where PyArrow is installed)
+    cells.csv, .parquet  one row per finished or failed cell, written at the end of every run (the
+                         second where PyArrow is installed)
+    cells.json           what their columns say
 
 Files appear whole or not at all: they are written beside their place, flushed to the disk and
 renamed. Each carries a digest of all that it holds, so that damage is noticed. Plain files of NumPy
@@ -306,7 +307,7 @@ def _foreign(path: pathlib.Path) -> bool:
     Its manifest may have been removed because it was damaged.
     """
     names = {p.name for p in path.iterdir() if p.name[0] != "."}
-    own = {"cells", "failed", "claims", "cells.csv", "cells.parquet"}
+    own = {"cells", "failed", "claims", "cells.csv", "cells.parquet", "cells.json"}
     return not (path / MANIFEST).exists() and bool(names - own)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from experiments.settings.number_lists import fractions, once
 from experiments.settings.numbers import converted
 from experiments.settings.text import fields_by_name, held, read
-from theory._validation import shown
+from theory._validation import meant, shown
 
 MAX_CELLS = 100_000
 
@@ -49,7 +49,8 @@ def parse(texts: Sequence[str], config: Any) -> list[Axis]:
             raise ValueError("data is chosen by --data NAME, not by --grid data=…")
         if name not in fields:
             known = ", ".join(sorted(fields.keys() - {"data"}))
-            raise ValueError(f"--grid must name one of the parameters {known}; got {shown(name)}")
+            got = f"{shown(name)}{meant(name, fields.keys() - {'data'})}"
+            raise ValueError(f"--grid must name one of the parameters {known}; got {got}")
         if name in {axis.name for axis in axes}:
             raise ValueError(f"--grid must name a parameter once, got {name!r} twice")
         field = fields[name]

@@ -265,6 +265,10 @@ def _compute(
     verdict = assess(sweep.statement, evidence, config=config, level=sweep.cell_level)
     record = {
         "config": plain(config),
+        "parameters": {
+            name: {"unit": field.metadata["unit"], "says": field.metadata["doc"]}
+            for name, field in fields_by_name(config).items()
+        },
         "verdict": plain(verdict),
         "traced": list(traced),
         "batch": fit.batch,

@@ -10,7 +10,7 @@ from experiments.datasets import sources
 from experiments.settings.references import Named, find
 from experiments.settings.text import configured, fields_by_name
 from theory import Dataset, Statement
-from theory._validation import check_integer
+from theory._validation import check_choice, check_integer
 from theory.keys import make_key
 
 PRESETS = ("quick", "full")
@@ -86,8 +86,11 @@ def plan_runs(
         if name == "data":
             raise ValueError("data is chosen by --data NAME, not by --set data=…")
         if not any(name in fields_by_name(s.config) for s in statements):
-            known = sorted({f for s in statements for f in fields_by_name(s.config)} - {"data"})
-            raise ValueError(f"--set must name one of {', '.join(known)}; got {name!r}")
+            check_choice(
+                "--set NAME",
+                name,
+                {f for s in statements for f in fields_by_name(s.config)} - {"data"},
+            )
 
     def run(
         named: Named,

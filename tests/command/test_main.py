@@ -49,7 +49,7 @@ def as_json(capsys, *arguments: str):
 def test_without_a_verb_it_shows_help_and_what_it_is(capsys):
     status, out, err = run(capsys)
     assert (status, err) == (0, "")
-    assert all(f"    {verb} " in out for verb in VERBS)
+    assert all(re.search(rf"^    {verb}( |$)", out, re.M) for verb in VERBS)
     assert run(capsys, "--help")[:2] == (0, out)
     version = importlib.metadata.version("widetheory")
     assert run(capsys, "--version")[:2] == (0, f"widetheory {version}\n")

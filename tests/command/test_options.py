@@ -9,6 +9,7 @@ from experiments.command import explain, falsify, frontier, main, verbs
 from experiments.figures import building
 from experiments.learning import cost, pairs
 from experiments.machine import devices
+from experiments.plots import drawing
 from experiments.report.document import gathering
 from experiments.sweep import planning
 from experiments.verify import running
@@ -24,6 +25,7 @@ BASE = {
     "falsify": ["lazy.movement"],
     "frontier": ["lazy.movement", "--in", "m"],
     "figure": ["lazy-cosine", "--out", "sweep"],
+    "plot": ["lazy.movement", "--out", "sweep"],
     "bench": ["width"],
     "report": ["results"],
     "predict": SMALL,
@@ -39,6 +41,7 @@ WORK = [
     (planning, "run"),
     (building, "make"),
     (gathering, "gather"),
+    (drawing, "drawn"),
     (jobs, "execute"),
     (devices, "_initialize"),
 ]

@@ -9,6 +9,8 @@ import pathlib
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -264,6 +266,72 @@ def test_the_table_has_a_row_per_finished_cell(place):
         assert {name: row[name] for name in wanted} == wanted
 
 
+def test_the_table_says_all_that_a_reader_with_pandas_alone_needs(place):
+    verdict = json.loads(json.dumps(VERDICT))
+    verdict["hypotheses"]["n/d ≥ 1.5"]["ratio"] = [1.5, 2.5, 3.5]
+    described = {"n": {"unit": "points", "says": "how many"}}
+    place.write_cell(
+        NAME,
+        ARRAYS,
+        RECORD
+        | {"verdict": verdict, "parameters": described}
+        | {"environment": {"versions": {"jax": "9.9", "widetheory": "0.1"}}},
+    )
+    place.write_failure("m=16,law=uniform", FAILED)
+    tables.write(place)
+    about = json.loads((place.directory / "cells.json").read_text())
+    assert about["sweep"] == place.manifest
+    columns = about["columns"]
+    assert columns["n"] == {"says": "how many", "kind": "integer", "unit": "points"}
+    assert columns["m"]["unit"] == "neurons"
+    assert columns["margin wide"]["unit"] == "σ"
+    schema = pyarrow.parquet.read_schema(place.directory / "cells.parquet")
+    assert schema.field("n").metadata == {b"says": b"how many", b"unit": b"points"}
+    assert json.loads(schema.metadata[b"widetheory"]) == about
+    for read in (pd.read_parquet, pd.read_csv):
+        kind = "csv" if read is pd.read_csv else "parquet"
+        table = read(place.directory / f"cells.{kind}")
+        assert list(table) == list(columns)  # every column is described
+        done, lost = table.to_dict("records")
+        assert (done["status"], lost["status"]) == ("finished", "failed")
+        assert lost["error"] == "ValueError: no"
+        for row in (done, lost):
+            assert (row["statement"], row["seed"], row["n"], row["slope"]) == ("toy.x", 0, 8, 0.5)
+        assert (lost["m"], lost["law"]) == (16, "uniform")
+        assert (done["level"], done["version jax"]) == (0.01, "9.9" if kind == "parquet" else 9.9)
+        names = [f"ratio {end} n/d ≥ 1.5" for end in ("smallest", "median", "largest")]
+        assert [done[name] for name in names] == [1.5, 2.5, 3.5]
+
+
+def test_tables_of_several_sweeps_have_the_same_types_whatever_they_hold(tmp_path):
+    """A column in which one sweep has nothing is no reason for another type."""
+    first, second = begun(tmp_path / "first"), begun(tmp_path / "second", seed=1)
+    bare = VERDICT | {"failure_rate": None, "tightest_margin": None}
+    first.write_cell(NAME, ARRAYS, RECORD | {"verdict": bare, "memory": None})
+    second.write_cell(NAME, ARRAYS, RECORD | {"verdict": VERDICT | {"tightness": 2.5}})
+    for one in (first, second):
+        tables.write(one)
+    schemas = [
+        pyarrow.parquet.read_schema(one.directory / "cells.parquet") for one in (first, second)
+    ]
+    assert dict(zip(schemas[0].names, schemas[0].types, strict=True)) == dict(
+        zip(schemas[1].names, schemas[1].types, strict=True)
+    )
+    assert not any(pyarrow.types.is_null(kind) for kind in schemas[0].types)
+    both = pd.concat([pd.read_parquet(one.directory / "cells.parquet") for one in (first, second)])
+    assert both["failure_rate_observed"].dtype == both["tightness"].dtype == np.float64
+    assert both["seed"].tolist() == [0, 1]
+
+
+def test_a_parameter_named_like_a_column_hides_nothing(tmp_path):
+    grid = {"level": {"values": [3, 4], "unit": "m", "says": "of the sea"}}
+    one = begun(tmp_path / "named", grid=grid)
+    record = RECORD | {"cell": {"level": 3}}
+    one.write_cell("level=3", ARRAYS, record)
+    table = tables.columns(one)
+    assert (table["level"], table["parameter level"]) == ([0.01], [3])
+
+
 def test_without_pyarrow_a_line_stands_for_the_second_table(place, capsys, monkeypatch):
     place.write_cell(NAME, ARRAYS, RECORD)
     place.write_table(tables.PARQUET, lambda file: file.write(b"of fewer cells"))
@@ -275,4 +343,4 @@ def test_without_pyarrow_a_line_stands_for_the_second_table(place, capsys, monke
     assert err == (
         "widetheory: cells.parquet is left out: PyArrow (extra parquet) is not installed\n"
     )
-    assert {p.name for p in place.directory.glob("cells.*")} == {"cells.csv"}
+    assert {p.name for p in place.directory.glob("cells.*")} == {"cells.csv", "cells.json"}

@@ -11,9 +11,10 @@ import importlib.metadata
 import pkgutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any
 
+from theory.verification import shown
 from theory.verification.statement import Statement
 
 GROUP = "widetheory.statements"
@@ -78,14 +79,46 @@ def _of_other_distributions(known: Mapping[str, Statement]) -> Iterator[Statemen
             yield from found.values()
 
 
-_OURS = by_identifier(
-    statement
-    for module in _modules("theory.statements")
-    for statement in statements_in(module).values()
-)
-REGISTRY: MappingProxyType[str, Statement] = MappingProxyType(
-    _OURS | by_identifier(_of_other_distributions(_OURS))
-)
+class Registry(Mapping[str, Statement]):
+    """Identifier → statement, read only; a notebook shows identifiers and titles."""
+
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
+        self._statements = dict(statements)
+
+    def __getitem__(self, id: str) -> Statement:
+        return self._statements[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._statements)
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    def __repr__(self) -> str:
+        return f"<Registry of {len(self)} statements>"
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(f"{len(self)} statements", shown.registry_rows(self))
+
+    def _repr_markdown_(self) -> str:
+        return shown.as_markdown(f"{len(self)} statements", shown.registry_rows(self))
+
+
+def _of_this_package() -> dict[str, Statement]:
+    return by_identifier(
+        statement
+        for module in _modules("theory.statements")
+        for statement in statements_in(module).values()
+    )
+
+
+def _registered() -> dict[str, Statement]:
+    ours = _of_this_package()
+    return ours | by_identifier(_of_other_distributions(ours))
+
+
+_OURS = _of_this_package()
+REGISTRY = Registry(_registered())
 
 
 def is_ours(statement: Statement) -> bool:

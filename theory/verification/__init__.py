@@ -4,7 +4,8 @@
 (`signatures` checks the functions of both); `stages` and `programs` draw it and `instances` asks
 one instance;
 `rounding` and `estimates` find numerical errors that nobody stated; `outcomes` says what one draw
-shows, `judging` with `claims` and `statistics` what all of them do, `verdict` how that is reported;
+shows, `judging` with `claims` and `statistics` what all of them do, `verdict` how that is reported,
+`shown` how notebooks show it;
 `evaluation` and `verify` are the doors. `canary` refuses a compiler that computes wrong numbers,
 `memory` finds how many draws fit. Nothing here knows any theorem.
 """

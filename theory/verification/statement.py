@@ -11,6 +11,7 @@ from theory._types import PyTree
 from theory._validation import check_choice, check_integer
 from theory.margins import Margin
 from theory.parameters import Parameters
+from theory.verification import shown
 from theory.verification.claims import checked_claims
 from theory.verification.domains import Domain
 from theory.verification.kinds import KINDS, ByQuantity, Deterministic, Kind
@@ -137,6 +138,15 @@ class Statement(Generic[Config, Instance]):
     on_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     random: bool = True
     batch: int = 16
+
+    def __repr__(self) -> str:
+        return f"<Statement {self.id}: {self.kind}>"
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self.id, shown.statement_rows(self))
+
+    def _repr_markdown_(self) -> str:
+        return shown.as_markdown(self.id, shown.statement_rows(self))
 
     def __post_init__(self) -> None:
         if not isinstance(self.claim, KINDS):

@@ -9,6 +9,7 @@ import numpy as np
 
 from theory._types import AnyArray
 from theory.margins import Margin
+from theory.verification import shown
 
 if TYPE_CHECKING:
     from theory.verification.explaining import Explanation
@@ -155,6 +156,15 @@ class Verdict:
     notes: tuple[str, ...] = ()
     estimated: tuple[str, ...] = ()
     anytime: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Verdict {self.id}: {self.verdict}, {self.draws:,} draws>"
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self.id, shown.verdict_rows(self))
+
+    def _repr_markdown_(self) -> str:
+        return shown.as_markdown(self.id, shown.verdict_rows(self))
 
     def explain(self) -> "Explanation":
         """The rule that decided, counts against thresholds, hypotheses nearest to failing."""

@@ -69,14 +69,14 @@ def _dots(ax: Axes, rows: Table, places: np.ndarray, series: Series, *, hollow: 
 def caption(settings: Settings, table: pd.DataFrame) -> str:
     """What is drawn."""
     return f"""\
-Noises of trained networks on {words.images(settings)} ({words.training(settings)}, rate \
-{settings.learning_rate:g}; {words.robust(settings)}): the \
-gradient of one step, and projected gradients (PGD) in ℓ∞ balls of size {settings.sup_epsilon:.3g} \
-and ℓ₂ balls of size {settings.epsilon:g}, in units from black to white, steps of a fifth of the \
-size, images with noises not clipped; away from the label, or targeted: towards the next class. \
-Measured: accuracy of a linear classifier fitted to the noises of the training images \
-({words.probes(settings)}) on these and on the noises of the test images, and accuracy of the \
-network on test images with their noises (x + r). Grey dashes: the same linear classifier fitted \
-to the images. No theorem covers these noises, so nothing is predicted and the markers of noises \
-are hollow. Claim tested: noises are easier to classify than images, blue right of the dashes. \
+Whether noises of trained networks are easier to classify than images. Measured: accuracy of a \
+linear classifier fitted to the noises of the training images, on these and on the noises of the \
+test images, and accuracy of the network on test images with their noises (x + r). Grey dashes: \
+the same linear classifier fitted to the images. Claim tested: blue right of the dashes. \
+No theorem covers these noises, so nothing is predicted and their markers are hollow. Images: \
+{words.images(settings)}. Networks: {words.training(settings)}, rate {settings.learning_rate:g}; \
+{words.robust(settings)}. Noises: the gradient of one step, and projected gradients (PGD) in ℓ∞ \
+balls of size {settings.sup_epsilon:.3g} and ℓ₂ balls of size {settings.epsilon:g}, in units from \
+black to white, steps of a fifth of the size, images with noises not clipped; away from the label, \
+or targeted: towards the next class. The classifier: {words.probes(settings)}. \
 {words.bars(settings.draws).capitalize()}. {words.verdict(table)}."""
