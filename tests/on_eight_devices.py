@@ -15,6 +15,7 @@ from sweep_toys import install
 from experiments.results import store
 from experiments.sweep import planning
 from theory import REGISTRY, Claim, Moment, Probabilistic, parallel
+from theory.compilation import Kept
 from theory.margins import margin, measured
 from theory.networks.blocks import BLOCK, sum_over_blocks
 from theory.networks.descent import Descent
@@ -328,6 +329,7 @@ def test_draws_shared_by_devices_are_lowered_for_accelerators(id):
 def test_draws_are_evaluated_without_communication(key):
     """Devices that wait for each other would end the process where one is a minute behind."""
     function = compiled(evaluate_draws, (0, 1, 4, 5), make_mesh())
+    assert not isinstance(function, Kept)
     program = function.lower(PLAIN, None, {}, key, 21, 2, 0).compile().as_text() or ""
     assert "all-" not in program
     assert "collective" not in program

@@ -1,5 +1,7 @@
 """Statements of a user's, with what pictures stumble over: as a file, `tests/plot_toys.py`."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from theory import (
     margin,
     parameter,
 )
+from theory.verification.kinds import Kind
 
 
 class Setting(Parameters):
@@ -31,7 +34,7 @@ def _number(key, config):
     return jax.random.normal(key)
 
 
-def _statement(id, claim, **rest):
+def _statement(id, claim: Kind[Any, Any], **rest):
     return Statement(
         id=id, claim=claim, config=Setting(), sample=rest.pop("sample", _number), **rest
     )
