@@ -1,15 +1,16 @@
 """`widetheory plot`."""
 
 import argparse
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from experiments.command import common
 from experiments.command.verbs import NAMES, add_json, add_verb
 from experiments.files import writing
 from experiments.machine import environment, interrupts, streams
-from experiments.plots import drawing, making, slices
+from experiments.plots import drawing, making, slices, verified
 from experiments.plots.making import Plot
 from experiments.report import plots
 from experiments.report.console import console, print_json
@@ -25,7 +26,8 @@ def add(commands: Any) -> None:
     sub = add_verb(commands, "plot", _plot)
     sub.add_argument(
         "names", nargs="+", metavar=f"DIR|{NAMES}",
-        help="directories of sweeps, and statements, which are drawn as by verify",
+        help="directories of sweeps and of verify --keep-draws, or statements, which are drawn as "
+        "by verify",
     )  # fmt: skip
     common.add_draws(sub, "independent draws of a statement (by the preset)")
     sub.add_argument(
@@ -83,12 +85,20 @@ def _named_apart(plot: Plot, names: set[str]) -> Plot:
 
 
 def _stored(arguments: argparse.Namespace, directories: list[str]) -> Iterator[Plot]:
-    """Plots of stored sweeps, all of which are looked at before the first is drawn."""
+    """Plots of stored sweeps and verdicts, all looked at before the first is drawn."""
     if arguments.draws is not None or arguments.data is not None:
         raise ValueError("--draws and --data must be left out with DIR, whose draws are stored")
     settings = common.settings_of(arguments.settings)
-    pieces = [slices.of(store.open_store(name), settings) for name in directories]
-    return (making.of_slice(piece) for piece in pieces)
+    found: list[Iterable[Plot]] = []
+    for name in directories:
+        if not verified.is_verified(name):
+            piece = slices.of(store.open_store(name), settings)
+            found.append(map(making.of_slice, [piece]))
+        elif settings:
+            raise ValueError(f"--set must be left out with {name}, which holds verdicts")
+        else:
+            found.append(map(making.of_draws, verified.drawn(name)))
+    return itertools.chain.from_iterable(found)
 
 
 def _drawn(arguments: argparse.Namespace, names: list[str]) -> Iterator[Plot]:

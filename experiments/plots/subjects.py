@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from experiments.files.strict_json import Record
+from experiments.settings.text import written
 from theory.margins import Margin
 from theory.verification.outcomes import Outcome, outcome, premise
 from theory.verification.verdict import Verdict
@@ -105,6 +107,16 @@ class Drawn(NamedTuple):
             for number in range(rows.shape[1]):
                 columns[f"{name}[{number}]" if several else name] = rows[:, number]
         return pd.DataFrame(columns)
+
+
+def settings_words(config: Record, seed: int, precision: str) -> str:
+    """What statements were drawn with, in a sentence; the configuration as plain JSON."""
+    values = {n: v["name"] if isinstance(v, dict) else v for n, v in config.items()}
+    words = ", ".join(
+        f"{name} = {written(tuple(value) if isinstance(value, list) else value)}"
+        for name, value in values.items()
+    )
+    return f"Seed {seed}, {precision}" + (f"; {words}." if words else ".")
 
 
 def _margin(

@@ -159,7 +159,7 @@ def load_draws(path: str | os.PathLike[str], sha256: str | None = None) -> Draws
         if sha256 is not None and _digest(path) != sha256:
             raise Malformed("it is not the one that verdicts.json was written with")
         with archives.opened(path, packed=True) as archive:
-            return _draws({name: archive.read(name) for name in archive.entries})
+            return kept({name: archive.read(name) for name in archive.entries})
     except Malformed as error:
         raise ValueError(f"{path} must hold draws of `widetheory verify`: {error}") from error
 
@@ -172,7 +172,7 @@ def _digest(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def _draws(arrays: Mapping[str, np.ndarray]) -> Draws:
+def kept(arrays: Mapping[str, np.ndarray]) -> Draws:
     """The arrays by what they are; Malformed for others."""
     margins: dict[str, dict[str, dict[str, np.ndarray]]] = {"hypothesis": {}, "measured": {}}
     conclusion: dict[str, np.ndarray] = {}
