@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.bench import learning, maps, scaling, workers
+from experiments.bench import commands, learning, maps, scaling, workers
 from experiments.bench.rows import Job, Options, Row, torch_version
 from experiments.files.strict_json import Record
 from experiments.machine import environment
@@ -32,6 +32,7 @@ JOBS: dict[str, Job] = {
     "map": Job("f̂ and ĝ on a plane", maps.decision_maps, reference=True),
     "throughput": Job("training steps against their matrix products", learning.throughput),
     "width": Job("a hundred times the width: time per neuron, and memory", scaling.width),
+    "commands": Job("from the shell to the answer, first and again", commands.commands),
     "two-processes": Job("one sweep by two processes on a core each", scaling.two_processes),
     "two-workers": Job("one sweep of 200 cells by two workers of Dask", workers.two_workers),
 }
