@@ -13,7 +13,7 @@ from theory.infinite_width.kernels import hidden_ntk
 from theory.networks import blocks
 from theory.networks.descent import Descent, scaled_until_plateau, training_time
 from theory.networks.network import frozen_readout, init, outputs, pre_activations
-from theory.networks.training import cheapest_space, train
+from theory.networks.training import train
 from theory.perturbations.learning import PerturbationSetting, measure
 from theory.perturbations.prediction import predict_in_full
 
@@ -166,7 +166,6 @@ def test_refusals():
         Descent(0.1, 5, "logistic", log_loss=True, schedule="plateau")
     with pytest.raises(ValueError, match="schedule must be one of constant, plateau"):
         Descent(0.1, 5, schedule="cosine")
-    assert cheapest_space(NETWORK, descent, N, D, M) != "flips"
 
 
 def test_time_is_known_in_every_space_at_a_constant_rate():
