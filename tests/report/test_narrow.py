@@ -68,8 +68,9 @@ def test_reasons_of_consistent_verdicts_are_given_when_asked_for():
 
 def test_a_log_has_the_width_that_it_says(monkeypatch):
     for columns, width in (("72", 72), ("", 150), ("0", 150), ("wide", 150), ("9" * 40, 150)):
-        monkeypatch.setenv("COLUMNS", columns)
-        assert console(file=io.StringIO()).width == width
+        with monkeypatch.context() as patch:  # pytest writes lines of this width, too
+            patch.setenv("COLUMNS", columns)
+            assert console(file=io.StringIO()).width == width
 
 
 def test_without_colour_there_is_none(monkeypatch):
