@@ -15,6 +15,7 @@ os.environ.setdefault(
     else "--xla_backend_optimization_level=1",
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.pop("COLUMNS", None)  # which pytest-xdist sets for its workers, and commands heed
 os.environ["WIDETHEORY_CACHE"] = "off"  # for the commands that tests run; see below
 
 import jax

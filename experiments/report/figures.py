@@ -47,7 +47,8 @@ def made(contents: Sequence[Record], out: pathlib.Path) -> Table:
     """What was made, and where it is."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("Figure", "Cells", "Computed in", "Picture"):
-        shown.add_column(title, justify="left" if title in ("Figure", "Picture") else "right")
+        left = title in ("Figure", "Picture")
+        shown.add_column(title, justify="left" if left else "right", overflow="fold")
     for content in contents:
         cells = len(content["manifest"]["cells"])
         picture = str(out / f"{content['figure']}.png")

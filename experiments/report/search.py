@@ -201,10 +201,10 @@ def frontier_text(found: Frontier) -> Group:
     """Where a goal begins to be reached, and what was looked at."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(found.parameter, justify="right")
-    table.add_column("Goal reached")
-    table.add_column("Hypotheses met")
+    table.add_column("Goal reached", overflow="fold")
+    table.add_column("Hypotheses met", overflow="fold")
     if found.goal == "consistent":
-        table.add_column("Verdict")
+        table.add_column("Verdict", overflow="fold")
     words = {True: "yes", False: "no", None: "undecided"}
     for probe in sorted(found.probes, key=lambda one: one.value):
         row = [f"{probe.value:g}", words[probe.reached], f"{probe.met} of {probe.draws}"]

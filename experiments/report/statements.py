@@ -64,13 +64,13 @@ def show(statement: Statement) -> Group:
     """The statement in full, for `show`."""
     conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Condition", "Role", "Looks at", "Says"):
-        conditions.add_column(column)
+        conditions.add_column(column, overflow="fold")
     for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
         for name, condition in group.items():
             conditions.add_row(name, role, condition.stage or "everything", condition.says)
     parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Parameter", "Default", "Range", "Unit", "Says"):
-        parameters.add_column(column)
+        parameters.add_column(column, overflow="fold")
     for field in fields_by_name(statement.config).values():
         entry = parameter_json(field)
         says = entry["says"]

@@ -2,12 +2,13 @@
 
 import dataclasses
 import io
+import pathlib
 import re
 
 import pytest
 from rich.console import Console
 
-from experiments.report import verdicts
+from experiments.report import figures, verdicts
 from experiments.report.console import console
 from experiments.verify.planning import Run
 from experiments.verify.running import Result
@@ -80,3 +81,12 @@ def test_without_colour_there_is_none(monkeypatch):
     text = place.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert not any(f"\x1b[{code}m" in text for code in ("31", "32", "1;31", "1;32", "33"))
     assert "consistent" in text
+
+
+def test_the_place_of_a_picture_is_whole():
+    """A path may be longer than a terminal is wide: it is broken, not cut short."""
+    content = {"manifest": {"cells": [1]}, "figure": "lazy-cosine", "seconds": 1.0}
+    out = pathlib.Path("/a/directory/whose/name/takes/much/more/than/sixty/columns/in/all/of/it")
+    file = io.StringIO()
+    Console(file=file, width=60).print(figures.made([content], out))
+    assert str(out / "lazy-cosine.png") in "".join(file.getvalue().split())
