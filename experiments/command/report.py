@@ -36,6 +36,9 @@ def _report(arguments: argparse.Namespace) -> int:
 
     if not arguments.title.strip():
         raise ValueError(f"--title must hold a word, got {arguments.title!r}")
+    places = [pathlib.Path(name).resolve() for name in arguments.directories]
+    if len(set(places)) < len(places):
+        raise ValueError("DIR must be given once, got one of them twice")
     if arguments.bundle is not None:
         return _bundle(arguments)
     suffix = FORMATS[arguments.format]
@@ -59,8 +62,6 @@ def _bundle(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option) not in (None, "html"):
             raise ValueError(f"--{option} must be left out with --bundle, whose report is HTML")
     names = [str(pathlib.Path(name)) for name in arguments.directories]
-    if len(set(names)) < len(names):
-        raise ValueError("DIR must be given once, got one of them twice")
     _check_new("--bundle", path, arguments)
     found = gathering.gather(names, arguments.title)
     out = common.Output(str(path.parent), path.name)

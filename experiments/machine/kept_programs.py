@@ -5,6 +5,10 @@ took most of the time of a statement whose program was there already. Here the n
 determines all that: the text of `theory`, versions, settings of JAX, the statement and its
 configuration, and the shapes of the arguments. What cannot be put into a name, such as a statement
 of the user's own, whose code may be anywhere, is traced as ever.
+
+A name is right as long as `theory` in this process is what its files say. So a process in which
+other code than that of installed packages runs, which may have changed anything, keeps and takes
+nothing, nor does one in which a file is younger than the process.
 """
 
 import dataclasses
@@ -15,6 +19,8 @@ import os
 import pathlib
 import pickle
 import platform
+import sys
+import sysconfig
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,13 +30,16 @@ import jax.extend.core
 import numpy as np
 from jax.experimental import serialize_executable
 
+import experiments
 import theory
 from experiments.machine import compiled_programs, environment
-from theory import Statement
+from theory import REGISTRY, Statement
 from theory.compilation import Compiled, Keeper, Kept, bytes_needed, bytes_of, largest_array
 from theory.statements.registry import is_ours
 
 Program = Callable[..., Any]
+ROOT = pathlib.Path(theory.__file__).parent.parent
+CLOCKS = 2.0  # seconds by which a file system's clock may be off
 
 
 class NoNameError(Exception):
@@ -48,11 +57,11 @@ def keeper(statement: Statement) -> Keeper | None:
     """Who keeps the programs of a statement.
 
     Returns:
-      What `theory.compilation.kept_by` takes; None for statements that are not ours, where nothing
-      is kept, and on other devices than CPUs, where it has not been tried.
+      What `theory.compilation.kept_by` takes; None for statements that are not ours, in a process
+      that may have changed them, and on other devices than CPUs, where it has not been tried.
     """
-    on_cpu = jax.default_backend() == "cpu"
-    if not (is_ours(statement) and compiled_programs.are_kept() and on_cpu):
+    possible = compiled_programs.are_kept() and jax.default_backend() == "cpu"
+    if not (possible and is_ours(statement) and _as_written()):
         return None
     found: dict[str, Entry] = {}  # as long as the statement is at work
     return functools.partial(OfStatement, statement, found)
@@ -132,7 +141,7 @@ def _compiled(
     with compiled_programs.from_scratch():
         program = traced.lower().compile()
     needed = bytes_of(program, traced)
-    if not _calls_python(traced.jaxpr.jaxpr):
+    if _as_written() and not _calls_python(traced.jaxpr.jaxpr):
         text = pickle.dumps((needed, *serialize_executable.serialize(program)))
         compiled_programs.keep(name, zlib.compress(text, 1))
     return Entry(program, needed)
@@ -190,13 +199,49 @@ def _surroundings() -> str:
     return repr((_code(), sorted(settings.items(), key=str), os.environ.get("XLA_FLAGS", "")))
 
 
+def _as_written() -> bool:
+    """Whether `theory` in this process is what its files say."""
+    only_ours = len(REGISTRY) == sum(map(is_ours, REGISTRY.values()))
+    return only_ours and not _strangers() and not _edited()
+
+
+def _strangers() -> set[str]:
+    """Modules that are neither ours, Python's nor of an installed package, by their files."""
+    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    return {name for name, file in files.items() if file and not _is_installed(file)}
+
+
+@functools.cache
+def _is_installed(file: str) -> bool:
+    return os.path.realpath(file).startswith(_installed())
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    """Where such modules are."""
+    paths = sysconfig.get_paths()
+    known = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")]
+    known += [str(ROOT / name) for name in ("theory", "experiments")]
+    folders = (os.path.realpath(path) + os.sep for path in known)
+    return (*folders, os.path.realpath(ROOT / "widetheory.py"))
+
+
+def _edited() -> bool:
+    """Whether a file of `theory` may be younger than its import; by its inode's time, too."""
+    times = [max(s.st_mtime, s.st_ctime) for s in (file.stat() for file in _files())]
+    return max(times) > experiments.BEGAN - CLOCKS
+
+
+def _files() -> list[pathlib.Path]:
+    return sorted((ROOT / "theory").rglob("*.py"))
+
+
 @functools.cache
 def _code() -> str:
     """A digest of the text of `theory` and the versions of what it calls."""
     digest = hashlib.sha256()
-    root = pathlib.Path(theory.__file__).parent
-    for file in sorted(root.rglob("*.py")):
-        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    for file in _files():
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes() + b"\0")
     versions = environment.describe()["versions"]
     processors = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

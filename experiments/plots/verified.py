@@ -23,8 +23,7 @@ def drawn(directory: str) -> Iterator[Drawn]:
     """All statements of a directory, one after the other.
 
     Raises:
-      ValueError: at once, where the draws of one were not kept; later, for a file of draws that is
-        not the one of its verdict.
+      ValueError: at once, where the draws of one were not kept, or are not those of its verdict.
     """
     content = read_verdicts(pathlib.Path(directory) / STORED)
     entries = content["statements"]
@@ -36,12 +35,18 @@ def drawn(directory: str) -> Iterator[Drawn]:
             "are kept by verify --keep-draws"
         )
     precision = content["environment"]["precision"]
-    return (_drawn(pathlib.Path(directory), entry, precision) for entry in entries)
+    for entry in entries:  # looked at, and not all held at once
+        _opened(directory, entry)
+    return (_drawn(directory, entry, precision) for entry in entries)
 
 
-def _drawn(directory: pathlib.Path, entry: Record, precision: str) -> Drawn:
+def _opened(directory: str, entry: Record) -> Draws:
     kept = entry["kept_draws"]
-    found = draws.load_draws(directory / kept["file"], kept["sha256"])
+    return draws.load_draws(pathlib.Path(directory) / kept["file"], kept["sha256"])
+
+
+def _drawn(directory: str, entry: Record, precision: str) -> Drawn:
+    found = _opened(directory, entry)
     title = f"{entry['id']} ({entry['case']})" if entry["case"] else entry["id"]
     settings = settings_words(entry["config"] or {}, entry["seed"], precision)
     verdict = verdict_of({"verdict": entry})

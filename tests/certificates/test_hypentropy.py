@@ -119,3 +119,10 @@ def test_the_least_l2_norm():
     assert found.error < 1e-12
     singular = hypentropy.least_l2_square(np.ones((2, 3)), exactly(np.ones(2)))
     assert np.isinf(singular.error)
+
+
+@pytest.mark.parametrize("log_alpha", [np.nan, np.inf, 301.0, -301.0, -1e13])
+def test_no_proposal_where_the_square_of_alpha_is_no_number(log_alpha):
+    """Newton's method would go along falling α for as long as there is time."""
+    nu = hypentropy.dual_solution(np.eye(2, 3), np.ones(2), log_alpha)
+    np.testing.assert_array_equal(nu, [np.nan, np.nan])

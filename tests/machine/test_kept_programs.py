@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import experiments
 from experiments.machine import compiled_programs, kept_programs
 from theory import REGISTRY, Dataset
 from theory.compilation import bytes_needed, kept_by
@@ -68,6 +69,7 @@ def cache(tmp_path, monkeypatch):
     tmp_path.chmod(0o700)
     made = compiled_programs._opened(tmp_path)
     monkeypatch.setattr(compiled_programs, "_used", [made])
+    monkeypatch.setattr(kept_programs, "_as_written", lambda: True)  # with tests it is not
     yield made
     made.held.release()
 
@@ -125,7 +127,54 @@ def test_other_statements_are_not_kept():
     assert kept_programs.keeper(dataclasses.replace(ours)) is None  # by its name alone it is ours
 
 
-def test_without_a_folder_nothing_is_kept():
+PATCH = """
+import jax
+from theory import Deterministic, Statement, exceeds
+MINE = Statement(
+    id="mine.one",
+    sample=lambda key, c: jax.random.normal(key),
+    claim=Deterministic(lambda x, c: exceeds(9.0, x)),
+)
+"""
+
+
+def test_a_process_with_code_of_the_users_keeps_and_takes_nothing(tmp_path):
+    """It may have changed what a registered statement computes."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(PATCH)
+    cache = tmp_path / "cache"
+    verify(cache, 1)
+    (entry,) = cache.glob("*/*-program.*")
+    for line in (["verify", str(mine), ID], ["verify", ID]):
+        found = subprocess.run(
+            [sys.executable, "-c", RUN, *line, "--draws", "5", "--jobs", "1", "--json"],
+            capture_output=True, text=True, cwd=ROOT,
+            env=os.environ | {"WIDETHEORY_CACHE": str(cache)},
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        kept = [one for one in cache.glob("*/*-program.*") if one != entry]
+        assert len(kept) == (0 if str(mine) in line else 1)
+
+
+def test_other_code_than_that_of_packages_is_noticed(monkeypatch, tmp_path):
+    assert __name__ in kept_programs._strangers()
+    assert not {"jax", "numpy", "theory", "widetheory", "json"} & kept_programs._strangers()
+    monkeypatch.setattr(kept_programs, "_strangers", set)
+    (tmp_path / "theory").mkdir()
+    file = tmp_path / "theory" / "margins.py"
+    file.touch()
+    monkeypatch.setattr(kept_programs, "ROOT", tmp_path)
+    monkeypatch.setattr(experiments, "BEGAN", file.stat().st_ctime + 10)
+    assert kept_programs._as_written()
+    os.utime(file, (0, 0))  # an editor that keeps the time
+    monkeypatch.setattr(experiments, "BEGAN", file.stat().st_ctime)
+    assert not kept_programs._as_written()
+    monkeypatch.setattr(experiments, "BEGAN", 0.0)  # not known
+    assert not kept_programs._as_written()
+
+
+def test_without_a_folder_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(kept_programs, "_as_written", lambda: True)
     assert kept_programs.keeper(REGISTRY[ID]) is None
 
 

@@ -18,6 +18,7 @@ from theory.certificates.eigenvalues import Enclosed, smallest_eigenvalue
 from theory.certificates.linear_solve import enclosed_solution, inner_products
 from theory.margins import rounding_error
 
+FARTHEST = 300.0  # |log α| up to which α² and 1/α² are numbers
 ITERATIONS = 60  # of Newton's method for one α; it takes about ten
 STRIDE = 2.0  # by which log(1/α) grows from one α to the next
 
@@ -84,8 +85,10 @@ def dual_solution(x: np.ndarray, y: np.ndarray, log_alpha: float) -> Float[np.nd
       log_alpha: log α.
 
     Returns:
-      (n,) ν; what has been reached where it does not converge.
+      (n,) ν; what has been reached where it does not converge, NaN for α of which α² is no number.
     """
+    if not abs(log_alpha) <= FARTHEST:  # NaN, too
+        return np.full(len(y), np.nan)
     inverse = np.linalg.pinv(x @ x.T)
     least = inverse @ y
     start = 0.5 * np.log(max(float(np.linalg.norm(x.T @ least)), np.finfo(float).tiny))

@@ -8,6 +8,8 @@ from experiments.report.document.contents import Entry, Fact, Report, Section, T
 from experiments.report.document.latex import escaped, formula
 from experiments.report.document.page import WORDS, attention, measured, met, summary
 
+# What a terminal obeys, and what turns the direction of text, in place of being shown.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 COLUMNS = ("Statement", "Verdict", "Draws", "Hypotheses hold in", "Measured", "Claimed")
 
 
@@ -113,7 +115,7 @@ class _Markdown:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
-    one = " ".join(text.split())
+    one = UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", " ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", one).replace("@", "@\u200b")
 
 
