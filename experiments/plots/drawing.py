@@ -7,8 +7,7 @@ from experiments.results import draws
 from experiments.results.records import plain
 from experiments.verify.planning import Run
 from experiments.verify.running import run_key
-from theory.verification.evaluation import evaluate
-from theory.verification.verify import assess
+from theory.verification.verify import examine
 
 
 def drawn(run: Run, *, seed: int, level: float) -> Drawn:
@@ -19,15 +18,15 @@ def drawn(run: Run, *, seed: int, level: float) -> Drawn:
       seed: random seed; with it the draws are those of `verify`.
       level: false-alarm rate of this run.
     """
-    evidence = evaluate(
+    verdict, evidence = examine(
         run.statement,
-        run_key(run.statement, seed),
-        run.draws,
-        run.config,
+        key=run_key(run.statement, seed),
+        draws=run.draws,
+        config=run.config,
+        level=level,
         precision=environment.precision(),
         memory=environment.known_memory(),
     )
-    verdict = assess(run.statement, evidence, config=run.config, level=level)
     says = run.statement.title or run.statement.says
     settings = settings_words(plain(run.config) or {}, seed, environment.precision())
     kept = draws.kept(draws.arrays_of(run.statement, run.config, evidence))
