@@ -14,6 +14,7 @@ from untyped import known
 from theory import REGISTRY, Claim, Deterministic, margin
 from theory.statements.orthogonal import boundary, learning, noise, perturbation, uniformity
 from theory.verification.evaluation import evaluate, evaluate_instance
+from theory.verification.stages import Staged
 
 DRAWS = {
     "orthogonal.decision-boundary": 16,
@@ -185,14 +186,17 @@ def test_uniformity_of_points_of_different_norms():
     """Exactly orthogonal points: λ_k = 2/((1+γ²)‖x_k‖²), whose ratio is R² itself."""
     statement = REGISTRY["orthogonal.uniformity"]
     lengths = jnp.array([1.0, 2.0, 3.0])
-    instance = boundary.solve(jnp.diag(lengths), jnp.array([1.0, -1.0, 1.0]), 0.5)
-    evidence = evaluate_instance(statement, instance)
+
+    def on(x):
+        points = boundary.Points(x, jnp.array([1.0, -1.0, 1.0]))
+        return Staged({"points": points, "closed_form": boundary.solve(*points, 0.5)})
+
+    evidence = evaluate_instance(statement, on(jnp.diag(lengths)))
     found = known(evidence.conclusion)
     assert found.value[0] == pytest.approx(0, abs=1e-12)  # 9 ≤ 9: undecided to rounding
     assert abs(found.value[0]) <= found.error[0] < 1e-10
     tilted = jnp.diag(lengths).at[0, 1].set(0.01)
-    instance = boundary.solve(tilted, jnp.array([1.0, -1.0, 1.0]), 0.5)
-    found = known(evaluate_instance(statement, instance).conclusion)
+    found = known(evaluate_instance(statement, on(tilted)).conclusion)
     assert found.value[0] > found.error[0]
 
 
@@ -236,7 +240,7 @@ def test_the_certificate_does_not_believe_the_solver():
     unneeded = right.measured["closed form λ > 0"].fails
 
     def propose(instance, first):
-        active = np.ones(len(instance.data.x), bool)
+        active = np.ones(len(instance.closed_form.x), bool)
         active[0] = first
         return active
 
@@ -256,7 +260,7 @@ def test_where_the_mislabelled_effect_wins_the_networks_disagree():
         f, g = instance.training
         value = np.inf * jnp.ones_like(f.v)
         value = jnp.where(
-            instance.data.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value
+            instance.closed_form.asked & jnp.isfinite(f.missing + g.missing), f.v * g.v, value
         )
         return margin(value, 0.0, infinite=True).all()
 

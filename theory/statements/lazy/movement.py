@@ -23,7 +23,9 @@ from theory.statements.lazy.rounding import (
     pre_activation_rounding,
 )
 from theory.verification.claims import Claim
+from theory.verification.domains import Reals, Signs
 from theory.verification.kinds import Deterministic, Probabilistic, Rate
+from theory.verification.stages import Staged
 from theory.verification.statement import OnData, Statement
 
 SOURCE = "Kumano et al. 2024b (reconstructed)"
@@ -69,13 +71,25 @@ class Movement(NamedTuple):
     crossing_error: Float[Array, " q"]
 
 
-def _movement(key: Array, config: MovementSetting, queries: int) -> Movement:
-    key_data, key_init = jax.random.split(key)
+class Points(NamedTuple):
+    """x: (n, d) training points.  y: (n,) their labels.  z: (q, d) queries."""
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "q d"]
+
+
+def _points(key: Array, config: MovementSetting, queries: int) -> Points:
     x, y, z, _ = draw(
-        key_data, config.data, config.n, config.d, queries=queries, separation=config.separation
+        key, config.data, config.n, config.d, queries=queries, separation=config.separation
     )
+    return Points(x, y, z)
+
+
+def _movement(key: Array, points: Points, config: MovementSetting) -> Movement:
+    x, y, z = points
     network = frozen_readout(config.slope)
-    start = init(network, key_init, config.m, config.d)
+    start = init(network, key, config.m, x.shape[1])
     descent = descent_for_time(config.T, config.steps, config.momentum, loss=config.loss)
     result = train(network, start, x, y, descent, lambda params: pre_activations(params, z))
     before, path = pre_activations(start, z), result.trace
@@ -116,9 +130,10 @@ def _crossing_rounding(
     return rounding_error(n + d + 16, size)
 
 
-def _movement_conclusion(instance: Movement, _: object) -> Margin:
-    relative = instance.change / instance.limit
-    return exceeds(1.0, relative, instance.change_error / instance.limit).all()
+def _movement_conclusion(instance: Staged, _: object) -> Margin:
+    movement: Movement = instance.training
+    relative = movement.change / movement.limit
+    return exceeds(1.0, relative, movement.change_error / movement.limit).all()
 
 
 class StabilitySetting(MovementSetting):
@@ -139,7 +154,8 @@ class Stability(NamedTuple):
 
 
 def _stability(key: Array, config: StabilitySetting) -> Stability:
-    movement = _movement(key, config, queries=1)
+    key_data, key_init = jax.random.split(key)
+    movement = _movement(key_init, _points(key_data, config, queries=1), config)
     fluctuation = math.sqrt(math.log(1 / config.delta) / (2 * config.m))
     changed, in_doubt = movement.changed[0], movement.in_doubt[0]
     bound = movement.crossing[0] + fluctuation
@@ -209,7 +225,11 @@ STATEMENTS = (
         "parallel data and is undecided. Margin: 1 − the largest ratio over neurons and 8 queries.",
         source=SOURCE,
         caveat=CAVEAT,
-        sample=lambda key, config: _movement(key, config, queries=8),
+        stages={
+            "points": lambda key, earlier, config: _points(key, config, queries=8),
+            "training": lambda key, earlier, config: _movement(key, earlier.points, config),
+        },
+        domain={"x": Reals(), "y": Signs(), "z": Reals()},
         claim=Deterministic(conclusion=_movement_conclusion),
         config=MovementSetting(),
         draws={"quick": 100, "full": 2000},

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory._scaling import maximum
 from theory._types import Real
-from theory.data.sampling import Sample, data_parameter, draw
+from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
 from theory.networks.descent import descent_for_time
@@ -26,6 +26,7 @@ from theory.statements.ntk.widths import (
     variants,
 )
 from theory.verification.claims import Claim
+from theory.verification.domains import Reals, Signs
 from theory.verification.kinds import Deterministic, Rate
 from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
@@ -64,12 +65,19 @@ class PredictorSetting(Parameters):
 
 
 class Points(NamedTuple):
-    """A sample, the infinite-width kernels K = (n, n) and (q, n) of it, and the spectrum of K.
+    """x: (n, d) training points.  y: (n,) their labels.  z: (q, d) test points."""
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "q d"]
+
+
+class Spectrum(NamedTuple):
+    """The infinite-width kernels K = (n, n) and (q, n) of the points, and the spectrum of K.
 
     eigenvalues: (n,) ascending.  step: learning rate / n.
     """
 
-    sample: Sample
     kernel: Float[Array, "n n"]
     to_test: Float[Array, "q n"]
     eigenvalues: Float[Array, " n"]
@@ -113,11 +121,15 @@ def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Real) -
 
 
 def _points(key: Array, earlier: Staged, config: PredictorSetting) -> Points:
-    x, _, z, _ = sample = draw(key, config.data, config.n, config.d, queries=config.queries)
+    x, y, z, _ = draw(key, config.data, config.n, config.d, queries=config.queries)
+    return Points(x, y, z)
+
+
+def _spectrum(key: Array, earlier: Staged, config: PredictorSetting) -> Spectrum:
+    x, _, z = earlier.points
     network = frozen_readout(config.slope)
     kernel = kernels.network_ntk(network, x, x)
-    return Points(
-        sample,
+    return Spectrum(
         kernel,
         kernels.network_ntk(network, z, x),
         jnp.linalg.eigvalsh(kernel),
@@ -128,7 +140,7 @@ def _points(key: Array, earlier: Staged, config: PredictorSetting) -> Points:
 
 
 def _predictions(key: Array, earlier: Staged, config: PredictorSetting) -> Predictions:
-    (x, y, z, _), kernel, to_test, *_, step = earlier.data
+    (x, y, z), (kernel, to_test, *_, step) = earlier.points, earlier.spectrum
     network = frozen_readout(config.slope)
     params = init(network, key, 64, x.shape[1])
     at_x, at_z = apply(network, params, x), apply(network, params, z)
@@ -166,28 +178,30 @@ def _predictions(key: Array, earlier: Staged, config: PredictorSetting) -> Predi
 def _agreement(instance: Staged, _: object) -> Margin:
     """Every bound exceeds the difference it is on; the error is what computing both costs."""
     i: Predictions = instance.prediction
-    points: Points = instance.data
-    condition = jnp.sqrt(points.eigenvalues[-1] / points.eigenvalues[0])
+    spectrum: Spectrum = instance.spectrum
+    condition = jnp.sqrt(spectrum.eigenvalues[-1] / spectrum.eigenvalues[0])
     accuracy = jnp.maximum(ODE_TOLERANCE, jnp.finfo(condition.dtype).eps)
     ode = ODE_STEPS * accuracy * (1 + jnp.abs(i.their_logistic)) * condition
     bound = (i.rounding, i.discretization, i.logistic_discretization)
     difference = (i.theirs - i.ours, i.descent - i.theirs, i.logistic_descent - i.their_logistic)
     difference = jnp.abs(jnp.concatenate(difference))
     # Descent rounds in every step, by less than the whole flow does.
-    error = (0 * i.rounding, i.rounding / points.step, i.rounding / points.step + ode)
+    error = (0 * i.rounding, i.rounding / spectrum.step, i.rounding / spectrum.step + ode)
     bound = jnp.concatenate(bound)
     difference = jnp.maximum(difference, jnp.finfo(bound.dtype).eps * bound)  # 0 has no ratio
     return exceeds(bound, difference, jnp.concatenate(error)).all()
 
 
 def _positive(instance: Staged, _: object) -> Margin:
-    return margin(instance.data.eigenvalues[0], instance.data.eigenvalue_error)
+    return margin(instance.spectrum.eigenvalues[0], instance.spectrum.eigenvalue_error)
 
 
 def _stable(instance: Staged, _: object) -> Margin:
-    points: Points = instance.data
-    largest = points.step * points.eigenvalues[-1]
-    return exceeds(1.0, largest, points.step * points.eigenvalue_error + rounding_error(4, largest))
+    spectrum: Spectrum = instance.spectrum
+    largest = spectrum.step * spectrum.eigenvalues[-1]
+    return exceeds(
+        1.0, largest, spectrum.step * spectrum.eigenvalue_error + rounding_error(4, largest)
+    )
 
 
 STATEMENTS = (
@@ -222,10 +236,11 @@ STATEMENTS = (
         "x_i = λ_iη/n; (3) under the logistic loss it differs from neural-tangents' flow by "
         "√K(z, z)·J(η/n)²λ_max/8·√(sᵀKs) at most, s_k = y_k ℓ'(−y_k f_0(x_k)).",
         source="Lee et al. 2019, eq. 8–11; Novak et al. 2020",
-        stages={"data": _points, "prediction": _predictions},
+        stages={"points": _points, "spectrum": _spectrum, "prediction": _predictions},
+        domain={"x": Reals(), "y": Signs(), "z": Reals()},
         hypotheses={
-            "stable steps": Hypothesis(_stable, "λ_max·η/n < 1", stage="data"),
-            "positive definite": Hypothesis(_positive, "λ_min(K) > 0", stage="data"),
+            "stable steps": Hypothesis(_stable, "λ_max·η/n < 1", stage="spectrum"),
+            "positive definite": Hypothesis(_positive, "λ_min(K) > 0", stage="spectrum"),
         },
         claim=Deterministic(conclusion=_agreement),
         config=PredictorSetting(),

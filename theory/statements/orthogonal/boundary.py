@@ -1,6 +1,9 @@
 """The decision boundary at infinite time, and the range of its multipliers."""
 
-from jaxtyping import Array
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jaxtyping import Array, Float
 
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved, solve
@@ -16,6 +19,7 @@ from theory.statements.orthogonal.setting import (
     agreement,
     sample_trained,
 )
+from theory.verification.domains import Reals, Signs
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, OnData, Statement
@@ -23,26 +27,35 @@ from theory.verification.statement import Hypothesis, OnData, Statement
 SHARPER = "ours, sharper than Frei et al. 2023b, Lemmas 17 and 18"
 
 
-def sample_data(key: Array, config: DataSetting) -> Solved:
-    """Training points with the closed form on them."""
+class Points(NamedTuple):
+    """x: (n, d) training points.  y: (n,) their labels."""
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+
+
+def _points(key: Array, earlier: Staged, config: DataSetting) -> Points:
     x, y, _, _ = draw(key, config.data, config.n, config.d, queries=0, p_max=config.p_max)
+    return Points(x, y)
+
+
+def _closed_form(key: Array, earlier: Staged, config: DataSetting) -> Solved:
+    x, y = earlier.points
     return solve(x, y, config.slope)
 
 
-def _data(key: Array, earlier: Staged, config: TrainedSetting) -> Solved:
-    return sample_data(key, config)
-
-
 def _training(key: Array, earlier: Staged, config: TrainedSetting) -> Trained:
-    return sample_trained(key, earlier.data, config)
+    return sample_trained(key, earlier.closed_form, config)
 
 
-STAGES = {"data": _data, "training": _training}
+DOMAIN = {"x": Reals(), "y": Signs()}  # the theorems are about all points and labels
+UNTRAINED = {"points": _points, "closed_form": _closed_form}
+STAGES = {**UNTRAINED, "training": _training}
 
 
-def of_data(name: str) -> Hypothesis:
+def of_closed_form(name: str) -> Hypothesis:
     """The condition of that name, of the points with their closed form."""
-    return hypothesis(name, lambda i: i.data, "data")
+    return hypothesis(name, lambda i: i.closed_form, "closed_form")
 
 
 def of_training(name: str) -> Hypothesis:
@@ -52,6 +65,16 @@ def of_training(name: str) -> Hypothesis:
 
 def _agreement(instance: Staged, config: TrainedSetting) -> Margin:
     return agreement(instance.training, config)
+
+
+def _within(
+    bounds: Callable[[Solved], max_margin.MultiplierRange],
+) -> Callable[[Staged, DataSetting], Margin]:
+    def conclusion(instance: Staged, _: DataSetting) -> Margin:
+        solved: Solved = instance.closed_form
+        return within(bounds(solved), solved.limit)
+
+    return conclusion
 
 
 STATEMENTS = (
@@ -64,10 +87,11 @@ STATEMENTS = (
         "The certificates of the closed form are measured beside it.",
         source=SOURCE,
         stages=STAGES,
-        hypotheses={"near-orthogonality": of_data("near-orthogonality")},
+        domain=DOMAIN,
+        hypotheses={"near-orthogonality": of_closed_form("near-orthogonality")},
         measured={
-            "KKT certificate": of_data("KKT certificate"),
-            "global certificate": of_data("global certificate"),
+            "KKT certificate": of_closed_form("KKT certificate"),
+            "global certificate": of_closed_form("global certificate"),
             "cone never left": of_training("cone never left"),
             "cone reached": of_training("cone reached"),
         },
@@ -86,13 +110,14 @@ STATEMENTS = (
         "Near-orthogonality is measured beside it.",
         source=OURS,
         stages=STAGES,
+        domain=DOMAIN,
         hypotheses={
-            "KKT certificate": of_data("KKT certificate"),
+            "KKT certificate": of_closed_form("KKT certificate"),
             "cone never left": of_training("cone never left"),
         },
         measured={
-            "near-orthogonality": of_data("near-orthogonality"),
-            "global certificate": of_data("global certificate"),
+            "near-orthogonality": of_closed_form("near-orthogonality"),
+            "global certificate": of_closed_form("global certificate"),
             "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(conclusion=_agreement),
@@ -107,11 +132,12 @@ STATEMENTS = (
         says="Near-orthogonality implies 1/(2R_max²) < λ_k < 3/(2γ²R_min²) for every k. "
         "Margin: the smaller of λ_k·2R_max² − 1 and 1 − λ_k·2γ²R_min²/3.",
         source=SOURCE,
-        sample=sample_data,
-        hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
-        measured={"KKT certificate": hypothesis("KKT certificate")},
+        stages=UNTRAINED,
+        domain=DOMAIN,
+        hypotheses={"near-orthogonality": of_closed_form("near-orthogonality")},
+        measured={"KKT certificate": of_closed_form("KKT certificate")},
         claim=Deterministic(
-            conclusion=lambda i, _: within(max_margin.multiplier_range(i.x, i.slope), i.limit)
+            conclusion=_within(lambda s: max_margin.multiplier_range(s.x, s.slope))
         ),
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},
@@ -128,11 +154,12 @@ STATEMENTS = (
         "1/(R_min²γ(γ − 1/(pR²))), R² = R_max²/R_min², p ≥ 3γ⁻³ being near-orthogonality. "
         "Margin: as for orthogonal.multiplier-range.",
         source=SHARPER,
-        sample=sample_data,
-        hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
-        measured={"KKT certificate": hypothesis("KKT certificate")},
+        stages=UNTRAINED,
+        domain=DOMAIN,
+        hypotheses={"near-orthogonality": of_closed_form("near-orthogonality")},
+        measured={"KKT certificate": of_closed_form("KKT certificate")},
         claim=Deterministic(
-            conclusion=lambda i, _: within(max_margin.sharp_multiplier_range(i.x, i.slope), i.limit)
+            conclusion=_within(lambda s: max_margin.sharp_multiplier_range(s.x, s.slope))
         ),
         config=DataSetting(load=0.99),
         draws={"quick": 500, "full": 10_000},

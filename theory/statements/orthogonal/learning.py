@@ -27,6 +27,7 @@ from theory.statements.orthogonal.setting import (
     ties,
     train_far,
 )
+from theory.verification.domains import Reals, Signs
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
@@ -73,7 +74,22 @@ class Learned(NamedTuple):
     adversarial: Trained
 
 
-def _data(key: Array, earlier: Staged, config: LearningSetting) -> Posed:
+class Points(NamedTuple):
+    """What f is trained on and what is perturbed.
+
+    x: (n, d) clean samples.  y: (n,) their labels.
+    base: (n_adv, d) what is perturbed, of the law of the data; unused where that is x.
+    target: (n_adv,) labels y' of the perturbed samples.  z: (q, d) queries.
+    """
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    base: Float[Array, "n_adv d"]
+    target: Float[Array, " n_adv"]
+    z: Float[Array, "q d"]
+
+
+def _points(key: Array, earlier: Staged, config: LearningSetting) -> Points:
     key_data, key_z, key_target = jax.random.split(key, 3)
     natural = config.samples == "natural"
     n_adv = config.n if natural else config.n_adv
@@ -85,14 +101,17 @@ def _data(key: Array, earlier: Staged, config: LearningSetting) -> Posed:
         queries=0 if natural else n_adv,
         p_max=config.p_max,
     )
-    d = x.shape[1]
-    z = jax.random.normal(key_z, (config.queries, d)) * root_mean_square(x)
-    target = jax.random.rademacher(key_target, (n_adv,), x.dtype)
+    z = jax.random.normal(key_z, (config.queries, x.shape[1])) * root_mean_square(x)
+    return Points(x, y, noise, jax.random.rademacher(key_target, (n_adv,), x.dtype), z)
+
+
+def _closed_form(key: Array, earlier: Staged, config: LearningSetting) -> Posed:
+    x, y, noise, target, z = earlier.points
     clean = solve(x, y, config.slope)
 
-    base = x if natural else noise
+    base = x if config.samples == "natural" else noise
     direction = ball(config.norm, config.fraction).steepest(clean.limit.normal[None, :])[0]
-    length = config.size * root_mean_square(base) * (d / n_adv) ** 0.5
+    length = config.size * root_mean_square(base) * (x.shape[1] / len(target)) ** 0.5
     shift = length * direction / jnp.linalg.norm(direction)
     moved = solve(base + target[:, None] * shift[None, :], target, config.slope)
 
@@ -102,7 +121,7 @@ def _data(key: Array, earlier: Staged, config: LearningSetting) -> Posed:
 
 
 def _training(key: Array, earlier: Staged, config: LearningSetting) -> Learned:
-    posed: Posed = earlier.data
+    posed: Posed = earlier.closed_form
     clean, moved, z = posed.clean, posed.moved, posed.z
     key_f, key_adv = jax.random.split(key)
     # One basis for all: the training points of either network, then the queries.
@@ -147,15 +166,15 @@ def _boundary(posed: Posed) -> Array:
 
 def _at_first(condition: Callable[[Posed], Margin]) -> Callable[[Staged, Any], Margin]:
     def check(instance: Staged, _: object) -> Margin:
-        return jax.tree.map(lambda part: part[0], condition(instance.data))
+        return jax.tree.map(lambda part: part[0], condition(instance.closed_form))
 
     return check
 
 
 def _somewhere(instance: Staged, _: object) -> Margin:
     """The largest margin of the sufficient condition over the queries."""
-    found = _sufficient(instance.data)
-    best = jnp.argmax(jnp.where(instance.data.asked, found.value - found.error, -jnp.inf))
+    found = _sufficient(instance.closed_form)
+    best = jnp.argmax(jnp.where(instance.closed_form.asked, found.value - found.error, -jnp.inf))
     return jax.tree.map(lambda part: part[best], found)
 
 
@@ -165,7 +184,7 @@ def _same_sign(instance: Staged, _: object) -> Margin:
     The sign of both outputs is that of their product, whose error follows from theirs.
     """
     f, g = instance.training
-    concerned = instance.data.asked & _sufficient(instance.data).holds
+    concerned = instance.closed_form.asked & _sufficient(instance.closed_form).holds
     known = concerned & jnp.isfinite(f.missing) & jnp.isfinite(g.missing)
     f_missing, g_missing = jnp.where(known, f.missing, 0), jnp.where(known, g.missing, 0)
     error = jnp.abs(f.v) * g_missing + jnp.abs(g.v) * f_missing + f_missing * g_missing
@@ -175,21 +194,24 @@ def _same_sign(instance: Staged, _: object) -> Margin:
 
 
 SUFFICIENT = "|ε(Σλ')⟨v, z⟩| > |Σ_k λ'_k y'_k⟨x_k, z⟩| and sgn⟨v, z⟩ = sgn⟨q, z⟩"
-SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least", stage="data")
+SOMEWHERE = Hypothesis(_somewhere, SUFFICIENT + ", at one query at least", stage="closed_form")
 MEASURED = {
-    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT, stage="data"),
+    "sufficient, first query": Hypothesis(_at_first(_sufficient), SUFFICIENT, stage="closed_form"),
     "exact, first query": Hypothesis(
-        _at_first(_exact), "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0", stage="data"
+        _at_first(_exact),
+        "sgn⟨q, z⟩(Σ_k λ'_k y'_k⟨x_k, z⟩ + ε(Σλ')⟨v, z⟩) > 0",
+        stage="closed_form",
     ),
 }
-STAGES = {"data": _data, "training": _training}
+DOMAIN = {"x": Reals(), "y": Signs(), "base": Reals(), "target": Signs(), "z": Reals()}
+STAGES = {"points": _points, "closed_form": _closed_form, "training": _training}
 
 
 def _of_sets(name: str) -> dict[str, Hypothesis]:
     """The condition of that name, of the training sets of f and f_adv."""
     return {
-        f"f: {name}": hypothesis(name, lambda i: i.data.clean, "data"),
-        f"f_adv: {name}": hypothesis(name, lambda i: i.data.moved, "data"),
+        f"f: {name}": hypothesis(name, lambda i: i.closed_form.clean, "closed_form"),
+        f"f_adv: {name}": hypothesis(name, lambda i: i.closed_form.moved, "closed_form"),
     }
 
 
@@ -211,6 +233,7 @@ STATEMENTS = (
         source="Kumano et al. 2024a, Theorem 4.1 (reconstructed)",
         caveat=CAVEAT,
         stages=STAGES,
+        domain=DOMAIN,
         hypotheses={
             **_of_sets("near-orthogonality"),
             "sufficient somewhere": SOMEWHERE,
@@ -232,6 +255,7 @@ STATEMENTS = (
         ),
         source=OURS,
         stages=STAGES,
+        domain=DOMAIN,
         hypotheses={
             **_of_sets("KKT certificate"),
             "f: cone never left": hypothesis("cone never left", lambda i: i.training.clean),

@@ -4,7 +4,7 @@ import numpy as np
 
 from theory.certificates import max_margin
 from theory.certificates.max_margin import Solved, solve
-from theory.statements.orthogonal.boundary import STAGES, of_data, of_training
+from theory.statements.orthogonal.boundary import DOMAIN, STAGES, of_closed_form, of_training
 from theory.statements.orthogonal.certificates import hypothesis
 from theory.statements.orthogonal.setting import OURS, Trained, TrainedSetting, agreement
 from theory.verification.kinds import Deterministic
@@ -14,13 +14,14 @@ from theory.verification.statement import Statement
 
 def _support_vectors(drawn: Staged) -> np.ndarray:
     """(n,) which samples the solver proposes. Nothing of it is believed: see `kkt_margins`."""
-    x, y, slope = (np.asarray(part) for part in (drawn.data.x, drawn.data.y, drawn.data.slope))
+    every: Solved = drawn.closed_form
+    x, y, slope = (np.asarray(part) for part in (every.x, every.y, every.slope))
     return max_margin.support_vectors(x, y, float(slope))
 
 
 def _solved(instance: Staged) -> Solved:
     """The closed form with the proposed support vectors."""
-    every: Solved = instance.data
+    every: Solved = instance.closed_form
     return solve(every.x, every.y, every.slope, instance.solution)
 
 
@@ -39,13 +40,14 @@ STATEMENTS = (
         "H⁻¹(2·1), with all samples as support vectors, would have done.",
         source=OURS,
         stages=STAGES,
+        domain=DOMAIN,
         solve=_support_vectors,
         hypotheses={
             "KKT certificate": hypothesis("KKT certificate", _solved),
             "cone never left": hypothesis("cone never left", _trained),
         },
         measured={
-            "closed form λ > 0": of_data("closed form λ > 0"),
+            "closed form λ > 0": of_closed_form("closed form λ > 0"),
             "cone reached": of_training("cone reached"),
         },
         claim=Deterministic(

@@ -8,10 +8,10 @@ from jaxtyping import Array, Float
 from theory._scaling import maximum, minimum
 from theory.certificates.max_margin import Solved, near_orthogonality
 from theory.margins import Margin, exceeds, rounding_error
-from theory.statements.orthogonal.boundary import sample_data
-from theory.statements.orthogonal.certificates import hypothesis
+from theory.statements.orthogonal.boundary import DOMAIN, UNTRAINED, of_closed_form
 from theory.statements.orthogonal.setting import DataSetting
 from theory.verification.kinds import Deterministic
+from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 
 # Of 1/R² = R_min²/R_max², of 1/(pR²) = n p_max/R_min², and of γ; it grows as the first falls and
@@ -33,10 +33,11 @@ def published(inverse: Array, load: Array, slope: float) -> Array:
     return (1 + more) / (inverse * slope**2)
 
 
-def uniformity(bound: Bound) -> Callable[[Solved, DataSetting], Margin]:
+def uniformity(bound: Bound) -> Callable[[Staged, DataSetting], Margin]:
     """The conclusion max λ/min λ < bound, with the errors of λ and of the points' geometry."""
 
-    def conclusion(instance: Solved, _: DataSetting) -> Margin:
+    def conclusion(drawn: Staged, _: DataSetting) -> Margin:
+        instance: Solved = drawn.closed_form
         x, n, slope = instance.x, len(instance.x), float(instance.slope)
         inverse, load = _geometry(x, slope)
         off = rounding_error(x.shape[1] + 32, 1.0)  # of both sides of near-orthogonality
@@ -74,9 +75,10 @@ def _statement(id: str, title: str, says: str, source: str, bound: Bound, loose:
         title=title,
         says=says,
         source=source,
-        sample=sample_data,
-        hypotheses={"near-orthogonality": hypothesis("near-orthogonality")},
-        measured={"KKT certificate": hypothesis("KKT certificate")},
+        stages=UNTRAINED,
+        domain=DOMAIN,
+        hypotheses={"near-orthogonality": of_closed_form("near-orthogonality")},
+        measured={"KKT certificate": of_closed_form("KKT certificate")},
         claim=Deterministic(conclusion=uniformity(bound)),
         loose=loose,
         config=DataSetting(load=0.99),
