@@ -1,17 +1,9 @@
-"""Formulas of the documentation site as MathML, which browsers draw without scripts.
+"""Formulas of the documentation site as MathML, which browsers draw without scripts."""
 
-A hook of MkDocs: what the extension arithmatex has found in a page is converted while it is built.
-"""
-
-import html
 import re
-from typing import Any
 
 from latex2mathml import converter
 
-FOUND = re.compile(
-    r'<(span|div) class="arithmatex">\\(?P<open>[(\[])(?P<formula>.*?)\\[)\]]</\1>', re.DOTALL
-)
 # The converter knows these only where no size stands before them.
 SIZED = re.compile(r"(\\[bB]igg?[lrm]?)\\(langle|rangle|lvert|rvert|vert|lbrace|rbrace|Vert)\b ?")
 PLAIN = {
@@ -31,10 +23,3 @@ def mathml(formula: str, *, display: bool) -> str:
     if left := re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", element)):
         raise ValueError(f"formula must be LaTeX that can be shown, got {left[0]} in {formula!r}")
     return element
-
-
-def on_page_content(content: str, **_: Any) -> str:
-    """The page with all its formulas converted; called by MkDocs."""
-    return FOUND.sub(
-        lambda found: mathml(html.unescape(found["formula"]), display=found["open"] == "["), content
-    )

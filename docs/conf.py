@@ -1,0 +1,23 @@
+"""The site: `sphinx-build -W docs site`; what it does of its own is in experiments.documentation."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+
+project = "widetheory"
+html_title = "widetheory"
+language = "en"
+extensions = ["myst_nb", "sphinx_copybutton", "experiments.documentation.site"]
+
+myst_enable_extensions = ["dollarmath", "fieldlist"]
+myst_heading_anchors = 4  # as GitHub names them
+
+html_theme = "furo"
+html_math_renderer = "mathml"
+html_static_path = ["stylesheets"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+pygments_style = "default"
+pygments_dark_style = "github-dark"
