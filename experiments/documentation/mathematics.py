@@ -4,6 +4,9 @@ import re
 
 from latex2mathml import converter
 
+from experiments.documentation.presentation import presented
+
+TAG = re.compile(r"\\tag\{(.*?)\}\s*$")
 # The converter knows these only where no size stands before them.
 SIZED = re.compile(r"(\\[bB]igg?[lrm]?)\\(langle|rangle|lvert|rvert|vert|lbrace|rbrace|Vert)\b ?")
 PLAIN = {
@@ -22,4 +25,16 @@ def mathml(formula: str, *, display: bool) -> str:
     element = converter.convert(plain, display="block" if display else "inline")
     if left := re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", element)):
         raise ValueError(f"formula must be LaTeX that can be shown, got {left[0]} in {formula!r}")
-    return element
+    return presented(element, display=display)
+
+
+def inline(formula: str) -> str:
+    """A formula among words."""
+    return mathml(formula, display=False)
+
+
+def block(formula: str) -> str:
+    r"""A formula of its own lines, with the number that \tag gives it at the right edge."""
+    bare, *numbers = TAG.split(formula)
+    number = f'<span class="number">({numbers[0]})</span>' if numbers else ""
+    return f'<div class="formula">{mathml(bare, display=True)}{number}</div>\n'

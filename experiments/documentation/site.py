@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.documentation.mathematics import mathml
+from experiments.documentation import mathematics
 
 if TYPE_CHECKING:  # what tests of this file do not need
     from docutils import nodes
@@ -26,7 +26,9 @@ def with_captions(text: str) -> str:
 
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Called by Sphinx."""
-    app.add_html_math_renderer("mathml", (_drawn(display=False), None), (_drawn(display=True), None))
+    app.add_html_math_renderer(
+        "mathml", (_draws(mathematics.inline), None), (_draws(mathematics.block), None)
+    )
     app.connect("source-read", _read)
     app.connect("doctree-read", _thumbnails)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -36,12 +38,11 @@ def _read(app: "Sphinx", page: str, source: list[str]) -> None:
     source[0] = with_captions(source[0])
 
 
-def _drawn(*, display: bool) -> "Callable[[HTML5Translator, nodes.Element], NoReturn]":
-    def visit(translator: "HTML5Translator", node: "nodes.Element") -> "NoReturn":
+def _draws(draw: Callable[[str], str]) -> "Callable[[HTML5Translator, nodes.Element], NoReturn]":
+    def visit(translator: "HTML5Translator", node: "nodes.Element") -> NoReturn:
         from docutils import nodes
 
-        element = mathml(node.astext(), display=display)
-        translator.body.append(f'<div class="formula">{element}</div>\n' if display else element)
+        translator.body.append(draw(node.astext()))
         raise nodes.SkipNode
 
     return visit
