@@ -8,10 +8,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 project = "widetheory"
 html_title = "widetheory"
 language = "en"
+smartquotes = False  # "" is an empty text
 extensions = ["myst_nb", "sphinx_copybutton", "experiments.documentation.site"]
 
 myst_enable_extensions = ["dollarmath", "fieldlist"]
 myst_heading_anchors = 4  # as GitHub names them
+
+add_module_names = False
+python_maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_math_renderer = "mathml"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.documentation import mathematics
+from experiments.documentation import api, mathematics
 
 if TYPE_CHECKING:  # what tests of this file do not need
     from docutils import nodes
@@ -35,7 +35,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
 
 
 def _read(app: "Sphinx", page: str, source: list[str]) -> None:
-    source[0] = with_captions(source[0])
+    source[0] = with_captions(api.with_names(source[0]))
 
 
 def _draws(draw: Callable[[str], str]) -> "Callable[[HTML5Translator, nodes.Element], NoReturn]":
