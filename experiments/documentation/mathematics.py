@@ -6,6 +6,7 @@ from latex2mathml import converter
 
 from experiments.documentation.presentation import presented
 
+LONG = 25  # letters and signs
 TAG = re.compile(r"\\tag\{(.*?)\}\s*$")
 # The converter knows these only where no size stands before them.
 SIZED = re.compile(r"(\\[bB]igg?[lrm]?)\\(langle|rangle|lvert|rvert|vert|lbrace|rbrace|Vert)\b ?")
@@ -29,8 +30,10 @@ def mathml(formula: str, *, display: bool) -> str:
 
 
 def inline(formula: str) -> str:
-    """A formula among words."""
-    return mathml(formula, display=False)
+    """A formula among words; a long one is marked, as a phone has no room for it."""
+    element = mathml(formula, display=False)
+    long = len(re.sub(r"<[^>]*>", "", element)) > LONG
+    return f'<span class="long">{element}</span>' if long else element
 
 
 def block(formula: str) -> str:

@@ -13,7 +13,7 @@ NONE = "0em"
 LIMITS = {"min", "max", "sup", "inf", "lim"}
 SIGNS = set("+-−±∓")
 CLOSING = set(")]}⟩|‖!⌋⌉⊤*∗′.")
-ORDINARY = {"∞", "⟨", "⟩"}  # read as an operator, or as a letter
+ORDINARY = set("∞∂∇")  # the only letters among the signs of mathematics
 SAME = {"~": "∼"}  # an accent, and the relation
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 
@@ -77,7 +77,9 @@ def _space(row: ET.Element) -> None:
     for before, node, after in zip([None, *cores], cores, [*cores[1:], None], strict=False):
         text = node.text = SAME.get(node.text or "", node.text or "")
         if text in ORDINARY:
-            node.tag = "mo" if text in "⟨⟩" else "mi"
+            node.tag = "mi"
+        elif node.tag == "mi" and _is_sign(text):
+            node.tag = "mo"
         if text in ("|", "‖", "⟨", "⟩"):
             node.attrib |= {"stretchy": "false", "lspace": NONE, "rspace": NONE}
         elif text == "/" or node.get("minsize"):  # \bigl( as well
@@ -86,6 +88,11 @@ def _space(row: ET.Element) -> None:
             node.set("form", "prefix")
         elif node.tag in ("mi", "mo") and re.fullmatch(r"[A-Za-z]{2,}", text):
             _space_name(node, before, after)
+
+
+def _is_sign(text: str) -> bool:
+    """Also what the converter takes for a letter: ±, ∼ and angles."""
+    return len(text) == 1 and unicodedata.category(text) in ("Sm", "Ps", "Pe")
 
 
 def _is_operator(node: ET.Element | None) -> bool:

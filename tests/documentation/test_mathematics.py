@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from experiments.documentation.mathematics import block, mathml
+from experiments.documentation.mathematics import block, inline, mathml
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
@@ -65,6 +65,12 @@ def test_signs_belong_to_what_follows_unless_something_stands_before():
     assert forms == [{"form": "prefix"}] * 2 + [{}, {"form": "prefix"}, {}]
 
 
+def test_relations_are_no_letters_and_infinity_is_no_relation():
+    for formula in (r"a \sim b", r"a \pm b", r"a \perp b", r"a \in b"):
+        assert [tag for tag, *_ in elements(formula)] == ["mi", "mo", "mi"]
+    assert [tag for tag, *_ in elements(r"\nabla f \to \infty")] == ["mi", "mi", "mo", "mi"]
+
+
 def test_names_of_functions_stand_apart():
     thin, none = "0.167em", "0em"
     for formula in (r"2\log n", r"2\mathrm{Var} n", r"2\max n"):
@@ -87,3 +93,8 @@ def test_a_number_stands_beside_its_formula():
     shown = block(r"x = 1 \tag{3}")
     assert shown.endswith('</math><span class="number">(3)</span></div>\n')
     assert "number" not in block("x = 1")
+
+
+def test_long_formulas_among_words_are_marked():
+    assert inline("x^2").startswith("<math")
+    assert inline("+".join("abcdefghijklmnop")).startswith('<span class="long"><math')

@@ -72,7 +72,7 @@ LINES = [
     pytest.param(line.partition("  #")[0], id=f"{page.stem}:{line[:40]}")
     for page in PAGES
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("widetheory ")
 ]
 
