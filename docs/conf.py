@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W docs site/html`; what is ours in it is in experiments.documentation."""
+"""The site: `sphinx-build -W docs site/html`; what is ours is in experiments.documentation."""
 
 import pathlib
 import sys
