@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from experiments.figures import building, registry
+from experiments.figures.captions import DETAILS
 from experiments.figures.figure import Figure
 from experiments.files.strict_json import Record
 from experiments.machine import environment
@@ -74,10 +75,12 @@ def introduction(preset: str) -> str:
 
 
 def entry(figure: Figure, content: Record) -> str:
-    """One figure of the gallery: its heading, picture, caption and where it was computed."""
+    """One figure of the gallery: its heading, picture, caption, and what can be unfolded."""
+    caption, *details = content["caption"].split(f"\n\n{DETAILS}", 1)
+    rest = f"{''.join(details)}\n\nSource: {figure.source}. {_machines(content)}".strip()
     return (
-        f"## {figure.name}\n\n![{figure.shows}](gallery/{figure.name}.png)\n\n"
-        f"{content['caption']}\n\nSource: {figure.source}. {_machines(content)}\n"
+        f"## {figure.name}\n\n![{figure.shows}](gallery/{figure.name}.png)\n\n{caption}\n\n"
+        f"<details><summary>Details</summary>\n\n{rest}\n\n</details>\n"
     )
 
 

@@ -1,17 +1,13 @@
-"""Formulas of the documentation site as MathML, which browsers draw without scripts.
+"""Formulas of the documentation site as MathML, which browsers draw without scripts."""
 
-A hook of MkDocs: what the extension arithmatex has found in a page is converted while it is built.
-"""
-
-import html
 import re
-from typing import Any
 
 from latex2mathml import converter
 
-FOUND = re.compile(
-    r'<(span|div) class="arithmatex">\\(?P<open>[(\[])(?P<formula>.*?)\\[)\]]</\1>', re.DOTALL
-)
+from experiments.documentation.presentation import presented
+
+LONG = 25  # letters and signs
+TAG = re.compile(r"\\tag\{(.*?)\}\s*$")
 # The converter knows these only where no size stands before them.
 SIZED = re.compile(r"(\\[bB]igg?[lrm]?)\\(langle|rangle|lvert|rvert|vert|lbrace|rbrace|Vert)\b ?")
 PLAIN = {
@@ -30,11 +26,18 @@ def mathml(formula: str, *, display: bool) -> str:
     element = converter.convert(plain, display="block" if display else "inline")
     if left := re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", element)):
         raise ValueError(f"formula must be LaTeX that can be shown, got {left[0]} in {formula!r}")
-    return element
+    return presented(element, display=display)
 
 
-def on_page_content(content: str, **_: Any) -> str:
-    """The page with all its formulas converted; called by MkDocs."""
-    return FOUND.sub(
-        lambda found: mathml(html.unescape(found["formula"]), display=found["open"] == "["), content
-    )
+def inline(formula: str) -> str:
+    """A formula among words; a long one is marked, as a phone has no room for it."""
+    element = mathml(formula, display=False)
+    long = len(re.sub(r"<[^>]*>", "", element)) > LONG
+    return f'<span class="long">{element}</span>' if long else element
+
+
+def block(formula: str) -> str:
+    r"""A formula of its own lines, with the number that \tag gives it at the right edge."""
+    bare, *numbers = TAG.split(formula)
+    number = f'<span class="number">({numbers[0]})</span>' if numbers else ""
+    return f'<div class="formula">{mathml(bare, display=True)}{number}</div>\n'

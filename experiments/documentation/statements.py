@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.documentation import papers
 from theory import REGISTRY, Statement
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
@@ -51,13 +52,33 @@ def overview(statements: Sequence[Statement], links: dict[str, str]) -> str:
     rows = []
     for statement in statements:
         name = f"[`{statement.id}`](docs/statements/{links[statement.id]}): {statement.title}"
-        verdict = "consistent"
-        if statement.erratum:
-            verdict = f"refuted, a [known erratum](docs/errata.md#{statement.erratum})"
-        verdict += ", reconstructed" if statement.caveat else ""
+        verdict = default_verdict(statement, "docs/errata.md")
         conditions = "; ".join(statement.hypotheses) or "none"
         rows.append((name, conditions, statement.source, verdict))
     return _markdown(OVERVIEW, rows)
+
+
+def default_verdict(statement: Statement, errata: str) -> str:
+    """What comes out by default, in Markdown; a test holds that only known errata are refuted."""
+    verdict = "consistent"
+    if statement.erratum:
+        verdict = f"refuted, a [known erratum]({errata}#{statement.erratum})"
+    return verdict + (", reconstructed" if statement.caveat else "")
+
+
+def papers_map(links: dict[str, str], docs: pathlib.Path = DOCS) -> str:
+    """The statements by paper, for docs/statements/papers.md.
+
+    Raises:
+      ValueError: if docs/references.md lacks a paper.
+    """
+
+    def row(statement: Statement) -> tuple[str, str]:
+        name = f"[`{statement.id}`]({links[statement.id]}): {statement.title}"
+        return name, default_verdict(statement, "../errata.md")
+
+    references = (docs / "references.md").read_text(encoding="utf-8")
+    return papers.page([*REGISTRY.values()], row, _markdown, references)
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -106,6 +127,8 @@ def outdated(docs: pathlib.Path = DOCS) -> dict[pathlib.Path, str]:
         raise ValueError(f"every statement must have a section in {docs}, got none for {missing}")
     pages = {page: page.read_text(encoding="utf-8") for page in (docs / "statements").glob("*.md")}
     current = {page: with_tables(text, links) for page, text in pages.items()}
+    if (mapped := docs / "statements" / "papers.md").exists():
+        current[mapped] = papers.with_map(pages[mapped], papers_map(links, docs))
     readme = docs.parent / "README.md"
     if readme.exists():
         pages[readme] = readme.read_text(encoding="utf-8")

@@ -2,13 +2,14 @@
 
 import json
 import pathlib
+import re
 
 import figure_toys
 import pytest
 
 from experiments.command import main
 from experiments.documentation import gallery
-from experiments.figures import registry
+from experiments.figures import captions, registry
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 
@@ -31,6 +32,23 @@ def test_the_gallery_shows_every_figure_with_its_caption(made):
         assert (made / "docs" / "gallery" / f"{name}.png").exists()
     assert "**the paper-scale panels are not run yet**" in text
     assert "1 × cpu" in text
+
+
+def test_details_of_a_caption_are_folded():
+    figure = registry.figures()["errata"]
+    machine = {"devices": ["cpu"], "versions": {"jax": "1"}}
+    content = {"caption": "In short.\n\n**Details.** (a) At length.", "environments": [machine]}
+    text = gallery.entry(figure, content | {"seconds": 1.0})
+    shown, folded = text.split("<details><summary>Details</summary>\n\n")
+    assert shown.endswith("errata.png)\n\nIn short.\n\n")
+    assert folded.startswith(f"(a) At length.\n\nSource: {figure.source}.")
+    assert folded.endswith("\n\n</details>\n")
+
+
+def test_what_is_shown_of_a_caption_is_short():
+    for part in re.split(r"\n## ", (DOCS / "gallery.md").read_text())[1:]:
+        shown = part.split("<details>")[0].split(".png)")[1]
+        assert 0 < len(shown.split()) <= captions.MOST
 
 
 def test_a_gallery_that_is_not_whole_is_refused(made):

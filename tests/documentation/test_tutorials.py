@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from experiments.command import main
+from experiments.command.verbs import parser
 from experiments.documentation import statements
+from theory import REGISTRY
 
 PAGE = (statements.DOCS / "tutorials" / "my-lemma.md").read_text()
 COMMANDS = [
@@ -63,3 +65,31 @@ def test_its_test_passes(place, monkeypatch):
 def test_all_commands_are_run():
     assert len(COMMANDS) >= 9
     assert sum("# 1" in re.sub(r"\s+", " ", line) for line in COMMANDS) == 2
+
+
+PAGES = sorted((statements.DOCS / "tutorials").glob("*.md"))
+LINES = [
+    (page.stem, line.partition("  #")[0])
+    for page in PAGES
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S)
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("widetheory ")
+]
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_commands_of_all_tutorials_are_ones_that_there_are(page, line):
+    """What they print was printed once, by hand: running them all takes minutes."""
+    verb, *arguments = shlex.split(line)[1:]
+    given = parser(verb).parse_args([verb, *arguments])
+    named = vars(given).get("names") or [vars(given).get("id")]
+    families = {id.split(".")[0] for id in REGISTRY}
+    if verb not in ("plot", "report"):  # which take directories
+        assert {name for name in named if name and "lemma.py" not in name} <= {*REGISTRY, *families}
+
+
+def test_they_have_commands():
+    notebooks = {page.stem for page in PAGES if page.read_text().startswith("---\njupytext:")}
+    assert notebooks
+    assert {page.stem for page in PAGES} - notebooks == {page for page, _ in LINES}
+    assert len(LINES) >= 25
