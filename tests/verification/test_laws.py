@@ -68,13 +68,14 @@ def completions(values, unknown):
                 yield np.concatenate([known, lost, more])
 
 
-def test_limits_hold_whatever_the_unknown_draws_are():
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_limits_hold_whatever_the_unknown_draws_are(sign):
     """And are reached: low and high are the best and the worst of them, up to the grid."""
-    values = np.array([0.3, -0.2, np.nan, 1.1, 0.9, 0.5, np.nan])
+    values = sign * np.array([0.3, -0.2, np.nan, 1.1, 0.9, 0.5, np.nan])
     found = law_distance(values, zeros(values), stats.norm.cdf, unknown=2)
     exact = [law_distance(one, zeros(one), stats.norm.cdf).low for one in completions(values, 2)]
     assert found.low <= min(exact) + 1e-8
-    assert found.low > min(exact) - 0.12  # the ends bound all x at once, no completion does
+    assert found.low > min(exact) - 0.2  # the ends bound all x at once, no completion does
     assert found.high == pytest.approx(max(exact), abs=1e-6)
 
 
@@ -178,13 +179,13 @@ def test_the_error_of_every_draw_counts_not_the_mean_of_some():
         id="mine.law",
         sample=lambda key, _: jax.random.normal(key),
         claim=Law(
-            lambda x, _: jax.numpy.where(x > 2.2, jax.numpy.nan, x),
-            lambda _: Distribution(cdf=stats.norm.cdf, resolution=0.1),
+            lambda x, _: jax.numpy.where(x > 0.8, jax.numpy.nan, x),
+            lambda _: Distribution(cdf=stats.norm.cdf, resolution=0.2),
         ),
     )
     verdict = verify(statement, key=jax.random.key(0), draws=1000)
     assert verdict.verdict == "consistent", str(verdict)
-    assert verdict.estimates[0].high < 0.12
+    assert verdict.estimates[0].high < 0.3
 
 
 def test_the_law_at_the_draws():
