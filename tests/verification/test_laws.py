@@ -198,3 +198,12 @@ def test_the_law_at_the_draws():
     both = np.stack([values, values + 1], axis=1)
     np.testing.assert_allclose(two.at(both, None)[:, 1], stats.expon.cdf(values + 1))
     assert isinstance(claims[0], Claim)
+
+
+def test_no_number_of_draws_makes_up_for_unknown_ones():
+    values = np.where(np.arange(300) < 60, np.nan, NORMAL)  # a fifth of all draws, ±0.1
+    few = judged(values, Distribution(cdf=stats.norm.cdf, resolution=0.05))
+    assert few.verdict == "inconclusive"
+    assert few.draws_needed is None
+    more = judged(values, Distribution(cdf=stats.norm.cdf, resolution=0.15))
+    assert more.draws_needed == pytest.approx(np.log(200) / (2 * 0.05**2), rel=0.01)

@@ -89,6 +89,7 @@ class Found(NamedTuple):
 
     half: half-width that is compared with the resolution, where the interval's own is cut off.
     detectable: distance of a law that these draws would have refuted, None of other claims.
+    fixed: part of `half` that more draws do not narrow.
     """
 
     observed: float
@@ -100,6 +101,7 @@ class Found(NamedTuple):
     resolution: float
     half: float | None = None
     detectable: float | None = None
+    fixed: float = 0.0
 
 
 class Values(NamedTuple):
@@ -332,7 +334,7 @@ def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _An
     elif not half <= found.resolution:
         verdict = "inconclusive"
         reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
-        needed = _times(draws, half, found.resolution)
+        needed = _times(draws, half - found.fixed, found.resolution - found.fixed)
     elif against:
         verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
     elif not seen:

@@ -102,4 +102,5 @@ def _found(
         claim.resolution,
         half=room + spread,
         detectable=min(1.0, claim.tolerance + room + 2 * spread + short),
+        fixed=spread,
     )
