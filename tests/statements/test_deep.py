@@ -15,7 +15,7 @@ from theory.networks.deep import DeepNetwork, init_deep
 from theory.networks.network import leaky_relu
 from theory.statements.deep import conditioning, moments
 
-DRAWS = {"deep.moments": 600, "deep.mean-gradient": 600, "deep.ntk-conditioning": 100}
+DRAWS = {"deep.moments": 250, "deep.mean-gradient": 300, "deep.ntk-conditioning": 80}
 
 
 @pytest.mark.parametrize("id", list(DRAWS))
@@ -44,11 +44,11 @@ def test_other_growth_is_refuted():
     for alpha in (0.5, 0.36):
         ratio = (alpha * 1.21, 1 + alpha * 1.21)
         right = (0.52 * 1.21, 1 + 0.52 * 1.21)
-        factors = [(a / b) ** 3 for a, b in zip(ratio, right, strict=True)]
+        factors = [(a / b) ** 2 for a, b in zip(ratio, right, strict=True)]
         if alpha < 0.5:
             refuted_as("deep.mean-gradient", factors, 0.1)
         else:
-            assert min(factors) > 0.85  # too near for this many draws
+            assert min(factors) > 0.9  # too near for this many draws
 
 
 def branches_that_end_in_the_activation(key, config):
@@ -111,3 +111,10 @@ def test_the_limit_of_the_condition_number():
     for n in (2, 5, 30):
         values = np.linalg.eigvalsh(np.full((n, n), 0.25) + 0.75 * np.eye(n))
         assert values[-1] / values[0] == pytest.approx((n + 3) / 3)
+
+
+def test_depths_before_the_power_law_are_out_of_its_regime():
+    statement = REGISTRY["deep.ntk-conditioning"]
+    config = dataclasses.replace(statement.config, shallowest=128)
+    verdict = first_look(statement, key=jax.random.key(0), draws=20, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)

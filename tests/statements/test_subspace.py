@@ -19,7 +19,7 @@ from theory.statements.subspace import flip, gradient, setting
 DRAWS = {
     "subspace.off-manifold-gradient": 2000,
     "subspace.off-manifold-gradient-decay": 2000,
-    "subspace.off-manifold-flip": 150,
+    "subspace.off-manifold-flip": 120,
 }
 GRADIENT = REGISTRY["subspace.off-manifold-gradient"]
 

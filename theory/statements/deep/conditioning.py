@@ -11,11 +11,13 @@ from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width._angles import angle
 from theory.infinite_width.deep import ntk_at_depths
-from theory.margins import Measured, measured, rounding_error
+from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
-from theory.verification.statement import OnData, Statement
+from theory.verification.statement import Hypothesis, Statement
+
+DEEP = 250.0  # smallest c·L at which the power law is claimed
 
 
 class DepthSetting(Parameters):
@@ -63,6 +65,12 @@ def distances(coefficient: float) -> Callable[[Array, DepthSetting], Measured]:
     return quantity
 
 
+def _deep(theta: Array, config: DepthSetting) -> Margin:
+    """c·L ≥ 250 at the smallest depth: before, terms of the order (log L)/L² bend the line."""
+    c = (1 - config.slope) ** 2 / (1 + config.slope**2)
+    return at_least(jnp.asarray(c * config.shallowest), DEEP, rounding_error(8, DEEP))
+
+
 CONDITIONING = Statement[DepthSetting, Array](
     id="deep.ntk-conditioning",
     title="Θ(x, x′)/Θ(x, x) = ¼ + (3/8)(log L)/L + O(1/L), for every leaky ReLU",
@@ -71,6 +79,7 @@ CONDITIONING = Statement[DepthSetting, Array](
     "the condition number of n points (n + 3)/3, up to what that makes of it.",
     source="Xiao, Pennington and Schoenholz 2020; the second term and all slopes ours",
     sample=sample,
+    hypotheses={"deep": Hypothesis(_deep, "c·L ≥ 250 at all depths, c = (1 − γ)²/(1 + γ²)")},
     claim=Rate(
         distances(3 / 8),
         lambda config: (
@@ -80,8 +89,7 @@ CONDITIONING = Statement[DepthSetting, Array](
         scales=depths_of,
     ),
     config=DepthSetting(),
-    draws={"quick": 100, "full": 2000},
+    draws={"quick": 80, "full": 2000},
     data=True,
-    on_data={"digits": OnData({"n": 3})},
-    batch=50,
+    batch=80,
 )

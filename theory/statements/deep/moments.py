@@ -66,7 +66,7 @@ class GradientSetting(Parameters):
 
     d: int = fields.dimension(6)
     n: int = fields.width(8, "width n of all layers")
-    depth: int = parameter(3, "hidden layers or residual branches L", low=1)
+    depth: int = parameter(2, "hidden layers or residual branches L", low=1)
     slope: float = fields.slope(0.2, "slope v of the activation for h < 0; u = 1 above")
     weight: float = parameter(1.1, "σ_w", low=0, open_low=True)
     bias: float = parameter(0.5, "σ_b", low=0)
@@ -129,7 +129,7 @@ STATEMENTS = (
             ),
         ),
         config=MomentSetting(),
-        draws={"quick": 600, "full": 20_000},
+        draws={"quick": 250, "full": 20_000},
         batch=100,
     ),
     Statement[GradientSetting, Gradients](
@@ -148,7 +148,7 @@ STATEMENTS = (
             ),
         ),
         config=GradientSetting(),
-        draws={"quick": 600, "full": 20_000},
+        draws={"quick": 300, "full": 20_000},
         batch=100,
     ),
 )

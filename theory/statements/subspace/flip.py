@@ -19,10 +19,10 @@ class FlipSetting(SubspaceSetting):
     """And how large a step is taken."""
 
     n: int = fields.points(4)
-    d: int = fields.dimension(1000)
-    m: int = fields.width(160)
+    d: int = fields.dimension(700)
+    m: int = fields.width(128)
     rate: float = parameter(0.003, "learning rate η", low=0, open_low=True)
-    steps: int = fields.steps(4)
+    steps: int = fields.steps(3)
     factor: float = parameter(
         2.0, "size c of the step, in sizes that would do if f were linear", low=1, open_low=True
     )
@@ -97,7 +97,7 @@ STATEMENTS = (
         claim=Probabilistic(conclusion=flipped, failure_probability=failure_probability),
         loose="the second order is bounded by absolute values and Markov's inequality",
         config=FlipSetting(),
-        draws={"quick": 150, "full": 10_000},
+        draws={"quick": 120, "full": 10_000},
         batch=50,
     ),
 )
