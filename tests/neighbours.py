@@ -145,7 +145,7 @@ def of_power(claim: Distribution, off: float, upwards: bool) -> Distribution:
 
     sup_u |u − u^p| is p^{−1/(p−1)} − p^{−p/(p−1)}, at u = p^{−1/(p−1)}, and the same for 1/p.
     """
-    p = optimize.brentq(lambda p: p ** (-1 / (p - 1)) * (1 - 1 / p) - off, 1 + 1e-9, 1e9)
+    p: Any = optimize.brentq(lambda p: p ** (-1 / (p - 1)) * (1 - 1 / p) - off, 1 + 1e-9, 1e9)
     power = p if upwards else 1 / p
     return dataclasses.replace(claim, cdf=lambda x: claim.cdf(x) ** power)
 

@@ -21,15 +21,16 @@ def problem():
 
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
 def test_without_decay_it_is_gradient_descent(problem, loss):
-    found = descend_with_decay(NETWORK, *problem, 0.3, 0.0, 10, loss)
-    expected = train(NETWORK, *problem, Descent(0.3, 10, loss)).params
+    params, x, y = problem
+    found = descend_with_decay(NETWORK, params, x, y, 0.3, 0.0, 10, loss)
+    expected = train(NETWORK, params, x, y, Descent(0.3, 10, loss)).params
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_off_the_points_weights_shrink_and_do_nothing_else(problem):
-    params = descend_with_decay(NETWORK, *problem, 0.3, 0.1, 10)
-    start = problem[0]
+    start, x, y = problem
+    params = descend_with_decay(NETWORK, start, x, y, 0.3, 0.1, 10)
     np.testing.assert_allclose(params.w[:, 4:], start.w[:, 4:] * (1 - 0.03) ** 10, rtol=1e-5)
     moved = params.w[:, :4] - start.w[:, :4] * (1 - 0.03) ** 10
     assert float(jnp.abs(moved).max()) > 0.01

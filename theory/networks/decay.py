@@ -41,6 +41,7 @@ def descend_with_decay(
     """
     check_points("x", x, d=params.w.shape[1])
     check_labels("y", y, len(x))
+    x, y = jnp.asarray(x), jnp.asarray(y)
     value = LOSSES[check_choice("loss", loss, LOSSES)].value
 
     def mean_loss(trained: dict[str, Array]) -> Float[Array, ""]:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray
@@ -97,16 +98,17 @@ def last_activations(
     network: DeepNetwork, layers: list[Layer], x: Float[AnyArray, "n d"]
 ) -> Float[Array, "n width"]:
     """x^L of every point."""
+    at = jnp.asarray(x)
     ntk, scales = network.parameterization == "ntk", network.scales()
     if not network.residual:
         for layer, scale in zip(layers[:-1], scales, strict=False):
-            x = leaky_relu(_dense(layer, x, scale, ntk), network.slope)
-        return x
-    x = _dense(layers[0], x, scales[0], ntk)
+            at = leaky_relu(_dense(layer, at, scale, ntk), network.slope)
+        return at
+    at = _dense(layers[0], at, scales[0], ntk)
     for k in range(1, len(layers) - 1, 2):
-        branch = leaky_relu(_dense(layers[k], x, scales[k], ntk), network.slope)
-        x = x + _dense(layers[k + 1], branch, scales[k + 1], ntk)
-    return x
+        branch = leaky_relu(_dense(layers[k], at, scales[k], ntk), network.slope)
+        at = at + _dense(layers[k + 1], branch, scales[k + 1], ntk)
+    return at
 
 
 @takes_arrays
