@@ -13,7 +13,7 @@ from experiments.figures.subspace import off_manifold as figure
 from experiments.figures.subspace import off_manifold_picture as picture
 
 TINY = figure.Settings(
-    widths=(3,), times=(0, 5), d=12, dimensions=(64,), m=8, n=4, inside=3, law_draws=200, draws=40
+    widths=(3,), times=(0, 5), d=12, dimensions=(64,), m=64, n=4, inside=3, law_draws=200, draws=40
 )
 
 
