@@ -3,6 +3,8 @@
 - A mean, exponent or decay: the claimed value shifted by three resolutions beyond its tolerance, an
   exponent by ½ at most: 1/m is not 1/√m, however coarse the resolution. A one-sided claim is
   reversed there, and made stronger until that far beyond what was observed.
+- A law F: F^p and F^{1/p}, p > 1 such that the distance from F is three resolutions beyond its
+  tolerance.
 - A conclusion: its negation. Where it is a bound, the bound shrunk by slightly more than the draws
   allow: so many fail then as it takes to refute. Where draws failed, a δ too small for them.
 
@@ -16,12 +18,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import optimize
 from untyped import known
 
 from theory.margins import Margin
 from theory.verification.claims import Claim, checked_claims
 from theory.verification.judging import judge
 from theory.verification.kinds import ByOutcome, Kind, Probabilistic, Rate, Scaled
+from theory.verification.laws import Distribution
 from theory.verification.outcomes import premise
 from theory.verification.verdict import Estimate, Evidence, Verdict
 
@@ -85,7 +89,9 @@ def neighbours(how: Judged, evidence: Evidence) -> list[Neighbour]:
 
 def _of_claims(how: Judged, evidence: Evidence, claim: Any) -> Iterator[Neighbour]:
     """Every claim is judged by itself, though all are shifted at once: they share draws only."""
-    claims, estimates = checked_claims("this", claim), how.verdict(evidence, claim).estimates
+    kind: Any = how.kind
+    claims = checked_claims("this", claim, kind.form)
+    estimates = how.verdict(evidence, claim).estimates
     if not estimates:
         yield Neighbour("any other value", False, how.verdict(evidence, claim).reason)
         return
@@ -119,6 +125,9 @@ def false_claims(claim: Claim, measured: Estimate, kind: Kind) -> Iterator[Claim
       kind: of the statement; the resolution of a mean is relative to its value.
     """
     off = SHIFT * measured.resolution + claim.tolerance
+    if isinstance(claim, Distribution):
+        yield from (of_power(claim, off, upwards) for upwards in (True, False))
+        return
     off = min(off, OTHER_LAW) if isinstance(kind, Rate) else off
     least, most = claim.bounds or (-np.inf, np.inf)
     top = max(claim.value, measured.observed) if claim.side == "at least" else claim.value
@@ -129,6 +138,16 @@ def false_claims(claim: Claim, measured: Estimate, kind: Kind) -> Iterator[Claim
         if least <= value <= most:
             resolution = measured.resolution / unit
             yield dataclasses.replace(claim, value=value, side=side, resolution=resolution)
+
+
+def of_power(claim: Distribution, off: float, upwards: bool) -> Distribution:
+    """The law F^p whose largest distance from F is `off`, p above or below 1.
+
+    sup_u |u − u^p| is p^{−1/(p−1)} − p^{−p/(p−1)}, at u = p^{−1/(p−1)}, and the same for 1/p.
+    """
+    p: Any = optimize.brentq(lambda p: p ** (-1 / (p - 1)) * (1 - 1 / p) - off, 1 + 1e-9, 1e9)
+    power = p if upwards else 1 / p
+    return dataclasses.replace(claim, cdf=lambda x: claim.cdf(x) ** power)
 
 
 # --- conclusions ----------------------------------------------------------------------------------

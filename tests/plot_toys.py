@@ -5,11 +5,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 
 from theory import (
     Claim,
     Decay,
     Deterministic,
+    Distribution,
+    Law,
     Moment,
     Parameters,
     Probabilistic,
@@ -119,6 +122,13 @@ DECAY = _statement(
         scales=lambda c: np.arange(1.0, 6.0),
     ),
     sample=lambda key, c: jax.random.uniform(key),
+)
+LAW = _statement(
+    "mine.law",
+    Law(
+        lambda x, c: 1.3 * x,
+        lambda c: Distribution(cdf=stats.norm.cdf, resolution=0.1, name="distance from N(0, 1)"),
+    ),
 )
 
 

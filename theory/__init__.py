@@ -32,9 +32,11 @@ from theory.verification.frontier import frontier as frontier
 from theory.verification.kinds import Decay as Decay
 from theory.verification.kinds import Deterministic as Deterministic
 from theory.verification.kinds import Empirical as Empirical
+from theory.verification.kinds import Law as Law
 from theory.verification.kinds import Moment as Moment
 from theory.verification.kinds import Probabilistic as Probabilistic
 from theory.verification.kinds import Rate as Rate
+from theory.verification.laws import Distribution as Distribution
 from theory.verification.outcomes import Outcome as Outcome
 from theory.verification.statement import Hypothesis as Hypothesis
 from theory.verification.statement import OnData as OnData

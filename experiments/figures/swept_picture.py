@@ -14,7 +14,7 @@ from experiments.figures.frames import chosen
 from experiments.figures.frequencies import CONFIDENCE
 from experiments.figures.swept import series
 from experiments.settings.text import written
-from theory.verification.kinds import ByOutcome, Scaled
+from theory.verification.kinds import ByOutcome, Law, Scaled
 
 COLUMNS, MOST_TICKS = 3, 10  # of panels in a row, and of a panel
 
@@ -135,7 +135,11 @@ def caption(settings: Any, table: pd.DataFrame) -> str:
         limits += ", exact (Clopper–Pearson)"
     else:
         what = (
-            "exponent or rate, fitted to the draws at all scales" if _scaled(settings) else "mean"
+            "exponent or rate, fitted to the draws at all scales"
+            if _scaled(settings)
+            else "distance of distribution functions"
+            if isinstance(statement.claim, Law)
+            else "mean"
         )
         measured = f"Markers: the {what}. Line: what is claimed, the band its tolerance."
     values = written(getattr(settings, settings.axis)).replace(",", ", ")

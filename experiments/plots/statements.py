@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures import style
-from experiments.plots import claims, counts, margins, worst
+from experiments.plots import claims, counts, laws, margins, worst
 from experiments.plots.subjects import Drawn
 from experiments.plots.words import folded
 from experiments.report.words import MEANINGS
@@ -92,7 +92,7 @@ def _add_claims(rows: _Rows, drawn: Drawn) -> None:
     verdict, scaled = drawn.verdict, drawn.verdict.kind in SCALED
     chosen = claims.nearest(verdict, claims.MOST)
     estimates = [verdict.estimates[number] for number in chosen]
-    what = {"rate": "exponent", "decay": "decay rate"}.get(verdict.kind, "mean")
+    what = {"rate": "exponent", "decay": "decay rate", "law": "distance"}.get(verdict.kind, "mean")
     per_claim = 0.34 if len(chosen) <= claims.SPACIOUS else 0.16
     rows.add(
         0.75 + per_claim * len(chosen),
@@ -100,6 +100,12 @@ def _add_claims(rows: _Rows, drawn: Drawn) -> None:
     )
     quantities = drawn.quantities()[drawn.counted()]
     near = claims.nearest(verdict, SHOWN_CLAIMS)
+    if verdict.kind == "law" and "cdf" in drawn.arrays:
+        found = drawn.cdfs()[drawn.counted()]
+        pairs = {i: (quantities[:, i], found[:, i]) for i in near}
+        panels = [lambda ax, i=i: laws.panel(ax, verdict.estimates[i], *pairs[i]) for i in near]
+        rows.add_all(2.1, panels, wide=True)
+        return
     if not scaled:
         rows.add_all(
             ROW,

@@ -94,6 +94,11 @@ class Drawn(NamedTuple):
         axes = 3 if "scales" in self.arrays else 2
         return values if values.ndim == axes else values[:, None]
 
+    def cdfs(self) -> np.ndarray:
+        """(draws, claims) the claimed distribution functions of a quantity."""
+        values = np.asarray(self.arrays["cdf"], float)
+        return values if values.ndim == 2 else values[:, None]
+
     def table(self) -> pd.DataFrame:
         """One row for each draw: outcome, margins with their errors, ratios, quantities."""
         columns: dict[str, np.ndarray] = {"draw": np.arange(self.draws)}

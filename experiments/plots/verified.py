@@ -60,7 +60,8 @@ def arrays_of(found: Draws) -> dict[str, np.ndarray]:
     if found.conclusion is not None:
         margins["conclusion"] = found.conclusion
     arrays = {f"{n}.{part}": a for n, m in margins.items() for part, a in _parts(m).items()}
-    whole = {name: getattr(found, name) for name in ("allowed", "quantity", "constant", "scales")}
+    names = ("allowed", "quantity", "constant", "scales", "cdf")
+    whole = {name: getattr(found, name) for name in names}
     return arrays | {name: array for name, array in whole.items() if array is not None}
 
 

@@ -12,7 +12,7 @@ from experiments.files.strict_json import Json, Record
 
 MOST_CELLS = 2**20
 OUTCOMES = ("confirmed", "miss", "beyond", "vacuous", "undecided")
-KINDS = frozenset(("deterministic", "probabilistic", "moment", "empirical", "rate", "decay"))
+KINDS = frozenset(("deterministic", "probabilistic", "moment", "empirical", "rate", "decay", "law"))
 VERDICTS = frozenset(("consistent", "refuted", "vacuous", "inconclusive"))
 SIDES = frozenset(("equal", "at most", "at least"))
 

@@ -102,10 +102,10 @@ def _draws(parts: "_Parts", place: int, stored: StoredCell, conditions: Any) -> 
             parts.add(place, f"conclusion_{part}", array, ("draw",))
         elif role == "scales":
             parts.add(place, "scales", array, ("scale_index",))
-        elif role == "quantity":
+        elif role in ("quantity", "cdf"):
             last = ("scale_index",) if stored.record["verdict"]["kind"] in PER_SCALE else ()
             claim = ("claim",) if array.ndim > 1 + len(last) else ()
-            parts.add(place, "quantity", array, ("draw", *claim, *last))
+            parts.add(place, role, array, ("draw", *claim, *last))
         else:
             parts.add(place, key, array, ("draw",))
 

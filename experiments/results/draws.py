@@ -10,6 +10,7 @@ for `scales`, without pickles.
     allowed                                    the failure probability that each draw allows
     quantity, quantity_error, scales           what is claimed as a whole, its numerical error, and
                                                the sizes at which it was measured
+    cdf                                        the claimed distribution function of the quantity
     constant                                   the largest constant with which hypotheses hold
 
 Ratios are left out where no draw has one, everything else where the statement has no such thing.
@@ -32,14 +33,14 @@ from experiments.files.strict_json import Record
 from experiments.results.contents import OUTCOMES
 from theory import Statement
 from theory.margins import Margin
-from theory.verification.kinds import Scaled
+from theory.verification.kinds import Law, Scaled
 from theory.verification.outcomes import outcome
 from theory.verification.verdict import Evidence
 
 FOLDER = "draws"
 OURS = re.compile(r"\d{2,}-[A-Za-z0-9._-]*\.npz")  # names of `file_name`
 LONGEST_NAME = 120  # characters of an identifier and a case, in the name of a file
-WHOLE = ("outcome", "allowed", "quantity", "quantity_error", "constant", "scales")
+WHOLE = ("outcome", "allowed", "quantity", "quantity_error", "constant", "scales", "cdf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Draws:
       allowed, constant: (draws,).
       quantity, quantity_error: (draws, …).
       scales: (scales,).
+      cdf: (draws, …) F of the quantity, of a claimed law.
     """
 
     count: int
@@ -75,6 +77,7 @@ class Draws:
     quantity_error: np.ndarray | None = None
     constant: np.ndarray | None = None
     scales: np.ndarray | None = None
+    cdf: np.ndarray | None = None
 
 
 def arrays_of(statement: Statement, config: Any, evidence: Evidence) -> dict[str, np.ndarray]:
@@ -92,6 +95,8 @@ def arrays_of(statement: Statement, config: Any, evidence: Evidence) -> dict[str
         found["quantity_error"] = np.broadcast_to(evidence.quantity_error, shape)
     if isinstance(statement.claim, Scaled):
         found["scales"] = np.asarray(statement.claim.scales(config), float)
+    if isinstance(statement.claim, Law) and evidence.quantity is not None:
+        found["cdf"] = statement.claim.at(np.asarray(evidence.quantity), config)
     arrays = {name: np.asarray(array) for name, array in found.items() if array is not None}
     given = [margin.value for margin in margins.values()]
     given += [array for name, array in arrays.items() if name != "scales"]

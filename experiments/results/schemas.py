@@ -153,7 +153,8 @@ SAYS = {
     "constant": "the constant that a published form leaves open",
     "draws_needed": "how many draws would be enough, where too few were made and that is known",
     "distinct": "number of distinct instances among the draws",
-    "detectable": "smallest failure rate that the draws would have shown with 95 % probability",
+    "detectable": "smallest failure rate, or distance of a law from the claimed one, that the "
+    "draws would have shown with 95 % probability",
     "notes": "sentences that a reader must know",
     "estimated": "conditions whose numerical errors are estimates, not stated bounds",
     "anytime": "whether the level holds whenever the draws end",

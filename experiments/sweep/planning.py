@@ -33,7 +33,7 @@ from theory import Dataset, Statement
 from theory._validation import check_choice, check_integer, check_level
 from theory.verification import canary
 from theory.verification.evaluation import evaluate, traceable_parameters
-from theory.verification.kinds import Scaled
+from theory.verification.kinds import Law, Scaled
 from theory.verification.memory import largest_batch
 from theory.verification.verdict import Evidence
 from theory.verification.verify import assess
@@ -294,4 +294,6 @@ def _arrays(statement: Statement, config: Any, evidence: Evidence) -> dict[str, 
             arrays[name] = np.asarray(values)
     if isinstance(statement.claim, Scaled):
         arrays["scales"] = np.asarray(statement.claim.scales(config), float)
+    if isinstance(statement.claim, Law):
+        arrays["cdf"] = statement.claim.at(arrays["quantity"], config)
     return arrays

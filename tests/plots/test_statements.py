@@ -71,6 +71,7 @@ def test_the_command_writes_pictures_data_and_a_short_caption(tmp_path, capsys, 
         ("MANY", 20, "mean of the number 29"),
         ("POWER", 60, "fitted"),
         ("DECAY", 200, "share that fails"),
+        ("LAW", 400, "share up to it"),
     ],
 )
 def test_what_pictures_stumble_over_is_drawn(name, draws, says):

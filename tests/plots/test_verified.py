@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import plot_toys
 import pytest
+from scipy import stats
 
 from experiments.command import main
 from experiments.plots import drawing
+from experiments.results.dataset import open_sweep
 
 FILE = pathlib.Path(plot_toys.__file__)
 pytestmark = pytest.mark.usefixtures("restore_precision")
@@ -54,3 +56,18 @@ def test_draws_of_another_run_are_refused(tmp_path, capsys):
     assert "not the one that verdicts.json was written with" in capsys.readouterr().err
     assert main.main(["plot", str(tmp_path / "out"), "--set", "m=3"]) == 2
     assert "--set must be left out" in capsys.readouterr().err
+
+
+def test_a_law_is_stored_with_its_distribution_function(tmp_path, monkeypatch):
+    """At each draw, by which a picture shows it without the statement; in a sweep, too."""
+    line = ["verify", f"{FILE}:LAW", "--draws", "500", "--out", str(tmp_path / "kept")]
+    assert main.main([*line, "--keep-draws"]) == 1  # its numbers are too wide
+    monkeypatch.setattr(drawing, "drawn", None)
+    assert main.main(["plot", str(tmp_path / "kept"), "--out", str(tmp_path / "read")]) == 0
+    table = pd.read_csv(tmp_path / "read" / "mine.law-draws.csv")
+    np.testing.assert_allclose(table["cdf"], stats.norm.cdf(table["quantity"]))
+    line = ["sweep", f"{FILE}:LAW", "--grid", "m=2", "--draws", "300", "--out"]
+    assert main.main([*line, str(tmp_path / "sweep")]) in (0, 1)
+    with open_sweep(tmp_path / "sweep") as found:
+        swept = found.sel(m=2)
+        np.testing.assert_allclose(swept["cdf"], stats.norm.cdf(swept["quantity"]))

@@ -13,7 +13,18 @@ import pytest
 from loose_parts import changed
 from soundness.planted import LEVEL, const, normal, sharp, uniform, uniforms
 
-from theory import Claim, Deterministic, Moment, Probabilistic, Statement, verify, verify_until
+from theory import (
+    Claim,
+    Deterministic,
+    Distribution,
+    Law,
+    Moment,
+    Probabilistic,
+    Statement,
+    verify,
+    verify_until,
+)
+from theory.margins import measured
 
 TRUE = Statement(
     id="toy.fails-at-its-rate",
@@ -43,13 +54,20 @@ EVENT = Statement(
     ),
     batch=5000,
 )
+UNIFORM = Distribution(cdf=lambda x: np.clip(x, 0, 1), resolution=0.1)
+LAW = Statement(
+    id="toy.law",
+    sample=uniform,
+    claim=Law(quantity=lambda u, _: measured(u, 0.0), claims=const(UNIFORM)),
+    batch=5000,
+)
 
 
 def until(statement, draws=4000, level=LEVEL, seed=1):
     return verify_until(statement, key=jax.random.key(seed), draws=draws, level=level)
 
 
-@pytest.mark.parametrize("statement", [TRUE, BOUNDED, EVENT], ids=lambda s: s.id)
+@pytest.mark.parametrize("statement", [TRUE, BOUNDED, EVENT, LAW], ids=lambda s: s.id)
 def test_true_statements_are_not_refuted(statement):
     verdict = until(statement)
     assert verdict.anytime
@@ -62,6 +80,9 @@ def test_true_statements_are_not_refuted(statement):
         FALSE,
         changed(BOUNDED, claims=const(Claim(0.8, 0.2, bounds=(0.0, 1.0)))),
         changed(EVENT, claims=const(Claim(0.2, 0.2, bounds=(0.0, 1.0)))),
+        changed(
+            LAW, claims=const(dataclasses.replace(UNIFORM, cdf=lambda x: np.clip(x, 0, 1) ** 2))
+        ),
     ],
     ids=lambda s: s.id,
 )
@@ -138,7 +159,7 @@ def test_draws_end_where_the_memory_does():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statement", [TRUE, BOUNDED, EVENT], ids=lambda s: s.id)
+@pytest.mark.parametrize("statement", [TRUE, BOUNDED, EVENT, LAW], ids=lambda s: s.id)
 def test_false_alarms(statement):
     """1000 runs that may stop whenever they refute: within level + 3 standard errors."""
     level, runs = 0.05, 1000

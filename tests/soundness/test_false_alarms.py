@@ -11,7 +11,7 @@ import pytest
 from loose_parts import kind_of
 from scipy import stats
 
-from theory import Claim, Margin
+from theory import Claim, Distribution, Margin
 from theory.verification.judging import judge
 from theory.verification.verdict import Evidence
 
@@ -147,6 +147,34 @@ def test_decays(shared, draws):
         return word("decay", quantity=failures, claim=Claim(0.25, WIDE), scales=STEPS)
 
     assert shares(judged).get("refuted", 0) <= MOST
+
+
+# Name → sampler (generator, number) and its distribution function, with and without jumps.
+DISTRIBUTIONS = {
+    "uniform": (lambda rng, n: rng.uniform(size=n), stats.uniform.cdf),
+    "chi-square": (lambda rng, n: rng.chisquare(52, n), stats.chi2(52).cdf),
+    "cauchy": (lambda rng, n: rng.standard_cauchy(n), stats.cauchy.cdf),
+    "poisson": (lambda rng, n: rng.poisson(3, n) * 1.0, stats.poisson(3).cdf),
+    "coin": (lambda rng, n: (rng.random(n) < 0.5) * 1.0, stats.bernoulli(0.5).cdf),
+}
+
+
+@pytest.mark.parametrize("anytime", [False, True])
+@pytest.mark.parametrize("draws", [20, 500])
+@pytest.mark.parametrize("law", DISTRIBUTIONS)
+def test_laws(law, draws, anytime):
+    """Refuted no more often than the level says; without jumps nearly as often."""
+    sample, cdf = DISTRIBUTIONS[law]
+    claim = Distribution(cdf=cdf, resolution=0.999)
+
+    def judged(rng):
+        evidence = Evidence({}, {}, None, None, sample(rng, draws))
+        return judge("toy.x", kind_of("law", claim), evidence, level=LEVEL, anytime=anytime).verdict
+
+    share = shares(judged).get("refuted", 0)
+    assert share <= MOST
+    if not anytime and law in ("uniform", "chi-square", "cauchy") and draws > 20:
+        assert share > 0
 
 
 # --- power ----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Planted statements about means, rates and decays are judged as was stated beforehand."""
+"""Planted statements about means, rates, decays and laws are judged as was stated beforehand."""
 
-from soundness import decays, means, rates
+from soundness import decays, laws, means, rates
 from soundness.planted import check, planted_in
 
 
@@ -16,4 +16,9 @@ def test_rates(planted):
 
 @planted_in(decays)
 def test_decays(planted):
+    check(planted)
+
+
+@planted_in(laws)
+def test_laws(planted):
     check(planted)

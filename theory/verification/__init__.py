@@ -19,9 +19,11 @@ from theory.verification.judging import judge as judge
 from theory.verification.kinds import Decay as Decay
 from theory.verification.kinds import Deterministic as Deterministic
 from theory.verification.kinds import Empirical as Empirical
+from theory.verification.kinds import Law as Law
 from theory.verification.kinds import Moment as Moment
 from theory.verification.kinds import Probabilistic as Probabilistic
 from theory.verification.kinds import Rate as Rate
+from theory.verification.laws import Distribution as Distribution
 from theory.verification.memory import largest_batch as largest_batch
 from theory.verification.memory import memory_needed as memory_needed
 from theory.verification.outcomes import Outcome as Outcome

@@ -1,10 +1,10 @@
-"""Claims about a quantity as a whole, and how the draws judge them: means, rates, decays."""
+"""Claims about a quantity as a whole, and how draws judge them: means, rates, decays; not laws."""
 
 import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class Claim:
         are no increasing pair of finite difference, or a name that is no text.
     """
 
+    about: ClassVar[str] = "number"
+
     value: float
     resolution: float
     side: str = "equal"
@@ -83,7 +85,12 @@ class Claim:
 
 
 class Found(NamedTuple):
-    """A measured value with its interval, see `statistics.MeanEstimate`."""
+    """A measured value with its interval, see `statistics.MeanEstimate`.
+
+    half: half-width that is compared with the resolution, where the interval's own is cut off.
+    detectable: distance of a law that these draws would have refuted, None of other claims.
+    fixed: part of `half` that more draws do not narrow.
+    """
 
     observed: float
     interval: Interval
@@ -92,6 +99,9 @@ class Found(NamedTuple):
     doubt: str
     needed: int | None
     resolution: float
+    half: float | None = None
+    detectable: float | None = None
+    fixed: float = 0.0
 
 
 class Values(NamedTuple):
@@ -113,8 +123,9 @@ def judge_quantity(
     *,
     scales: np.ndarray | None = None,
     must_show: bool = False,
+    form: type[Claim] = Claim,
 ) -> Verdict:
-    """Judges every claim about the mean, exponent or decay of the quantity.
+    """Judges every claim about the mean, exponent, decay or law of the quantity.
 
     Draws in which a hypothesis certainly fails do not count. Draws whose hypotheses are undecided
     count in the way that widens the interval most, where bounds are declared; otherwise nothing is
@@ -127,6 +138,8 @@ def judge_quantity(
       estimate: (claim, values, confidence) → what was `Found`.
       scales: (S,) where the quantity has an axis of them.
       must_show: whether the interval must lie on the claimed side for "consistent".
+      form: of the claims: a `Claim` about a number, or a `Distribution`, which takes draws of which
+        nothing is known (NaN) for such as may lie anywhere.
 
     Raises:
       ValueError: for a claim or quantity of another form, a quantity that is not finite, or one
@@ -134,7 +147,7 @@ def judge_quantity(
     """
     common, evidence = judged.common, judged.evidence
     id = common["id"]
-    claims = checked_claims(id, claim)
+    claims = checked_claims(id, claim, form)
     values, errors = _rows(id, common["kind"], evidence, claim, scales)
     draws = len(values)
     verdict = functools.partial(
@@ -149,7 +162,7 @@ def judge_quantity(
         return verdict(verdict="inconclusive", reason=reason)
     counted, undecided = ~fails, ~holds[~fails]
     values, errors = values[counted], errors[counted]
-    if not np.isfinite(values).all():
+    if form.about == "number" and not np.isfinite(values).all():
         bad = int(np.sum(~np.isfinite(values)))
         raise ValueError(f"quantity of {id} must be finite, got {bad} NaN or infinite")
     confidence = 1 - common["level"] / len(claims)
@@ -163,14 +176,15 @@ def judge_quantity(
     return _combined(verdict, answers, draws / len(values))
 
 
-def checked_claims(id: str, claim: object) -> tuple[Claim, ...]:
-    """The claims as a tuple; ValueError unless it is a `Claim` or a non-empty tuple of them."""
+def checked_claims(id: str, claim: object, form: type[Claim] = Claim) -> tuple[Claim, ...]:
+    """The claims as a tuple; ValueError unless it is one of the form or a tuple of some."""
     claims = claim if isinstance(claim, tuple) else (claim,)
-    known = tuple(one for one in claims if isinstance(one, Claim))
+    known = tuple(one for one in claims if isinstance(one, Claim) and one.about == form.about)
     if not claims or len(known) < len(claims):
         inside = ", ".join(type(one).__name__ for one in claim) if isinstance(claim, tuple) else ""
         got = f"tuple of {inside}" if inside else "()" if claim == () else type(claim).__name__
-        raise ValueError(f"claim of {id} must be a Claim or a tuple of at least one, got {got}")
+        expected = f"a {form.__name__} or a tuple of at least one"
+        raise ValueError(f"claim of {id} must be {expected}, got {got}")
     return known
 
 
@@ -220,11 +234,12 @@ def _errors(id: str, values: np.ndarray, error: AnyArray | float | None) -> np.n
 
 
 class _Answer(NamedTuple):
-    """One claim: its estimate, the reason of its verdict, and draws needed if known."""
+    """One claim: its estimate, why, draws needed if known, and the distance that would show."""
 
     estimate: Estimate
     reason: str
     needed: int | None
+    detectable: float | None
 
 
 def mean(claim: Claim, draws: Values, confidence: float) -> Found:
@@ -297,7 +312,7 @@ def nothing_at_any_time(claim: Claim, draws: Values, confidence: float) -> Found
 def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _Answer:
     """The verdict on one claim; a comparison with NaN ends "inconclusive"."""
     low, high = found.interval
-    half = high / 2 - low / 2
+    half = high / 2 - low / 2 if found.half is None else found.half
     shown = f"{claim.name} {found.observed:.4g} in [{low:.4g}, {high:.4g}]"
     ends = claim.value - claim.tolerance, claim.value + claim.tolerance
     above, below = low > ends[1], high < ends[0]
@@ -319,7 +334,7 @@ def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _An
     elif not half <= found.resolution:
         verdict = "inconclusive"
         reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
-        needed = _times(draws, half, found.resolution)
+        needed = _times(draws, half - found.fixed, found.resolution - found.fixed)
     elif against:
         verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"
     elif not seen:
@@ -332,11 +347,13 @@ def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _An
         relation = "contains" if inside and not claim.tolerance else "meets"
         verdict = "consistent"
         reason = f"{shown}, no wider than ±{found.resolution:.2g}, {relation} the claimed {claim}"
+        if found.detectable is not None:
+            reason += f"; a distance of {found.detectable:.2g} would have shown"
     estimate = Estimate(
         claim.name, claim.value, claim.side, claim.tolerance, found.observed, low, high, verdict,
         found.resolution, found.method,
     )  # fmt: skip
-    return _Answer(estimate, reason, needed)
+    return _Answer(estimate, reason, needed, found.detectable)
 
 
 def _times(draws: int, half: float, wanted: float) -> int | None:
@@ -359,9 +376,11 @@ def _combined(
         widest = max((e.high - e.low) / 2 / e.resolution for e in (j.estimate for j in judged))
         reason = f"all {len(judged)} claims are met, by intervals of {widest:.0%} of the resolution"
         reason += " at most"
+    seen = [j.detectable for j in judged if j.detectable is not None]
     return verdict_of(
         verdict=verdict,
         reason=with_needed(reason, needed),
         estimates=tuple(j.estimate for j in judged),
         draws_needed=needed,
+        detectable=max(seen) if seen else None,
     )

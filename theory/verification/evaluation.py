@@ -14,7 +14,7 @@ from theory._validation import check_integer, check_memory, shown
 from theory.keys import with_generator
 from theory.verification import canary
 from theory.verification.distinct import fingerprint_on_host
-from theory.verification.kinds import ByQuantity
+from theory.verification.kinds import ByQuantity, Law
 from theory.verification.memory import check_evidence_fits, fitting
 from theory.verification.outcomes import premise
 from theory.verification.programs import (
@@ -126,7 +126,11 @@ def _rounding_of_quantity(
     evidence: Evidence,
     start: int,
 ) -> np.ndarray:
-    """The mean over a few draws of the estimated rounding of the quantity, for all draws."""
+    """The estimated rounding of the quantity in a few draws, for all of them.
+
+    Its mean, for what is claimed of a mean; of a law, which every draw is a part of, the largest,
+    where it is known.
+    """
     quantity = np.asarray(evidence.quantity)
     _, fails = premise(evidence.hypotheses.values())
     counted = np.flatnonzero(~np.broadcast_to(fails, len(quantity)))[:LOOKED_AT]
@@ -135,6 +139,8 @@ def _rounding_of_quantity(
     run = compiled(quantity_rounding, (0, 1), level=1)
     indices = start + np.resize(counted, LOOKED_AT)  # of one shape: compiled once
     errors = jax.device_get(run(statement, *static, key, indices))
+    if isinstance(statement.claim, Law):
+        return np.broadcast_to(np.fmax.reduce(errors, axis=0), quantity.shape)
     return np.broadcast_to(errors.mean(axis=0), quantity.shape)
 
 

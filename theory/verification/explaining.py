@@ -40,6 +40,9 @@ RULES = {
     "tolerance it refutes; it must be narrow enough to tell.",
     "decay": "The confidence interval of the fitted decay rate decides: apart from the claim and "
     "its tolerance it refutes; it must be narrow enough to tell.",
+    "law": "The largest difference between the draws' distribution function and the claimed one "
+    "decides: it refutes where it is larger than √(log(2/level)/(2N)), which draws of the claimed "
+    "law exceed with no more probability than the level; that must be small enough to tell.",
 }
 
 
@@ -197,6 +200,8 @@ def _comparisons(verdict: Verdict) -> Iterator[Comparison]:
         yield Comparison(f"{claim.name}, upper limit", claim.high, claimed)
         if math.isfinite(claim.resolution):
             half = (claim.high - claim.low) / 2
+            if verdict.kind == "law":  # whose interval is cut off at 0
+                half = max(claim.high - claim.observed, claim.observed - claim.low)
             yield Comparison(f"{claim.name}, half-width", half, f"at most {claim.resolution:.3g}")
 
 
@@ -204,9 +209,8 @@ def _seen(verdict: Verdict) -> str:
     distinct = verdict.draws if verdict.distinct is None else verdict.distinct
     text = f"{distinct} distinct instances in {verdict.draws} draws"
     if verdict.detectable is not None:
-        text += (
-            f"; a failure rate of {verdict.detectable:.3g} would have shown with probability .95"
-        )
+        what = "distance of the law" if verdict.kind == "law" else "failure rate"
+        text += f"; a {what} of {verdict.detectable:.3g} would have shown with probability .95"
     elif verdict.failure_rate is not None and not verdict.failure_rate.failures:
         text += f"; failure rates up to {verdict.failure_rate.high:.3g} are not excluded"
     if verdict.draws_needed is not None:

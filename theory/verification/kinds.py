@@ -32,6 +32,7 @@ from theory.verification.failures import (
     probabilistic_at_any_time,
 )
 from theory.verification.judging import Config, Instance, Judged, Kind
+from theory.verification.laws import Distribution, distance, distance_at_any_time
 from theory.verification.signatures import check_condition, check_function
 from theory.verification.verdict import Verdict
 
@@ -114,6 +115,8 @@ class ByQuantity(Kind[Config, Instance]):
     Raises:
       ValueError: for what is no function of these arguments.
     """
+
+    form: ClassVar[type[Claim]] = Claim  # of what is claimed
 
     quantity: Callable[[Instance, Config], ArrayLike | Measured]
     claims: Callable[[Config], Claim | tuple[Claim, ...]]
@@ -221,4 +224,38 @@ class Decay(Scaled[Config, Instance]):
         return self.at_scales(judged, decay)
 
 
-KINDS: tuple[type[Kind], ...] = (Deterministic, Probabilistic, Moment, Empirical, Rate, Decay)
+@dataclasses.dataclass(frozen=True)
+class Law(ByQuantity[Config, Instance]):
+    """The quantity has the claimed distribution.
+
+    Attributes:
+      quantity: (instance, config) → number, or (claims,).
+      claims: config → `Distribution`, or a tuple of them.
+    """
+
+    name: ClassVar[str] = "law"
+    form: ClassVar[type[Claim]] = Distribution
+
+    def judge(self, judged: Judged) -> Verdict:
+        """Refuted where the draws are farther from the law than draws of it may be."""
+        rule = distance_at_any_time if judged.anytime else distance
+        return judge_quantity(judged, self.claims(judged.config), rule, form=Distribution)
+
+    def at(self, quantity: np.ndarray, config: Config) -> np.ndarray:
+        """F of the quantity in every draw, of its shape; NaN where it is not finite."""
+        claims = self.claims(config)
+        values = np.asarray(quantity, float)
+        columns = values.T if isinstance(claims, tuple) else values[None]
+        claims = claims if isinstance(claims, tuple) else (claims,)
+        found = np.full(columns.shape, np.nan)
+        for row, own, claim in zip(found, columns, claims, strict=True):
+            assert isinstance(claim, Distribution)
+            known = np.isfinite(own)
+            points, place = np.unique(own[known], return_inverse=True)
+            row[known] = claim.cdf(points)[place] if len(points) else 0.0
+        return found.T if isinstance(self.claims(config), tuple) else found[0]
+
+
+KINDS: tuple[type[Kind], ...] = (
+    Deterministic, Probabilistic, Moment, Empirical, Rate, Decay, Law,
+)  # fmt: skip

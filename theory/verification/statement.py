@@ -82,7 +82,7 @@ class Statement(Generic[Config, Instance]):
         stands for a hypothesis that looks at everything.
       measured: the same, for conditions that are reported but not required.
       claim: what follows from the hypotheses: a `Deterministic`, `Probabilistic`, `Moment`,
-        `Empirical`, `Rate` or `Decay`.
+        `Empirical`, `Rate`, `Decay` or `Law`.
       solve: a stage on the host before the checks, for solvers that no compiler knows: numpy
         arrays of one draw in, numpy arrays of fixed shapes out. It takes the instance, and what it
         returns is the part `solution` beside the stages, or in place of what `sample` drew.
@@ -268,7 +268,7 @@ def check_statement(statement: object) -> None:
 def check_claims(statement: Statement, config: object) -> None:
     """ValueError for claims that are none, before any draw is made."""
     if isinstance(statement.claim, ByQuantity):
-        checked_claims(statement.id, statement.claim.claims(config))
+        checked_claims(statement.id, statement.claim.claims(config), statement.claim.form)
 
 
 def check_config(config: object, own: object = None) -> None:

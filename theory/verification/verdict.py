@@ -76,7 +76,7 @@ class Estimate(NamedTuple):
     """A claimed quantity against its measured value and confidence interval.
 
     resolution: half-width that the interval had to reach, in the unit of the value.
-    method: what the interval is from: "Clopper–Pearson", "betting", "Hall" or the likelihood.
+    method: what the interval is from: "Clopper–Pearson", "betting", "Hall", "DKW" or a likelihood.
     """
 
     name: str
@@ -126,8 +126,8 @@ class Verdict:
       constant: for published forms with an open constant, else None.
       draws_needed: how many draws would be enough, where too few were made and that is known.
       distinct: number of distinct instances among the draws, None where they are not known.
-      detectable: smallest failure rate that these draws would have shown with 95 % probability;
-        None for statements about a quantity.
+      detectable: smallest failure rate, or distance of a law from the claimed one, that these draws
+        would have shown with 95 % probability; None for other statements about a quantity.
       notes: sentences about the statement that a reader must know: draws that repeat one another,
         a conclusion that is a tautology.
       estimated: names of the conditions whose numerical errors are estimates, not stated bounds.

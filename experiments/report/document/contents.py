@@ -93,9 +93,9 @@ class Entry:
                 Fact("allowed", allowed),
             ]
         if stored["detectable"] is not None:
-            facts.append(
-                Fact("would have shown", f"a failure rate of {number_text(stored['detectable'])}")
-            )
+            what = "distance" if stored["kind"] == "law" else "failure rate"
+            shown = f"a {what} of {number_text(stored['detectable'])}"
+            facts.append(Fact("would have shown", shown))
         if stored["tightest_margin"] is not None:
             facts.append(
                 Fact("smallest margin", with_unit(stored["tightest_margin"], stored["unit"]))

@@ -1,8 +1,13 @@
-"""Failure counts, the draws it takes, intervals of means, fitted laws, anytime-valid sequences."""
+"""Failure counts, the draws it takes, intervals of means, distances of laws, fitted
+rates and decays, and sequences that hold at any time."""
 
 from theory.verification.statistics.decays import FittedDecay as FittedDecay
 from theory.verification.statistics.decays import decay_rate as decay_rate
 from theory.verification.statistics.decays import fit_decay as fit_decay
+from theory.verification.statistics.laws import Distance as Distance
+from theory.verification.statistics.laws import law_distance as law_distance
+from theory.verification.statistics.laws import law_radius as law_radius
+from theory.verification.statistics.laws import law_radius_at_any_time as law_radius_at_any_time
 from theory.verification.statistics.means import MeanEstimate as MeanEstimate
 from theory.verification.statistics.means import mean_interval as mean_interval
 from theory.verification.statistics.power import detectable_rate as detectable_rate

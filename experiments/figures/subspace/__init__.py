@@ -1,0 +1,1 @@
+"""Figures of networks whose data lie in a subspace."""

@@ -1,0 +1,102 @@
+"""Kernels of networks of any depth at the critical variance, and how far they come with depth.
+
+Bias-free leaky ReLU, σ_w² = 2/(1 + γ²): E|x^ℓ|²/n is the same in every layer, and all that changes
+is the angle between two points.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory._types import AnyArray, Real
+from theory._validation import check_integer, check_slope, takes_arrays
+
+
+class Angles(NamedTuple):
+    """Two points after some layers.
+
+    theta: their angle.  ntk: Θ(x, x') over the mean square of the points, all layers trained.
+    """
+
+    theta: Float[Array, "..."]
+    ntk: Float[Array, "..."]
+
+
+@takes_arrays
+def next_angles(at: Angles, slope: Real) -> Angles:
+    """One more hidden layer: cos θ' = cos θ + c(sin θ − θ cos θ)/π, Θ' = cos θ' + Θ(1 − cθ/π).
+
+    c = (1 − γ)²/(1 + γ²). θ' by its half, sin²(θ'/2) = sin²(θ/2) − c(sin θ − θ cos θ)/(2π), which
+    loses no digits where θ is small.
+
+    Source: Cho and Saul 2009, eq. 5 and 6; Jacot et al. 2018, Theorem 1.
+    """
+    theta = jnp.asarray(at.theta)
+    c = (1 - slope) ** 2 / (1 + slope**2)
+    grown = sine_excess(theta)
+    half = jnp.maximum(jnp.sin(theta / 2) ** 2 - c * grown / (2 * jnp.pi), 0)
+    below = 2 * jnp.arcsin(jnp.sqrt(half))
+    return Angles(below, (1 - 2 * half) + at.ntk * (1 - c * theta / jnp.pi))
+
+
+@takes_arrays
+def sine_excess(theta: Float[AnyArray, "..."]) -> Float[Array, "..."]:
+    """sin θ − θ cos θ = θ³/3 − θ⁵/30 + θ⁷/840 − …, by the series below ½."""
+    theta = jnp.asarray(theta)
+    square, term, total = theta**2, theta**3 / 3, jnp.zeros_like(theta)
+    for k in range(1, 9):  # the term of θ^{2k+1} is 2k/(2k + 1)!, of alternating sign
+        total = total + term
+        term = -term * square * (k + 1) / (k * (2 * k + 2) * (2 * k + 3))
+    return jnp.where(jnp.abs(theta) < 0.5, total, jnp.sin(theta) - theta * jnp.cos(theta))
+
+
+def ntk_at_depths(
+    theta: Float[Array, "..."], depths: tuple[int, ...], slope: Real
+) -> Float[Array, "depths ..."]:
+    """Θ_L(x, x')/(L + 1) over the mean square of the points: 1 on the diagonal.
+
+    Args:
+      theta: angles between points.
+      depths: increasing numbers L ≥ 1 of hidden layers.
+      slope: γ in [0, 1).
+
+    Returns:
+      One array of angles' shape for every depth.
+
+    Raises:
+      ValueError: for depths that do not increase, or a slope out of its range.
+    """
+    check_slope(slope)
+    for k, depth in enumerate(depths):
+        check_integer(f"depths[{k}]", depth, low=1 if k == 0 else depths[k - 1] + 1)
+    at, done, found = Angles(theta, jnp.cos(theta)), 0, []
+    for depth in depths:
+        at = jax.lax.fori_loop(done, depth, lambda _, a: next_angles(a, slope), at)
+        found.append(at.ntk / (depth + 1))
+        done = depth
+    return jnp.stack(found)
+
+
+def fourth_moment_excess(slope: float) -> float:
+    """b = 6(1 + γ⁴)/(1 + γ²)² − 1, the variance of 2φ(ξ)²/(1 + γ²), ξ ~ N(0, 1): 5 for ReLU."""
+    return 6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1
+
+
+def mean_square_moment(widths: tuple[int, ...], slope: float) -> float:
+    """E q_L² = Π_ℓ (1 + b/n_ℓ), q_L the mean square of the last activations over its mean."""
+    return float(np.prod(1 + fourth_moment_excess(slope) / np.array(widths, float)))
+
+
+def sample_mean_squares(
+    key: Array, widths: tuple[int, ...], slope: Real, draws: int
+) -> Float[Array, " draws"]:
+    """q_L of networks whose weights are never drawn: Π_ℓ (1/n_ℓ) Σ_i 2φ(ξ_{ℓi})²/(1 + γ²)."""
+    found = jnp.ones(draws)
+    for k, n in zip(jax.random.split(key, len(widths)), widths, strict=True):
+        xi = jax.random.normal(k, (draws, n))
+        square = jnp.where(xi >= 0, xi, slope * xi) ** 2
+        found = found * jnp.mean(2 * square / (1 + slope**2), axis=1)
+    return found

@@ -1,0 +1,1 @@
+"""Networks of any depth: moments of what they compute, and their kernels."""
