@@ -21,6 +21,7 @@ from theory import (
     verify,
 )
 from theory.keys import make_key
+from theory.verification import remedies
 from theory.verification.explaining import RULES, explained
 from theory.verification.kinds import KINDS
 from theory.verification.remedies import hypothesis_margins
@@ -63,6 +64,16 @@ def test_c_alone_reaches_it_within_its_range():
     found = explain(statement(config=Wide(m=1000)), draws=20)
     by_name = {remedy.parameter: remedy for remedy in found.remedies}
     assert by_name["c"].holds_from == pytest.approx(39 / 1000**0.5, rel=0.03)
+
+
+def test_where_a_value_takes_too_long_none_farther_away_is_tried(monkeypatch):
+    """Every value takes longer than no time at all: one beside the own one is tried, and said."""
+    monkeypatch.setattr(remedies, "PATIENCE", 0.0)
+    found = explain(statement(config=Wide(m=100)), draws=20)
+    (remedy,) = found.remedies
+    assert remedy.holds_from is None
+    assert remedy.reached == 2 * remedy.now
+    assert str(remedy).endswith(f"no {remedy.parameter} up to {remedy.reached:g} mends it")
 
 
 def test_the_worst_draw_can_be_drawn_again():

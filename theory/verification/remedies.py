@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from theory.verification.statement import Statement
 LOOKED_AT = 16  # draws of which the median decides whether a hypothesis holds elsewhere
 STEP = 0.1  # of a parameter, for the finite difference
 FARTHEST = 2**16  # times, or parts of, its value that a parameter is changed to
+PATIENCE = 10.0  # seconds at one value, after which none farther away is tried
+ROOM = 2**30  # bytes at one value: draws of which fewer fit at once take the longer
 CLOSE = 0.02  # ratio of the two values between which a hypothesis begins to hold
 
 
@@ -26,7 +29,8 @@ class Remedy(NamedTuple):
     """A change of one parameter with which a hypothesis holds, at the median over a few draws.
 
     margin: the median at the value `now`.  before, holds_from: neighbouring values, at the second
-    of which it holds; both None if no value in the parameter's range was found.
+    of which it holds; both None if no value was found, `reached` being the last that was tried:
+    beyond it the statement does not exist, does not fit into 1 GiB or takes more than 10 seconds.
     """
 
     hypothesis: str
@@ -35,11 +39,13 @@ class Remedy(NamedTuple):
     margin: float
     before: float | None
     holds_from: float | None
+    reached: float
 
     def __str__(self) -> str:
         text = f"{self.hypothesis} fails by {-self.margin:.3g} at {self.parameter} = {self.now:g}"
         if self.holds_from is None:
-            return f"{text}; no {self.parameter} in reach mends it"
+            until = "up to" if self.reached > self.now else "down to"
+            return f"{text}; no {self.parameter} {until} {self.reached:.4g} mends it"
         end = "from" if self.holds_from > self.now else "up to"
         return f"{text}; holds {end} {self.parameter} ≈ {self.holds_from:.4g}"
 
@@ -143,7 +149,8 @@ def _numbers(config: Any) -> list[dataclasses.Field[Any]]:
 
 
 def _median(statement: Statement, name: str, key: Array, memory: int | None, config: Any) -> float:
-    margins = hypothesis_margins(statement, (name,), key, LOOKED_AT, config, memory)
+    room = ROOM if memory is None else min(ROOM, memory)
+    margins = hypothesis_margins(statement, (name,), key, LOOKED_AT, config, room)
     return float(np.median(np.asarray(margins[name].value)))
 
 
@@ -168,10 +175,12 @@ def _mended(
 ) -> Remedy:
     """Doubles or halves the parameter until the hypothesis holds, then bisects."""
     now = float(getattr(config, field.name))
-    before, factor = now, 2.0
-    while factor <= FARTHEST:
+    before, factor, took = now, 2.0, 0.0
+    while factor <= FARTHEST and took <= PATIENCE:
         value = now * factor if up else now / factor
+        start = time.monotonic()
         margin = _try(median, config, field, value)
+        took = time.monotonic() - start
         if margin is None:
             break
         if margin > 0:
@@ -182,6 +191,6 @@ def _mended(
                     break
                 found = _try(median, config, field, middle)
                 low, high = (low, middle) if found is not None and found > 0 else (middle, high)
-            return Remedy(name, field.name, now, here, low, high)
+            return Remedy(name, field.name, now, here, low, high, high)
         before, factor = value, 2 * factor
-    return Remedy(name, field.name, now, here, None, None)
+    return Remedy(name, field.name, now, here, None, None, before)
