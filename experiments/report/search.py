@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from experiments.files import seals
 from experiments.machine import environment
 from experiments.report.words import COLOURS, number_text
 from experiments.results.records import plain
@@ -122,19 +123,20 @@ def _instance(instance: Any) -> list[Text]:
 def falsify_json(
     entries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The JSON of `falsify`: what was found, and with which options.
+    """The JSON of `falsify`, sealed by its digest: what was found, and with which options.
 
     Args:
       entries: of `falsification_json`.
       asked: what a search that goes on must ask for, too.
       how: schema and words of the command.
     """
-    return {
+    content = {
         **how,
         "statements": list(entries),
         "asked": dict(asked),
         "environment": environment.describe(),
     }
+    return seals.sealed(content)
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:

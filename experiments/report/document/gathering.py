@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.files import forms, reading, strict_json
+from experiments.files import reading, seals
 from experiments.files.reading import Malformed
 from experiments.files.strict_json import Json, Record
 from experiments.report.document.contents import (
@@ -25,7 +25,7 @@ from experiments.report.document.contents import (
 )
 from experiments.report.words import number_text
 from experiments.results import schemas, tables
-from experiments.results.contents import ENVIRONMENT, FIGURE
+from experiments.results.contents import MADE
 from experiments.results.draws import load_draws
 from experiments.results.records import read_verdicts
 from experiments.results.store import MANIFEST, Store, open_store
@@ -33,16 +33,6 @@ from experiments.results.store import MANIFEST, Store, open_store
 VERDICTS, SEARCH = "verdicts.json", "falsified.json"
 MOST_ROWS = 200  # of a table of cells; of more only those that are not consistent
 LARGEST_PICTURE = 2**21  # bytes
-MADE = {
-    "figure": str,
-    "source": str,
-    "preset": str,
-    "changed": [str],
-    "caption": str,
-    "manifest": FIGURE | {"settings": {str: object}},
-    "seconds": float,
-    "environments": [ENVIRONMENT],
-}
 
 
 def gather(directories: Sequence[str], title: str) -> Report:
@@ -230,12 +220,7 @@ def _of_verdict(verdict: Record) -> tuple[str, str, str, str, str]:
 
 
 def _search(path: pathlib.Path, number: int) -> Section:
-    try:
-        content = strict_json.load(path)
-        schema = frozenset(("widetheory/falsify/1",))
-        forms.check(content, {"schema": schema} | schemas.FORMS["falsify"])
-    except Malformed as error:
-        raise ValueError(f"{path} must be JSON of `widetheory falsify`: {error}") from error
+    content = seals.load(path, schemas.SEARCHED, "falsify")
     rows, words = [], []
     for one in content["statements"]:
         found = "proved" if one["proved"] else "found, not proved" if one["conditions"] else "none"
@@ -296,11 +281,7 @@ def _figures(place: pathlib.Path, number: int) -> Iterator[Section]:
 
 def _figure(place: pathlib.Path, name: str, number: int) -> Section:
     path = place / f"{name}.json"
-    try:
-        content = strict_json.load(path)
-        forms.check(content, MADE)
-    except Malformed as error:
-        raise ValueError(f"{path} must be JSON of `widetheory figure`: {error}") from error
+    content = seals.load(path, MADE, "figure")
     manifest = content["manifest"]
     facts = [
         Fact("source", content["source"]),

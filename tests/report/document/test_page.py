@@ -156,6 +156,11 @@ def test_directories_without_results_and_damaged_ones(tmp_path):
     assert "must be JSON of `widetheory falsify`" in line_of(
         lambda: gathering.gather([str(tmp_path)], "")
     )
+    path = stored.searched(tmp_path / "searched") / "falsified.json"
+    path.write_text(path.read_text().replace('"evaluations": 8', '"evaluations": 9'))
+    assert "its digest is not that of its content" in line_of(
+        lambda: gathering.gather([str(path.parent)], "")
+    )
 
 
 def test_a_sweep(tmp_path):
