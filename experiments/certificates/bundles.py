@@ -18,7 +18,6 @@ CHECKSUMS = "checksums.sha256"
 MARK = b'"widetheory certificate"'
 BEGINS = (b"PK\x03\x04", b"PK\x05\x06")  # of ZIP archives, of empty ones
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ENCRYPTED = 0x1  # flag
 CHUNK = 2**20
 LARGEST = 2**26  # bytes of a certificate
 MOST_KEPT = 2**28  # bytes of certificates and of checksums
@@ -92,8 +91,6 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     """ValueError for what is not read, before anything is unpacked."""
     if len({entry.filename for entry in entries}) < len(entries):
         raise ValueError("a name stands twice")
-    if any(entry.flag_bits & ENCRYPTED for entry in entries):
-        raise ValueError("it is encrypted")
     if any(entry.compress_type not in METHODS for entry in entries):
         raise ValueError("its files must be stored or deflated")
     packed = sum(entry.compress_size for entry in entries)

@@ -15,7 +15,7 @@ from experiments.command.verbs import NAMES, add_json, add_verb
 from experiments.datasets import sources
 from experiments.files import seals
 from experiments.machine import environment, interrupts
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
 from experiments.results import schemas
@@ -99,7 +99,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))
             out.write_json(STORED, falsify_json(entries, asked, how))
             if not arguments.json:
-                console().print(falsification_text(result, file))
+                tell(falsification_text(result, file))
     if arguments.json:
         print_json(falsify_json(entries, asked, how))
     return out.status(any(map(_unknown, entries)))

@@ -7,7 +7,7 @@ from experiments.command import common
 from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.report import sweeps
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_progress
 from experiments.results import store, tables
 from experiments.settings import numbers
@@ -101,7 +101,7 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(common.asked(arguments) | result)
     else:
-        console().print(sweeps.table(place))
+        tell(sweeps.table(place))
     if failed := len(result["failed"]):
         where = place.directory / "failed"
         streams.say(f"{failed} of {sum(1 for _ in place.cells())} cells failed, see {where}")

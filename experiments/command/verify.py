@@ -11,7 +11,7 @@ from experiments.files.strict_json import Record
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.machine.workers import Lost
 from experiments.report import verdicts
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_bar
 from experiments.results import draws
 from experiments.results.code_version import code_version, modules_of
@@ -101,7 +101,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(run.content())
     else:
-        console().print(verdicts.verify_table(results, why=arguments.why))
+        tell(verdicts.verify_table(results, why=arguments.why))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return out.status(bool(wrong)) or (2 if lost else 0)
 
