@@ -195,7 +195,7 @@ def _checked(path: str) -> Iterator[int]:
         found = bundles.read(path)
         inside.extend(found.certificates)
         held = "" if inside else ", none of them a certificate"
-        return [f"{found.files} files as {bundles.CHECKSUMS} says{held}"]
+        return [f"all files are as {bundles.CHECKSUMS} says, {found.files}{held}"]
 
     yield _told(path, unpacked)
     for name, data in inside:

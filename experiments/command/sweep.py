@@ -13,6 +13,7 @@ from experiments.results import store, tables
 from experiments.settings import numbers
 from experiments.sweep import planning
 from theory._validation import check_real
+from theory._wording import counted
 from theory.verification import canary
 
 LARGEST_MEMORY = 2**30  # GiB
@@ -104,7 +105,8 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
         tell(sweeps.table(place))
     if failed := len(result["failed"]):
         where = place.directory / "failed"
-        streams.say(f"{failed} of {sum(1 for _ in place.cells())} cells failed, see {where}")
+        cells = counted(sum(1 for _ in place.cells()), "cell")
+        streams.say(f"{failed} of {cells} failed, see {where}")
     refuted = any(cell["verdict"]["verdict"] == "refuted" for cell in result["cells"])
     if refuted and place.manifest["erratum"] is None:
         return 1

@@ -19,6 +19,7 @@ from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
 from theory._validation import check_integer, check_level
+from theory._wording import counted
 
 STORED = "verdicts.json"
 DECIDES = "theory.verification.verify"  # the module from a statement to its verdict
@@ -162,7 +163,7 @@ def _collect(run: _Run, steps: Any, planned: Sequence[planning.Run]) -> dict[str
         share = f"{len(stored)} of {len(planned)} verdicts are stored in {out.path / STORED}"
         return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
 
-    names = [f"{one.statement.id} ({one.draws:,} draws)" for one in planned]
+    names = [f"{one.statement.id} ({counted(one.draws, 'draw')})" for one in planned]
     with interrupts.telling(safe):
         for one, result in zip(planned, with_bar(steps, names), strict=True):
             if isinstance(result, Lost):

@@ -15,6 +15,7 @@ from experiments.learning.pairs import (
 )
 from experiments.machine import environment
 from experiments.report.rows import Rows
+from theory._wording import counted
 from theory.perturbations.learning import (
     PerturbationSetting,
 )
@@ -59,7 +60,7 @@ def table(settings: list[PerturbationSetting], summary: Summary, draws: int, see
         *_notes(setting, summary, several),
         Text(
             f"Values: {'mean' if summary.trained is None else 'mean ± standard error'} over "
-            f"{draws} draws of data, labels and weights. Seed {seed}.",
+            f"{counted(draws, 'draw')} of data, labels and weights. Seed {seed}.",
             style="dim",
         ),
         Text(environment.line(), style="dim"),
@@ -73,7 +74,7 @@ def _text(value: float | None, form: str = "{:.4f}") -> str:
 def _words(setting: PerturbationSetting, summary: Summary, several: bool) -> str:
     times = ", ".join(f"T_{w} = {t:.4g}" for w, t in zip("fg", summary.times[0], strict=True))
     places = {
-        "fresh": f"accuracies and agreement on {setting.queries} fresh points",
+        "fresh": f"accuracies and agreement on {counted(setting.queries, 'fresh point')}",
         "training": f"accuracies on f's training points, agreement on {setting.queries} fresh ones",
     }
     return (

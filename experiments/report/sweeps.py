@@ -13,6 +13,7 @@ from experiments.report.words import COLOURS, MEANINGS, claim_lines, claim_texts
 from experiments.results import tables
 from experiments.results.records import verdict_of
 from experiments.results.store import Cell, Store
+from theory._wording import counted
 from theory.verification.verdict import (
     Verdict,
 )
@@ -30,7 +31,8 @@ def table(store: Store) -> Group:
     shown = [one for one in found if total <= SHOWN_CELLS or one[1].verdict != "consistent"]
     parts: list[RenderableType] = [
         Text(manifest["statement"], style="bold").append(
-            f"  {manifest['draws']:,} draws per cell, seed {manifest['seed']}", style="not bold"
+            f"  {counted(manifest['draws'], 'draw')} per cell, seed {manifest['seed']}",
+            style="not bold",
         )
     ]
     if shown:

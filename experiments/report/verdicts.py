@@ -18,6 +18,7 @@ from experiments.results.records import plain
 from experiments.settings.text import fields_by_name
 from experiments.verify.running import KEYS, Result
 from theory import Dataset
+from theory._wording import counted
 from theory.verification.verdict import ConditionSummary, Verdict
 
 LOOSE = 20  # bound over observed quantile, from which on a bound must say why
@@ -83,7 +84,7 @@ def _tested(result: Result) -> str:
     if "m_min" in config:
         top = config["m_min"] * 2 ** (config["widths"] - 1)
         sizes.append(f"m={config['m_min']}…{top}")
-    lines = [result.run.case, name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
+    lines = [result.run.case, name or "", " ".join(sizes), counted(result.verdict.draws, "draw")]
     return "\n".join(line for line in lines if line)
 
 

@@ -7,6 +7,7 @@ from experiments.report.document import checklist, mathematics
 from experiments.report.document.contents import Entry, Fact, Report, Section, Table
 from experiments.report.document.latex import escaped, formula
 from experiments.report.document.page import WORDS, attention, measured, met, summary
+from theory._wording import counted
 
 # What a terminal obeys, and what turns the direction of text, in place of being shown.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -66,7 +67,7 @@ def _cells(table: Table, to: "_Markdown | _Latex") -> str:
 
 
 def _more(count: int) -> str:
-    return f"{count:,} more cells are left out, the consistent ones first; cells.csv has all."
+    return f"{counted(count, 'more cell')} left out, the consistent ones first; cells.csv has all."
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

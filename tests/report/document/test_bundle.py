@@ -109,7 +109,7 @@ def test_a_counterexample_is_checked_and_replayed_from_the_archive(tmp_path, cap
     capsys.readouterr()
     assert main.main(["check", str(archive)]) == 0
     held = capsys.readouterr().out.splitlines()
-    assert "files as checksums.sha256 says" in held[0]
+    assert "all files are as checksums.sha256 says" in held[0]
     assert "a counterexample of mine.false" in held[-1]
     assert main.main(["replay", str(archive)]) == 2  # whose code is run is said by who asks
     told = capsys.readouterr()

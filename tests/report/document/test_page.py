@@ -146,7 +146,7 @@ def test_a_file_elsewhere_is_not_read(tmp_path):
 
 
 def test_directories_without_results_and_damaged_ones(tmp_path):
-    assert "holds none" in line_of(lambda: gathering.gather([str(tmp_path)], ""))
+    assert "there are none in" in line_of(lambda: gathering.gather([str(tmp_path)], ""))
     stored.run(tmp_path, stored.entry())
     path = tmp_path / "verdicts.json"
     path.write_text(path.read_text().replace('"draws": 40', '"draws": 41'))
