@@ -234,7 +234,7 @@ def _search(path: pathlib.Path, number: int) -> Section:
                 file,
             )
         )
-        words.append(f"{one['id']}: {one['reason']}" + _margins(one["conditions"]))
+        words.append(f"{one['id']}: {one['reason']}.{_margins(one['conditions'])}")
     columns = (
         "statement",
         "verdict",
