@@ -146,7 +146,7 @@ def test_a_frontier_and_a_map_of_it(mine, capsys):
         ("frontier MINE:right --in q", "--in must be one of d, n"),
         ("frontier MINE:right --in n=5:2", "--in must be NAME=LOW:HIGH"),
         ("frontier MINE:right --in n --in d", "--in must give LOW:HIGH"),
-        ("frontier MINE:right --in n=0:5", "low and high must be"),
+        ("frontier MINE:right --in n=0:5", "n must be"),
     ],
 )
 def test_bad_lines_end_with_one_line(line, message, mine, capsys):
