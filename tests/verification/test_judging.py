@@ -79,7 +79,7 @@ def test_verdicts_about_outcomes(verdict, reason, conclusion, allowed, hypothesi
 def missing(count, of):
     """Margins of which the last ones are NaN."""
     value = np.where(np.arange(of) < of - count, 1.0, np.nan)
-    return Margin(value, np.full(of, 1e-9), None)
+    return Margin(value, np.full(of, 1e-9), np.full(of, np.nan))
 
 
 @pytest.mark.parametrize("allowed", [None, 0.1])
