@@ -28,8 +28,8 @@ def _assumptions(entries: Sequence[Entry]) -> str:
     vacuous = sum(e.stored["verdict"] == "vacuous" for e in entries)
     text = (
         "Every hypothesis was computed on every draw, with its numerical error (a stated bound, or "
-        f"an estimate), and not assumed: {len(needing)} of {len(entries)} statements have "
-        f"hypotheses, and in {len(always)} of these all of them hold in every draw."
+        f"an estimate), and not assumed. Statements with hypotheses: {len(needing)} of "
+        f"{len(entries)}; whose hypotheses all hold in every draw: {len(always)} of these."
     )
     return text + (
         f" Nothing was tested of {vacuous}, whose hypotheses hold in no draw." if vacuous else ""
