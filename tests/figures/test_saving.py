@@ -90,7 +90,8 @@ def picture():
 def nested():
     """Figures within a figure, with a bar of colours, as plots and maps have them."""
     figure = matplotlib.figure.Figure(layout="constrained")
-    above, below = figure.subfigures(2, 1)
+    parts: Any = figure.subfigures(2, 1)
+    above, below = parts
     above.subplots(1, 2)[0].plot([0, 1], [0, 1])
     image = below.subplots().imshow([[0, 1]])
     below.colorbar(image)
