@@ -8,14 +8,14 @@ rounds beside them.
 import time
 from collections.abc import Iterator, Sequence
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from experiments.bench import commands, learning, maps, scaling, workers
 from experiments.bench.rows import Job, Options, Row, torch_version
 from experiments.files.strict_json import Record
 from experiments.machine import environment
+from experiments.report.rows import Rows
 from theory._validation import check_choice
 
 BUSY = 0.25  # load average per core from which on a warning is given
@@ -94,7 +94,7 @@ def busy(machine: Record) -> str | None:
     )
 
 
-def table(rows: Sequence[Row], machine: Record, options: Options) -> Table:
+def table(rows: Sequence[Row], machine: Record, options: Options) -> Group:
     """The rows for people."""
     accelerators = ", ".join(machine["accelerators"]) or "no accelerator"
     caption = [
@@ -111,11 +111,8 @@ def table(rows: Sequence[Row], machine: Record, options: Options) -> Table:
     if options.quick:
         caption.append("--quick: not the sizes that the targets are about.")
     caption += dict.fromkeys(f"{row.job}: {remark}." for row in rows for remark in row.remarks)
-    result = Table(box=box.SIMPLE_HEAD, caption=escape("\n".join(caption)), caption_justify="left")
-    for heading in ("job", "ours", "against", "ratio", "target", "of jnp.dot", "compile"):
-        result.add_column(heading)
-    for row in rows:
-        result.add_row(
+    cells = [
+        (
             f"{row.job}\n{row.case}",
             _amount(row.ours, row.unit),
             f"{row.against}\n{'-' if row.reference is None else _amount(row.reference, row.unit)}",
@@ -124,7 +121,10 @@ def table(rows: Sequence[Row], machine: Record, options: Options) -> Table:
             "-" if row.same is None else f"{row.same:.2f} / {row.large:.2f}",
             _amount(row.compile, "s"),
         )
-    return result
+        for row in rows
+    ]
+    columns = ("job", "ours", "against", "ratio", "target", "of jnp.dot", "compile")
+    return Group(Rows(columns, cells, prose=(0,)), *map(Text, caption))
 
 
 def _amount(value: float, unit: str) -> str:

@@ -1,9 +1,10 @@
 """Checks certificates by computing again: rationals, balls, and the standard library, no more.
 
 `python -m experiments.certificates.check FILE` needs python-flint, and of this project this module
-with `exact`, `program` and `functions` beside it: neither JAX, NumPy nor `theory`. What a file
-claims is refused unless it follows from the numbers in it. The digest guards against damage alone:
-whoever changes a number can make a new one, and is refused because the claim does not follow.
+with `bundles`, `exact`, `program` and `functions` beside it: neither JAX, NumPy nor `theory`. Of a
+bundle it checks every certificate, and that its files are what they were. What a file claims is
+refused unless it follows from the numbers in it. The digest guards against damage alone: whoever
+changes a number can make a new one, and is refused because the claim does not follow.
 
 What is proved is what the file writes down. Whether the program in it is the condition of the
 statement that it names is what `widetheory replay` compares.
@@ -13,12 +14,12 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import flint
 
-from experiments.certificates import exact, program
+from experiments.certificates import bundles, exact, program
 from experiments.certificates.exact import BITS, TIGHT, Refused, ball, numbers, require
 
 FORMAT, VERSION = "widetheory certificate", 1
@@ -46,16 +47,21 @@ def _no_number(text: str) -> Any:
 
 
 def read(path: str) -> dict[str, Any]:
-    """The content of a file.
-
-    Raises:
-      ValueError: in one line, for what is no certificate of this format.
-    """
+    """The content of a file; ValueError where it cannot be read, and as `parse`."""
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    return parse(data, path)
+
+
+def parse(data: bytes, path: str) -> dict[str, Any]:
+    """The content of a file's bytes.
+
+    Raises:
+      ValueError: in one line, for what is no certificate of this format.
+    """
     if len(data) > LARGEST:
         raise ValueError(f"{path}: a certificate must have at most {LARGEST} bytes")
     try:
@@ -174,23 +180,46 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
 
 def main(paths: Sequence[str]) -> int:
     """Checks files: 0 if all hold, 1 if one does not, else 2: one cannot be read or checked."""
-    refused, unknown = False, False
-    for path in paths:
-        try:
-            for line in check(read(path)):
-                print(f"{path}: {line}")
-        except Refused as error:
-            print(f"{path}: does not hold: {error}", file=sys.stderr)
-            refused = True
-        except program.Uncheckable as error:
-            print(f"{path}: cannot be checked here: {error}", file=sys.stderr)
-            unknown = True
-        except ValueError as error:
-            text = str(error)
-            text = text if text.startswith(path) else f"{path}: {text}"
-            print(" ".join(text.split()), file=sys.stderr)
-            unknown = True
-    return 1 if refused else 2 if unknown else 0
+    statuses = [status for path in paths for status in _checked(path)]
+    return 1 if 1 in statuses else max(statuses, default=0)
+
+
+def _checked(path: str) -> Iterator[int]:
+    """The status of a file; of a bundle its own, and that of each certificate in it."""
+    if not bundles.is_bundle(path):
+        yield _told(path, lambda: check(read(path)))
+        return
+    inside: list[tuple[str, bytes]] = []
+
+    def unpacked() -> list[str]:
+        found = bundles.read(path)
+        inside.extend(found.certificates)
+        held = "" if inside else ", none of them a certificate"
+        return [f"all files are as {bundles.CHECKSUMS} says, {found.files}{held}"]
+
+    yield _told(path, unpacked)
+    for name, data in inside:
+        place = f"{path}: {bundles.printable(name)}"
+        yield _told(place, lambda data=data, place=place: check(parse(data, place)))
+
+
+def _told(place: str, call: Callable[[], Sequence[str]]) -> int:
+    """The status of one check, whose lines are printed."""
+    try:
+        for line in call():
+            print(f"{place}: {line}")
+    except Refused as error:
+        print(f"{place}: does not hold: {error}", file=sys.stderr)
+        return 1
+    except program.Uncheckable as error:
+        print(f"{place}: cannot be checked here: {error}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        text = str(error)
+        text = text if text.startswith(place) else f"{place}: {text}"
+        print(" ".join(text.split()), file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

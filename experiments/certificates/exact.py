@@ -85,7 +85,7 @@ def separator(content: Mapping[str, Any]) -> list[str]:
     square = min(p**2 / (_dot(x, x) * _dot(v, v)) for p, x in zip(products, signed, strict=True))
     close = _near(number(content["margin"]), lambda m: m > 0 and m**2 <= square)
     require(close, "the margin is not the stated one")
-    return [f"{len(signed)} points are separated, with margin {float(square) ** 0.5:.6g}"]
+    return [f"points are separated, {len(signed)}, with margin {float(square) ** 0.5:.6g}"]
 
 
 def _ratio(text: str) -> Fraction:
@@ -104,7 +104,7 @@ def inseparable(content: Mapping[str, Any]) -> list[str]:
     require(sum(multipliers) == 1, "multipliers must add up to 1")
     for i, column in enumerate(zip(*signed, strict=True)):
         require(_dot(multipliers, column) == 0, f"Σ λ_k y_k x_k is not 0 in coordinate {i}")
-    return [f"{len(signed)} points are not separable: Σ λ_k y_k x_k = 0 exactly"]
+    return [f"points are not separable, {len(signed)}: Σ λ_k y_k x_k = 0 exactly"]
 
 
 # --- the max-margin limit -------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def max_margin(content: Mapping[str, Any]) -> list[str]:
     require(close, "the smallest margin is not the stated one")
     kind = "the global max margin" if content["global"] else "a KKT point"
     count = sum(content["active"])
-    return [f"the closed form on {count} of {len(stated)} points is {kind}"]
+    return [f"the closed form on {count} of n = {len(stated)} points is {kind}"]
 
 
 # --- counts ---------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def counts(content: Mapping[str, Any]) -> list[str]:
     require(lower, "the lower limit is not that of Clopper and Pearson")
     upper = high == 1 if k == n else _near(1 - high, fits_above, Fraction(1, 2**50))
     require(upper, "the upper limit is not that of Clopper and Pearson")
-    lines = [f"{k} of {n} draws: a rate in [{float(low):.6g}, {float(high):.6g}]"]
+    lines = [f"failures in {k} of n = {n} draws: a rate in [{float(low):.6g}, {float(high):.6g}]"]
     if content["allowed"] is None:
         return lines
     allowed, level = numbers(content["allowed"]), number(content["level"])

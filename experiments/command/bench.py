@@ -9,7 +9,7 @@ from experiments.bench.rows import Options
 from experiments.command import common
 from experiments.command.verbs import add_json, add_verb
 from experiments.machine import environment, streams
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_bar
 
 STORED = "bench.json"
@@ -44,5 +44,5 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(jobs.to_json(rows, machine, options))
     else:
-        console().print(jobs.table(rows, machine, options))
+        tell(jobs.table(rows, machine, options))
     return out.status(refuted=False)

@@ -18,6 +18,7 @@ from experiments.settings.text import fields_by_name
 from theory import Statement
 from theory._validation import check_choice, check_integer, shown
 from theory._validation import check_level as checked_level
+from theory._wording import counted
 
 T = TypeVar("T")
 
@@ -253,7 +254,8 @@ class Output:
 def safe_words(place: Store, of: str = "") -> str:
     """What an interrupt says of a store."""
     total = sum(1 for _ in place.cells())
+    done = len(place.finished())
     return (
-        f"interrupted; the {len(place.finished())} finished cells of {total}{of} are safe in "
-        f"{place.directory}: go on with --resume"
+        f"interrupted; the {counted(done, 'finished cell')} of {total}{of} "
+        f"{'is' if done == 1 else 'are'} safe in {place.directory}: go on with --resume"
     )

@@ -8,7 +8,7 @@ from experiments.command import common
 from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.datasets import sources
 from experiments.machine import environment
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.search import explanation_json, explanation_text
 from experiments.results.records import load_verdicts
 from experiments.settings.references import find_one
@@ -43,7 +43,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         print_json({"explanations": [explanation_json(one) for one in found]})
     else:
         for one in found:
-            console().print(explanation_text(one))
+            tell(explanation_text(one))
     return 0
 
 

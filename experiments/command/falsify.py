@@ -13,11 +13,12 @@ from experiments.certificates import making
 from experiments.command import common
 from experiments.command.verbs import NAMES, add_json, add_verb
 from experiments.datasets import sources
-from experiments.files import strict_json
+from experiments.files import seals
 from experiments.machine import environment, interrupts
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import saying
 from experiments.report.search import falsification_json, falsification_text, falsify_json
+from experiments.results import schemas
 from experiments.settings import numbers
 from experiments.settings.references import Named, find
 from experiments.settings.text import configured, fields_by_name
@@ -98,7 +99,7 @@ def _falsify(arguments: argparse.Namespace) -> int:
             entries.append(falsification_json(result, file, arguments.seed, statement.erratum))
             out.write_json(STORED, falsify_json(entries, asked, how))
             if not arguments.json:
-                console().print(falsification_text(result, file))
+                tell(falsification_text(result, file))
     if arguments.json:
         print_json(falsify_json(entries, asked, how))
     return out.status(any(map(_unknown, entries)))
@@ -117,21 +118,14 @@ def _begun(
         return []
     if not resume:
         raise ValueError(f"--out holds a search already, {path}; --resume goes on with it")
-    try:
-        content = strict_json.load(path)
-        stored, entries = content["asked"], content["statements"]
-        complete = all(entry.keys() >= {"id", "verdict", "documented_erratum"} for entry in entries)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"--out must hold a search that can be read, {path}: {error}") from error
-    if not complete:
-        raise ValueError(f"--out must hold a search that can be read, {path}: entries are missing")
+    content = seals.load(path, schemas.SEARCHED, "falsify")
     for name, value in asked.items():
-        if stored.get(name) != value:
-            got = f"{stored.get(name)!r} there, {value!r} here"
+        if (stored := content["asked"].get(name)) != value:
+            got = f"{stored!r} there, {value!r} here"
             raise ValueError(
                 f"--resume must have the options of the search in {path}: {name} {got}"
             )
-    return entries
+    return content["statements"]
 
 
 def _ranges(

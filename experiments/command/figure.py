@@ -9,7 +9,7 @@ from experiments.figures import building, registry
 from experiments.files import writing
 from experiments.machine import environment, interrupts, streams
 from experiments.report import figures
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_progress
 from experiments.results.store import Store
 from theory.verification import canary
@@ -78,7 +78,7 @@ def _figure(arguments: argparse.Namespace) -> int:
         without_rows = [{k: v for k, v in content.items() if k != "rows"} for content in made]
         print_json(common.asked(arguments) | {"figures": without_rows})
     else:
-        console().print(figures.made(made, out))
+        tell(figures.made(made, out))
     return 2 if len(made) < len(planned) else 0
 
 
@@ -87,7 +87,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"figures": [figures.as_json(figure) for figure in known]})
     else:
-        console().print(figures.table(known))
+        tell(figures.table(known))
     return 0
 
 

@@ -9,7 +9,7 @@ from experiments.command import common
 from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.datasets import sources
 from experiments.machine import environment
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import saying
 from experiments.report.search import frontier_json, frontier_text
 from experiments.settings.references import find_one
@@ -73,8 +73,8 @@ def _frontier(arguments: argparse.Namespace) -> int:
         return 0
     for changes, one in found:
         if changes:
-            console().print(", ".join(f"{n} = {v:g}" for n, v in changes.items()))
-        console().print(frontier_text(one))
+            tell(", ".join(f"{n} = {v:g}" for n, v in changes.items()))
+        tell(frontier_text(one))
     return 0
 
 

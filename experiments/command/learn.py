@@ -11,7 +11,7 @@ from experiments.command.verbs import Parser, add_json, add_verb
 from experiments.learning import cost, pairs
 from experiments.machine import environment
 from experiments.report import learning
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_bar
 from experiments.results.records import plain
 from theory.perturbations.learning import PerturbationSetting
@@ -67,7 +67,7 @@ def _learn(arguments: argparse.Namespace, *, train: bool) -> int:
         }
         print_json(common.asked(arguments) | plain(result))
     else:
-        console().print(learning.table(settings, summary, draws, arguments.seed))
+        tell(learning.table(settings, summary, draws, arguments.seed))
     return 0
 
 

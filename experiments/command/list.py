@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.command.verbs import NAME, NAMES, add_json, add_verb
 from experiments.report import catalogue
-from experiments.report.console import console, print_json
+from experiments.report.console import console, print_json, tell
 from experiments.report.listing import list_table
 
 
@@ -28,8 +28,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"statements": entries})
     else:
-        place = console()
-        place.print(list_table(entries, place.width))
+        tell(list_table(entries, console().width))
     return 0
 
 
@@ -37,5 +36,5 @@ def _show(arguments: argparse.Namespace) -> int:
     from experiments.report.statements import show
     from experiments.settings.references import find_one
 
-    console().print(show(find_one(arguments.id).statement))
+    tell(show(find_one(arguments.id).statement))
     return 0

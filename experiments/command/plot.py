@@ -13,7 +13,7 @@ from experiments.machine import environment, interrupts, streams
 from experiments.plots import drawing, making, slices, verified
 from experiments.plots.making import Plot
 from experiments.report import plots
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.results import store
 from experiments.verify import planning
 from theory import REGISTRY
@@ -62,7 +62,7 @@ def _plot(arguments: argparse.Namespace) -> int:
         for plot in found:
             made.append(making.make(_named_apart(plot, names), out))
             if not arguments.json:
-                console().print(plots.made(made[-1], plot.caption))
+                tell(plots.made(made[-1], plot.caption))
     if arguments.json:
         print_json({"plots": made})
     return 0

@@ -7,12 +7,13 @@ from experiments.command import common
 from experiments.command.verbs import NAME, add_json, add_verb
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.report import sweeps
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_progress
 from experiments.results import store, tables
 from experiments.settings import numbers
 from experiments.sweep import planning
 from theory._validation import check_real
+from theory._wording import counted
 from theory.verification import canary
 
 LARGEST_MEMORY = 2**30  # GiB
@@ -101,10 +102,11 @@ def _reported(place: store.Store, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(common.asked(arguments) | result)
     else:
-        console().print(sweeps.table(place))
+        tell(sweeps.table(place))
     if failed := len(result["failed"]):
         where = place.directory / "failed"
-        streams.say(f"{failed} of {sum(1 for _ in place.cells())} cells failed, see {where}")
+        cells = counted(sum(1 for _ in place.cells()), "cell")
+        streams.say(f"{failed} of {cells} failed, see {where}")
     refuted = any(cell["verdict"]["verdict"] == "refuted" for cell in result["cells"])
     if refuted and place.manifest["erratum"] is None:
         return 1

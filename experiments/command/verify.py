@@ -11,7 +11,7 @@ from experiments.files.strict_json import Record
 from experiments.machine import devices, environment, interrupts, streams
 from experiments.machine.workers import Lost
 from experiments.report import verdicts
-from experiments.report.console import console, print_json
+from experiments.report.console import print_json, tell
 from experiments.report.progress import with_bar
 from experiments.results import draws
 from experiments.results.code_version import code_version, modules_of
@@ -19,6 +19,7 @@ from experiments.settings import numbers
 from experiments.verify import planning, running
 from theory import REGISTRY
 from theory._validation import check_integer, check_level
+from theory._wording import counted
 
 STORED = "verdicts.json"
 DECIDES = "theory.verification.verify"  # the module from a statement to its verdict
@@ -101,7 +102,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(run.content())
     else:
-        console().print(verdicts.verify_table(results, why=arguments.why))
+        tell(verdicts.verify_table(results, why=arguments.why))
     wrong = [r for r in results if r.verdict.verdict == "refuted" and not r.documented_erratum]
     return out.status(bool(wrong)) or (2 if lost else 0)
 
@@ -162,7 +163,7 @@ def _collect(run: _Run, steps: Any, planned: Sequence[planning.Run]) -> dict[str
         share = f"{len(stored)} of {len(planned)} verdicts are stored in {out.path / STORED}"
         return f"interrupted; {share}" + (f": {', '.join(stored)}" if stored else "")
 
-    names = [f"{one.statement.id} ({one.draws:,} draws)" for one in planned]
+    names = [f"{one.statement.id} ({counted(one.draws, 'draw')})" for one in planned]
     with interrupts.telling(safe):
         for one, result in zip(planned, with_bar(steps, names), strict=True):
             if isinstance(result, Lost):

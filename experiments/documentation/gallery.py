@@ -6,7 +6,6 @@ entry of docs/gallery.md; all else stays as it is. With `--from DIR`, figures ar
 """
 
 import argparse
-import json
 import pathlib
 import re
 import sys
@@ -18,9 +17,11 @@ from PIL import Image
 from experiments.figures import building, registry
 from experiments.figures.captions import DETAILS
 from experiments.figures.figure import Figure
+from experiments.files import seals
 from experiments.files.strict_json import Record
 from experiments.machine import environment
 from experiments.report.progress import with_progress
+from experiments.results.contents import MADE
 from theory._validation import check_choice
 from theory.verification import canary
 
@@ -148,7 +149,7 @@ def write(directory: pathlib.Path, names: Sequence[str] = (), docs: pathlib.Path
     figures = list(registry.figures().values())
     chosen = [figure.name for figure in figures if not names or figure.name in names]
     files = {name: directory / f"{name}.json" for name in chosen}
-    contents = {name: json.loads(p.read_text("utf-8")) for name, p in files.items() if p.exists()}
+    contents = {name: seals.load(p, MADE, "figure") for name, p in files.items() if p.exists()}
     if names:
         for name in names:
             check_choice("NAME", name, registry.figures())

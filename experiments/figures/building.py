@@ -15,7 +15,7 @@ from experiments.datasets import sources
 from experiments.engines.work import Engine, Work
 from experiments.figures import captions, registry, saving
 from experiments.figures.figure import Cell, Figure
-from experiments.files import writing
+from experiments.files import seals, writing
 from experiments.files.strict_json import Json, Record
 from experiments.machine import environment
 from experiments.results import code_version, store
@@ -237,8 +237,8 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
       out: the directory.
 
     Returns:
-      What NAME.json holds: figure, settings, seed, environment of the drawing process and of the
-      cells, caption, seconds of all cells, and the table's rows.
+      What NAME.json holds, but for its digest: figure, settings, seed, environment of the drawing
+      process and of the cells, caption, seconds of all cells, and the table's rows.
     """
     figure = planned.figure
     cells = [(cell, place.read(place.name(cell))) for cell in place.cells()]
@@ -256,7 +256,7 @@ def finish(planned: Planned, place: store.Store, out: pathlib.Path) -> Record:
         "environments": [json.loads(machine) for machine in machines],
         "rows": [plain(row) for row in table.to_dict(orient="records")],
     }
-    writing.replace_json(out / f"{figure.name}.json", content, indent=1)
+    writing.replace_json(out / f"{figure.name}.json", seals.sealed(content), indent=1)
     csv = table.to_csv(index=False)
     writing.replace(out / f"{figure.name}.csv", lambda file: file.write(csv.encode()))
     page = f"# {figure.name}\n\n{caption}\n"

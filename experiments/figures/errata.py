@@ -145,9 +145,9 @@ def _movements(key: Array, config: LevelSetting, draws: int) -> dict[str, Array]
 
     def one(key: Array) -> dict[str, Array]:
         found = sample(key, config)
-        reached = found.reached
+        reached = found.training
         moved = {"moved": reached.readout**2, "predicted": reached.predicted}
-        return moved | {"n": config.m / (found.ratio * config.d), "loss": reached.loss}
+        return moved | {"n": config.m / (found.data.ratio * config.d), "loss": reached.loss}
 
     return jax.lax.map(one, jax.random.split(key, draws))
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from experiments.figures import style
 from experiments.figures.figure import Table
 from experiments.figures.style import SERIES, Series
+from theory._wording import counted
 from theory.perturbations import initialization
 from theory.statements.separability.loss_level import LevelSetting
 
@@ -157,8 +158,8 @@ def caption(settings: Any, table: Table) -> str:
     exact = table[table.held.astype(bool)]
     never = int((table["mean"] == 0).sum())
     unseen = (
-        f" Events that no network showed, at {never} points, have no place in logarithms and are "
-        "not drawn."
+        f" Events that no network showed, at {counted(never, 'point')}, have no place in "
+        "logarithms and are not drawn."
         if never
         else ""
     )

@@ -6,8 +6,10 @@ It guards against accidents alone: whoever changes a file on purpose can make a 
 import hashlib
 import json
 
+from experiments.files import forms, reading
+from experiments.files.forms import Form
 from experiments.files.reading import Malformed, Path, Unreadable
-from experiments.files.strict_json import Json, Record, parse
+from experiments.files.strict_json import LARGEST, Json, Record, parse
 
 FORMAT = 2  # of everything that is sealed; to be raised with any change of what is written
 
@@ -47,4 +49,24 @@ def unsealed(data: bytes, path: Path) -> Record:
     stated = content.pop("digest", None)
     if stated != digest(content):
         raise Malformed("its digest is not that of its content")
+    return content
+
+
+def load(path: Path, form: Form, verb: str) -> Record:
+    """The object in a file that a verb has stored, without its digest.
+
+    Args:
+      path: the file.
+      form: that the object must have.
+      verb: which stored it, for errors.
+
+    Raises:
+      Unreadable: where the system does not give the file, or it has another format than ours.
+      ValueError: in one line, for what is too large, no such object, or not what was stored.
+    """
+    try:
+        content = unsealed(reading.content(path, LARGEST), path)
+        forms.check(content, form)
+    except Malformed as error:
+        raise ValueError(f"{path} must be JSON of `widetheory {verb}`: {error}") from error
     return content

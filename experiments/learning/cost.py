@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import jax
 
 from experiments.machine import environment
+from theory._wording import counted
 from theory.compilation import bytes_needed, gib
 from theory.keys import make_key
 from theory.perturbations.learning import PerturbationSetting, measure_in, training_spaces
@@ -37,8 +38,8 @@ def check(settings: Sequence[PerturbationSetting], draws: int, *, train: bool) -
         if needed > limit:
             raise ValueError(
                 f"{'train' if train else 'predict'} needs at least {gib(needed)} of memory with "
-                f"{_sizes(settings[0])}, {draws} draws, and {gib(limit)} may be used; take smaller "
-                "ones"
+                f"{_sizes(settings[0])}, {counted(draws, 'draw')}, and {gib(limit)} may be "
+                "used; take smaller ones"
             )
 
     check_memory(_least(settings[0], train))
@@ -110,8 +111,8 @@ def _check_time(settings: Sequence[PerturbationSetting], draws: int, train: bool
         raise ValueError(
             f"{'train' if train else 'predict'} would take some {_days(seconds)} with "
             f"{_sizes(setting)}, steps_f = {setting.steps_f}, steps_g = {setting.steps_g}, "
-            f"{draws} draws, {len(settings)} pairs of learning rates, and may take "
-            f"{LONGEST // DAY} days; take smaller ones"
+            f"{counted(draws, 'draw')}, {counted(len(settings), 'pair')} of learning rates, and "
+            f"may take {LONGEST // DAY} days; take smaller ones"
         )
 
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from experiments.figures import style
 from experiments.plots import ticks
 from experiments.report.words import number_text
+from theory._wording import counted
 from theory.verification.verdict import Verdict
 
 OUTCOMES = {  # name → what it says, colour, hatch
@@ -18,7 +19,7 @@ OUTCOMES = {  # name → what it says, colour, hatch
 
 def outcomes(ax: Axes, verdict: Verdict) -> None:
     """A bar for each outcome, with its number of draws."""
-    ax.set_title(f"outcomes of {verdict.draws:,} draws")
+    ax.set_title(f"outcomes of {counted(verdict.draws, 'draw')}")
     names = list(OUTCOMES)
     for row, name in enumerate(names):
         count = verdict.outcomes[name]

@@ -13,6 +13,7 @@ from experiments.plots import claims, counts, laws, margins, worst
 from experiments.plots.subjects import Drawn
 from experiments.plots.words import folded
 from experiments.report.words import MEANINGS
+from theory._wording import counted
 
 COLUMNS = 3
 ROW = 1.75  # inches, the height of a row of panels
@@ -188,7 +189,7 @@ def caption(drawn: Drawn) -> str:
             "limits, dashed the rate that is allowed."
         )
     lines = [
-        f"{' '.join(drawn.title.split())}: {verdict.verdict}, {verdict.draws:,} draws.",
+        f"{' '.join(drawn.title.split())}: {verdict.verdict}, {counted(verdict.draws, 'draw')}.",
         what,
         "Histograms: blue holds, orange and hatched fails, grey is undecided within numerical "
         "error, the black line is 0.",

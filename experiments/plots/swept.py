@@ -19,6 +19,7 @@ from experiments.plots.slices import ALL, CONCLUSION, FAILURES, Axis, Slice
 from experiments.plots.words import folded, short
 from experiments.report.words import MEANINGS, number_text
 from experiments.settings.text import written
+from theory._wording import counted
 
 MOST_TICKS, MOST_CLAIMS, MOST_SERIES = 8, 6, 10
 LETTERED = 24  # cells along an axis up to which a letter has room
@@ -309,5 +310,5 @@ def caption(piece: Slice, table: pd.DataFrame) -> str:
         f"rates. Cells share their random numbers. {slices.settings(manifest)}",
         f"The first cell that failed: {lost[0]}" if lost else "",
     ]
-    head = f"{piece.title} over {names}, {manifest['draws']:,} draws in each cell. {what}"
+    head = f"{piece.title} over {names}, {counted(manifest['draws'], 'draw')} in each cell. {what}"
     return f"{head}\n\n## Details\n\n" + "\n\n".join(line for line in details if line)

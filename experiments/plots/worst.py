@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from experiments.plots.subjects import Drawn
 from experiments.plots.words import short
 from experiments.report.words import number_text
+from theory._wording import counted
 from theory.verification.outcomes import Outcome, premise
 
 SHOWN = 5
@@ -85,7 +86,7 @@ def panel(ax: Axes, drawn: Drawn) -> None:
     """The table, as text."""
     found = table(drawn)
     ax.axis("off")
-    ax.set_title(f"worst of {drawn.draws:,} draws", loc="left")
+    ax.set_title(f"worst of {counted(drawn.draws, 'draw')}", loc="left")
     widths = {name: 64 if "hypothesis" in name else 40 for name in found}
     longest = {
         name: max(len(short(text, widths[name])) for text in [name, *found[name]]) for name in found

@@ -4,9 +4,10 @@ import json
 import os
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from experiments.machine import streams
+from experiments.report.rows import unbroken
 
 
 def console(**options: Any) -> Console:
@@ -17,6 +18,11 @@ def console(**options: Any) -> Console:
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdigit() and 0 < len(columns) < 6 and int(columns) else 150
     return Console(width=width, highlight=False, **options)
+
+
+def tell(what: RenderableType, place: Console | None = None) -> None:
+    """Prints on standard output, or elsewhere, with no word broken: see `rows`."""
+    (place or console()).print(unbroken(what), crop=False)
 
 
 def print_json(content: Any) -> None:

@@ -3,11 +3,9 @@
 import pathlib
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
-
 from experiments.figures.figure import PRESETS, Figure
 from experiments.files.strict_json import Record
+from experiments.report.rows import Rows
 from experiments.results.records import plain
 
 
@@ -22,17 +20,17 @@ def as_json(figure: Figure) -> Record:
     }
 
 
-def table(figures: Sequence[Figure]) -> Table:
+def table(figures: Sequence[Figure]) -> Rows:
     """What there is: name, source, content and cost."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("Figure", "Source", "Shows"):
-        shown.add_column(title, overflow="fold")
-    shown.add_column("quick, 2 cores", justify="right")
-    shown.add_column("paper, GPU", justify="right")
-    for figure in figures:
-        cost = [_duration(figure.minutes.get(preset)) for preset in PRESETS]
-        shown.add_row(figure.name, figure.source, figure.shows, *cost)
-    return shown
+    rows = [
+        (
+            figure.name, figure.source, figure.shows,
+            *(_duration(figure.minutes.get(preset)) for preset in PRESETS),
+        )
+        for figure in figures
+    ]  # fmt: skip
+    columns = ("Figure", "Source", "Shows", "quick, 2 cores", "paper, GPU")
+    return Rows(columns, rows, prose=(1, 2), right=(3, 4))
 
 
 def _duration(minutes: float | None) -> str:
@@ -43,14 +41,13 @@ def _duration(minutes: float | None) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
-def made(contents: Sequence[Record], out: pathlib.Path) -> Table:
+def made(contents: Sequence[Record], out: pathlib.Path) -> Rows:
     """What was made, and where it is."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("Figure", "Cells", "Computed in", "Picture"):
-        left = title in ("Figure", "Picture")
-        shown.add_column(title, justify="left" if left else "right", overflow="fold")
-    for content in contents:
-        cells = len(content["manifest"]["cells"])
-        picture = str(out / f"{content['figure']}.png")
-        shown.add_row(content["figure"], str(cells), _duration(content["seconds"] / 60), picture)
-    return shown
+    rows = [
+        (
+            content["figure"], str(len(content["manifest"]["cells"])),
+            _duration(content["seconds"] / 60), str(out / f"{content['figure']}.png"),
+        )
+        for content in contents
+    ]  # fmt: skip
+    return Rows(("Figure", "Cells", "Computed in", "Picture"), rows, right=(1, 2))

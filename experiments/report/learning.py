@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from experiments.learning.pairs import (
@@ -16,6 +14,8 @@ from experiments.learning.pairs import (
     out_of_range,
 )
 from experiments.machine import environment
+from experiments.report.rows import Rows
+from theory._wording import counted
 from theory.perturbations.learning import (
     PerturbationSetting,
 )
@@ -34,13 +34,10 @@ LABELS = {
 def table(settings: list[PerturbationSetting], summary: Summary, draws: int, seed: int) -> Group:
     """The table of `predict`, or of `train` where something was trained."""
     setting, several = settings[0], len(settings) > 1
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown.add_column("Quantity")
-    columns = ["Predicted", "One draw\nis off by"]
-    columns += [] if summary.trained is None else ["Trained", "Difference"]
+    columns = ["Quantity", "Predicted", "One draw\nis off by"]
+    columns += [] if summary.trained is None else ["Trained", "Trained −\npredicted"]
     columns += ["at lr_f,\nlr_g"] if several else []
-    for column in (*columns, "In\nrange"):  # words stay whole on 80 columns
-        shown.add_column(column, justify="right", min_width=max(map(len, column.split("\n"))))
+    rows = []
     for name, label in LABELS.items():
         at = getattr(summary.best, name)
         predicted = at_best(summary, summary.predicted, name)
@@ -50,19 +47,20 @@ def table(settings: list[PerturbationSetting], summary: Summary, draws: int, see
             mean = at_best(summary, summary.trained, name)
             error = at_best(summary, summary.error, name)
             difference = None if mean is None or predicted is None else mean - predicted
-            row.append(_text(mean) + ("" if error is None else f" ± {error:.4f}"))
+            between = "\n" if several else " "  # seven columns fit into 80 by it
+            row.append(_text(mean) + ("" if error is None else f"{between}± {error:.4f}"))
             row.append(_text(difference, "{:+.4f}"))
         if several:
             row.append(NONE if at is None else f"{settings[at].lr_f:g}, {settings[at].lr_g:g}")
-        shown.add_row(*row, "yes" if in_range(summary, name) else "NO")
+        rows.append((*row, "yes" if in_range(summary, name) else "NO"))
     return Group(
         Text("Learning from perturbations", style="bold"),
         Text(_words(setting, summary, several)),
-        shown,
+        Rows((*columns, "In\nrange"), rows, prose=(0,), right=range(1, len(columns) + 1)),
         *_notes(setting, summary, several),
         Text(
             f"Values: {'mean' if summary.trained is None else 'mean ± standard error'} over "
-            f"{draws} draws of data, labels and weights. Seed {seed}.",
+            f"{counted(draws, 'draw')} of data, labels and weights. Seed {seed}.",
             style="dim",
         ),
         Text(environment.line(), style="dim"),
@@ -76,7 +74,7 @@ def _text(value: float | None, form: str = "{:.4f}") -> str:
 def _words(setting: PerturbationSetting, summary: Summary, several: bool) -> str:
     times = ", ".join(f"T_{w} = {t:.4g}" for w, t in zip("fg", summary.times[0], strict=True))
     places = {
-        "fresh": f"accuracies and agreement on {setting.queries} fresh points",
+        "fresh": f"accuracies and agreement on {counted(setting.queries, 'fresh point')}",
         "training": f"accuracies on f's training points, agreement on {setting.queries} fresh ones",
     }
     return (

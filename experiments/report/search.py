@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from experiments.files import seals
 from experiments.machine import environment
+from experiments.report.rows import Rows
 from experiments.report.words import COLOURS, number_text
 from experiments.results.records import plain
 from theory import Explanation, Falsification, Frontier
@@ -74,15 +74,14 @@ def falsification_text(found: Falsification, file: str | None) -> Group:
     head.append(", proved" if found.proved else "").append(f" ({found.reason})", style="not bold")
     parts: list[Any] = [head]
     if (example := found.counterexample) is not None:
-        parts += [Text(f"  {_setting(example.config)}"), *_instance(example.instance)]
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("Condition", "Margin", "Error", "Enclosure of the true margin"):
-            table.add_column(column, overflow="fold")
-        for name, value, error, unit in _conditions(example):
-            of = "" if unit == "1" else f" {unit}"
-            enclosure = example.enclosures.get(name, "–")
-            table.add_row(name, number_text(value) + of, number_text(error), enclosure)
-        parts.append(table)
+        setting = _setting(example.config)
+        parts += [*([Text(f"  {setting}")] if setting else []), *_instance(example.instance)]
+        rows = [
+            (name, *_margin(value, error, unit), example.enclosures.get(name, "–"))
+            for name, value, error, unit in _conditions(example)
+        ]
+        columns = ("Condition", "Margin", "Error", "Enclosure of the true margin")
+        parts.append(Rows(columns, rows, prose=(0,)))
     elif found.nearest is not None:
         near = number_text(found.nearest)
         parts.append(Text(f"  nearest: margin {near}, in medians of its size over drawn instances"))
@@ -91,6 +90,12 @@ def falsification_text(found: Falsification, file: str | None) -> Group:
     if file is not None:
         parts.append(Text(f"  saved in {file}: widetheory check {file}"))
     return Group(*parts)
+
+
+def _margin(value: float, error: float, unit: str) -> tuple[str, str]:
+    """A margin and its error, as two cells."""
+    of = "" if unit == "1" else f" {unit}"
+    return number_text(value) + of, number_text(error)
 
 
 def _setting(config: Any) -> str:
@@ -122,19 +127,20 @@ def _instance(instance: Any) -> list[Text]:
 def falsify_json(
     entries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The JSON of `falsify`: what was found, and with which options.
+    """The JSON of `falsify`, sealed by its digest: what was found, and with which options.
 
     Args:
       entries: of `falsification_json`.
       asked: what a search that goes on must ask for, too.
       how: schema and words of the command.
     """
-    return {
+    content = {
         **how,
         "statements": list(entries),
         "asked": dict(asked),
         "environment": environment.describe(),
     }
+    return seals.sealed(content)
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
@@ -155,40 +161,30 @@ def explanation_text(explanation: Explanation) -> Group:
     head.append(f"\n{explanation.reason}", style="not bold")
     parts: list[Any] = [head, Text(), Text("The rule", style="bold"), Text(explanation.rule)]
     if explanation.comparisons:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("Looked at", "Value", "Against"):
-            table.add_column(column, overflow="fold")
-        for name, value, against in explanation.comparisons:
-            table.add_row(name, number_text(value), against)
-        parts.append(table)
+        rows = [(name, number_text(value), to) for name, value, to in explanation.comparisons]
+        parts.append(Rows(("Looked at", "Value", "Against"), rows, prose=(0, 2)))
     parts += [
         Text("What these draws could have seen", style="bold"),
         Text(explanation.seen),
         Text(),
     ]
     if explanation.nearest:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
-        table.title = "Hypotheses, the one nearest to failing first"
-        for column in ("Hypothesis", "Holds", "Fails", "Left/right\n(median)", "Smallest\nmargin"):
-            table.add_column(column, overflow="fold")
-        for one in explanation.nearest:
-            numbers = (f"{one.met:,}", f"{one.failed:,}")
-            table.add_row(one.name, *numbers, number_text(one.ratio), number_text(one.margin))
-        parts.append(table)
+        rows = [
+            (o.name, f"{o.met:,}", f"{o.failed:,}", number_text(o.ratio), number_text(o.margin))
+            for o in explanation.nearest
+        ]
+        columns = ("Hypothesis", "Holds", "Fails", "Left/right\n(median)", "Smallest\nmargin")
+        title = "Hypotheses, the one nearest to failing first"
+        parts.append(Rows(columns, rows, prose=(0,), title=title))
     parts += [Text(f"{remedy}.", style="bold") for remedy in explanation.remedies]
     if (worst := explanation.worst) is not None:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
-        table.title = f"Worst draw: number {worst.draw}"
-        for column in ("Condition", "Margin", "Error"):
-            table.add_column(column, overflow="fold")
-        for name, (value, error, unit) in worst.margins.items():
-            of = "" if unit == "1" else f" {unit}"
-            table.add_row(name, number_text(value) + of, number_text(error))
+        rows = [(name, *_margin(*margin)) for name, margin in worst.margins.items()]
         if worst.quantity is not None:
             values = np.ravel(np.asarray(worst.quantity, float))
             more = ", …" if values.size > SHOWN else ""
-            table.add_row("quantity", ", ".join(map(number_text, values[:SHOWN])) + more, "")
-        parts.append(table)
+            rows.append(("quantity", ", ".join(map(number_text, values[:SHOWN])) + more, ""))
+        title = f"Worst draw: number {worst.draw}"
+        parts.append(Rows(("Condition", "Margin", "Error"), rows, prose=(0, 1), title=title))
     return Group(*parts)
 
 
@@ -199,14 +195,14 @@ def frontier_json(found: Frontier) -> dict[str, Any]:
 
 def frontier_text(found: Frontier) -> Group:
     """Where a goal begins to be reached, and what was looked at."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(found.parameter, justify="right")
-    table.add_column("Goal reached", overflow="fold")
-    table.add_column("Hypotheses met", overflow="fold")
-    if found.goal == "consistent":
-        table.add_column("Verdict", overflow="fold")
     words = {True: "yes", False: "no", None: "undecided"}
-    for probe in sorted(found.probes, key=lambda one: one.value):
-        row = [f"{probe.value:g}", words[probe.reached], f"{probe.met} of {probe.draws}"]
-        table.add_row(*row, *([probe.verdict] if found.goal == "consistent" else []))
-    return Group(Text(str(found), style="bold"), table)
+    judged = found.goal == "consistent"
+    rows = [
+        (
+            f"{probe.value:g}", words[probe.reached], f"{probe.met} of {probe.draws}",
+            *([probe.verdict] if judged else []),
+        )
+        for probe in sorted(found.probes, key=lambda one: one.value)
+    ]  # fmt: skip
+    columns = (found.parameter, "Goal reached", "Hypotheses met", *(["Verdict"] if judged else []))
+    return Group(Text(str(found), style="bold"), Rows(columns, rows, right=(0,)))

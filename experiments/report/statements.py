@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from experiments.datasets import sources
 from experiments.files.strict_json import Record
+from experiments.report.rows import Rows
 from experiments.results.records import plain
 from experiments.settings.text import fields_by_name, written
 from theory import Dataset, Statement
@@ -62,23 +61,12 @@ def _range(rule: Mapping[str, Any]) -> str:
 
 def show(statement: Statement) -> Group:
     """The statement in full, for `show`."""
-    conditions = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Condition", "Role", "Looks at", "Says"):
-        conditions.add_column(column, overflow="fold")
-    for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured)):
-        for name, condition in group.items():
-            conditions.add_row(name, role, condition.stage or "everything", condition.says)
-    parameters = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Parameter", "Default", "Range", "Unit", "Says"):
-        parameters.add_column(column, overflow="fold")
-    for field in fields_by_name(statement.config).values():
-        entry = parameter_json(field)
-        says = entry["says"]
-        if entry["choices"] and field.name != "data":
-            says += f" ({', '.join(entry['choices'])})"
-        parameters.add_row(
-            entry["name"], written(entry["default"]), entry["range"], entry["unit"], says
-        )
+    conditions = [
+        (name, role, condition.stage or "everything", condition.says)
+        for role, group in (("hypothesis", statement.hypotheses), ("measured", statement.measured))
+        for name, condition in group.items()
+    ]
+    parameters = [_parameter(field) for field in fields_by_name(statement.config).values()]
     draws = ", ".join(f"{count:,} ({preset})" for preset, count in statement.draws.items())
     parts: list[RenderableType] = [
         Text(statement.id, style="bold").append(f"  ({statement.kind})", style="not bold"),
@@ -93,14 +81,25 @@ def show(statement: Statement) -> Group:
         parts.append(Text(f"Cases:  {'; '.join(statement.cases)}"))
     if statement.erratum:
         parts.append(Text(f"Erratum: docs/errata.md#{statement.erratum}", style="yellow"))
-    if conditions.row_count:
-        parts.append(conditions)
+    if conditions:
+        parts.append(Rows(("Condition", "Role", "Looks at", "Says"), conditions, prose=(0, 3)))
     else:
         parts.append(Text("\nNo hypotheses beyond the parameters' ranges.\n"))
-    parts.append(parameters if parameters.row_count else Text("No parameters.\n"))
+    columns = ("Parameter", "Default", "Range", "Unit", "Says")
+    parts.append(
+        Rows(columns, parameters, prose=(3, 4)) if parameters else Text("No parameters.\n")
+    )
     if lines := data_lines(statement):
         parts += [Text("Data (--data NAME)", style="bold"), *lines]
     return Group(*parts)
+
+
+def _parameter(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    entry = parameter_json(field)
+    says = entry["says"]
+    if entry["choices"] and field.name != "data":
+        says += f" ({', '.join(entry['choices'])})"
+    return entry["name"], written(entry["default"]), entry["range"], entry["unit"], says
 
 
 def data_lines(statement: Statement) -> list[Text]:

@@ -1,18 +1,19 @@
 """A sweep's table for people, and its JSON for programs."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from experiments.files.strict_json import Record
 from experiments.machine import environment
-from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
+from experiments.report.rows import Rows
+from experiments.report.words import COLOURS, MEANINGS, claim_lines, claim_texts, number_text
 from experiments.results import tables
 from experiments.results.records import verdict_of
-from experiments.results.store import Store
+from experiments.results.store import Cell, Store
+from theory._wording import counted
 from theory.verification.verdict import (
     Verdict,
 )
@@ -24,38 +25,18 @@ SHOWN_FAILURES = 5
 def table(store: Store) -> Group:
     """One row per cell, then what failed and what every verdict means."""
     manifest = store.manifest
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in manifest["grid"]:
-        shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("Verdict", no_wrap=True)
-    shown.add_column("Failure rate or value\n[confidence limits]", overflow="fold")
-    shown.add_column("Claim", overflow="fold")
     found = [(cell, verdict_of(record), record) for cell, record in tables.rows(store)]
-    margins = any(verdict.tightest_margin is not None for _, verdict, _ in found)
-    if margins:
-        shown.add_column("Margin", justify="right", no_wrap=True)
-    shown.add_column("Seconds", justify="right", no_wrap=True)
     failures = store.failures()
     total = sum(1 for _ in store.cells())
-    for cell, verdict, record in found:
-        if total > SHOWN_CELLS and verdict.verdict == "consistent":
-            continue
-        values, claims = _measured(verdict)
-        shown.add_row(
-            *(str(value) for value in cell.values()),
-            Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}"),
-            values,
-            claims,
-            *([number_text(verdict.tightest_margin)] if margins else []),
-            f"{record['seconds']:.1f}",
-        )
+    shown = [one for one in found if total <= SHOWN_CELLS or one[1].verdict != "consistent"]
     parts: list[RenderableType] = [
         Text(manifest["statement"], style="bold").append(
-            f"  {manifest['draws']:,} draws per cell, seed {manifest['seed']}", style="not bold"
+            f"  {counted(manifest['draws'], 'draw')} per cell, seed {manifest['seed']}",
+            style="not bold",
         )
     ]
-    if shown.row_count:
-        parts.append(shown)
+    if shown:
+        parts.append(_rows(tuple(manifest["grid"]), shown))
     if total > SHOWN_CELLS:
         parts.append(Text("Cells that are consistent are left out: cells.csv has all.\n"))
     for name in list(failures)[:SHOWN_FAILURES]:
@@ -83,6 +64,34 @@ def table(store: Store) -> Group:
     )
     parts.append(Text(environment.line(), style="dim"))
     return Group(*parts)
+
+
+def _rows(axes: tuple[str, ...], shown: Sequence[tuple[Cell, Verdict, Record]]) -> Rows:
+    """A row, or a few lines, for each cell."""
+    margins = any(verdict.tightest_margin is not None for _, verdict, _ in shown)
+    rows, lines = [], []
+    for cell, verdict, record in shown:
+        label = Text(verdict.verdict, style=f"bold {COLOURS[verdict.verdict]}")
+        values, claims = _measured(verdict)
+        margin = [number_text(verdict.tightest_margin)] if margins else []
+        seconds = f"{record['seconds']:.1f}"
+        rows.append((*map(str, cell.values()), label, values, claims, *margin, seconds))
+        heading = ", ".join(f"{name} = {value}" for name, value in cell.items())
+        pairs = [("verdict", label), *_measured_lines(verdict)]
+        pairs += [("margin", margin[0])] if margins else []
+        lines.append((heading, [*pairs, ("seconds", seconds)]))
+    columns = [*axes, "Verdict", "Failure rate or value\n[confidence limits]", "Claim"]
+    columns += [*(["Margin"] if margins else []), "Seconds"]
+    right = (*range(len(axes)), *range(len(axes) + 3, len(columns)))
+    return Rows(columns, rows, right=right, lines=lines)
+
+
+def _measured_lines(verdict: Verdict) -> list[tuple[str, str | Text]]:
+    """The same as `_measured`, each value after its claim."""
+    if verdict.estimates:
+        return [("claim", claim_lines(verdict))]
+    values, claims = _measured(verdict)
+    return [("failures", values), ("allowed", claims)]
 
 
 def _measured(verdict: Verdict) -> tuple[str, str]:

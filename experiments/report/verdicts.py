@@ -12,11 +12,13 @@ from rich.text import Text
 from experiments.files import seals
 from experiments.files.strict_json import Record
 from experiments.machine import environment
-from experiments.report.words import COLOURS, MEANINGS, claim_texts, number_text
+from experiments.report.rows import Words, labelled
+from experiments.report.words import COLOURS, MEANINGS, claim_lines, claim_texts, number_text
 from experiments.results.records import plain
 from experiments.settings.text import fields_by_name
 from experiments.verify.running import KEYS, Result
 from theory import Dataset
+from theory._wording import counted
 from theory.verification.verdict import ConditionSummary, Verdict
 
 LOOSE = 20  # bound over observed quantile, from which on a bound must say why
@@ -82,7 +84,7 @@ def _tested(result: Result) -> str:
     if "m_min" in config:
         top = config["m_min"] * 2 ** (config["widths"] - 1)
         sizes.append(f"m={config['m_min']}…{top}")
-    lines = [result.run.case, name or "", " ".join(sizes), f"{result.verdict.draws:,} draws"]
+    lines = [result.run.case, name or "", " ".join(sizes), counted(result.verdict.draws, "draw")]
     return "\n".join(line for line in lines if line)
 
 
@@ -183,26 +185,16 @@ def _lines(result: Result) -> RenderableType:
     label = _label(result)
     if result.documented_erratum:
         label.append(", known erratum", style="not bold dim")
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    rows: list[tuple[str, str | Text]] = [("  verdict", label)]
-    rows += [("  source", statement.source)] if statement.source else []
-    rows += [("  tested on", ", ".join(_tested(result).split("\n")))]
-    rows += [("  hypotheses", "\n".join(_hypotheses(verdict).split("\n")))]
+    rows: list[tuple[str, str | Text]] = [("verdict", label)]
+    rows += [("source", statement.source)] if statement.source else []
+    rows += [("tested on", ", ".join(_tested(result).split("\n")))]
+    rows += [("hypotheses", _hypotheses(verdict))]
     if verdict.estimates:
-        pairs = [
-            f"{' '.join(claim)}: {' '.join(filter(None, values))}"
-            for claim, values in claim_texts(verdict)
-        ]
-        rows += [("  claim", "\n".join(pairs))]
+        rows += [("claim", claim_lines(verdict))]
     else:
-        rows += [("  conclusion", ", ".join(_conclusion(verdict).split("\n")))]
-        rows += [("  failures", ", ".join(_measured(verdict).split("\n")))]
-    for name, words in rows:
-        table.add_row(Text(name, style="dim"), words)
-    heading = Text(statement.id, style="bold", overflow="fold")
-    return Group(heading, table, Text())
+        rows += [("conclusion", ", ".join(_conclusion(verdict).split("\n")))]
+        rows += [("failures", ", ".join(_measured(verdict).split("\n")))]
+    return Group(Words(Text(statement.id, style="bold")), *labelled(rows), Text())
 
 
 def verify_table(results: Sequence[Result], *, why: bool = False) -> Group:

@@ -53,6 +53,14 @@ def claim_texts(verdict: Verdict) -> list[tuple[list[str], list[str]]]:
     return head
 
 
+def claim_lines(verdict: Verdict) -> str:
+    """The same, each claim in a line with its value."""
+    return "\n".join(
+        f"{' '.join(claim)}: {' '.join(filter(None, values))}".removesuffix(": ")
+        for claim, values in claim_texts(verdict)
+    )
+
+
 def _nearness(estimate: Estimate) -> float:
     """Distance of the observed from the claimed value over what the interval and tolerance allow,
     positive on the wrong side of a one-sided claim."""

@@ -128,6 +128,18 @@ SWEEP = {
 }
 FIGURE = {"figure": str, "cells": [{str: SCALAR}], "seed": int, "code": {str: object}}
 
+# NAME.json beside the pictures of a figure.
+MADE = {
+    "figure": str,
+    "source": str,
+    "preset": str,
+    "changed": [str],
+    "caption": str,
+    "manifest": FIGURE | {"settings": {str: object}},
+    "seconds": float,
+    "environments": [ENVIRONMENT],
+}
+
 
 def check_manifest(manifest: Mapping[str, Json]) -> None:
     """Malformed unless it describes a sweep or a figure, of at most `MOST_CELLS` cells."""

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from experiments.files import forms, reading, seals, strict_json
-from experiments.files.reading import Malformed
+from experiments.files import seals
 from experiments.files.strict_json import Json, Record
 from experiments.results import contents
 from theory import Dataset
@@ -85,12 +84,7 @@ def load_verdicts(path: str | os.PathLike[str]) -> list[Verdict]:
 
 def read_verdicts(path: str | os.PathLike[str]) -> Record:
     """All that such a file says, as plain JSON; raises as `load_verdicts`."""
-    try:
-        content = seals.unsealed(reading.content(path, strict_json.LARGEST), path)
-        forms.check(content, contents.VERIFIED)
-    except Malformed as error:
-        raise ValueError(f"{path} must be JSON of `widetheory verify`: {error}") from error
-    return content
+    return seals.load(path, contents.VERIFIED, "verify")
 
 
 def _condition(entry: Record) -> ConditionSummary:

@@ -74,7 +74,8 @@ _MADE = {
         }
     ],
 }
-_SEARCHED = {
+SEARCHED = {
+    "schema": frozenset(("widetheory/falsify/1",)),
     "argv": [str],
     "asked": {str: object},
     "statements": [
@@ -114,7 +115,7 @@ FORMS: dict[str, Form] = {
     "figure": _MADE,
     "train": _LEARNT,
     "predict": _LEARNT,
-    "falsify": _SEARCHED,
+    "falsify": SEARCHED | SEALED,
 }
 
 SAYS = {

@@ -79,6 +79,12 @@ def test_a_counterexample_is_saved_and_stands_when_checked(mine, tmp_path, capsy
     assert (status, again["statements"]) == (1, [entry])  # nothing is searched again
     assert main.main(["falsify", f"{mine}:wrong", "--out", str(out), "--resume"]) == 2
     assert "evaluations 20000 there, None here" in capsys.readouterr().err
+    stored = out / "falsified.json"
+    stored.write_text(stored.read_text().replace('"proved": true', '"proved": false'))
+    assert main.main(["falsify", f"{mine}:wrong", "--out", str(out), "--resume"]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith("its digest is not that of its content\n")
+    assert told.count("\n") == 1
     certificate["instance"][0]["values"][0] = "0x1.8p+1"  # ‖x_1‖ = 3 is not below .2
     certificate["digest"] = check.digest(certificate)
     with pytest.raises(exact.Refused):
@@ -140,7 +146,7 @@ def test_a_frontier_and_a_map_of_it(mine, capsys):
         ("frontier MINE:right --in q", "--in must be one of d, n"),
         ("frontier MINE:right --in n=5:2", "--in must be NAME=LOW:HIGH"),
         ("frontier MINE:right --in n --in d", "--in must give LOW:HIGH"),
-        ("frontier MINE:right --in n=0:5", "low and high must be"),
+        ("frontier MINE:right --in n=0:5", "n must be"),
     ],
 )
 def test_bad_lines_end_with_one_line(line, message, mine, capsys):

@@ -10,6 +10,7 @@ import pytest
 from experiments.command import main
 from experiments.documentation import gallery
 from experiments.figures import captions, registry
+from experiments.files import seals
 
 DOCS = pathlib.Path(__file__).parent.parent.parent / "docs"
 
@@ -51,10 +52,22 @@ def test_what_is_shown_of_a_caption_is_short():
         assert 0 < len(shown.split()) <= captions.MOST
 
 
+def _of_another_preset(path):
+    content = json.loads(path.read_text()) | {"preset": "paper"}
+    del content["digest"]
+    path.write_text(json.dumps(seals.sealed(content)))
+
+
+def test_a_damaged_figure_is_refused(made):
+    first = made / "figures" / "toy-mean.json"
+    first.write_text(first.read_text().replace('"preset": "quick"', '"preset": "paper"'))
+    with pytest.raises(ValueError, match=r"toy-mean\.json must be JSON of .*its digest"):
+        gallery.write(made / "figures", docs=made / "docs")
+
+
 def test_a_gallery_that_is_not_whole_is_refused(made):
     first = made / "figures" / "toy-mean.json"
-    content = json.loads(first.read_text())
-    first.write_text(json.dumps(content | {"preset": "paper"}))
+    _of_another_preset(first)
     with pytest.raises(ValueError, match="of one preset, got paper, quick"):
         gallery.write(made / "figures", docs=made / "docs")
     first.unlink()
@@ -119,7 +132,7 @@ def test_what_cannot_be_made_anew_is_refused(made, stale):
     with pytest.raises(ValueError, match="NAME must be one of toy-data, toy-mean; got 'toy'"):
         gallery.remake(["toy"], stale)
     first = made / "figures" / "toy-mean.json"
-    first.write_text(json.dumps(json.loads(first.read_text()) | {"preset": "paper"}))
+    _of_another_preset(first)
     with pytest.raises(ValueError, match="toy-mean must be of the preset quick, as the gallery is"):
         gallery.write(made / "figures", ["toy-mean"], stale)
     first.unlink()

@@ -15,7 +15,9 @@ import pytest
 
 from experiments.command import main
 from experiments.figures import registry, style
+from experiments.files import seals
 from experiments.machine import interrupts
+from experiments.results.contents import MADE
 from experiments.results.summaries import mean_and_error
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -48,6 +50,7 @@ def test_a_figure_has_all_its_files_and_they_agree(capsys, tmp_path):
     assert content["environments"][0]["versions"]["jax"]
     caption = (tmp_path / "toy-mean.md").read_text()
     assert content["caption"] in caption
+    assert seals.load(tmp_path / "toy-mean.json", MADE, "figure")["rows"] == content["rows"]
     assert "Preset quick: shrunk" in caption
     assert "float32" in caption
     assert (tmp_path / "toy-mean.png").read_bytes().startswith(b"\x89PNG")

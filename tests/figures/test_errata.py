@@ -93,6 +93,19 @@ def test_networks_have_the_corrected_moments_and_tails(key):
     assert (np.abs(table.z_printed[table.erratum.isin(["variance", "norm"])]) > 5).all()
 
 
+def test_trained_networks_end_at_the_level_and_move_as_the_limit_does(key):
+    """What the panel of trained networks takes from its statement's stages."""
+    (cell,) = [cell for cell in errata.cells(SMALL) if cell["part"] == "movement"]
+    arrays = errata.compute(SMALL, {**cell, "draws": 4}, key)
+    assert {name: array.shape for name, array in arrays.items()} == dict.fromkeys(
+        ("moved", "predicted", "n", "loss"), (4,)
+    )
+    assert (arrays["loss"] <= picture.LEVEL).all()
+    assert (arrays["n"] % 1 == 0).all()
+    ratio = arrays["moved"] / arrays["predicted"]
+    assert (np.abs(np.log(ratio)) < np.log(3)).all()
+
+
 def test_the_picture_and_its_caption(table):
     figure = picture.draw(SMALL, table)
     figure.draw_without_rendering()

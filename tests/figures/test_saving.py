@@ -8,8 +8,10 @@ import sys
 from typing import Any
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from experiments.figures import saving, style
 
@@ -83,6 +85,38 @@ def picture():
     d.plot(x, -1e5 * x)
     style.letters(grid)
     return figure
+
+
+def nested():
+    """Figures within a figure, with a bar of colours, as plots and maps have them."""
+    figure = matplotlib.figure.Figure(layout="constrained")
+    parts: Any = figure.subfigures(2, 1)
+    above, below = parts
+    above.subplots(1, 2)[0].plot([0, 1], [0, 1])
+    image = below.subplots().imshow([[0, 1]])
+    below.colorbar(image)
+    return figure
+
+
+def test_what_a_layout_leaves_to_chance_is_in_no_file(tmp_path, monkeypatch):
+    """Its solver's last digits differ from one picture of a process to the next."""
+    execute = ConstrainedLayoutEngine.execute
+    for name, off in (("a", 0.0), ("b", 1e-9)):
+        (tmp_path / name).mkdir()
+
+        def nudged(self, fig, off=off):
+            found = execute(self, fig)
+            for part in fig.subfigs:
+                part.bbox_relative.set_points(part.bbox_relative.get_points() + off)
+            for ax in fig.axes:
+                ax.set_position(np.add(ax.get_position(True).bounds, off), which="original")
+                ax.set_in_layout(True)
+            return found
+
+        monkeypatch.setattr(ConstrainedLayoutEngine, "execute", nudged)
+        saving.save(picture, tmp_path / name, "x")
+        saving.save(nested, tmp_path / name, "y")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
 
 
 def digests(out: pathlib.Path) -> dict[str, str]:

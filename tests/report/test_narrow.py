@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from experiments.report import figures, verdicts
-from experiments.report.console import console
+from experiments.report.console import console, tell
 from experiments.verify.planning import Run
 from experiments.verify.running import Result
 from theory import REGISTRY
@@ -45,11 +45,11 @@ RESULTS = [result(id, number) for number, id in enumerate(REGISTRY)]
 
 def printed(width: int, **options) -> str:
     place = Console(width=width, file=io.StringIO(), highlight=False)
-    place.print(verdicts.verify_table(RESULTS, **options))
+    tell(verdicts.verify_table(RESULTS, **options), place)
     return place.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.mark.parametrize("width", [50, 60, 80, 100, 120, 150, 220])
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 150, 220])
 def test_no_identifier_is_broken_and_no_value_shortened(width):
     text = printed(width)
     words = set(text.split())
@@ -57,7 +57,7 @@ def test_no_identifier_is_broken_and_no_value_shortened(width):
     assert not re.search(r"(?<!\d)…|…(?!\d)", text)  # but for ranges of widths, as m=64…1024
     flat = " ".join(text.split())
     assert flat.count("[0.0123, 0.165]") == sum(r.verdict.failure_rate is not None for r in RESULTS)
-    assert max(map(len, text.split("\n"))) <= width
+    assert max(map(len, text.split("\n"))) <= max(width, 2 + max(map(len, REGISTRY)) + 1)
 
 
 def test_reasons_of_consistent_verdicts_are_given_when_asked_for():
@@ -84,9 +84,9 @@ def test_without_colour_there_is_none(monkeypatch):
 
 
 def test_the_place_of_a_picture_is_whole():
-    """A path may be longer than a terminal is wide: it is broken, not cut short."""
+    """A path may be longer than a terminal is wide: it stands out of it, neither broken nor cut."""
     content = {"manifest": {"cells": [1]}, "figure": "lazy-cosine", "seconds": 1.0}
     out = pathlib.Path("/a/directory/whose/name/takes/much/more/than/sixty/columns/in/all/of/it")
     file = io.StringIO()
-    Console(file=file, width=60).print(figures.made([content], out))
-    assert str(out / "lazy-cosine.png") in "".join(file.getvalue().split())
+    tell(figures.made([content], out), Console(file=file, width=60))
+    assert str(out / "lazy-cosine.png") in file.getvalue().split()

@@ -259,7 +259,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(capsys, *GRID, "--out", str(tmp_path))
     where = f"safe in {tmp_path}: go on with --resume"
-    assert said == [f"interrupted; the 1 finished cells of 4 are {where}"]
+    assert said == [f"interrupted; the 1 finished cell of 4 is {where}"]
     assert interrupts.words() == "interrupted"
 
 

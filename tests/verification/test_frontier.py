@@ -40,6 +40,30 @@ def test_a_threshold_is_found():
     assert "all hypotheses hold from m = " in str(found)
 
 
+class Signed(Parameters):
+    """A number on either side of 0."""
+
+    b: float = parameter(-1.0, "level")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "low", "high"), [(-2.5, -5.0, 5.0), (0.0, -3.0, 5.0), (-70.0, -1e3, -1.0)]
+)
+def test_a_range_may_hold_0_or_lie_below(threshold, low, high):
+    signed = statement(config=Signed(), hypotheses={"b": lambda e, c: exceeds(c.b, threshold)})
+    found = frontier(signed, "b", low=low, high=high)
+    assert found.reached_above
+    assert known(found.below) <= threshold < known(found.above)
+    near = max(0.02 * abs(threshold), 0.02**2 * (high - low))  # as `close` is documented
+    assert known(found.above) - known(found.below) <= near
+
+
+def test_without_a_range_a_negative_number_asks_for_one():
+    signed = statement(config=Signed(), hypotheses={"b": lambda e, c: exceeds(c.b, -2.0)})
+    with pytest.raises(ValueError, match="low and high must be given: b is -1, and factors of 2"):
+        frontier(signed, "b")
+
+
 def test_it_holds_up_to_a_threshold_too():
     found = frontier(
         statement(hypotheses={"m < 555": lambda e, c: exceeds(555, c.m)}), "m", low=2, high=10_000
@@ -82,7 +106,8 @@ def test_without_a_change_it_says_so():
         ({"parameter": "m", "goal": "true"}, "goal"),
         ({"parameter": "m", "low": 3.0}, "both"),
         ({"parameter": "m", "low": 3.0, "high": 2.0}, "low < high"),
-        ({"parameter": "m", "low": -1.0, "high": 2.0}, "low < high"),
+        ({"parameter": "m", "low": -1.0, "high": 2.0}, "m must be"),
+        ({"parameter": "s", "low": -jnp.inf, "high": 2.0}, "finite, low < high"),
         ({"parameter": "m", "low": 1e300, "high": 1e301}, "high must be at most 2147483647"),
         ({"parameter": "m", "level": 0.0}, "level"),
     ],

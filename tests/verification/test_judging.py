@@ -48,8 +48,14 @@ def judged(conclusion, allowed=None, stage: str | None = "data", level=0.01, **h
         ("refuted", "in 3 of 9 draws", condition(5, 3, 1), None, None),
         ("vacuous", "wide fails in 9 of 9 draws", condition(9), None, condition(0, 9)),
         ("vacuous", "wide fails in 9 of 9 draws", condition(0, 9), None, condition(0, 9)),
-        ("inconclusive", "2 of 9 draws are within", condition(7, 0, 2), None, None),
-        ("inconclusive", "3 of 9 draws are within", condition(6, 3), None, condition(6, 0, 3)),
+        ("inconclusive", "within numerical error in 2 of 9 draws", condition(7, 0, 2), None, None),
+        (
+            "inconclusive",
+            "within numerical error in 3 of 9 draws",
+            condition(6, 3),
+            None,
+            condition(6, 0, 3),
+        ),
         ("inconclusive", "hypotheses are within", condition(9), None, condition(0, 5, 4)),
         ("consistent", "40 of 500 draws failed, a rate of 0.1", condition(460, 40), 0.1, None),
         ("consistent", "0 of 500 draws failed", condition(500), 0.1, None),
@@ -68,6 +74,29 @@ def test_verdicts_about_outcomes(verdict, reason, conclusion, allowed, hypothesi
     assert reason in result.reason
     assert str(result).startswith(f"toy.statement: {verdict} (")
     assert sum(result.outcomes.values()) == result.draws == len(conclusion.value)
+
+
+def missing(count, of):
+    """Margins of which the last ones are NaN."""
+    value = np.where(np.arange(of) < of - count, 1.0, np.nan)
+    return Margin(value, np.full(of, 1e-9), np.full(of, np.nan))
+
+
+@pytest.mark.parametrize("allowed", [None, 0.1])
+def test_a_margin_that_is_no_number_is_told(allowed):
+    always = judged(missing(500, 500), allowed)
+    assert always.verdict == "inconclusive"
+    assert "the conclusion is NaN, no number, in every draw" in always.reason
+    assert "NaN" in verdict_explained(always)
+    sometimes = judged(missing(200, 500), allowed)
+    assert "the conclusion is NaN, no number, in 200 of 500 draws" in sometimes.reason
+    hypothesis = judged(condition(500), allowed, wide=missing(500, 500))
+    assert "wide is NaN, no number, in every draw" in hypothesis.reason
+    assert "NaN" not in judged(condition(400, 0, 100), allowed).reason
+
+
+def verdict_explained(verdict):
+    return str(verdict.explain())
 
 
 def bounded(ratios):

@@ -245,7 +245,7 @@ def test_bounded_intervals_scale_with_their_bounds_and_mirror():
 
 def test_values_outside_their_bounds_are_refused_but_not_their_errors():
     values = np.append(np.full(50, 0.5), 1.001)
-    with pytest.raises(ValueError, match=r"declared bounds \[0, 1\], got 1.001 in 1 draws"):
+    with pytest.raises(ValueError, match=r"declared bounds \[0, 1\], got 1.001 in 1 draw"):
         mean_interval(values, bounds=(0, 1))
     found = mean_interval(values, bounds=(0, 1), error=0.01)
     assert found.interval.high > mean_interval(np.minimum(values, 1), bounds=(0, 1)).interval.high

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from theory._validation import check_integer, check_level, check_memory, check_real
+from theory._wording import counted
 from theory.falsification.budget import Budget
 from theory.falsification.candidates import KEPT, Found, Space, Variables
 from theory.falsification.descent import descend
@@ -186,10 +187,10 @@ def _instance(
             break
     near = budget.nearest if math.isfinite(budget.nearest) else None
     if hit is None:
-        candidates = f"{budget.seen} candidates ({budget.spent} evaluations)"
+        candidates = f"{counted(budget.seen, 'candidate')} ({counted(budget.spent, 'evaluation')})"
         reason = (
-            f"no counterexample among {candidates}, of which {budget.tested} satisfy the "
-            "hypotheses; a search is no evidence"
+            f"no counterexample among {candidates}; hypotheses are satisfied by {budget.tested:,} "
+            "of them; a search is no evidence"
             if budget.tested
             else f"none of {candidates} satisfies the hypotheses"
         )

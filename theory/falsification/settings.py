@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from theory._validation import LARGEST, check_choice
+from theory._wording import counted
 from theory.falsification.budget import Budget
 from theory.parameters import number_names
 from theory.verification.evaluation import evaluate, traceable_parameters
@@ -185,7 +186,8 @@ def worst_setting(
             verdict = verify_until(statement, draws=most, stage=stage, **common)
         else:
             verdict = verify(statement, draws=draws, **common)
-        reason = f"on {verdict.draws} fresh draws in the worst of {len(tried)} settings"
+        reason = f"on {counted(verdict.draws, 'fresh draw')} in the "
+        reason += f"worst of {len(tried)} settings" if len(tried) > 1 else "one setting looked at"
         if verdict.verdict == "consistent":
             reason += ": no failure that counts; a search is no evidence"
         else:

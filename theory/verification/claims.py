@@ -10,6 +10,7 @@ import numpy as np
 
 from theory._types import AnyArray
 from theory._validation import check_choice, check_real
+from theory._wording import counted
 from theory.verification.judging import Judged
 from theory.verification.outcomes import Outcome, premise
 from theory.verification.statistics import (
@@ -281,7 +282,7 @@ def _fitted(
 
 
 def _undecided(draws: Values) -> str:
-    return f"the hypotheses are undecided in {int(draws.undecided.sum())} draws"
+    return f"the hypotheses are undecided in {counted(int(draws.undecided.sum()), 'draw')}"
 
 
 def mean_at_any_time(claim: Claim, draws: Values, confidence: float) -> Found:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from theory._validation import check_integer
+from theory._wording import counted
 from theory.keys import make_key
 from theory.verification.evaluation import evaluate
 from theory.verification.failures import ENOUGH
@@ -119,7 +120,9 @@ class Explanation:
             lines.append("Hypotheses, the one nearest to failing first.")
         for one in self.nearest:
             ratio = "" if one.ratio is None else f", left over right side {one.ratio:.4g}"
-            lines.append(f"  {one.name}: holds in {one.met}, fails in {one.failed} draws{ratio}")
+            lines.append(
+                f"  {one.name}: draws in which it holds {one.met}, fails {one.failed}{ratio}"
+            )
         lines += [f"  {remedy}" for remedy in self.remedies]
         return "\n".join(lines)
 
@@ -191,7 +194,9 @@ def _comparisons(verdict: Verdict) -> Iterator[Comparison]:
         yield Comparison("undecided draws", outcomes["undecided"], "0")
     elif any(outcomes.values()):
         failing = outcomes["beyond"] + outcomes["vacuous"]
-        yield Comparison("draws in which a hypothesis fails", failing, f"{verdict.draws} draws")
+        yield Comparison(
+            "draws in which a hypothesis fails", failing, counted(verdict.draws, "draw")
+        )
     for claim in verdict.estimates:
         within = f" ± {claim.tolerance:.3g}" if claim.tolerance else ""
         side = {"equal": "", "at most": "at most ", "at least": "at least "}[claim.side]
@@ -207,14 +212,14 @@ def _comparisons(verdict: Verdict) -> Iterator[Comparison]:
 
 def _seen(verdict: Verdict) -> str:
     distinct = verdict.draws if verdict.distinct is None else verdict.distinct
-    text = f"{distinct} distinct instances in {verdict.draws} draws"
+    text = f"{counted(distinct, 'distinct instance')} in {counted(verdict.draws, 'draw')}"
     if verdict.detectable is not None:
         what = "distance of the law" if verdict.kind == "law" else "failure rate"
         text += f"; a {what} of {verdict.detectable:.3g} would have shown with probability .95"
     elif verdict.failure_rate is not None and not verdict.failure_rate.failures:
         text += f"; failure rates up to {verdict.failure_rate.high:.3g} are not excluded"
     if verdict.draws_needed is not None:
-        text += f"; about {verdict.draws_needed} draws would decide"
+        text += f"; about {counted(verdict.draws_needed, 'draw')} would decide"
     if verdict.tightness is not None:
         text += f"; bound over observed value {verdict.tightness:.3g}"
     return text

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from theory._types import AnyArray
+from theory._wording import counted
 from theory.margins import Margin
 from theory.verification.judging import Common, Judged, smallest_known
 from theory.verification.outcomes import Outcome, outcome, premise
@@ -147,45 +148,43 @@ def _nothing_tested(common: Common, counts: Counts) -> Decision:
     reason = why_vacuous(common["hypotheses"], counts.allowed, draws)
     beyond = int(np.sum(counts.outcomes == Outcome.BEYOND))
     if beyond:
-        reason += f"; the conclusion held all the same in {beyond} of {draws} draws"
+        reason += f"; the conclusion held all the same in {beyond} of {counted(draws, 'draw')}"
     return Decision("vacuous", reason)
 
 
 def deterministic(counts: Counts, random: bool) -> Decision:
     """Refuted by one certain failure, consistent after `ENOUGH` draws without any."""
-    trials = len(counts.delta)
+    trials = counted(len(counts.delta), "draw")
     if counts.misses:
         first = int(np.argmax(counts.outcomes == Outcome.MISS))
         return Decision(
             "refuted",
-            f"counterexample outside numerical error in {counts.misses} of {trials} draws, "
+            f"counterexample outside numerical error in {counts.misses} of {trials}, "
             f"first in draw {first}",
         )
     if counts.possible:
-        return Decision(
-            "inconclusive", f"{counts.possible} of {trials} draws are within numerical error"
-        )
+        return Decision("inconclusive", f"within numerical error in {counts.possible} of {trials}")
     if not random:
         return Decision("consistent", "it holds; nothing in it is random")
     detectable = 1 - (1 - POWER) ** (1 / counts.hits)
     seen = f"a failure rate of {detectable:.2g} would have shown with {POWER:.0%} probability"
+    tested = f"no counterexample in {counted(counts.hits, 'draw')}"
     if counts.hits < ENOUGH:
         needed = math.ceil(ENOUGH * len(counts.fails) / counts.hits)
-        reason = f"no counterexample in {counts.hits} draws, but only {seen}"
-        return Decision("inconclusive", reason, needed, detectable)
-    reason = f"no counterexample in {counts.hits} draws; {seen}"
+        return Decision("inconclusive", f"{tested}, but only {seen}", needed, detectable)
+    reason = f"{tested}; {seen}"
     return Decision("consistent", reason, detectable=detectable)
 
 
 def probabilistic(counts: Counts, conditional: bool, tail: float) -> Decision:
     """Refuted by more failures than the allowed rates make likely, by a one-sided test."""
     trials = len(counts.delta)
+    failed = f"{counts.misses} of {counted(trials, 'draw')} failed"
     if counts.misses > 1 and poisson_binomial_tail(counts.misses, counts.delta) <= tail:
-        reason = f"{counts.misses} of {trials} draws failed, more than {_allowed(counts.delta)}"
-        return Decision("refuted", reason + " allows")
+        return Decision("refuted", f"{failed}, more than {_allowed(counts.delta)} allows")
     if poisson_binomial_tail(counts.possible, counts.delta) <= tail:
         undecided = counts.possible - counts.misses
-        reason = f"{undecided} undecided draws could each be a failure"
+        reason = f"{counted(undecided, 'undecided draw')} could each be a failure"
         if not undecided:
             reason = "one draw failed, and a single miss refutes no probabilistic statement"
         return Decision("inconclusive", reason)
@@ -194,11 +193,11 @@ def probabilistic(counts: Counts, conditional: bool, tail: float) -> Decision:
     needed = draws_for_power(delta, hit_rate, tail)
     detectable = detectable_rate(trials, delta, tail)
     if needed is not None and trials >= needed:
-        reason = f"{counts.misses} of {trials} draws failed, {_allowed(counts.delta)} allowed"
+        reason = f"{failed}, {_allowed(counts.delta)} allowed"
         if detectable is not None:
             reason += f"; one of {detectable:.2g} would have shown"
         return Decision("consistent", reason, detectable=detectable)
-    reason = f"{trials} draws cannot tell a false statement from a true one"
+    reason = f"{counted(trials, 'draw')} cannot tell a false statement from a true one"
     if needed is not None:
         needed = math.ceil(needed * len(counts.fails) / trials)
     return Decision("inconclusive", reason, needed, detectable)
@@ -212,11 +211,12 @@ def _limits(counts: Counts, confidence: float, anytime: bool) -> Interval:
 
 def probabilistic_at_any_time(counts: Counts, conditional: bool, level: float) -> Decision:
     """Refuted by an e-value, consistent once a clearly false rate is excluded for good."""
-    trials, evidence = len(counts.delta), failure_e_value(counts.missed, counts.delta).max()
+    trials = counted(len(counts.delta), "draw")
+    evidence = failure_e_value(counts.missed, counts.delta).max()
     if counts.misses > 1 and evidence >= 1 / level:
         return Decision(
             "refuted",
-            f"{counts.misses} of {trials} draws failed, evidence of {evidence:.3g} to 1 against "
+            f"{counts.misses} of {trials} failed, evidence of {evidence:.3g} to 1 against "
             f"{_allowed(counts.delta)}",
         )
     delta = float(counts.delta.mean())
@@ -225,11 +225,11 @@ def probabilistic_at_any_time(counts: Counts, conditional: bool, level: float) -
     if delta < clearly_false and high <= clearly_false:
         return Decision(
             "consistent",
-            f"{counts.misses} of {trials} draws failed, a rate of {high:.2g} at most and "
+            f"{counts.misses} of {trials} failed, a rate of {high:.2g} at most and "
             f"{_allowed(counts.delta)} allowed",
             detectable=high,
         )
-    return Decision("inconclusive", f"{trials} draws do not decide it yet")
+    return Decision("inconclusive", f"too few to decide it yet: {trials}")
 
 
 def _tightness(ratio: np.ndarray, holds: np.ndarray, allowed: np.ndarray) -> float | None:

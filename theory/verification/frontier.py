@@ -88,15 +88,16 @@ def frontier(
 
     Args:
       statement: of which.
-      parameter: a positive number of its configuration.
+      parameter: a number of its configuration.
       goal: "held": all hypotheses hold in at least half of the draws; "consistent": the verdict is.
-      low, high: values between which to look; default from the configuration's own value on, by
-        factors of 2 in both directions.
+      low, high: values between which to look, by ratios if both are positive and by differences
+        otherwise; default from the configuration's own value on, if that is positive, by factors of
+        2 in both directions.
       key: random key; default `theory.keys.make_key(0)`.
       config: the other parameters; default the statement's own.
       level: false-alarm rate of all decisions together.
-      close: ends when the logarithm of the ratio of both ends is below it, or integers are
-        neighbours.
+      close: ends when the ends differ by less than this share of them, by its square as a share
+        of the whole range where that holds 0, or integers are neighbours.
       say: called with a line at each value.
       memory: bytes that may be used, as for `evaluate`; a range that nobody gives ends where they
         do not suffice.
@@ -105,7 +106,7 @@ def frontier(
       The `Frontier`.
 
     Raises:
-      ValueError: for a parameter that is no positive number, an unknown goal, wrong ends, or "held"
+      ValueError: for a parameter that is no number, an unknown goal, wrong ends, or "held"
         of a statement without hypotheses.
     """
     check_statement(statement)
@@ -121,14 +122,16 @@ def frontier(
     here = float(getattr(config, parameter))
     if (low is None) != (high is None):
         raise ValueError("low and high must be given both, or neither")
-    if low is not None and high is not None and not 0 < low < high < math.inf:
-        raise ValueError(f"low and high must be 0 < low < high, got {low:g} and {high:g}")
+    if low is not None and high is not None and not -math.inf < low < high < math.inf:
+        raise ValueError(f"low and high must be finite, low < high, got {low:g} and {high:g}")
     if high is not None and field.metadata["type"] is int and high > LARGEST:
         raise ValueError(
             f"high must be at most {LARGEST} for the integer {parameter}, got {high:g}"
         )
     if low is None and not here > 0:
-        raise ValueError(f"low and high must be given: {parameter} is {here:g}")
+        raise ValueError(
+            f"low and high must be given: {parameter} is {here:g}, and factors of 2 lead nowhere"
+        )
     line = _Line(
         statement, goal, make_key(0) if key is None else key, config, field,
         share, say or (lambda text: None), memory,
@@ -222,6 +225,18 @@ def _doublings(here: float) -> Iterator[tuple[bool, float]]:
         factor *= 2
 
 
+def _middle(low: float, high: float) -> float:
+    """By ratios where both are positive, else by differences."""
+    return math.sqrt(low * high) if low > 0 else (low + high) / 2
+
+
+def _apart(low: float, high: float, close: float, span: float) -> bool:
+    """Whether the ends are worth a value between them, of a range that was `span` wide."""
+    if low > 0:
+        return math.log(high / low) > close
+    return high - low > max(close * min(abs(low), abs(high)), close**2 * span)
+
+
 def _bisected(line: _Line, ends: tuple[float, float], level: float, close: float) -> Frontier:
     name, what = line.field.name, {"held": "all hypotheses hold", "consistent": "consistent"}
     low, high = line.at(ends[0]), line.at(ends[1])
@@ -237,9 +252,9 @@ def _bisected(line: _Line, ends: tuple[float, float], level: float, close: float
             line.statement.id, name, line.goal, None, None, None, tuple(line.probes.values()),
             reason, level,
         )  # fmt: skip
-    undecided = 0
-    while math.log(high.value / low.value) > close and len(line.probes) < PROBES:
-        middle = line.value(math.sqrt(low.value * high.value))
+    undecided, span = 0, high.value - low.value
+    while _apart(low.value, high.value, close, span) and len(line.probes) < PROBES:
+        middle = line.value(_middle(low.value, high.value))
         if middle in (low.value, high.value):
             break
         probe = line.at(middle)

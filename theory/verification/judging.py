@@ -131,6 +131,9 @@ def judge(
         verdict = dataclasses.replace(
             verdict, reason=verdict.reason.split("; about")[0], draws_needed=None
         )
+    if verdict.verdict == "inconclusive":
+        reason = "; ".join((verdict.reason, *_no_numbers(evidence)))
+        verdict = dataclasses.replace(verdict, reason=reason)
     return dataclasses.replace(
         verdict,
         draws=draws,
@@ -179,6 +182,18 @@ def _about_draws(one: bool, draws: int, fresh: np.ndarray, keys: bool) -> Iterat
             f"only {seen} of {draws} draws are distinct instances, as it should be only if there "
             "are so few"
         )
+
+
+def _no_numbers(evidence: Evidence) -> Iterator[str]:
+    """Which margins are NaN, and in how many draws: nothing can be said of them."""
+    margins = dict(evidence.hypotheses)
+    if evidence.conclusion is not None:
+        margins["the conclusion"] = evidence.conclusion
+    for name, margin in margins.items():
+        missing = np.isnan(np.asarray(margin.value, float))
+        if count := int(missing.sum()):
+            some = "every draw" if missing.all() else f"{count:,} of {missing.size:,} draws"
+            yield f"{name} is NaN, no number, in {some} (0/0, ∞ − ∞, a root or logarithm below 0)"
 
 
 def _tautologies(evidence: Evidence) -> Iterator[str]:

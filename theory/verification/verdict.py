@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from theory._types import AnyArray
+from theory._wording import counted
 from theory.margins import Margin
 from theory.verification import shown
 
@@ -158,7 +159,7 @@ class Verdict:
     anytime: bool = False
 
     def __repr__(self) -> str:
-        return f"<Verdict {self.id}: {self.verdict}, {self.draws:,} draws>"
+        return f"<Verdict {self.id}: {self.verdict}, {counted(self.draws, 'draw')}>"
 
     def _repr_html_(self) -> str:
         return shown.as_html(self.id, shown.verdict_rows(self))
@@ -184,14 +185,14 @@ def why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray,
     reasons = []
     for name, summary in sorted(hypotheses.items(), key=lambda item: item[1].met):
         if summary.failed:
-            reason = f"{name} fails in {summary.failed} of {draws} draws"
+            reason = f"{name} fails in {summary.failed} of {counted(draws, 'draw')}"
             if summary.ratio is not None and summary.ratio[1] < 1:
                 reason += f" by a factor of {_factor(summary.ratio[1])}"
             reasons.append(reason)
     hopeless = int(np.sum(~(allowed < 1)))
     if hopeless:
         reasons.append(
-            f"δ ≥ 1 in {hopeless} of {draws} draws (median δ = {np.median(allowed):.3g})"
+            f"δ ≥ 1 in {hopeless} of {counted(draws, 'draw')} (median δ = {np.median(allowed):.3g})"
         )
     return "; ".join(reasons)
 
@@ -202,4 +203,4 @@ def _factor(ratio: float) -> str:
 
 def with_needed(reason: str, needed: int | None) -> str:
     """The reason, with how many draws would do where that is known."""
-    return reason if needed is None else f"{reason}; about {needed} draws would do"
+    return reason if needed is None else f"{reason}; about {counted(needed, 'draw')} would do"

@@ -12,6 +12,7 @@ from scipy import stats
 
 from experiments.figures import style
 from experiments.figures.lazy.axes import Base
+from theory._wording import counted
 
 LABELS = {
     "d": "dimension d",
@@ -97,7 +98,7 @@ def compared(table: pd.DataFrame) -> str:
     alone = ""
     if len(single):
         alone = (
-            f"Of single draws, {len(single)} points, no error is known; they are "
+            f"Of single draws, {counted(len(single), 'point')}, no error is known; they are "
             f"{single['difference'].abs().median():.3f} from the prediction in the median, "
             f"{single['difference'].abs().max():.3f} at most."
         )

@@ -37,7 +37,7 @@ def draw(settings: Settings, table: Table) -> Figure:
             _image(ax, own[(own.attack == name) & (own.shows == shows)])
             if label > 0:
                 ax.set_title(_title(name, shows), fontsize=6.5)
-        row[0].set_ylabel(f"y = {label:+.0f}")
+        row[0].set_ylabel(f"y = {'+' if label > 0 else '−'}1")
     panels = cosines.subplots(1, len(ATTACKS), squeeze=False)
     looks = dict(zip((*SHOWN, GRADIENT), style.SERIES, strict=False))
     for ax, (name, look) in zip(panels.flat, looks.items(), strict=True):

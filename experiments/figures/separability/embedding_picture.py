@@ -8,6 +8,7 @@ from experiments.figures.figure import Table
 from experiments.figures.separability import words as words
 from experiments.figures.separability.embedding import IMAGES, Settings
 from experiments.images import experiment
+from theory._wording import counted
 
 COLOURS = (
     style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY, style.BLACK,
@@ -54,7 +55,7 @@ def _verdict(table: pd.DataFrame) -> str:
     easier = int((noises > accuracies[IMAGES]).sum())
     return (
         f"By the accuracy above, test noises are easier than test images ({accuracies[IMAGES]:.3f})"
-        f" for {easier} of {len(noises)} networks"
+        f" for {easier} of {counted(len(noises), 'network')}"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.report.words import number_text
 from experiments.results.draws import KeptMargin
+from theory._wording import counted
 
 WIDTH, HEIGHT = 320, 56
 BINS = 32
@@ -30,7 +31,7 @@ def margins(margin: KeptMargin, name: str, unit: str) -> Chart | None:
     finite = np.isfinite(value)
     if not finite.any():
         return None
-    words = [f"{name}: margins over {len(value):,} draws", *_range(value[finite], unit)]
+    words = [f"{name}: margins over {counted(len(value), 'draw')}", *_range(value[finite], unit)]
     counts = (
         f"{int(holds.sum()):,} above 0, {int(fails.sum()):,} below, {int(parts['open'].sum()):,}"
     )
@@ -48,7 +49,7 @@ def quantity(values: np.ndarray, claimed: float | None, name: str) -> Chart | No
         return None
     marks = [] if claimed is None else [claimed]
     low, high = _ends(finite, marks)
-    words = [f"{name}: values over {len(values):,} draws", *_range(finite, "1")]
+    words = [f"{name}: values over {counted(len(values), 'draw')}", *_range(finite, "1")]
     drawn = _bars({"plain": finite}, low, high)
     drawn += _line(_x(float(finite.mean()), low, high), "mean", HEIGHT)
     for mark in marks:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from experiments.report.document.contents import Entry, Fact, Report, environment_facts
 from experiments.report.words import number_text
+from theory._wording import counted
 
 
 def answers(report: Report) -> list[Fact]:
@@ -27,8 +28,8 @@ def _assumptions(entries: Sequence[Entry]) -> str:
     vacuous = sum(e.stored["verdict"] == "vacuous" for e in entries)
     text = (
         "Every hypothesis was computed on every draw, with its numerical error (a stated bound, or "
-        f"an estimate), and not assumed: {len(needing)} of {len(entries)} statements have "
-        f"hypotheses, and in {len(always)} of these all of them hold in every draw."
+        f"an estimate), and not assumed. Statements with hypotheses: {len(needing)} of "
+        f"{len(entries)}; whose hypotheses all hold in every draw: {len(always)} of these."
     )
     return text + (
         f" Nothing was tested of {vacuous}, whose hypotheses hold in no draw." if vacuous else ""
@@ -63,13 +64,16 @@ def _compute(report: Report) -> str:
         where = [facts[name] for name in ("devices", "platform") if name in facts]
         parts.append(", ".join(where))
     where = "; ".join(dict.fromkeys(parts))
-    return f"{draws:,} draws took {_time(seconds)} of computing, compiling included, on {where}."
+    took = f"{counted(draws, 'draw')} took {_time(seconds)} of computing, compiling included"
+    return f"{took}, on {where}."
 
 
 def _time(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+        return counted(round(seconds), "second")
+    return (
+        counted(round(seconds / 60), "minute") if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+    )
 
 
 def _repeating(report: Report) -> str:

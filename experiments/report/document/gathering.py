@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.files import forms, reading, strict_json
+from experiments.files import reading, seals
 from experiments.files.reading import Malformed
 from experiments.files.strict_json import Json, Record
 from experiments.report.document.contents import (
@@ -25,7 +25,7 @@ from experiments.report.document.contents import (
 )
 from experiments.report.words import number_text
 from experiments.results import schemas, tables
-from experiments.results.contents import ENVIRONMENT, FIGURE
+from experiments.results.contents import MADE
 from experiments.results.draws import load_draws
 from experiments.results.records import read_verdicts
 from experiments.results.store import MANIFEST, Store, open_store
@@ -33,16 +33,6 @@ from experiments.results.store import MANIFEST, Store, open_store
 VERDICTS, SEARCH = "verdicts.json", "falsified.json"
 MOST_ROWS = 200  # of a table of cells; of more only those that are not consistent
 LARGEST_PICTURE = 2**21  # bytes
-MADE = {
-    "figure": str,
-    "source": str,
-    "preset": str,
-    "changed": [str],
-    "caption": str,
-    "manifest": FIGURE | {"settings": {str: object}},
-    "seconds": float,
-    "environments": [ENVIRONMENT],
-}
 
 
 def gather(directories: Sequence[str], title: str) -> Report:
@@ -69,9 +59,8 @@ def gather(directories: Sequence[str], title: str) -> Report:
         sections += _figures(place, len(sections))
         sections[first:] = [dataclasses.replace(one, place=name) for one in sections[first:]]
         if len(runs) + len(sections) == before:
-            raise ValueError(
-                f"DIR must hold results of verify, sweep, figure or falsify, {name} holds none"
-            )
+            what = f"there are none in {name}" if place.is_dir() else f"{name} is no directory"
+            raise ValueError(f"DIR must hold results of verify, sweep, figure or falsify: {what}")
     return Report(title, runs, sections)
 
 
@@ -230,12 +219,7 @@ def _of_verdict(verdict: Record) -> tuple[str, str, str, str, str]:
 
 
 def _search(path: pathlib.Path, number: int) -> Section:
-    try:
-        content = strict_json.load(path)
-        schema = frozenset(("widetheory/falsify/1",))
-        forms.check(content, {"schema": schema} | schemas.FORMS["falsify"])
-    except Malformed as error:
-        raise ValueError(f"{path} must be JSON of `widetheory falsify`: {error}") from error
+    content = seals.load(path, schemas.SEARCHED, "falsify")
     rows, words = [], []
     for one in content["statements"]:
         found = "proved" if one["proved"] else "found, not proved" if one["conditions"] else "none"
@@ -250,7 +234,7 @@ def _search(path: pathlib.Path, number: int) -> Section:
                 file,
             )
         )
-        words.append(f"{one['id']}: {one['reason']}" + _margins(one["conditions"]))
+        words.append(f"{one['id']}: {one['reason']}.{_margins(one['conditions'])}")
     columns = (
         "statement",
         "verdict",
@@ -296,11 +280,7 @@ def _figures(place: pathlib.Path, number: int) -> Iterator[Section]:
 
 def _figure(place: pathlib.Path, name: str, number: int) -> Section:
     path = place / f"{name}.json"
-    try:
-        content = strict_json.load(path)
-        forms.check(content, MADE)
-    except Malformed as error:
-        raise ValueError(f"{path} must be JSON of `widetheory figure`: {error}") from error
+    content = seals.load(path, MADE, "figure")
     manifest = content["manifest"]
     facts = [
         Fact("source", content["source"]),

@@ -14,7 +14,7 @@ SPECIAL = {
 }  # fmt: skip
 WORDS = {
     "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "…": r"\ldots{}",
-    "·": "$\\cdot$", "×": "$\\times$", "\u200b": "", "\xa0": "~",
+    "·": "$\\cdot$", "×": "$\\times$", "\u200b": "", "\u2060": "{}", "\xa0": "~",
 }  # fmt: skip
 GREEK = (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
@@ -28,13 +28,19 @@ SYMBOLS = {
     "∞": r"\infty", "∑": r"\sum", "Σ": r"\Sigma", "√": r"\surd", "‖": r"\Vert", "⟨": r"\langle",
     "⟩": r"\rangle", "∘": r"\circ", "∝": r"\propto", "±": r"\pm", "−": "-", "×": r"\times",
     "·": r"\cdot", "…": r"\ldots", "ℓ": r"\ell", "ϵ": r"\epsilon", "φ": r"\varphi", "∫": r"\int",
-    "½": r"\tfrac12", "¼": r"\tfrac14", "¾": r"\tfrac34", "≡": r"\equiv", "|": r"\vert", "–": "-",
+    "½": r"\tfrac12", "¼": r"\tfrac14", "¾": r"\tfrac34", "⅓": r"\tfrac13", "⅔": r"\tfrac23",
+    "⅛": r"\tfrac18", "≡": r"\equiv", "|": r"\vert", "–": "-",
     "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi",
     "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega", "ℝ": r"\mathbb{R}", "ℙ": r"\mathbb{P}",
     "∀": r"\forall", "∃": r"\exists", "¬": r"\neg", "∧": r"\wedge", "∨": r"\vee",
     "⌊": r"\lfloor", "⌋": r"\rfloor",
     "⌈": r"\lceil", "⌉": r"\rceil", "°": r"^\circ", "′": "'", "″": "''", "∗": r"\ast",
-    "⊂": r"\subset",
+    "⊂": r"\subset", "⊆": r"\subseteq", "⊃": r"\supset", "⊇": r"\supseteq", "∅": r"\emptyset",
+    "⊙": r"\odot", "⊗": r"\otimes", "⊕": r"\oplus", "∏": r"\prod", "∥": r"\parallel",
+    "≲": r"\lesssim", "≳": r"\gtrsim", "≺": r"\prec", "≻": r"\succ", "⪯": r"\preceq",
+    "⪰": r"\succeq", "≃": r"\simeq", "≅": r"\cong", "←": r"\leftarrow", "↔": r"\leftrightarrow",
+    "↦": r"\mapsto", "∖": r"\setminus", "⋯": r"\cdots", "†": r"\dagger", "ℕ": r"\mathbb{N}",
+    "ℤ": r"\mathbb{Z}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "𝔼": r"\mathbb{E}",
     **{chr(ord("α") + k): rf"\{name}" for k, name in enumerate(GREEK) if name != "omicron"},
 }  # fmt: skip
 ACCENTS = {
@@ -46,13 +52,16 @@ TEXT_ACCENTS = {
     "\u0307": r"\.", "\u0308": r"\"", "\u030a": r"\r", "\u030b": r"\H", "\u030c": r"\v",
     "\u0327": r"\c", "\u0328": r"\k",
 }  # fmt: skip
+DIGEST = re.compile(r"\b[0-9a-f]{24,}\b")
 LETTERS = {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}", "æ": r"\ae{}"}
 
 
 def escaped(text: str) -> str:
     """Words, as they are to be read; what has no command is named by its number."""
-    words = "".join(map(_character, unicodedata.normalize("NFC", text)))
-    return re.sub(r"(?<=\w)(\\_|[./])(?=[^\W\d])", r"\1\\allowbreak{}", words)
+    apart = re.sub("-(?=-)", "-\u2060", text)  # two hyphens of an option are no dash
+    words = "".join(map(_character, unicodedata.normalize("NFC", apart)))
+    words = DIGEST.sub(lambda found: r"\allowbreak{}".join(re.findall(".{1,8}", found[0])), words)
+    return re.sub(r"(?<=\w)(\\_|[./(])(?=[^\W\d])", r"\1\\allowbreak{}", words)
 
 
 def _character(character: str) -> str:

@@ -24,6 +24,7 @@ TOKEN = re.compile(
 )
 NEUTRAL = re.compile(r"(?=.*\d)[\d.()\[\]{}]+,?")
 CODE = re.compile(r"\b[A-Z]\d+[a-z]?\b|\b\d{3,}[a-z]\b|'s\b|\.[a-z]{2}")
+POWER_OF_TEN = re.compile(r"(?<=\d)e([+−-])(\d+)\b")  # 3.3e−15
 DOLLARS = re.compile(r"\$([^$\n]+)\$")
 
 
@@ -107,6 +108,10 @@ def _is_formula(word: str) -> bool:
     return core not in ARTICLES and len(letters) > 0 and all(len(run) == 1 for run in letters)
 
 
+def _in_tens(found: re.Match[str]) -> str:
+    return f"×10^({'' if found[1] == '+' else '−'}{int(found[2])})"
+
+
 class _Reader:
     """Tokens of a formula, read from the left."""
 
@@ -127,7 +132,7 @@ class _Reader:
 
 
 def _parsed(text: str) -> list[Node]:
-    reader = _Reader(text)
+    reader = _Reader(POWER_OF_TEN.sub(_in_tens, text))
     found: list[Node] = []
     while reader.peek():
         found.append(_scripted(_one(reader), reader))

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from experiments.report.document import charts, checklist, mathematics
 from experiments.report.document.contents import Entry, Report, limits_text
 from experiments.report.words import MEANINGS, number_text
+from theory._wording import counted
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
 WORDS = {"erratum": "known erratum", **{name: name for name in MEANINGS}}  # of badges, in order
@@ -83,7 +84,7 @@ def summary(report: Report) -> str:
         return "No statement was verified on its own here; what was computed stands below."
     names = WORDS | {"erratum": "known errata" if found.get("erratum", 0) > 1 else "known erratum"}
     parts = [f"{number} {names[name]}" for name, number in reversed(found.items())]
-    total = f"{len(report.entries)} statement{'s' * (len(report.entries) != 1)}"
+    total = counted(len(report.entries), "statement")
     refuted = found.get("refuted", 0)
     last = (
         f"{refuted} of them {'are' if refuted > 1 else 'is'} refuted without being a known erratum"
@@ -91,7 +92,7 @@ def summary(report: Report) -> str:
         else "none is refuted beyond known errata"
     )
     draws = sum(entry.stored["draws"] for entry in report.entries)
-    return f"{total} checked over {draws:,} draws: {', '.join(parts)}; {last}."
+    return f"{total} checked over {counted(draws, 'draw')}: {', '.join(parts)}; {last}."
 
 
 def measured(entry: Entry) -> tuple[str, str]:

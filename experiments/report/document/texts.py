@@ -7,9 +7,11 @@ from experiments.report.document import checklist, mathematics
 from experiments.report.document.contents import Entry, Fact, Report, Section, Table
 from experiments.report.document.latex import escaped, formula
 from experiments.report.document.page import WORDS, attention, measured, met, summary
+from theory._wording import counted
 
 # What a terminal obeys, and what turns the direction of text, in place of being shown.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LINE, MOST = 76, 30  # letters in a line of a table in LaTeX, and in a column unless words need more
 COLUMNS = ("Statement", "Verdict", "Draws", "Hypotheses hold in", "Measured", "Claimed")
 
 
@@ -66,7 +68,7 @@ def _cells(table: Table, to: "_Markdown | _Latex") -> str:
 
 
 def _more(count: int) -> str:
-    return f"{count:,} more cells are left out, the consistent ones first; cells.csv has all."
+    return f"{counted(count, 'more cell')} left out, the consistent ones first; cells.csv has all."
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -133,20 +135,32 @@ class _Latex:
             return ""
         put = _set if formulas else escaped
         inside = "\n".join(rf"  \item[{{{escaped(name)}}}] {put(value)}" for name, value in lines)
-        return f"\\begin{{description}}\n{inside}\n\\end{{description}}"
+        return f"\\begin{{description}}\\sloppy\n{inside}\n\\end{{description}}"
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        wide = f"{0.9 / len(columns):.3f}\\linewidth"
+        shares = _shares(columns, rows)
         head = " & ".join(rf"\textbf{{{escaped(name)}}}" for name in columns)
         body = "".join(f"{' & '.join(map(_set, row))} \\\\\n" for row in rows)
-        shape = f"p{{{wide}}}" * len(columns)
+        shape = "".join(f"p{{{0.92 * k / sum(shares):.3f}\\linewidth}}" for k in shares)
         return (
             f"{{\\footnotesize\\sloppy\\setlength{{\\tabcolsep}}{{2pt}}\n\\begin{{longtable}}{{{shape}}}\n"
-            f"{head} \\\\ \\hline\n\\endhead\n{body}\\end{{longtable}}}}"
+            f"{head} \\\\ \\hline\\noalign{{\\smallskip}}\n\\endhead\n{body}\\end{{longtable}}}}"
         )
 
     def code(self, text: str) -> str:
         return rf"\begin{{flushleft}}\ttfamily\small {escaped(text)}\end{{flushleft}}"
+
+
+def _shares(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
+    """Widths of columns: that of the longest word between dots and hyphens, and of what is left."""
+    cells = list(zip(columns, *rows, strict=True))
+    words = [2 + max(map(len, re.split(r"[\s./_-]", " ".join(texts)))) for texts in cells]
+    wanted = [
+        max(0, min(max(map(len, texts)), MOST) - word)
+        for texts, word in zip(cells, words, strict=True)
+    ]
+    left = max(0, LINE - sum(words)) / (sum(wanted) or 1)
+    return [word + left * more for word, more in zip(words, wanted, strict=True)]
 
 
 def _set(text: str) -> str:

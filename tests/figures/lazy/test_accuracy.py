@@ -107,7 +107,7 @@ def test_the_unshifted_gaussian_has_draws_of_its_own():
     found = words.compared(rows)
     assert "1 of 1 filled means" in found
     assert "1 of 1 hollow means" in found
-    assert "Of single draws, 1 points, no error is known; they are 0.125 from" in found
+    assert "Of single draws, 1 point, no error is known; they are 0.125 from" in found
     assert words.compared(rows.head(1)).startswith("Of single draws")
     both = words.draws_words(accuracy.FIGURE.paper, ["gaussian", "shifted-gaussian"])
     assert "shifted Gaussian: means over 32 draws; Gaussian: a single draw, no bars" in both

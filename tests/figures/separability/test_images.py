@@ -169,7 +169,7 @@ def test_embeddings_say_for_how_many_networks_noises_are_easier_than_images():
     for accuracy, easier in ((0.4, 0), (0.6, 1)):
         table["linear_accuracy"] = np.where(table.of == "images", 0.5, accuracy)
         said = embedding.caption(EMBEDDING, table)
-        assert f"(0.500) for {easier} of 1 networks" in said
+        assert f"(0.500) for {easier} of 1 network" in said
 
 
 def test_tables_hold_means_errors_and_what_theory_says():

@@ -1,11 +1,9 @@
 """Results as they are stored, of statements whose texts are hostile, without running anything."""
 
-import json
-
 import numpy as np
 import store_toys
 
-from experiments.files import writing
+from experiments.files import seals, writing
 from experiments.results import draws
 
 HOSTILE = (
@@ -81,5 +79,5 @@ def searched(place):
         "statements": [found], "environment": store_toys.ENVIRONMENT,
     }  # fmt: skip
     place.mkdir()
-    (place / "falsified.json").write_text(json.dumps(content))
+    writing.replace_json(place / "falsified.json", seals.sealed(content))
     return place

@@ -107,6 +107,17 @@ def test_a_counterexample_is_checked_and_replayed_from_the_archive(tmp_path, cap
     assert main.main(["report", found, verified, "--bundle", str(archive)]) == 0
     assert main.main(["report", found, "--bundle", str(archive)]) == 2
     capsys.readouterr()
+    assert main.main(["check", str(archive)]) == 0
+    held = capsys.readouterr().out.splitlines()
+    assert "all files are as checksums.sha256 says" in held[0]
+    assert "a counterexample of mine.false" in held[-1]
+    assert main.main(["replay", str(archive)]) == 2  # whose code is run is said by who asks
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "statement must be named" in told.err
+    assert main.main(["replay", str(archive), f"{mine}:false"]) == 0
+    assert "program: the same" in capsys.readouterr().out
+    assert main.main(["replay", str(archive), "tails.chi-square"]) == 2
     place = tmp_path / "elsewhere"
     zipfile.ZipFile(archive).extractall(place)
     (certificate,) = place.rglob("*.counterexample.json")

@@ -126,6 +126,19 @@ def test_in_print_details_are_open(opened):
     assert not found.locator("nav").is_visible()
 
 
+@pytest.mark.parametrize("width", [680, 900])
+def test_on_paper_no_table_is_cut(opened, width):
+    """Whatever is scrolled to on a screen: paper, that of a browser's A4 and a wider one."""
+    found = opened(width, color_scheme="dark")
+    found.emulate_media(media="print", color_scheme="dark")
+    found.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert found.evaluate("document.documentElement.scrollWidth") <= width
+    assert found.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    right = "one => one.getBoundingClientRect().right"
+    tables = found.locator("table").evaluate_all(f"all => Math.max(...all.map({right}))")
+    assert tables <= width
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not there")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])

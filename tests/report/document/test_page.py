@@ -146,7 +146,7 @@ def test_a_file_elsewhere_is_not_read(tmp_path):
 
 
 def test_directories_without_results_and_damaged_ones(tmp_path):
-    assert "holds none" in line_of(lambda: gathering.gather([str(tmp_path)], ""))
+    assert "there are none in" in line_of(lambda: gathering.gather([str(tmp_path)], ""))
     stored.run(tmp_path, stored.entry())
     path = tmp_path / "verdicts.json"
     path.write_text(path.read_text().replace('"draws": 40', '"draws": 41'))
@@ -155,6 +155,11 @@ def test_directories_without_results_and_damaged_ones(tmp_path):
     (tmp_path / "falsified.json").write_text("{}")
     assert "must be JSON of `widetheory falsify`" in line_of(
         lambda: gathering.gather([str(tmp_path)], "")
+    )
+    path = stored.searched(tmp_path / "searched") / "falsified.json"
+    path.write_text(path.read_text().replace('"evaluations": 8', '"evaluations": 9'))
+    assert "its digest is not that of its content" in line_of(
+        lambda: gathering.gather([str(path.parent)], "")
     )
 
 
@@ -217,7 +222,9 @@ def test_the_checklist_says_how_often_hypotheses_hold(tmp_path):
     without = stored.entry("toy.none", hypotheses={})
     place = stored.run(tmp_path, without, stored.entry(), stored.entry(hypotheses=always))
     answers = dict(checklist.answers(gathering.gather([str(place)], "")))
-    assert "2 of 3 statements have hypotheses, and in 1 of these all" in answers["Assumptions"]
+    assert (
+        "hypotheses: 2 of 3; whose hypotheses all hold in every draw: 1" in answers["Assumptions"]
+    )
     assert "Clopper–Pearson" in answers["Error bars and what varies"]
     assert "46 draws took 4 seconds" in answers["Compute"]
     assert "Seed 0;" in answers["Reproducibility"]

@@ -1,6 +1,8 @@
 """Mathematics found in words, and the report in Markdown and LaTeX."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from latex2mathml import converter
@@ -97,6 +99,44 @@ def report(tmp_path_factory):
     place = tmp_path_factory.mktemp("results")
     directories = [stored.hostile(place / "verified"), stored.searched(place / "searched")]
     return gathering.gather([str(one) for one in directories], stored.HOSTILE)
+
+
+def test_options_stay_options_and_digests_can_be_broken():
+    """TeX makes a dash of two hyphens."""
+    assert latex.escaped("--draws 4 - 5 ---x") == "-{}-draws 4 - 5 -{}-{}-x"
+    digest = "0123456789abcdef" * 4
+    assert latex.escaped(digest).split(r"\allowbreak{}") == ["01234567", "89abcdef"] * 4
+
+
+def test_powers_of_ten():
+    (piece,) = mathematics.pieces("3.3e−15")
+    assert mathematics.mathml(piece) == (
+        "<math><mn>3.3</mn><mo>×</mo><msup><mn>10</mn><mrow><mo>−</mo><mn>15</mn></mrow></msup>"
+        "</math>"
+    )
+    (piece,) = mathematics.pieces("≤ 2e+5")
+    assert r"2\times {10}^{5}" in latex.formula(piece)
+
+
+def test_latex_knows_every_character_of_the_registry():
+    for statement in REGISTRY.values():
+        for text in (statement.title, statement.says, statement.source, statement.caveat):
+            assert "[U+" not in "".join(map(latex.formula, mathematics.pieces(text))), text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+def test_latex_is_compiled(report, tmp_path):
+    (tmp_path / "report.tex").write_text(texts.latex(report))
+    (tmp_path / "main.tex").write_text(
+        r"\documentclass{article}\usepackage{amsmath,amssymb,longtable}"
+        "\n\\begin{document}\n\\input{report}\n\\end{document}\n"
+    )
+    run = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Missing character" not in done.stdout
+    assert (tmp_path / "main.pdf").stat().st_size > 10_000
 
 
 def test_latex_holds_no_command_of_others(report):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import special
 
+from theory._wording import counted
 from theory.verification.statistics.betting import betting_interval
 from theory.verification.statistics.probabilities import (
     EPS,
@@ -163,7 +164,7 @@ def mean_interval(
         return _bounded(values, confidence, bounds, error, maybe)
     mean = mean_of(values[~maybe]) if not maybe.all() else math.nan
     if maybe.any():
-        doubt = f"the hypotheses are undecided in {int(maybe.sum())} draws"
+        doubt = f"the hypotheses are undecided in {counted(int(maybe.sum()), 'draw')}"
         return MeanEstimate(mean, EVERYTHING, "Hall", doubt=doubt)
     power = exponent(values)
     unit = _unbounded(shifted(values, -power), confidence, shifted(error, -power))
@@ -209,7 +210,7 @@ def _bounded(
     if outside.any():
         raise ValueError(
             f"values must lie in the declared bounds [{low:g}, {high:g}], "
-            f"got {values[outside][0]:.6g} in {int(outside.sum())} draws"
+            f"got {values[outside][0]:.6g} in {counted(int(outside.sum()), 'draw')}"
         )
     certain = values[~maybe]
     mean = mean_of(certain) if len(certain) else math.nan
