@@ -4,15 +4,23 @@ import difflib
 import functools
 import inspect
 import numbers
+import types
 import typing
 from collections.abc import Callable, Collection
 
 import jax
-import jax.core
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray, Bool, Float, Int
 
+from theory._conversion import as_booleans as as_booleans
+from theory._conversion import as_host_reals as as_host_reals
+from theory._conversion import as_integers as as_integers
+from theory._conversion import as_number as as_number
+from theory._conversion import as_reals as as_reals
+from theory._conversion import native
+from theory._kinds import Kind, integer, of_annotation, optional, real
+from theory._kinds import is_traced as is_traced
+from theory._kinds import shown as shown
 from theory._shapes import allowed_shapes, alternatives, check_shapes
 
 P = typing.ParamSpec("P")
@@ -20,32 +28,9 @@ R = typing.TypeVar("R")
 T = typing.TypeVar("T")
 
 
-def is_traced(*values: object) -> bool:
-    """Whether entries of any of the values cannot be looked at here.
-
-    They cannot in an abstract tracer, nor where a part lies on devices of other processes.
-    """
-    return any(
-        isinstance(v, jax.core.Tracer) or (isinstance(v, jax.Array) and not v.is_fully_addressable)
-        for v in values
-    )
-
-
 # Part of a false-alarm rate below which 1 − level, a confidence, has too few digits to tell.
 LEAST_LEVEL = 1e-12
 LARGEST = 2**31 - 1  # size of an array along one axis
-LONGEST = 80  # characters of a value in a message
-
-
-def shown(value: object) -> str:
-    """A value as messages show it: its `repr`, shortened where that is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # an integer with more digits than Python writes
-        return f"an integer of {typing.cast(int, value).bit_length()} bits"
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST // 2]}…{text[-LONGEST // 4 :]} ({len(text)} characters)"
 
 
 def first_repeated(values: Collection[T]) -> T | None:
@@ -63,12 +48,13 @@ def check_integer(
 ) -> int:
     """`value` as an int; ValueError unless it is one in [low, high] (and even, if asked)."""
     kind = "an even integer" if even else "an integer"
-    limits = f"≥ {low}" if high is None else f"in [{low}, {high}]"
     number = None
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         number = int(value)
     too_large = number is not None and high is not None and number > high
     if number is None or number < low or too_large or (even and number % 2):
+        unlimited = high is None or (high == LARGEST and not too_large)
+        limits = f"≥ {low}" if unlimited else f"in [{low}, {high}]"
         raise ValueError(f"{name} must be {kind} {limits}, got {shown(value)}")
     return number
 
@@ -143,7 +129,7 @@ def check_slope(slope: T, *, open_low: bool = False) -> T:
 def check_points(name: str, x: object, *, d: int | None = None) -> None:
     """ValueError unless `x` is a non-empty matrix of finite numbers, with `d` columns if given."""
     if not isinstance(x, jax.Array):
-        x = _native(name, x)
+        x = native(name, x)
     shape = x.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name} must be a matrix (points, dimensions) ≥ 1 × 1, got shape {shape}")
@@ -164,7 +150,7 @@ def check_points(name: str, x: object, *, d: int | None = None) -> None:
 def check_labels(name: str, y: object, n: int, *, both: bool = False) -> None:
     """ValueError unless `y` holds n labels ±1 (with both classes present, if asked)."""
     if not isinstance(y, jax.Array):
-        y = _native(name, y)
+        y = native(name, y)
     if y.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one label per point, got {y.shape}")
     if is_traced(y):
@@ -182,121 +168,7 @@ def check_labels(name: str, y: object, n: int, *, both: bool = False) -> None:
         raise ValueError(f"{name} must contain both classes −1 and +1, got only {found[0]:+g}")
 
 
-# --- arrays become floats at the door -------------------------------------------------------------
-
-_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
-
-
-def as_reals(name: str, value: object) -> jax.Array:
-    """`value` as an array of JAX in float32 or float64, in which its entries are the same numbers.
-
-    What is float32 or float64 stays so (float64 only where JAX has it); lists, booleans, integers
-    and other floats, of NumPy or JAX and in either byte order, are converted to the default float
-    before anything is computed: uint8 would wrap, float16 overflow beyond 65504. JAX caches
-    compiled functions without looking at the byte order, so that is made native here, too.
-
-    Raises:
-      ValueError: for anything but real numbers, ragged lists, arrays with masked entries, and
-        entries of NumPy that the type has not: 1e200 without 64-bit floats in JAX.
-    """
-    return _converted(name, value, "real numbers", (jnp.floating, jnp.integer, jnp.bool_), float)
-
-
-def as_integers(name: str, value: object) -> jax.Array:
-    """`value` as an array of JAX of the default integer type; ValueError unless it holds integers
-    that this type has.
-
-    Booleans count as 0 and 1.
-    """
-    return _converted(name, value, "integers", (jnp.integer, jnp.bool_), int)
-
-
-def as_booleans(name: str, value: object) -> jax.Array:
-    """`value` as an array of JAX of booleans; ValueError unless it holds those."""
-    return _converted(name, value, "booleans", (jnp.bool_,), bool)
-
-
-def as_number(_: str, value: object) -> object:
-    """A scalar of NumPy as a number of Python; anything else as it came.
-
-    Python's integers do not overflow, and its numbers take on the precision of the arrays that
-    they meet. A single float of JAX in half a precision becomes one of the default precision.
-    """
-    if isinstance(value, np.generic):
-        number = value.item()
-        return float(number) if isinstance(number, np.generic) else number  # longdouble is its own
-    if isinstance(value, jax.Array) and value.ndim == 0:
-        half = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype not in _FLOATS
-        return value.astype(float) if half else value
-    return value
-
-
-def _converted(
-    name: str, value: object, what: str, kinds: tuple, default: type | np.dtype
-) -> jax.Array:
-    if isinstance(value, list | tuple) and is_traced(*jax.tree.leaves(value)):
-        value = jnp.asarray(value)
-    if not isinstance(value, jax.Array):
-        value = _native(name, value)
-    dtype = value.dtype
-    if default is float and dtype in _FLOATS:
-        default = dtype
-    elif not any(jnp.issubdtype(dtype, kind) for kind in kinds):
-        raise ValueError(f"{name} must hold {what}, got dtype {dtype}")
-    target = jax.dtypes.canonicalize_dtype(default)
-    if isinstance(value, jax.Array):
-        return value if dtype == target else value.astype(target)
-    # A copy: JAX may compute later, after the caller has changed his array.
-    return jnp.array(_narrowed(name, value, target))
-
-
-def _narrowed(name: str, value: np.ndarray, target: np.dtype) -> np.ndarray:
-    """`value` in the type that JAX has here; ValueError where an entry would be another number.
-
-    Digits may be lost, but no finite number becomes ∞, none other than 0 becomes 0, and no integer
-    wraps around.
-    """
-    floats = value.dtype.kind == "f"
-    if np.can_cast(value.dtype, target) or (target.kind == "f" and not floats):
-        return value.astype(target, copy=False)
-    with np.errstate(over="ignore", under="ignore"):
-        new = value.astype(target)
-    if floats:
-        lost = (np.isinf(new) != np.isinf(value)) | ((new == 0) != (value == 0))
-    else:
-        lost = new != value
-    if lost.any():
-        remedy = "" if target.itemsize == 8 else '; use jax.config.update("jax_enable_x64", True)'
-        raise ValueError(
-            f"{name} must hold numbers that {target} has, got {value[lost][0]!s}{remedy}"
-        )
-    return new
-
-
-def as_host_reals(name: str, value: object) -> np.ndarray:
-    """The same in float64 and in NumPy, for what is computed on the host."""
-    array = _native(name, value)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64)
-
-
-def _native(name: str, value: object) -> np.ndarray:
-    """What is no array of JAX as one of NumPy, in the machine's byte order."""
-    if np.ma.is_masked(value):
-        raise ValueError(
-            f"{name} must have no masked entries, got {np.ma.count_masked(value)} of "
-            f"{np.size(typing.cast(np.ndarray, value))}; fill them or leave them out"
-        )
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be one array of numbers, got a {type(value).__name__} that is none "
-            f"({str(error).splitlines()[0]})"
-        ) from None
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
+# --- the door of a public function ----------------------------------------------------------------
 
 Door = Callable[[str, object], object]
 
@@ -305,8 +177,10 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     """`function` with its arguments converted first, as their annotations ask for.
 
     `Float[AnyArray, …]` becomes `as_reals`, `Int[AnyArray, …]` `as_integers`, `Bool[AnyArray, …]`
-    `as_booleans`, tuples of arrays such as `Params` field by field, and all else goes through
-    `as_number`. Every public function of `theory` that takes arrays is wrapped so, outside of
+    `as_booleans`, tuples of arrays such as `Params` field by field, and scalars of NumPy go through
+    `as_number`. Numbers, random keys, functions and values of our own are of the kind that their
+    annotation says (`theory._kinds`), and in the ranges of `NAMED`, as a name means the same
+    everywhere. Every public function of `theory` that takes arrays is wrapped so, outside of
     `jax.jit`: an annotation says what callers may hand in, and the body sees arrays of JAX of the
     kind that it names. Arrays of floats and tracers of them pass through untouched.
 
@@ -314,8 +188,8 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     one line, before two arrays that do not belong together are broadcast.
     """
     parameters = inspect.signature(function).parameters.values()
-    doors = {p.name: _door(p.annotation) for p in parameters}
-    in_order = tuple(doors.items())
+    doors = {p.name: _door_of(p.name, p.annotation) for p in parameters}
+    in_order = [(p.name, doors[p.name]) for p in parameters if p.kind in _IN_ORDER]
     shapes = {p.name: allowed_shapes(p.annotation) for p in parameters}
 
     @functools.wraps(function)
@@ -329,7 +203,71 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     return converted
 
 
+_IN_ORDER = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+takes_numbers = takes_arrays  # the same door, where no argument is an array
+
 _OF_ARRAYS: dict[object, Door] = {Float: as_reals, Int: as_integers, Bool: as_booleans}
+
+
+def _labels(name: str, value: object) -> object:
+    if isinstance(value, jax.Array) and value.ndim == 1:
+        check_labels(name, value, len(value))
+    return value
+
+
+def _size(name: str, value: object) -> object:
+    if not isinstance(value, np.ndarray | jax.Array):
+        check_integer(name, value)
+    return integer(name, value)
+
+
+def _at_least_zero(name: str, value: object) -> object:
+    if isinstance(real(name, value), numbers.Real) and typing.cast(float, value) < 0:
+        raise ValueError(f"{name} must be a number ≥ 0, got {shown(value)}")
+    return value
+
+
+_share = functools.partial(check_real, low=0, high=1, open_high=True)
+_SIZES, _EXPONENTS = ("n", "d", "m", "steps"), ("s", "s_kernel", "s_lazy", "time")
+# What a name means wherever an argument has it: γ and μ, sizes, and above 0 where they are real
+# numbers, δ, exponents of probabilities and times, and labels.
+NAMED: dict[tuple[str, type], Kind] = {
+    ("slope", float): _share,
+    ("momentum", float): _share,
+    ("delta", float): functools.partial(check_real, low=0, high=1, open_low=True),
+    **{(name, int): _size for name in _SIZES},
+    **{(name, float): functools.partial(check_real, low=0, open_low=True) for name in _SIZES},
+    **{(name, float): _at_least_zero for name in _EXPONENTS},
+}
+
+
+def _named(name: str, annotation: object) -> Kind | None:
+    """What the name of an argument that may be one number says of it."""
+    members = typing.get_args(annotation) or (annotation,)
+    kinds = [
+        NAMED[name, member]
+        for member in (float, int)
+        if (name, member) in NAMED and member in members
+    ]
+    if not kinds or of_annotation(name, annotation) is None:
+        return None
+    return optional(kinds[0]) if types.NoneType in members else kinds[0]
+
+
+def _door_of(name: str, annotation: object) -> Door:
+    """What an argument of this name and annotation goes through."""
+    kind = _named(name, annotation) or of_annotation(name, annotation)
+    door = _door(annotation)
+
+    def enter(name: str, value: object) -> object:
+        value = as_number(name, value)
+        if kind is not None and not is_traced(value):
+            value = kind(name, value)
+        value = door(name, value)
+        return _labels(name, value) if name == "y" else value
+
+    return enter
 
 
 def _door(annotation: object) -> Door:
@@ -352,11 +290,16 @@ def _union(members: tuple[object, ...]) -> Door:
     # An array that may be a number instead is no random key.
     doors = [as_reals if member is jax.Array else _door(member) for member in members]
     arrays = [door for door in doors if door is not as_number]
+    number = real if float in members else integer if int in members else None
 
     def either(name: str, value: object) -> object:
         value = as_number(name, value)
-        if not arrays or value is None or isinstance(value, numbers.Number | str):
+        if not arrays or (value is None and types.NoneType in members):
             return value
+        if isinstance(value, str) and str in members:
+            return value
+        if number is not None and isinstance(value, numbers.Number):
+            return number(name, value)
         return arrays[0](name, value)
 
     return either

@@ -393,7 +393,7 @@ DATA = {
     "labels": (X, (Y + 1) / 2, r"must be −1 or \+1, got values \{0, 1\}; use 2\*y − 1"),
     "number of labels": (X, Y[:2], r"must have shape \(6,\), one label per point, got \(2,\)"),
 }
-POSITIVE = r"epsilon must be a finite number in \(0, inf\), got"
+POSITIVE = r"epsilon must be (a finite number in \(0, inf\)|a real number), got"
 
 
 @pytest.mark.parametrize("case", DATA)

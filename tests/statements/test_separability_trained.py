@@ -1,6 +1,7 @@
 """Family separability after training: right on its default data, and able to fail."""
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -213,11 +214,15 @@ def test_padding_with_points_at_the_origin_changes_nothing():
     config = trained.ShareSetting(d=4, m=32, steps=25)
     shares = jax.jit(trained._separated_shares, static_argnums=1)(key, config).value
     key_data, key_init = jax.random.split(key)
-    data = trained.draw(key_data, "sphere", 8, 4, queries=0)
-    initial = trained.init(trained.NETWORK, key_init, 32, 4)
-    network = jax.jit(lambda x, y: trained.fit(initial, x, y, steps=25))(data.x[:4], data.y[:4])
-    result = after_training.alignment_terms(initial, network.trained, network.x)
-    assert shares[1] == pytest.approx(float((result.trained > 0).mean()), abs=1e-12)
+
+    @jax.jit
+    def alignment():
+        data = trained.draw(key_data, "sphere", 8, 4, queries=0)
+        initial = trained.init(trained.NETWORK, key_init, 32, 4)
+        network = trained.fit(initial, data.x[:4], data.y[:4], steps=25)
+        return after_training.alignment_terms(initial, network.trained, network.x).trained
+
+    assert shares[1] == pytest.approx(float((alignment() > 0).mean()), abs=1e-12)
 
 
 def test_probes_accept_given_data_and_name_what_is_wrong_with_it():
@@ -342,6 +347,7 @@ def test_no_constant_in_the_printed_sparsity_helps():
 # --- Lemma 3.5 under the logistic loss ------------------------------------------------------------
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def untrained(key, config):
     """A network, n points of norm √d and their labels."""
     key_data, key_init = jax.random.split(key)
@@ -349,11 +355,14 @@ def untrained(key, config):
     return init(trained.NETWORK, key_init, config.m, config.d), to_sphere(x), y
 
 
+descend = jax.jit(loss_level.descend, static_argnums=(3, 4))
+
+
 def level_of(n=4, d=8, m=256, level=0.1):
     key = jax.random.key(2)
     config = loss_level.LevelSetting(n=n, d=d, m=m)
     initial, x, y = untrained(key, config)
-    return initial, x, y, loss_level.descend(initial, x, y, level, 1000)
+    return initial, x, y, descend(initial, x, y, level, 1000)
 
 
 def test_descent_until_a_loss_is_gradient_descent_on_the_logistic_loss():
@@ -363,9 +372,14 @@ def test_descent_until_a_loss_is_gradient_descent_on_the_logistic_loss():
     kernel = np.asarray(m * after_training._kernel_parts(x)[0] + after_training._kernel_parts(x)[1])
     rate = min(1 / (4 * after_training.ORTHOGONAL * m), 2 / np.linalg.eigvalsh(kernel)[-1])
     before, loss, params = None, math.inf, initial
-    for steps in range(1, 200):
+
+    @jax.jit  # for any number of steps
+    def after(steps):
         rule = descent.Descent(learning_rate=rate * len(y), steps=steps, loss="logistic")
-        params = training.train(trained.NETWORK, initial, x, y, rule).params
+        return training.train(trained.NETWORK, initial, x, y, rule).params
+
+    for steps in range(1, 200):
+        params = after(steps)
         loss = float(np.mean(np.log1p(np.exp(-y * outputs(params, x, 0.0)))))
         if loss <= 0.1:
             break
@@ -383,7 +397,7 @@ def test_the_readout_moves_as_in_the_kernel_limit():
     for seed in range(6):
         config = loss_level.LevelSetting(n=8, d=8, m=8192)
         initial, x, y = untrained(jax.random.key(seed), config)
-        reached = loss_level.descend(initial, x, y, 0.1, 1000)
+        reached = descend(initial, x, y, 0.1, 1000)
         ratios.append(float(reached.readout**2 / reached.predicted))
     assert np.mean(ratios) == pytest.approx(1, abs=0.02)
 
@@ -392,7 +406,7 @@ def test_points_at_the_origin_teach_nothing():
     initial, x, y, reached = level_of()
     padded = jnp.concatenate([x, jnp.zeros((3, x.shape[1]))])
     labels = jnp.concatenate([y, jnp.ones(3)])
-    again = loss_level.descend(initial, padded, labels, 0.1, 1000)
+    again = descend(initial, padded, labels, 0.1, 1000)
     assert float(again.readout) == pytest.approx(float(reached.readout), rel=1e-9)
     assert float(again.loss) == pytest.approx(float(reached.loss), rel=1e-9)
 

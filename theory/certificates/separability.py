@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 from numpy.typing import ArrayLike
 
+from theory._kinds import boolean
 from theory._validation import check_integer, check_labels, check_points
 
 Status = Literal["separable", "inseparable", "undecided"]
@@ -198,7 +199,7 @@ def check_inseparability(
 def _signed_points(x: ArrayLike, y: ArrayLike, affine: bool) -> Float64[np.ndarray, "n d"]:
     """y_k x_k, or y_k (x_k, 1)."""
     points = _as_points("x", x)
-    if affine:
+    if boolean("affine", affine):
         points = np.hstack([points, np.ones((len(points), 1))])
     return points * _as_labels(y, len(points))[:, None]
 

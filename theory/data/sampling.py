@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from theory._kinds import random_key, text
 from theory._scaling import scaled_rows
 from theory._types import AnyArray, Real
 from theory._validation import (
+    LARGEST,
     as_integers,
     as_reals,
     check_choice,
@@ -58,6 +60,7 @@ class Dataset:
     classes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        text("name", self.name)
         check_points("x", self.x)
         check_labels("y", self.y, len(self.x), both=True)
         if self.classes is not None:
@@ -78,7 +81,12 @@ def balanced_labels(key: Array, n: int) -> Float[Array, " n"]:
 
     The order carries nothing where the points are exchangeable; labels that must be independent of
     others (`y'` of K24b) are drawn by `jax.random.rademacher` instead.
+
+    Raises:
+      ValueError: if n is no integer ≥ 0, or the key is none.
     """
+    random_key("key", key)
+    check_integer("n", n, low=0, high=LARGEST)
     return jnp.where(jnp.arange(n) % 2 == 0, 1.0, -1.0) * jax.random.rademacher(key, (), float)
 
 
@@ -103,9 +111,11 @@ def near_orthogonal(
     Raises:
       ValueError: if n > d, or p_max is outside its range.
     """
+    check_integer("d", d, high=LARGEST)
     if n > d:
         raise ValueError(f"n must be at most d = {d} for near-orthogonal points, got {n}")
     if n > 1 and not isinstance(p_max, jax.core.Tracer) and not isinstance(radius, jax.core.Tracer):
+        check_real("radius", radius, low=0, open_low=True)
         check_real("p_max", p_max, low=0, high=float(radius) ** 2 / (n - 1), open_high=True)
     key_gram, key_rotation = jax.random.split(key)
     raw = jnp.triu(jax.random.uniform(key_gram, (n, n), minval=-1.0), 1)
@@ -173,6 +183,7 @@ def to_sphere(x: Float[AnyArray, "n d"]) -> Float[Array, "n d"]:
     return x * (x.shape[1] ** 0.5 / jnp.where(norms > 0, norms, 1))
 
 
+@takes_arrays
 def draw(
     key: Array,
     source: str | Dataset,
@@ -203,14 +214,14 @@ def draw(
       ValueError: for an unknown source, sizes below their minimum, more rows than a data set has,
         or a dimension that is not the data set's.
     """
-    check_integer("n", n)
-    check_integer("queries", queries, low=0)
+    check_integer("n", n, high=LARGEST)
+    check_integer("queries", queries, low=0, high=LARGEST)
     if isinstance(source, Dataset):
         picks = _rows(key, source, n, d, queries)
         x, y = (as_reals("x", part).astype(float)[picks] for part in (source.x, source.y))
         return Sample(x[:n], y[:n], x[n:], y[n:])
     check_choice("data", source, DISTRIBUTIONS)
-    d = check_integer("d", d)
+    d = check_integer("d", d, high=LARGEST)
     sampler, _ = DISTRIBUTIONS[source]
     key_y, key_label, key_x, key_z = jax.random.split(key, 4)
     y, z_label = balanced_labels(key_y, n), balanced_labels(key_label, queries)
@@ -237,6 +248,7 @@ class ClassSample(NamedTuple):
 MIXTURE = "mixture"
 
 
+@takes_arrays
 def draw_classes(
     key: Array,
     source: str | Dataset,
@@ -265,9 +277,9 @@ def draw_classes(
     Raises:
       ValueError: for an unknown source, sizes out of range, or more classes than stated.
     """
-    check_integer("n", n)
-    check_integer("queries", queries)
-    check_integer("classes", classes, low=2)
+    check_integer("n", n, high=LARGEST)
+    check_integer("queries", queries, high=LARGEST)
+    check_integer("classes", classes, low=2, high=LARGEST)
     if isinstance(source, Dataset):
         own = (source.y > 0).astype(int) if source.classes is None else source.classes
         if own.max() >= classes:
@@ -279,7 +291,7 @@ def draw_classes(
         labels = as_integers("classes", own)[picks]
         return ClassSample(points[:n], labels[:n], points[n:], labels[n:])
     check_choice("data", source, (MIXTURE,))
-    d = check_integer("d", d)
+    d = check_integer("d", d, high=LARGEST)
     key_points, key_labels = jax.random.split(key)
     normal = jax.random.normal(key_points, (classes + n + queries, d))
     labels = jax.random.randint(key_labels, (n + queries,), 0, classes)

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, Real
-from theory._validation import check_integer, takes_arrays
+from theory._validation import LARGEST, check_integer, takes_arrays
 from theory.data.sampling import SHIFT, Dataset, Sample, balanced_labels, draw
 
 GAUSSIAN = ("gaussian", "shifted-gaussian", "separated-gaussian", "sphere")
 
 
+@takes_arrays
 def gaussian_rows(key: Array, n: int, d: int) -> Float[Array, "n n"]:
     """n rows N(0, I_d), n ≤ d, in coordinates of an orthonormal basis of their span.
 
@@ -27,6 +28,7 @@ def gaussian_rows(key: Array, n: int, d: int) -> Float[Array, "n n"]:
     Raises:
       ValueError: if n > d.
     """
+    check_integer("d", d)
     if n > d:
         raise ValueError(f"n must be at most d = {d}, got {n}")
     key_below, key_length = jax.random.split(key)
@@ -45,6 +47,7 @@ def gram_rows(gram: Float[AnyArray, "n n"]) -> Float[Array, "n n"]:
     return vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
 
 
+@takes_arrays
 def draw_in_subspace(
     key: Array,
     source: str | Dataset,
@@ -69,6 +72,8 @@ def draw_in_subspace(
     Raises:
       ValueError: as `theory.data.sampling.draw`, or if d ≤ n + queries.
     """
+    check_integer("n", n, high=LARGEST)
+    check_integer("queries", queries, low=0, high=LARGEST)
     total = n + queries
     check_integer("d", d, low=total + 1)
     if not isinstance(source, str) or source not in GAUSSIAN:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from theory._scaling import maximum, row_norms
 from theory._types import AnyArray, Real
-from theory._validation import is_traced, takes_arrays
+from theory._validation import is_traced, takes_arrays, takes_numbers
 from theory.infinite_width.kernels import Pairs, pairs
 from theory.networks.embedding import biased_products, standard_deviation
 
@@ -96,13 +96,16 @@ def fourth_crossing(r: Float[AnyArray, "..."]) -> Float[Array, "..."]:
 # --- deviations -----------------------------------------------------------------------------------
 
 
+@takes_numbers
 def normal_quantile(s: float) -> float:
     """t with P(|A| ≥ t) = e^{−s} for a standard normal A; at most √(2s)."""
     return -NormalDist().inv_cdf(math.exp(-s) / 2)
 
 
 @takes_arrays
-def weighted_deviation(root: Real, total: Real, s: float, m: int) -> Array:
+def weighted_deviation(
+    root: Real | Float[AnyArray, "..."], total: Real | Float[AnyArray, "..."], s: float, m: int
+) -> Array:
     """root·√(2s/m) + 2·total·s/m, exceeded with probability ≤ e^{−s} by a mean of m over its mean.
 
     The m independent terms are Σ_j w_j Y_j with E|Y_j|^q ≤ (q!/2) v_j 2^{q−2} for q ≥ 2, and
@@ -111,6 +114,7 @@ def weighted_deviation(root: Real, total: Real, s: float, m: int) -> Array:
     return jnp.asarray(root * math.sqrt(2 * s / m) + 2 * total * s / m)
 
 
+@takes_numbers
 def chi_square_deviation(s: float, m: int) -> Array:
     """√(6s/m) + 2s/m: mean of m terms A_i²g_i, |g_i| ≤ 1, exceeds its mean by more w.p. ≤ e^{−s}.
 
@@ -252,6 +256,7 @@ def _output_bound(
     )
 
 
+@takes_numbers
 def output_exponent(delta: float, parts: int = 3) -> float:
     """s with 2·parts·e^{−s} = δ, for the failure probability δ of that many parts of B(z)."""
     return math.log(2 * parts / delta)
@@ -338,11 +343,13 @@ def certified_bound(
     return OutputBound(jnp.zeros_like(kernel), kernel, (1 - slope) * lazy)
 
 
+@takes_numbers
 def certified_failure(n: int, s_kernel: float, s_lazy: float) -> float:
     """2n e^{−s''} + 4·GRID·(n + 1)e^{−s'}."""
     return 2 * n * math.exp(-s_kernel) + 4 * GRID * (n + 1) * math.exp(-s_lazy)
 
 
+@takes_numbers
 def certified_exponents(delta: float, n: int) -> tuple[float, float]:
     """(s'', s') that split δ evenly: 2n e^{−s''} = 4·GRID·(n + 1)e^{−s'} = δ/2."""
     return math.log(4 * n / delta), math.log(8 * GRID * (n + 1) / delta)
@@ -386,6 +393,7 @@ def logistic_spare(k_train_train: Float[AnyArray, "n n"], learning_rate: Real) -
     return 8 - learning_rate * maximum(jnp.mean(jnp.abs(k_train_train), axis=0))
 
 
+@takes_numbers
 def uniform_exponents(delta: float, n: int) -> tuple[float, float]:
     """(s, s'') that split δ evenly, for `uniform_bound` at n training points and one query.
 

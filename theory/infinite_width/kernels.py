@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from theory._scaling import maximum, power_of_two
 from theory._types import AnyArray, Real
-from theory._validation import check_slope, takes_arrays
+from theory._validation import check_slope, takes_arrays, takes_numbers
 from theory.infinite_width import _neural_tangents
 from theory.infinite_width._angles import angle
 from theory.networks.embedding import biased_products, standard_deviation
@@ -292,6 +292,7 @@ def finite_ntk(
     return kernel + scale * (value(h_x, network.slope) @ value(h_z, network.slope).T)
 
 
+@takes_numbers
 def stax_network(slope: Real, bias: bool = True, readout: bool = False) -> Stax:
     """The same network in neural-tangents: (init_fn, apply_fn, kernel_fn) from `stax.serial`.
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from theory._scaling import row_norms
 from theory._types import AnyArray, Real
-from theory._validation import takes_arrays
+from theory._validation import takes_arrays, takes_numbers
 from theory.infinite_width import lazy
 from theory.infinite_width.kernels import Pairs, derivative_kernel, hidden_ntk, pairs
 from theory.networks.embedding import biased_products
@@ -128,11 +128,13 @@ def _signal_gradients(geometry: Pairs, x: AnyArray, y: AnyArray, z: AnyArray, sl
     return (learned + towards - along[:, None] * (z / at_z)) / n
 
 
+@takes_numbers
 def initial_gradient_variance(slope: Real) -> Real:
     """(1 + γ²)/2: E‖∇f(x; 0)‖², as ∇f(x; 0) has covariance ((1 + γ²)/2) I/d at any m and d."""
     return (1 + slope**2) / 2
 
 
+@takes_numbers
 def initial_excess_kurtosis(m: int, slope: Real) -> Real:
     """(3/m)(6(1 + γ⁴)/(1 + γ²)² − 1): excess kurtosis of f(x; 0) at width m; 15/m for the ReLU.
 
@@ -217,6 +219,7 @@ def cosine_law_tolerance(
     return jnp.abs(corrected - cosine) + cosine * sine**2 / (2 * d) + sine * fluctuation
 
 
+@takes_numbers
 def published_thresholds(
     n: int, d: Real, T_f: Real, T_g: Real, epsilon: Real, scenario: str
 ) -> tuple[Real, Real]:
@@ -225,6 +228,7 @@ def published_thresholds(
     return 1 + 1 / T_f, 1 / T_f + d**0.5 / epsilon * (1 / T_g + labels)
 
 
+@takes_arrays
 def g_hat(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],

@@ -14,7 +14,14 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, Integer, PyTree
-from theory._validation import check_integer, check_labels, check_points, is_traced, takes_arrays
+from theory._validation import (
+    check_integer,
+    check_labels,
+    check_points,
+    is_traced,
+    takes_arrays,
+    takes_numbers,
+)
 from theory.networks.descent import Descent
 from theory.networks.network import Network, Params, init
 from theory.networks.training import cheapest_space, train
@@ -25,11 +32,13 @@ BLOCK = 1024  # neurons of a block, part of what a seed means
 Sums = TypeVar("Sums")  # a pytree of arrays
 
 
+@takes_numbers
 def block_size(m: Integer) -> int:
     """Neurons of a block of a network of width m; `BLOCK` where m is traced."""
     return BLOCK if is_traced(m) else min(int(m), BLOCK)
 
 
+@takes_arrays
 def initial_block(network: Network, key: Array, index: Integer, m: Integer, d: int) -> Params:
     """Block `index` of the initial weights of a network of width m, from fold_in(key, index).
 

@@ -9,9 +9,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from theory._kinds import boolean, integer
 from theory._pytrees import register_dataclass, traced_fields
 from theory._types import AnyArray, Integer, PyTree, Real
-from theory._validation import check_choice, check_integer, check_real, is_traced, takes_arrays
+from theory._validation import (
+    check_choice,
+    check_integer,
+    check_real,
+    is_traced,
+    takes_arrays,
+    takes_numbers,
+)
 
 State = TypeVar("State")  # a pytree
 
@@ -51,6 +59,7 @@ class PlateauState(NamedTuple):
     rate: Array
 
 
+@takes_numbers
 def scaled_until_plateau(rate: Real) -> optax.GradientTransformationExtraArgs:
     """Updates times −η, η a tenth after more than ten steps without a lower loss.
 
@@ -130,14 +139,15 @@ class Descent:
 
     def __post_init__(self) -> None:
         if not is_traced(self.steps):
+            integer("steps", self.steps)
             check_integer("steps", self.steps)
         check_choice("loss", self.loss, LOSSES)
         if check_choice("schedule", self.schedule, SCHEDULES) == "plateau" and self.log_loss:
             raise ValueError("schedule must be constant with log_loss, got 'plateau'")
-        if isinstance(self.learning_rate, int | float):
-            check_real("learning_rate", self.learning_rate, low=0, open_low=True)
-        if isinstance(self.momentum, int | float):
-            check_real("momentum", self.momentum, low=0, high=1, open_high=True)
+        check_real("learning_rate", self.learning_rate, low=0, open_low=True)
+        check_real("momentum", self.momentum, low=0, high=1, open_high=True)
+        boolean("nesterov", self.nesterov)
+        boolean("log_loss", self.log_loss)
         if self.log_loss and LOSSES[self.loss].log_value is None:
             raise ValueError(
                 f"loss must be logistic or exponential with log_loss, got {self.loss!r}"
@@ -172,6 +182,7 @@ register_dataclass(
 )
 
 
+@takes_numbers
 def training_time(
     learning_rate: Real, steps: Real, momentum: Real = 0.0, nesterov: bool = False
 ) -> Real:
@@ -217,6 +228,7 @@ def repeated(step: Callable[[State], State], state: State, descent: Descent) -> 
     return jax.lax.fori_loop(0, descent.steps, lambda _, state: step(state), state)
 
 
+@takes_numbers
 def descent_for_time(time: Real, steps: int, momentum: Real = 0.0, **options: Any) -> Descent:
     """The `Descent` of `steps` steps whose learning rate makes the training time equal `time`."""
     unit = training_time(1.0, steps, momentum, options.get("nesterov", False))
@@ -240,6 +252,7 @@ def loss_weights(descent: Descent, s: Float[AnyArray, " n"]) -> Float[Array, " n
     return jnp.exp(loss.log_derivative(s) - log_mean)
 
 
+@takes_arrays
 def mean_loss(descent: Descent, s: Float[Array, " n"]) -> Float[Array, ""]:
     """L = (1/n) Σ_k ℓ(s_k), which the schedule "plateau" follows."""
     return jnp.mean(LOSSES[descent.loss].value(s))

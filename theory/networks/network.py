@@ -10,9 +10,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._kinds import boolean, shown
 from theory._pytrees import register_dataclass
 from theory._types import AnyArray, Integer, Real
-from theory._validation import check_choice, check_integer, check_slope, is_traced, takes_arrays
+from theory._validation import (
+    LARGEST,
+    check_choice,
+    check_integer,
+    check_real,
+    check_slope,
+    is_traced,
+    takes_arrays,
+)
 
 
 class Params(NamedTuple):
@@ -60,7 +69,8 @@ class Network:
       activation: "leaky relu", or "erf", which is smooth (and has no use for the slope).
 
     Raises:
-      ValueError: for a slope outside [0, 1), an unknown readout or an unknown activation.
+      ValueError: for a slope outside [0, 1), a negative scale, an unknown readout or activation,
+        and trained weights of other names.
     """
 
     slope: Real
@@ -72,8 +82,14 @@ class Network:
 
     def __post_init__(self) -> None:
         check_slope(self.slope)
+        check_real("scale", self.scale, low=0)
+        boolean("bias", self.bias)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("readout", self.readout, ("gaussian", "signs"))
+        if not isinstance(self.trained, tuple) or not set(self.trained) <= set(Params._fields):
+            raise ValueError(
+                f"trained must be a tuple of names among w, b, a, got {shown(self.trained)}"
+            )
 
 
 register_dataclass(Network, lambda _: ("slope", "scale"))
@@ -96,16 +112,16 @@ def frozen_readout(slope: Real = 0.0, activation: str = "leaky relu") -> Network
     return Network(slope, bias=True, readout="gaussian", trained=trained, activation=activation)
 
 
+@takes_arrays
 def init(network: Network, key: Array, m: int, d: int) -> Params:
     """Draws the initial weights of a network of width m on ℝ^d.
 
     Raises:
       ValueError: if m or d is not a positive integer, or m is odd where the readout has halves.
     """
-    check_integer(
-        "m", m, low=2 if network.readout == "signs" else 1, even=network.readout == "signs"
-    )
-    check_integer("d", d)
+    halves = network.readout == "signs"
+    check_integer("m", m, low=2 if halves else 1, high=LARGEST, even=halves)
+    check_integer("d", d, high=LARGEST)
     normal = jax.random.normal(key, (m, d + 2))  # one call: each costs a second to compile
     return from_normal(network, normal, m)
 

@@ -4,10 +4,11 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from theory._validation import check_integer
+from theory._validation import check_integer, takes_arrays
 from theory.networks.network import Network, Params, init
 
 
+@takes_arrays
 def sharded_init(mesh: Mesh, network: Network, key: Array, m: int, d: int) -> Params:
     """`networks.init`, every device drawing its own neurons: the same weights, bit by bit.
 

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, PyTree, Real
-from theory._validation import check_choice, check_labels, check_points, is_traced, takes_arrays
+from theory._validation import (
+    check_choice,
+    check_labels,
+    check_points,
+    is_traced,
+    takes_arrays,
+    takes_numbers,
+)
 from theory.networks import flips, flips_in_step, preactivations
 from theory.networks.descent import Descent, loss_weights, mean_loss, repeated
 from theory.networks.network import Network, Params, apply, pre_activations
@@ -107,6 +114,7 @@ def _spaces(
     return SPACES if switches else SPACES[:2]
 
 
+@takes_numbers
 def cheapest_space(network: Network, descent: Descent, n: int, d: int, m: int) -> str:
     """The space in which `train` takes the fewest operations.
 

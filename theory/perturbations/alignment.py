@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from theory._validation import check_choice, check_integer, check_real, check_slope
+from theory._validation import check_choice, check_integer, check_real, check_slope, takes_numbers
 
 
+@takes_numbers
 def gradient_cosine(slope: float) -> float:
     """cos(y_k∇f(x_k), q) = (1 + γ)²/(√2 √((1 + γ²)² + 4γ²)), between perturbations in ℓ₂.
 
@@ -28,6 +29,7 @@ def gradient_cosine(slope: float) -> float:
     return (1 + slope) ** 2 / (math.sqrt(2) * math.hypot(1 + slope**2, 2 * slope))
 
 
+@takes_numbers
 def normal_cosine(norm: str, fraction: float = 0.05) -> float:
     """cos(v, q) of a normal q with Gaussian coordinates and v = v(q) in ℓ₂, ℓ∞ or ℓ₀.
 
@@ -63,6 +65,7 @@ class Shift(NamedTuple):
     cosine: float
 
 
+@takes_numbers
 def maximum_norm_shift(d: int, epsilon: float, steps: int, step_size: float) -> Shift:
     """Of K steps along q/max|q|, clipped at ε: min(Kη|q_i|/max|q|, ε) along the signs of q.
 
@@ -83,6 +86,7 @@ def maximum_norm_shift(d: int, epsilon: float, steps: int, step_size: float) -> 
     return _shift(np.minimum(check_integer("steps", steps) * step_size * size / size[0], epsilon))
 
 
+@takes_numbers
 def growing_support_shift(d: int, steps: int, step_size: float, boxed: bool = False) -> Shift:
     """Of `attacks.growing_support` where the gradient stays along q.
 
@@ -117,6 +121,7 @@ def _shift(moved: np.ndarray) -> Shift:
     return Shift(length, float(moved @ size) / (length * float(np.linalg.norm(size))))
 
 
+@takes_numbers
 def sign_cosine(cosine: float) -> float:
     """(2/π) arcsin c, the expected cosine between sgn v and sgn w where cos(v, w) = c.
 
@@ -130,6 +135,7 @@ def sign_cosine(cosine: float) -> float:
     return 2 / math.pi * math.asin(cosine)
 
 
+@takes_numbers
 def largest_sign_cosine(cosine: float, fraction: float) -> float:
     """The same where only the ⌈fraction·d⌉ largest |coordinates| of each keep their signs.
 

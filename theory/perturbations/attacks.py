@@ -17,6 +17,7 @@ from theory._validation import (
     check_real,
     is_traced,
     takes_arrays,
+    takes_numbers,
 )
 from theory.networks.network import Params, input_gradients, outputs
 
@@ -147,6 +148,7 @@ class Ball(NamedTuple):
     project: Callable[[Array, Real], Array]
 
 
+@takes_numbers
 def ball(norm: str, fraction: Real = 0.05) -> Ball:
     """‖r‖₂ ≤ ε ("l2"), ‖r‖_∞ ≤ ε ("linf"), or ‖r‖_∞ ≤ ε on few coordinates only ("l0").
 

@@ -29,6 +29,7 @@ class Classifier(NamedTuple):
     a: Float[Array, "C m"]
 
 
+@takes_arrays
 def init_classifier(key: Array, m: int, d: int, classes: int) -> Classifier:
     """Draws W_ij ~ N(0, 1/d) and A_ci ~ N(0, 1/m).
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from scipy import special
 
 from theory._types import AnyArray
-from theory._validation import check_integer, check_real, check_slope, takes_arrays
+from theory._validation import check_integer, check_real, check_slope, takes_arrays, takes_numbers
 from theory.certificates.linear_solve import inner_products
 from theory.certificates.max_margin import MaxMarginLimit
 from theory.margins import rounding_error
@@ -82,6 +82,7 @@ def effect_ratio(
 REACH = 0.5  # load up to which the laws below are used: sizes of what they leave out are in docs
 
 
+@takes_numbers
 def noise_accuracy(
     n: int,
     n_adv: int,
@@ -144,6 +145,7 @@ def noise_accuracy(
     return float(special.ndtr(signal * kept / math.sqrt(spread * across)))
 
 
+@takes_numbers
 def noise_accuracy_early(
     n: int, n_adv: int, d: int, epsilon: float, radius: float, cosine: float = 1.0
 ) -> float:
@@ -165,6 +167,7 @@ def noise_accuracy_early(
     return float(special.ndtr(signal * cosine / math.sqrt(1 + s)))
 
 
+@takes_numbers
 def adaptation(margin: float) -> float:
     """μ(m) = 1 − (1 − e^{−m})/m: how far multipliers have adapted at own margin m.
 
@@ -186,6 +189,7 @@ def adaptation(margin: float) -> float:
     return 1 + math.expm1(-margin) / margin if margin > 1e-4 else margin / 2 - margin**2 / 6
 
 
+@takes_numbers
 def own_margin(time: float, n: int, radius: float, slope: float, strength: float = 0.0) -> float:
     """m = log(1 + ρBT/n)/B with ρ = (1 + γ²)R²/2, B = 1 + s(1 + κ)/2.
 
@@ -215,6 +219,7 @@ def own_margin(time: float, n: int, radius: float, slope: float, strength: float
     return math.log1p(own * all_of_them * time / n) / all_of_them
 
 
+@takes_numbers
 def cone_share(n: int, d: int, slope: float) -> float:
     """Φ_N((γ − (γ + κ)n/(2d))/((1 − κγ)√(n/(2d)))): samples with the sign pattern of the limit.
 
@@ -241,6 +246,7 @@ def cone_share(n: int, d: int, slope: float) -> float:
     return float(special.ndtr(inside))
 
 
+@takes_numbers
 def plane_agreement(n_adv: int, d: int, epsilon: float, radius: float, slope: float) -> float:
     """Share of the directions in a plane through q in which f_adv has the sign of f.
 

@@ -15,18 +15,20 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import special
 
-from theory._validation import as_host_reals, check_integer, check_real
+from theory._validation import as_host_reals, check_integer, check_real, takes_numbers
 from theory.perturbations import initialization
 
 MEAN = 0.5  # E S at every m and d (Z23 eq. 8)
 
 
+@takes_numbers
 def alignment_variance(m: int, d: int) -> float:
     """Var S = 5/(4m) + 3/(4d) + 9/(4md) (ours; Z23 eq. 9 prints 5/(4m) + 1/d + 2/(md))."""
     m, d = check_integer("m", m), check_integer("d", d)
     return 5 / (4 * m) + 3 / (4 * d) + 9 / (4 * m * d)
 
 
+@takes_numbers
 def alignment_variance_as_printed(m: int, d: int) -> float:
     """5/(4m) + 1/d + 2/(md), Z23 eq. 9 as printed."""
     m, d = check_integer("m", m), check_integer("d", d)
@@ -75,6 +77,7 @@ def alignment_failure(m: int, d: int, threshold: float = 0.0) -> float:
     return float(min(1.0, none_active + all_active + total))
 
 
+@takes_numbers
 def alignment_decay(ratio: float) -> float:
     """Rate J(κ) = −lim (1/m) log P(S ≤ 0) along the ray d = κm.
 
@@ -101,6 +104,7 @@ def alignment_decay(ratio: float) -> float:
     return math.log(2) - 1.5 * math.log1p(r) + (1 + ratio) / 2 * math.log1p(r**3)
 
 
+@takes_numbers
 def active_readout_cdf(m: int, threshold: ArrayLike) -> np.ndarray:
     """P(‖Da‖² ≤ t) = Σ_N Bin(N; m, ½) P(χ²_N ≤ mt), the readout of the active neurons.
 
@@ -151,6 +155,7 @@ def gradient_norm_cdf(m: int, d: int, threshold: float) -> float:
     return float(min(1.0, active_readout_cdf(m, threshold / chi) @ weight))
 
 
+@takes_numbers
 def largest_squares(m: int, s: int) -> float:
     """Expected share of the s largest squares of m independent normal numbers in their sum.
 
@@ -184,6 +189,7 @@ def largest_squares(m: int, s: int) -> float:
     return float(np.sum(density * among) * (t[1] - t[0]))
 
 
+@takes_numbers
 def large_step_failure(d: int) -> float:
     """P(y⟨v, x + ηr⟩ ≤ 0) for v = −Wᵀa and the large step η = d^{1/4}, in a wide network.
 
@@ -256,6 +262,7 @@ def _chi_square_law(k: int, nodes: int = 121) -> tuple[np.ndarray, np.ndarray]:
     return np.exp(t), weights
 
 
+@takes_numbers
 def event_failures(m: int, d: int) -> Float[np.ndarray, " events"]:
     """Exact probabilities that the first five `EVENTS` fail, in their order."""
     return np.array(

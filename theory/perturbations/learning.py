@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays, takes_numbers
 from theory.data.sampling import Dataset, Sample, data_parameter, draw
 from theory.data.subspace import draw_in_subspace, with_orthogonal_part
 from theory.infinite_width import lazy
@@ -130,6 +131,7 @@ class Draw(NamedTuple):
     key_noise: Array
 
 
+@takes_arrays
 def draw_run(key: Array, setting: PerturbationSetting) -> Draw:
     """Draws the data and the random labels y' of one run."""
     key_data, key_target, key_f, key_g, key_noise = jax.random.split(key, 5)
@@ -186,6 +188,7 @@ def tested_parts(setting: PerturbationSetting) -> tuple[slice, slice]:
     return slice(0, q), slice(0, q) if setting.measure_on == "fresh" else slice(q, None)
 
 
+@takes_arrays
 def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     """The four quantities of a trained pair of finite networks.
 
@@ -202,6 +205,7 @@ def measure(key: Array, setting: PerturbationSetting) -> Quantities:
     return measure_in(key, setting, training_spaces(setting))
 
 
+@takes_numbers
 def training_spaces(setting: PerturbationSetting) -> tuple[str, str]:
     """Where f and g are trained, chosen by cost before steps are traced."""
     n, (d_f, d_g) = setting.n, setting.columns

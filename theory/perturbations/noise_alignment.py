@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._validation import takes_arrays
 from theory.margins import rounding_error
 from theory.networks.network import Params, all_trained, input_gradients, pre_activations
 
@@ -43,6 +44,7 @@ class Direction(NamedTuple):
     error: Float[Array, ""]
 
 
+@takes_arrays
 def readout_direction(params: Params) -> Direction:
     """Wᵀa, the negative of the paper's separator v."""
     magnitude = jnp.abs(params.a) @ jnp.abs(params.w)
@@ -50,6 +52,7 @@ def readout_direction(params: Params) -> Direction:
     return Direction(params.a @ params.w, error)
 
 
+@takes_arrays
 def alignment_along(params: Params, x: Float[Array, "n d"], direction: Direction) -> Alignment:
     """⟨u, ∇f(x_k)⟩ of every point for a direction u, with its rounding error."""
     m, d = params.w.shape

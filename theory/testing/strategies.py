@@ -15,7 +15,13 @@ from hypothesis.extra import numpy as hnp
 from jaxtyping import Float
 
 from theory._types import PyTree
-from theory._validation import check_choice, check_integer, check_real, check_slope
+from theory._validation import (
+    check_choice,
+    check_integer,
+    check_real,
+    check_slope,
+    takes_numbers,
+)
 from theory.data.degenerate import DEGENERATE, degenerate
 from theory.data.sampling import Dataset
 from theory.keys import make_key
@@ -42,11 +48,13 @@ class LabelledPoints(NamedTuple):
     y: Float[np.ndarray, " n"]
 
 
+@takes_numbers
 def slopes(*, open_low: bool = False) -> st.SearchStrategy[float]:
     """Slopes γ in [0, 1), or in (0, 1) with open_low: at least 1e-3 from an open end."""
     return st.floats(1e-3 if open_low else 0.0, 1 - 1e-3)
 
 
+@takes_numbers
 def labels(n: int, *, both: bool = True) -> st.SearchStrategy[np.ndarray]:
     """(n,) labels ±1; both classes are present if `both` and n > 1."""
     check_integer("n", n)
@@ -61,6 +69,7 @@ def _entries(low: float = -3.0, high: float = 3.0) -> st.SearchStrategy[float]:
     return st.integers(round(1024 * low), round(1024 * high)).map(lambda k: k / 1024)
 
 
+@takes_numbers
 def labelled_points(
     *,
     n: int = 5,
@@ -133,6 +142,7 @@ def _nearly_orthogonal(draw: Draw, kind: str, n: int, d: int, p_max: float) -> n
     return np.linalg.cholesky(np.eye(n) + p_max * off_diagonal) @ basis.T
 
 
+@takes_numbers
 def datasets(
     *, n: int = 16, d: int = 8, kinds: Sequence[str] | None = None
 ) -> st.SearchStrategy[Dataset]:
@@ -140,6 +150,7 @@ def datasets(
     return labelled_points(n=n, d=d, kinds=kinds).map(lambda p: Dataset("hypothesis", p.x, p.y))
 
 
+@takes_numbers
 def networks(network: Network, *, m: int = 6, d: int = 8) -> st.SearchStrategy[Params]:
     """Initial weights of a parameterization, or degenerate ones.
 
@@ -152,6 +163,9 @@ def networks(network: Network, *, m: int = 6, d: int = 8) -> st.SearchStrategy[P
 
     Returns:
       A strategy for `Params`.
+
+    Raises:
+      ValueError: for sizes below 1.
     """
     seeds = st.integers(0, 2**32 - 1)
     return st.builds(
@@ -178,6 +192,7 @@ def _silent(params: Params) -> Params:
     return params._replace(a=0 * params.a)
 
 
+@takes_numbers
 def descents(
     *,
     steps: int = 10,
@@ -188,8 +203,12 @@ def descents(
     """`Descent`s of a fixed number of steps, learning rate in (0, max_rate], momentum or none.
 
     Raises:
-      ValueError: for an unknown loss.
+      ValueError: for no loss or an unknown one, or a rate or momentum out of range.
     """
+    check_real("max_rate", max_rate, low=0, open_low=True)
+    check_real("max_momentum", max_momentum, low=0, high=1, open_high=True)
+    if not losses:
+        raise ValueError(f"losses must be one at least of {', '.join(sorted(LOSSES))}, got none")
     for loss in losses:
         check_choice("losses", loss, LOSSES)
     return st.builds(
@@ -202,6 +221,7 @@ def descents(
     )
 
 
+@takes_numbers
 def configurations(
     default: Parameters, *names: str, largest: float = 100.0
 ) -> st.SearchStrategy[Parameters]:
@@ -216,8 +236,9 @@ def configurations(
       A strategy for configurations of the class of `default`.
 
     Raises:
-      ValueError: for a name that is no parameter.
+      ValueError: for a name that is no parameter, or a limit that is not positive.
     """
+    check_real("largest", largest, low=0, open_low=True)
     fields = {field.name: field for field in dataclasses.fields(default)}  # pyright: ignore
     for name in names:
         check_choice("names", name, fields)
