@@ -70,7 +70,7 @@ def pytest_xdist_make_scheduler(config, log):
     return ByEvidence(config, log)
 
 
-AREAS = 20_000  # of memory, of the 65530 that a process may have
+AREAS = 10_000  # of memory: 3 GB of a process, which may have 65530
 
 
 def areas_of_memory() -> int:

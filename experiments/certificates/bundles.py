@@ -59,9 +59,9 @@ def read(path: str) -> Bundle:
         raise ValueError(f"{path}: not a readable bundle ({kind}{printable(str(error))})") from None
 
 
-def printable(text: str) -> str:
-    """Names of files may hold what moves a terminal's cursor."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:200]
+def printable(text: str, longest: int = 200) -> str:
+    """A text as one line: names may hold what moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:longest]
 
 
 def _read(archive: zipfile.ZipFile, size: int) -> Bundle:

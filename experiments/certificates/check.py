@@ -75,7 +75,7 @@ def parse(data: bytes, path: str) -> dict[str, Any]:
         raise ValueError(
             f"{path}: version must be {VERSION}, got {got}; a later widetheory reads it"
         )
-    if content.get("kind") not in KINDS:
+    if not isinstance(content.get("kind"), str) or content["kind"] not in KINDS:
         raise ValueError(f"{path}: kind must be one of {', '.join(KINDS)}")
     return content
 
@@ -207,19 +207,24 @@ def _told(place: str, call: Callable[[], Sequence[str]]) -> int:
     """The status of one check, whose lines are printed."""
     try:
         for line in call():
-            print(f"{place}: {line}")
+            print(f"{place}: {_one_line(line)}")
     except Refused as error:
-        print(f"{place}: does not hold: {error}", file=sys.stderr)
+        print(f"{place}: does not hold: {_one_line(error)}", file=sys.stderr)
         return 1
     except program.Uncheckable as error:
-        print(f"{place}: cannot be checked here: {error}", file=sys.stderr)
+        print(f"{place}: cannot be checked here: {_one_line(error)}", file=sys.stderr)
         return 2
     except ValueError as error:
         text = str(error)
         text = text if text.startswith(place) else f"{place}: {text}"
-        print(" ".join(text.split()), file=sys.stderr)
+        print(_one_line(text), file=sys.stderr)
         return 2
     return 0
+
+
+def _one_line(text: object) -> str:
+    """Names of statements and conditions are a stranger's: they forge no line, move no cursor."""
+    return bundles.printable(" ".join(str(text).split()), longest=2000)
 
 
 if __name__ == "__main__":

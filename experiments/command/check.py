@@ -10,6 +10,8 @@ from experiments.files.strict_json import Record
 from experiments.machine import streams
 from experiments.settings.references import find_one
 
+LONGEST = 2000  # characters of a line, which may show names of a stranger
+
 
 def add(commands: Any) -> None:
     """The verbs with their options."""
@@ -32,7 +34,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         return _replay_bundle(arguments.file, arguments.statement)
     found = replay.replay(check.read(arguments.file), arguments.statement)
     for line in found.lines:
-        print(line)
+        print(bundles.printable(line, LONGEST))
     return 0 if found.agrees else 1
 
 
@@ -43,21 +45,26 @@ def _replay_bundle(path: str, statement: str) -> int:
     except exact.Refused as error:
         raise ValueError(f"{path}: {error}") from error
     places = {f"{path}: {bundles.printable(name)}": data for name, data in inside}
-    contents = {place: check.parse(data, place) for place, data in places.items()}
-    if not contents:
+    if not places:
         raise ValueError(f"FILE must hold a certificate, got {path} without any")
+    contents, statuses = {}, {0}
+    for place, data in places.items():
+        try:
+            contents[place] = check.parse(data, place)
+        except ValueError as error:  # the others are no worse for it
+            streams.say(str(error))
+            statuses.add(2)
     if statement:
         contents = _about(contents, find_one(statement).statement.id)
-    statuses = {0}
     for place, content in contents.items():
         try:
             found = replay.replay(content, statement)
-        except ValueError as error:  # the others are no worse for it
+        except ValueError as error:
             streams.say(f"{place}: {error}")
             statuses.add(2)
             continue
         for line in found.lines:
-            print(f"{place}: {line}")
+            print(f"{place}: {bundles.printable(line, LONGEST)}")
         statuses.add(0 if found.agrees else 1)
     return 1 if 1 in statuses else max(statuses)
 

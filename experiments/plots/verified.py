@@ -9,6 +9,7 @@ from experiments.files.strict_json import Record
 from experiments.plots.subjects import Drawn, settings_words
 from experiments.results import draws
 from experiments.results.draws import Draws, KeptMargin
+from experiments.results.names import margins_by_name
 from experiments.results.records import read_verdicts, verdict_of
 
 STORED = "verdicts.json"
@@ -55,10 +56,7 @@ def _drawn(directory: str, entry: Record, precision: str) -> Drawn:
 
 def arrays_of(found: Draws) -> dict[str, np.ndarray]:
     """Name → array over draws, as a sweep's cell has them."""
-    margins = {f"hypothesis.{name}": margin for name, margin in found.hypotheses.items()}
-    margins |= {f"measured.{name}": margin for name, margin in found.measured.items()}
-    if found.conclusion is not None:
-        margins["conclusion"] = found.conclusion
+    margins = margins_by_name(found)
     arrays = {f"{n}.{part}": a for n, m in margins.items() for part, a in _parts(m).items()}
     names = ("allowed", "quantity", "constant", "scales", "cdf")
     whole = {name: getattr(found, name) for name in names}

@@ -31,6 +31,7 @@ from experiments.files import archives, reading, writing
 from experiments.files.reading import Malformed
 from experiments.files.strict_json import Record
 from experiments.results.contents import OUTCOMES
+from experiments.results.names import margins_by_name
 from theory import Statement
 from theory.margins import Margin
 from theory.verification.kinds import Law, Scaled
@@ -82,11 +83,9 @@ class Draws:
 
 def arrays_of(statement: Statement, config: Any, evidence: Evidence) -> dict[str, np.ndarray]:
     """Name → array, as they are stored, of what `theory.verification.evaluate` found."""
-    margins = {f"hypothesis/{name}": margin for name, margin in evidence.hypotheses.items()}
-    margins |= {f"measured/{name}": margin for name, margin in evidence.measured.items()}
+    margins = margins_by_name(evidence, "/")
     found: dict[str, Any] = {}
     if evidence.conclusion is not None:
-        margins["conclusion"] = evidence.conclusion
         found["outcome"] = outcome(evidence.hypotheses.values(), evidence.conclusion)
     for name in ("allowed", "quantity", "constant"):
         found[name] = getattr(evidence, name)

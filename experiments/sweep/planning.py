@@ -23,6 +23,7 @@ from experiments.results.cells import (
     collect_missing,
     compute_missing,
 )
+from experiments.results.names import margins_by_name
 from experiments.results.records import plain
 from experiments.results.store import Cell, Store, check_same
 from experiments.settings import grid
@@ -282,11 +283,7 @@ def _arrays(statement: Statement, config: Any, evidence: Evidence) -> dict[str, 
     """Name → array over draws, as the store keeps them."""
     draws = len(jax.tree.leaves(evidence)[0])
     arrays = {}
-    margins = {f"hypothesis.{name}": margin for name, margin in evidence.hypotheses.items()}
-    margins |= {f"measured.{name}": margin for name, margin in evidence.measured.items()}
-    if evidence.conclusion is not None:
-        margins["conclusion"] = evidence.conclusion
-    for name, margin in margins.items():
+    for name, margin in margins_by_name(evidence).items():
         for part in ("value", "error", "ratio"):
             arrays[f"{name}.{part}"] = np.broadcast_to(getattr(margin, part), draws)
     for name in ("allowed", "quantity", "constant"):

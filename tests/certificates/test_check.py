@@ -331,6 +331,21 @@ def test_damage_is_seen_by_the_digest():
         check.check(content)
 
 
+def test_names_forge_no_line_and_move_no_cursor(capsys):
+    """A statement's name is a stranger's text."""
+    said = "holds\n\x1b[2Jother.json: a counterexample of RIEMANN"
+    assert check._told("c.json", lambda: [said]) == 0
+
+    def refused():
+        raise check.Refused(said)
+
+    assert check._told("c.json", refused) == 1
+    for text in capsys.readouterr():
+        assert text.count("\n") == 1
+        assert "\x1b" not in text
+        assert "\\x1b[2Jother.json" in text
+
+
 # --- files and the command ------------------------------------------------------------------------
 
 BAD_FILES = {
@@ -349,6 +364,10 @@ BAD_FILES = {
     ),
     "wrong kind": (
         b'{"format": "widetheory certificate", "version": 1, "kind": "proof"}',
+        "kind must be one of counterexample",
+    ),
+    "a kind that is no word": (
+        b'{"format": "widetheory certificate", "version": 1, "kind": {}}',
         "kind must be one of counterexample",
     ),
     "no entries": (None, "an entry is missing"),

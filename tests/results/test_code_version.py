@@ -63,7 +63,7 @@ def test_imports_are_followed_and_functions_of_experiments_not_looked_into():
 def test_a_name_that_a_package_passes_on_is_followed_to_where_it_is_defined():
     assert "theory.verification.verify" in code_version.closure("experiments.verify.running")
     # A statement counts with what it is written in, and not with the other families.
-    found = code_version.modules_of(REGISTRY["lazy.movement"])
+    found = code_version.modules_of(REGISTRY["lazy.activation-stability"])
     assert found == {"theory.statements.lazy.movement"}
     closure = set().union(*map(code_version.closure, found))
     assert "theory.infinite_width.lazy" in closure
@@ -72,6 +72,6 @@ def test_a_name_that_a_package_passes_on_is_followed_to_where_it_is_defined():
 
 def test_all_that_a_statement_is_made_of_counts():
     other = dataclasses.replace(
-        REGISTRY["lazy.movement"], sample=REGISTRY["ntk.linearization"].sample
+        REGISTRY["lazy.activation-stability"], sample=REGISTRY["ntk.linearization"].sample
     )
     assert "theory.statements.ntk.linearization" in code_version.modules_of(other)

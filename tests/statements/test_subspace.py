@@ -179,3 +179,14 @@ def test_a_subspace_as_large_as_the_space_is_refused():
     with pytest.raises(ValueError, match="inside must be below d = 5, got 5"):
         setting.SubspaceSetting(d=5, inside=5)
     assert isinstance(setting.sample(jax.random.key(0), setting.SubspaceSetting()).params, Params)
+
+
+def test_settings_at_which_a_formula_ends_are_refused():
+    """k ≤ 4s: no gradient is too small to be ruled out. ηλ = 1: nothing is left off the subspace."""
+    assert flip.FlipSetting(d=23, s=4.0).d == 23
+    with pytest.raises(ValueError, match=r"s must be below \(d − inside\)/4 = 4, got 4"):
+        flip.FlipSetting(d=22, s=4.0)
+    for rate, decay, steps in ((1.0, 1.0, 20), (0.9, 1.0, 400)):
+        with pytest.raises(ValueError, match="decay must leave"):
+            setting.SubspaceSetting(rate=rate, decay=decay, steps=steps)
+    assert setting.SubspaceSetting(rate=3.0, decay=1.0).decay == 1.0  # of size 2: it grows

@@ -13,9 +13,10 @@ from theory import REGISTRY, Deterministic
 from theory.certificates import max_margin
 from theory.certificates.max_margin import MultiplierRange
 from theory.margins import exceeds, margin
-from theory.statements.orthogonal import certificates
+from theory.statements.orthogonal import boundary, certificates
 from theory.testing import strategies
 from theory.testing.assertions import assert_statement
+from theory.verification.stages import Staged
 from theory.verification.statement import Statement
 
 FEW = settings(max_examples=20, deadline=None, derandomize=True)
@@ -28,7 +29,12 @@ RANGE = REGISTRY["orthogonal.multiplier-range"]
 def solved(load=0.9):
     """Instances of `orthogonal.multiplier-range`, degenerate ones included."""
     points = strategies.labelled_points(n=4, d=8, load=load)
-    return points.map(lambda p: max_margin.solve(jnp.asarray(p.x), jnp.asarray(p.y), 0.5))
+
+    def staged(p):
+        points = boundary.Points(jnp.asarray(p.x), jnp.asarray(p.y))
+        return Staged({"points": points, "closed_form": max_margin.solve(*points, 0.5)})
+
+    return points.map(staged)
 
 
 def test_true_statements_pass_over_draws():
@@ -61,7 +67,7 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
     false = changed(
         RANGE,
         conclusion=lambda i, _: certificates.within(
-            MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.limit
+            MultiplierRange(jnp.asarray(1.7), jnp.asarray(9.0)), i.closed_form.limit
         ),
     )
     with pytest.raises(AssertionError) as failure:
@@ -77,7 +83,7 @@ def test_a_false_statement_fails_with_the_instance_that_broke_it():
 def test_over_draws_it_names_the_draw_and_how_to_make_it_again():
     with pytest.raises(AssertionError) as failure:
         assert_statement(
-            changed(MOVEMENT, conclusion=lambda i, _: margin(-jnp.max(jnp.abs(i.change)))),
+            changed(MOVEMENT, conclusion=lambda i, _: margin(-jnp.max(jnp.abs(i.training.change)))),
             draws=4,
         )
     text = str(failure.value)
@@ -135,7 +141,10 @@ def test_only_deterministic_statements_can_be_searched():
 
 def test_a_false_statement_about_configurations_says_how_to_draw_the_instance():
     config = dataclasses.replace(MOVEMENT.config, n=8, d=4, m=16)
-    false = changed(MOVEMENT, conclusion=lambda i, _: exceeds(0.1, jnp.max(i.change / i.limit)))
+    false = changed(
+        MOVEMENT,
+        conclusion=lambda i, _: exceeds(0.1, jnp.max(i.training.change / i.training.limit)),
+    )
     configs = strategies.configurations(config, "T")
     with pytest.raises(AssertionError, match=r"drawn with theory\.keys\.make_key\(\d+\) from"):
         assert_statement(false, configs=configs, settings=FOUND)

@@ -205,5 +205,6 @@ def test_no_number_of_draws_makes_up_for_unknown_ones():
     few = judged(values, Distribution(cdf=stats.norm.cdf, resolution=0.05))
     assert few.verdict == "inconclusive"
     assert few.draws_needed is None
+    assert "±0.1 of that come from draws that may lie anywhere" in few.reason
     more = judged(values, Distribution(cdf=stats.norm.cdf, resolution=0.15))
     assert more.draws_needed == pytest.approx(np.log(200) / (2 * 0.05**2), rel=0.01)

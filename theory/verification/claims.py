@@ -335,6 +335,11 @@ def _judge_claim(claim: Claim, found: Found, draws: int, must_show: bool) -> _An
     elif not half <= found.resolution:
         verdict = "inconclusive"
         reason = f"{shown} is wider than ±{found.resolution:.2g}, too wide to tell from {claim}"
+        if found.fixed > 0.01 * found.resolution:
+            reason += (
+                f"; ±{found.fixed:.2g} of that come from draws that may lie anywhere (no numbers, "
+                "hypotheses undecided) and from numerical errors, which more draws do not narrow"
+            )
         needed = _times(draws, half - found.fixed, found.resolution - found.fixed)
     elif against:
         verdict, reason = "refuted", f"{shown} excludes the claimed {claim}"

@@ -245,9 +245,12 @@ def _bisected(line: _Line, ends: tuple[float, float], level: float, close: float
         or low.reached == high.reached
         or None in (low.reached, high.reached)
     ):
-        words = {True: "at both", False: "at neither", None: "undecided at"}
-        same = words[low.reached if low.reached == high.reached else None]
-        reason = f"{what[line.goal]} {same} of {name} = {low.value:g} and {high.value:g}"
+        ends_words = f"{name} = {low.value:g} and {high.value:g}"
+        if None in (low.reached, high.reached):
+            open_at = [f"{name} = {e.value:g}" for e in (low, high) if e.reached is None]
+            reason = f"{what[line.goal]}: undecided at {' and '.join(open_at)}; more draws may tell"
+        else:
+            reason = f"{what[line.goal]} at {'both' if low.reached else 'neither'} of {ends_words}"
         return Frontier(
             line.statement.id, name, line.goal, None, None, None, tuple(line.probes.values()),
             reason, level,

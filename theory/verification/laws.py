@@ -28,7 +28,8 @@ class Distribution(Claim):
 
     Attributes:
       cdf: F, of (K,) float64 numbers in increasing order, as `scipy.stats` computes it. It may
-        jump: F(x) counts the mass at x itself.
+        jump: F(x) counts the mass at x itself. It is also looked at just below each draw: where a
+        law jumps, F must jump there and not earlier, as it does if x is rounded before.
       resolution: how far a law must be for certain to be told from F: half-width of the interval
         of the distance, in (0, 1). It takes log(2/level)/(2·resolution²) draws.
       name: what the distance is called, for reports.

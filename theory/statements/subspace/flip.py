@@ -28,6 +28,12 @@ class FlipSetting(SubspaceSetting):
     )
     s: float = parameter(4.0, "exponent of the probability that the gradient is small", low=0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        most = (self.d - self.inside) / 4
+        if not self.s < most:  # else no gradient is too small to be ruled out, and t is infinite
+            raise ValueError(f"s must be below (d − inside)/4 = {most:g}, got {self.s:g}")
+
 
 def freedom(config: FlipSetting) -> tuple[float, float]:
     """k ± …: limits of χ² with k = d − ℓ degrees, each missed with probability e^{−s}.
@@ -36,7 +42,7 @@ def freedom(config: FlipSetting) -> tuple[float, float]:
     """
     k = config.d - config.inside
     off = 2 * (k * config.s) ** 0.5
-    return max(k - off, 0.0), k + off + 2 * config.s
+    return k - off, k + off + 2 * config.s
 
 
 def step_size(f: Array, v: Float[Array, " m"], config: FlipSetting) -> Array:

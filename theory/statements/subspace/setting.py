@@ -1,5 +1,6 @@
 """A network trained on points of a subspace, seen at a further point of it."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,8 @@ from theory.networks.network import (
     pre_activations,
 )
 from theory.parameters import Parameters, parameter
+
+LARGEST_EXPONENT = 600.0  # e^600 = 4e260: what weight decay shrinks, and its inverse, are numbers
 
 
 class SubspaceSetting(Parameters):
@@ -36,6 +39,12 @@ class SubspaceSetting(Parameters):
         super().__post_init__()
         if not self.inside < self.d:
             raise ValueError(f"inside must be below d = {self.d}, got {self.inside}")
+        left = abs(1 - self.rate * self.decay) if self.decay else 1.0
+        if not (left > 0 and 2 * self.steps * abs(math.log(left)) < LARGEST_EXPONENT):
+            raise ValueError(
+                "decay must leave (1 − rate·decay)^(2·steps) in [1e−260, 1e260], got "
+                f"1 − rate·decay = {left:g} in size, and {self.steps} steps"
+            )
 
 
 class Trained(NamedTuple):
