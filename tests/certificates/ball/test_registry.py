@@ -38,6 +38,8 @@ SMALL = {
     "orthogonal.decision-boundary-quadratic": {"n": 4, "d": 20, "m": 4, "steps": 200, "queries": 2},
     "orthogonal.multiplier-range": {"n": 3, "d": 12},
     "orthogonal.multiplier-range-sharp": {"n": 3, "d": 12},
+    "orthogonal.stable-rank": {"n": 3, "d": 12, "m": 4, "steps": 1000, "queries": 2},
+    "orthogonal.stable-rank-range": {"n": 3, "d": 12},
     "orthogonal.uniformity": {"n": 3, "d": 12},
     "orthogonal.uniformity-published": {"n": 3, "d": 12},
     "orthogonal.learning-from-perturbations": {

@@ -79,9 +79,13 @@ class Trained(NamedTuple):
 
 
 class Far(NamedTuple):
-    """What training to log time ∝ steps leaves; the fields of `Trained` of the same names."""
+    """What training to log time ∝ steps leaves; the fields of `Trained` of the same names.
+
+    halfway: (m, e) hidden weights after half of the steps.
+    """
 
     params: Params
+    halfway: Float[Array, "m e"]
     cone: Float[Array, ""]
     v: Float[Array, " q"]
     missing: Float[Array, " q"]
@@ -108,14 +112,15 @@ def train_far(key: Array, x: Array, y: Array, z: Array, d: int, config: TrainedS
             training_margin,
             outputs(params, z, config.slope) / training_margin,
             max_margin.inside_cone(params, x, y),
+            params.w,
         )
         return params, seen
 
-    params, (training_margin, v, cone) = jax.lax.scan(quarter, params, length=4)
+    params, (training_margin, v, cone, w) = jax.lax.scan(quarter, params, length=4)
     late, early = jnp.abs(v[3] - v[1]), jnp.abs(v[1] - v[0])
     settling = jnp.linalg.norm(late) <= 0.75 * jnp.linalg.norm(early)
     known = settling & (training_margin[3] > TRAINED_MARGIN) & (training_margin[1] > 0)
-    return Far(params, minimum(cone[1:]), v[3], jnp.where(known, 2 * late, jnp.inf))
+    return Far(params, w[1], minimum(cone[1:]), v[3], jnp.where(known, 2 * late, jnp.inf))
 
 
 def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Trained:
@@ -123,12 +128,19 @@ def sample_trained(key: Array, solved: Solved, config: TrainedSetting) -> Traine
 
     Queries are Gaussian: "at every z" is asked of points that know nothing of the data.
     """
+    return sample_halfway(key, solved, config)[0]
+
+
+def sample_halfway(
+    key: Array, solved: Solved, config: TrainedSetting
+) -> tuple[Trained, Float[Array, "m e"]]:
+    """The network of `sample_trained`, and its hidden weights after half of the steps."""
     key_z, key_init = jax.random.split(key)
     x = solved.x
     z = jax.random.normal(key_z, (config.queries, x.shape[1])) * root_mean_square(x)
     x_span, z_span = max_margin.same_span(x, z)
     far = train_far(key_init, x_span, solved.y, z_span, x.shape[1], config)
-    return Trained(solved, x_span, far.params, far.cone, z, far.v, far.missing)
+    return Trained(solved, x_span, far.params, far.cone, z, far.v, far.missing), far.halfway
 
 
 def ties(normal: Array, z: Array, tie: Any) -> Bool[Array, " q"]:
