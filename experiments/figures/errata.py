@@ -237,6 +237,11 @@ _READERS = {
 }  # fmt: skip
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: keys and results of all networks, and the weights of one."""
+    return 2 * cell["draws"] + cell["m"] * cell["d"]
+
+
 FIGURE = Figure(
     name="errata",
     source="ours, on Zhang et al. 2023, eq. 9, 19, 20, 27, 29 and Lemma 3.5",
@@ -257,5 +262,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.7, "paper": None},
 )
