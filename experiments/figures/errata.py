@@ -238,8 +238,10 @@ _READERS = {
 
 
 def floats(settings: Settings, cell: Cell) -> int:
-    """Numbers held at once, at least: keys and results of all networks, and the weights of one."""
-    return 2 * cell["draws"] + cell["m"] * cell["d"]
+    """Numbers held at once, at least: keys and results of all networks, and the weights of one;
+    of sparse suprema, drawn from their law, two numbers a neuron."""
+    m, d = cell["m"], cell["d"]
+    return 2 * cell["draws"] + (2 * m + d if cell["part"] == "sparse" else m * d)
 
 
 FIGURE = Figure(

@@ -249,8 +249,13 @@ def _agrees(claim: Claim, low: float, high: float) -> bool:
 
 
 def floats(settings: Settings, cell: Cell) -> int:
-    """Numbers held at once, at least, by predictions; `evaluate` knows of measurements."""
-    return 2 * cell["draws"] if " " in cell["quantity"] else 0
+    """Numbers held at once, at least: keys and results of predictions, and the networks of one draw
+    at all widths. Of the mean correction a width is only a scale; `evaluate` knows of the rest."""
+    panel, _, predicted = cell["quantity"].partition(" ")
+    if predicted:
+        return 2 * cell["draws"]
+    config = configuration(settings, panel)
+    return 0 if panel in MEANS else sum(map(int, config.scales)) * config.d
 
 
 FIGURE = Figure(
