@@ -61,8 +61,11 @@ def width(default: int, doc: str = "width", *, low: int = 1, even: bool = False)
 
 
 def number_of_widths(default: int, times: str) -> Any:
-    """How many widths a rate is measured at, each `times` ("twice") the one before; 5 at least."""
-    return parameter(default, f"number of widths, each {times} the one before", low=5)
+    """How many widths a rate is measured at, each `times` ("twice") the one before; 5 at least.
+
+    31 at most: the last is 2³⁰ times the first, and no array has 2³¹ rows.
+    """
+    return parameter(default, f"number of widths, each {times} the one before", low=5, high=31)
 
 
 def slope(default: float, doc: str = "slope γ", *, open_low: bool = False) -> Any:

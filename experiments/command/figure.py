@@ -58,6 +58,9 @@ def _figure(arguments: argparse.Namespace) -> int:
     )
     for name, why in left_out.items():
         streams.say(f"left out, as it cannot be made of {arguments.data}: {name}: {why}")
+    if not arguments.resume and not (engine and engine.elsewhere):
+        for figure in planned:
+            building.check_memory(figure)
     made_of = [f"{one.figure.name}.{kind}" for one in planned for kind in building.KINDS]
     out = writing.directory("--out", arguments.out, *made_of)
     places = [building.begin(figure, out, resume=arguments.resume) for figure in planned]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from experiments.datasets import sources
 from experiments.engines.work import Engine, Work
-from experiments.figures import captions, registry, saving
+from experiments.figures import captions, memory, registry, saving
 from experiments.figures.figure import Cell, Figure
 from experiments.files import seals, writing
 from experiments.files.strict_json import Json, Record
@@ -185,7 +185,16 @@ def compute(planned: Planned, place: store.Store, engine: Engine | None = None) 
     return collect_missing(place, results, sizes)
 
 
+def check_memory(planned: Planned) -> None:
+    """ValueError, before anything is written, if there is no memory for some cell on its own."""
+    figure, settings = planned.figure, planned.settings
+    memory.check_cells(figure, settings, figure.cells(settings), environment.known_memory())
+
+
 def _computed(planned: Planned, cell: Cell) -> Computed:
+    # Here too: in another process or machine, or of cells of another machine gone on with.
+    limit = environment.known_memory()
+    memory.check_cells(planned.figure, planned.settings, [cell], limit)
     return Computed(planned.figure.compute(planned.settings, cell, planned.key), {})
 
 

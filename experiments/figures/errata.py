@@ -237,6 +237,13 @@ _READERS = {
 }  # fmt: skip
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: keys and results of all networks, and the weights of one;
+    of sparse suprema, drawn from their law, two numbers a neuron."""
+    m, d = cell["m"], cell["d"]
+    return 2 * cell["draws"] + (2 * m + d if cell["part"] == "sparse" else m * d)
+
+
 FIGURE = Figure(
     name="errata",
     source="ours, on Zhang et al. 2023, eq. 9, 19, 20, 27, 29 and Lemma 3.5",
@@ -257,5 +264,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.7, "paper": None},
 )

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRESETS = ("quick", "paper")
+MOST_CELLS = 100_000  # that a setting may ask for: each is a file
 
 Cell: TypeAlias = Mapping[str, Any]
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 Results: TypeAlias = Sequence[tuple[Cell, Arrays]]
 Row: TypeAlias = dict[str, Any]  # of a table: name of the column → value
 Table: TypeAlias = Any  # a pandas DataFrame, whose columns pyright takes for arrays
+
+
+def numbered(name: str, count: int) -> range:
+    """0, 1, … of cells of which a setting says how many. ValueError for more than can be."""
+    if count > MOST_CELLS:
+        raise ValueError(f"{name} must be at most {MOST_CELLS:,}, as each is a file, got {count:,}")
+    return range(count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +58,9 @@ class Figure:
         that has not been measured.
       cost: (settings, cell) → what the cell's seconds are related to; the product of its integers
         by default.
+      floats: (settings, cell) → numbers that computing the cell holds at once, at least: arrays
+        that are drawn, or come of matrix products. By it cells that no memory holds are refused
+        before anything is compiled; 0, nothing known, by default.
       statement: of which all is computed (`Figure.of`): stored cells are bound to its code too.
     """
 
@@ -63,6 +74,7 @@ class Figure:
     table: Callable[[Any, Results], "pd.DataFrame"]
     minutes: Mapping[str, float | None]
     cost: Callable[[Any, Cell], float] = lambda settings, cell: grid.size(cell)
+    floats: Callable[[Any, Cell], float] = lambda settings, cell: 0
     statement: Statement | None = None
 
     @classmethod

@@ -1,5 +1,6 @@
 """Z23's experiments on images: what their figures share."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -122,6 +123,27 @@ def work(name: str, settings: ImageSettings) -> float:
     """What the seconds of training a network are related to."""
     passes = 1 + settings.robust_steps if is_robust(name) else 1
     return (passes * settings.epochs + 1.0) * kind(name).work(width(name, settings))
+
+
+def floats(name: str, settings: ImageSettings) -> int:
+    """Numbers held at once, at least: weights with their momenta, or with what the first layer
+    makes of the images whose noises are made at once; and the learning rate of every step."""
+    train, test, shape = _sizes(
+        settings.data, settings.most_train or None, settings.most_test or None
+    )
+    weights = training.count_weights(network(name, settings), shape)
+    steps = settings.epochs * (train // min(settings.batch, train))
+    features = min(train + test, noises.BATCH) * shape[0] * shape[1] * width(name, settings)
+    return steps + weights + max(weights, features)
+
+
+@functools.cache
+def _sizes(
+    data: str, most_train: int | None, most_test: int | None
+) -> tuple[int, int, tuple[int, ...]]:
+    """How many training and test images there are, and (H, W, C) of each."""
+    found = pixels.load(data, most_train=most_train, most_test=most_test)
+    return len(found.train.x), len(found.test.x), found.train.x.shape[1:]
 
 
 class Trial(NamedTuple):

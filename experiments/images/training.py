@@ -65,14 +65,25 @@ def initial(network: nn.Module, key: Array, shape: tuple[int, ...], recipe: Reci
     return State(weights, variables, _optimizer(recipe, 0.0).init(weights))
 
 
+@functools.cache
+def count_weights(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """Weights of a network for images of shape (H, W, C); none of them is drawn."""
+    leaves = jax.tree.leaves(_shapes(network, shape)["params"])
+    return sum(math.prod(leaf.shape) for leaf in leaves)
+
+
+def _shapes(network: nn.Module, shape: tuple[int, ...]) -> PyTree:
+    """What network.init returns, shapes in place of arrays."""
+    start = jax.ShapeDtypeStruct((1, *shape), jnp.float32)  # flax draws in this precision
+    return jax.eval_shape(network.init, jax.random.key(0), start)
+
+
 def _drawn(network: nn.Module, key: Array, shape: tuple[int, ...]) -> PyTree:
     """What network.init draws, in law: kernels N(0, GAIN/fan-in), all else as flax has it.
 
     Drawn in one go: flax's own drawing, kernel by kernel, takes XLA 10 s to compile for ResNet-18.
     """
-    start = jnp.zeros((1, *shape), jnp.float32)  # flax draws in this precision
-    shapes = jax.eval_shape(lambda: network.init(jax.random.key(0), start))
-    leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
+    leaves, tree = jax.tree_util.tree_flatten_with_path(_shapes(network, shape))
     total = sum(leaf.size for _, leaf in leaves)
     normal = np.asarray(jax.random.normal(key, (total,), jnp.float32))
     parts = np.split(normal, np.cumsum([leaf.size for _, leaf in leaves])[:-1])

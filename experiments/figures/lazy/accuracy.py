@@ -17,7 +17,7 @@ from experiments.figures.lazy.axes import (
     places,
     setting,
 )
-from experiments.figures.lazy.learning import cost, learn, points
+from experiments.figures.lazy.learning import cost, floats, learn, points
 from theory import fields
 
 AXES = (*VARIED, *TIMES)
@@ -58,6 +58,11 @@ def relative_cost(settings: Settings, cell: Cell) -> float:
     return draws_of(settings, cell) * cost(setting(settings, cell))
 
 
+def numbers(settings: Settings, cell: Cell) -> int:
+    """See `learning.floats`."""
+    return floats(setting(settings, cell), draws_of(settings, cell))
+
+
 def table(settings: Settings, results: Results) -> pd.DataFrame:
     """One row for each measured point, with the columns of `points`."""
     return pd.DataFrame(
@@ -86,5 +91,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
+    floats=numbers,
     minutes={"quick": 0.7, "paper": None},
 )  # fmt: skip

@@ -156,6 +156,14 @@ def cost(settings: Settings, cell: Cell) -> float:
     return networks(settings, cell["m"]) * cell["m"]
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: points and their products, and for the law the neurons of a
+    query with their pre-activations. Networks are trained in blocks, whatever their width."""
+    n, d = settings.n, settings.d
+    neurons = settings.samples * max(n, d)
+    return (n + settings.queries) * (n + d) + neurons
+
+
 FIGURE = Figure(
     name="lazy-activation",
     source="Kumano et al. 2024b, activations that change; the law is ours",
@@ -174,5 +182,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.5, "paper": None},
 )

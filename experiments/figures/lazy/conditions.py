@@ -199,6 +199,12 @@ def cost(settings: Settings, cell: Cell) -> float:
     return settings.draws * settings.grid**2 * (one.n * one.d + one.m)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: points, weights, and the maps of all draws."""
+    one = setting(settings, cell["setting"])
+    return (one.n + one.m) * one.d + 5 * settings.draws * settings.grid**2
+
+
 FIGURE = Figure(
     name="lazy-conditions",
     source="Kumano et al. 2024b, poster: conditions on a plane; explicit bounds ours",
@@ -209,5 +215,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.4, "paper": None},
 )

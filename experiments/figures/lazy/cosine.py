@@ -14,7 +14,7 @@ from experiments.figures.lazy.axes import (
     places,
     setting,
 )
-from experiments.figures.lazy.learning import cost, learn, points
+from experiments.figures.lazy.learning import cost, floats, learn, points
 
 AXES = ("d", "T_f")
 SCENARIO = ("a",)
@@ -38,6 +38,11 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndar
 def relative_cost(settings: Settings, cell: Cell) -> float:
     """Operations of a cell."""
     return draws_of(settings, cell) * cost(setting(settings, cell))
+
+
+def numbers(settings: Settings, cell: Cell) -> int:
+    """See `learning.floats`."""
+    return floats(setting(settings, cell), draws_of(settings, cell))
 
 
 def table(settings: Settings, results: Results) -> pd.DataFrame:
@@ -70,5 +75,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
+    floats=numbers,
     minutes={"quick": 0.5, "paper": None},
 )  # fmt: skip

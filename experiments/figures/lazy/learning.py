@@ -203,6 +203,13 @@ def cost(run: LearningRun) -> float:
     return (1 + 2 * f_rates) * (len(run.rates_f) * step * run.steps + limit)
 
 
+def floats(run: LearningRun, draws: int) -> int:
+    """Numbers held at once, at least: keys and results of all draws, and of one its points with the
+    weights of a network, f or the one that stands for infinite width, or the kernel."""
+    points, width = run.n + run.queries, max(run.width, gaussian.WIDE)
+    return 2 * draws + points * run.d + max(width * run.d, run.n**2)
+
+
 def _chunk(run: LearningRun, draws: int) -> int:
     """Draws that are worked on at once: the most that fit and divide their number."""
     n, seen, rates = run.n, run.n + run.queries, len(run.rates_f)

@@ -154,6 +154,11 @@ def cost(settings: Settings, cell: Cell) -> float:
     return settings.draws * (trained + settings.grid**2 * (2 * settings.n + cell["m"]))
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: points, weights, and two maps of numbers of each draw."""
+    return (settings.n + cell["m"]) * settings.d + 2 * settings.draws * settings.grid**2
+
+
 FIGURE = Figure(
     name="lazy-map",
     source="Kumano et al. 2024b, decision maps on the plane of the class means",
@@ -173,5 +178,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.3, "paper": None},
 )

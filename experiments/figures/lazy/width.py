@@ -23,7 +23,7 @@ from experiments.figures.lazy.networks import (
 from experiments.results.summaries import mean_and_error
 from theory import fields
 from theory._types import Real
-from theory.infinite_width import bounds, lazy
+from theory.infinite_width import bounds, gaussian, lazy
 from theory.networks.blocks import sum_over_blocks
 from theory.networks.descent import Descent, training_time
 from theory.networks.network import Params, frozen_readout, input_gradients, outputs
@@ -88,6 +88,14 @@ def relative_cost(settings: Settings, cell: Cell) -> float:
     """Operations of a cell."""
     run = setting(settings, cell)
     return run.n * run.d * max(run.m, 1024) * run.steps
+
+
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: the points of all draws, and of one the weights that stand
+    for infinite width, or the kernel. Networks are trained in blocks, whatever their width."""
+    run = setting(settings, cell)
+    points = settings.draws * (run.n + run.queries) * run.d
+    return points + max(gaussian.WIDE * run.d, run.n**2)
 
 
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> dict[str, np.ndarray]:
@@ -229,5 +237,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=relative_cost,
+    floats=floats,
     minutes={"quick": 0.6, "paper": None},
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from experiments.figures.figure import Cell, Figure, Results, Row
+from experiments.figures.figure import Cell, Figure, Results, Row, numbered
 from experiments.figures.frequencies import CONFIDENCE
 from experiments.machine import environment
 from experiments.results.summaries import mean_and_error
@@ -37,10 +37,10 @@ class Settings(Parameters):
 
     data: Any = data_parameter("gaussian")
     m_min: int = fields.width(64, "smallest width of kernel and training")
-    widths: int = parameter(5, "number of these widths, each twice the one before", low=5)
+    widths: int = fields.number_of_widths(5, "twice")
     draws: int = parameter(300, "draws of the kernel, its training and its linearization", low=2)
     mean_m_min: int = parameter(1024, "smallest width of the mean correction", low=1)
-    mean_widths: int = parameter(5, "number of these, each four times the one before", low=5)
+    mean_widths: int = fields.number_of_widths(5, "four times")
     mean_draws: int = parameter(600, "draws of the mean correction", low=2)
     chunk: int = parameter(600, "most draws computed and stored at a time", low=2)
 
@@ -114,7 +114,7 @@ def cells(settings: Settings) -> list[Row]:
     found = []
     for panel in (*PANELS, *(f"{name} predicted" for name in MEANS)):
         total = settings.mean_draws if panel.split()[0] in MEANS else settings.draws
-        for chunk in range(math.ceil(total / settings.chunk)):
+        for chunk in numbered("draws/chunk", math.ceil(total / settings.chunk)):
             size = min(settings.chunk, total - chunk * settings.chunk)
             found.append({"quantity": panel, "chunk": chunk, "draws": size})
     return found
@@ -248,6 +248,16 @@ def _agrees(claim: Claim, low: float, high: float) -> bool:
     return above and (claim.side == "at most" or high >= claim.value - claim.tolerance)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: keys and results of predictions, and the networks of one draw
+    at all widths. Of the mean correction a width is only a scale; `evaluate` knows of the rest."""
+    panel, _, predicted = cell["quantity"].partition(" ")
+    if predicted:
+        return 2 * cell["draws"]
+    config = configuration(settings, panel)
+    return 0 if panel in MEANS else sum(map(int, config.scales)) * config.d
+
+
 FIGURE = Figure(
     name="ntk-rates",
     source="ours, on Jacot et al. 2018, Theorem 1, and Lee et al. 2019, Theorem 2.1",
@@ -258,5 +268,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.4, "paper": None},
 )

@@ -265,6 +265,12 @@ def cost(settings: Settings, cell: Cell) -> float:
     return training + solving + 2 * len(NORMS) * settings.attack_steps * n_adv * d * m
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `learning.floats`."""
+    n, n_adv = cell["n"], cell["n_adv"]
+    return learning.floats(n + n_adv, max(n, n_adv), settings.m, cell["d"])
+
+
 FIGURE = Figure(
     name="orthogonal-accuracy",
     source="Kumano et al. 2024a, section 5, noise samples",
@@ -293,5 +299,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.8, "paper": None},
 )

@@ -104,6 +104,12 @@ def fit(
     return Fitted(params, limit.multipliers, normal, margin, kkt & stays)
 
 
+def floats(points: int, fitted: int, m: int, d: int) -> int:
+    """Numbers held at once, at least, by what `fit` does with so many of the points: these and the
+    weights on ℝ^d, and the inner products of those fitted, of which their limit is solved for."""
+    return (points + m) * d + fitted**2
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 @jax.default_matmul_precision("highest")
 def _start(network: Network, m: int, key: Array, x: Array) -> Any:

@@ -171,6 +171,12 @@ def cost(settings: Settings, cell: Cell) -> float:
     return float(settings.n**2 + cell["n_adv"] ** 2)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `learning.floats`; every cell draws the largest number of noise samples."""
+    points, fitted = settings.n + counts(settings)[-1], max(settings.n, cell["n_adv"])
+    return learning.floats(points, fitted, settings.m, settings.d)
+
+
 FIGURE = Figure(
     name="orthogonal-map",
     source="Kumano et al. 2024a, decision boundaries of noise samples",
@@ -191,5 +197,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.4, "paper": None},
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.datasets import sources
-from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
+from experiments.figures.figure import Arrays, Cell, Figure, Results, Row, numbered
 from experiments.figures.orthogonal import learning
 from theory import fields
 from theory.certificates.max_margin import support_vectors
@@ -64,7 +64,7 @@ def cells(settings: Settings) -> list[Row]:
     image_shape(images.x.shape[1])
     if settings.n > len(images.x):
         raise ValueError(f"n must be at most {len(images.x)} for {images.name}, got {settings.n}")
-    return [{"draw": i} for i in range(settings.draws)]
+    return [{"draw": i} for i in numbered("draws", settings.draws)]
 
 
 def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
@@ -172,6 +172,12 @@ def cost(settings: Settings, cell: Cell) -> float:
     return 1.0
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `learning.floats`."""
+    d = dataset(settings).x.shape[1]
+    return learning.floats(settings.n, settings.n, settings.m, d)
+
+
 FIGURE = Figure(
     name="orthogonal-perturbations",
     source="Kumano et al. 2024a, perturbations of images",
@@ -184,5 +190,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.2, "paper": None},
 )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, Row
+from experiments.figures.figure import Cell, Figure, Results, Row, numbered
 from experiments.images import experiment, noises
 from experiments.images.experiment import SPLITS, ImageSettings
 from experiments.images.probing import accuracy
@@ -69,7 +69,7 @@ def cells(settings: Settings) -> list[Row]:
     kinds(settings)
     return [
         {"network": network, "draw": draw}
-        for network, draw in itertools.product(settings.networks, range(settings.draws))
+        for network, draw in itertools.product(settings.networks, numbered("draws", settings.draws))
     ]
 
 
@@ -152,6 +152,11 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `experiment.floats`."""
+    return experiment.floats(cell["network"], settings)
+
+
 FIGURE = Figure(
     name="separability-attacks",
     source=f"{experiment.SOURCE}, section 4.3 and appendix 7",
@@ -170,5 +175,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.6, "paper": None},
 )

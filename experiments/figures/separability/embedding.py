@@ -106,6 +106,11 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     )
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `experiment.floats`; nothing of a network for the images themselves."""
+    return 0 if cell["of"] == IMAGES else experiment.floats(cell["of"], settings)
+
+
 FIGURE = Figure(
     name="separability-embedding",
     source=f"{experiment.SOURCE}, section 4.2, figure 1",
@@ -117,5 +122,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.8, "paper": None},
 )

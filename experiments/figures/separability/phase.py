@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Int
 
-from experiments.figures.figure import Cell, Figure, Row
+from experiments.figures.figure import Cell, Figure, Row, numbered
 from experiments.figures.frequencies import CONFIDENCE, counted
 from theory import fields
 from theory.data.sampling import to_sphere
@@ -88,7 +88,7 @@ def _on_ray(ratio: float, count: int) -> list[int]:
         exponent / initialization.alignment_decay(ratio) / unit for exponent in (1.2, 4.8)
     )
     step = max(1, round((last - first) / (count - 1)))
-    return [unit * (max(1, round(first)) + step * i) for i in range(count)]
+    return [unit * (max(1, round(first)) + step * i) for i in numbered("ray_sizes", count)]
 
 
 def cells(settings: Settings) -> list[Row]:
@@ -254,6 +254,13 @@ def _half(m: int, n: int, most: int) -> Iterator[Row]:
     yield {"part": "guarantee", "m": m, "n": n, "d": d, "predicted": 0.5}
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """Numbers held at once, at least: keys and results of all networks, and of one its weights and
+    points, with all their products."""
+    m, d, n = _padded(cell["m"]), _padded(cell["d"]), cell["n"]
+    return 2 * cell["draws"] + (m + n) * d + n * m
+
+
 FIGURE = Figure(
     name="separability-phase",
     source="Zhang et al. 2023, Theorem 3.1; exact law ours",
@@ -276,5 +283,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.4, "paper": None},
 )

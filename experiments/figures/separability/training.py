@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, Row
+from experiments.figures.figure import Cell, Figure, Results, Row, numbered
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory import fields
@@ -39,7 +39,7 @@ def cells(settings: Settings) -> list[Row]:
         for network, rate, draw in itertools.product(
             settings.networks,
             settings.learning_rates,
-            range(settings.draws),
+            numbered("draws", settings.draws),
         )
     ]
 
@@ -126,6 +126,11 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `experiment.floats`."""
+    return experiment.floats(cell["network"], settings)
+
+
 FIGURE = Figure(
     name="separability-training",
     source=f"{experiment.SOURCE}, sections 4.2 and 4.3, figures 2, 5, 7 and 8",
@@ -144,5 +149,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 1.2, "paper": None},
 )

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from experiments.figures.figure import Cell, Figure, Results, Row
+from experiments.figures.figure import Cell, Figure, Results, Row, numbered
 from experiments.images import experiment
 from experiments.images.experiment import SPLITS, ImageSettings
 from theory import fields
@@ -34,7 +34,7 @@ def cells(settings: Settings) -> list[Row]:
     """One network of one width from one seed."""
     return [
         {"width": width, "draw": draw}
-        for width, draw in itertools.product(_widths(settings), range(settings.draws))
+        for width, draw in itertools.product(_widths(settings), numbered("draws", settings.draws))
     ]
 
 
@@ -111,6 +111,11 @@ def table(settings: Settings, results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def floats(settings: Settings, cell: Cell) -> int:
+    """See `experiment.floats`."""
+    return experiment.floats("cnn", dataclasses.replace(settings, cnn_width=cell["width"]))
+
+
 FIGURE = Figure(
     name="separability-width",
     source=f"{experiment.SOURCE}, section 4.2",
@@ -122,5 +127,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.5, "paper": None},
 )

@@ -18,6 +18,7 @@ from theory.verification.statistics import law_radius
 
 LEVEL = 0.0455  # of the band: that of two standard errors
 LEVELS = np.linspace(0.02, 0.98, 25)  # at whose quantiles the law is drawn
+AT_ONCE = {"law": 500, "steps": 50}  # networks
 SIZES = np.geomspace(0.3, 30, 600)  # of a step, in the size that first order asks for
 
 
@@ -87,7 +88,7 @@ def _laws(config: SubspaceSetting, trained: bool, keys: Array) -> Array:
         at = seen(sample(key, own), own)
         return own.d * jnp.sum(at.g**2) / jnp.sum(at.v**2)
 
-    return jax.lax.map(one, keys, batch_size=500)
+    return jax.lax.map(one, keys, batch_size=AT_ONCE["law"])
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -106,7 +107,7 @@ def _steps(config: SubspaceSetting, keys: Array) -> tuple[Array, ...]:
         unit = config.d * jnp.sum(at.g**2) / active**2
         return unit, by_law / radius, first / radius, actual / radius
 
-    return jax.lax.map(one, keys, batch_size=50)
+    return jax.lax.map(one, keys, batch_size=AT_ONCE["steps"])
 
 
 def table(settings: Settings, results: Results) -> pd.DataFrame:
@@ -142,6 +143,13 @@ def cost(settings: Any, cell: Cell) -> float:
     return float(draws * cell["m"] * cell["d"] * max(cell["steps"], 1))
 
 
+def floats(settings: Any, cell: Cell) -> int:
+    """Numbers held at once, at least: keys and results of all networks, and the weights and
+    points of those that are trained at once."""
+    draws = settings.law_draws if cell["of"] == "law" else settings.draws
+    return 2 * draws + min(draws, AT_ONCE[cell["of"]]) * (cell["m"] + settings.n) * cell["d"]
+
+
 FIGURE = Figure(
     name="subspace-off-manifold",
     source="ours, subspace.off-manifold-gradient; Melamed, Yehudai and Vardi 2023 for steps",
@@ -155,5 +163,6 @@ FIGURE = Figure(
     compute=compute,
     table=table,
     cost=cost,
+    floats=floats,
     minutes={"quick": 0.5, "paper": None},
 )
