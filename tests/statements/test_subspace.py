@@ -182,7 +182,7 @@ def test_a_subspace_as_large_as_the_space_is_refused():
 
 
 def test_settings_at_which_a_formula_ends_are_refused():
-    """k ≤ 4s: no gradient is too small to be ruled out. ηλ = 1: nothing is left off the subspace."""
+    """k ≤ 4s: no gradient is too small to be ruled out. ηλ = 1: nothing is left off P."""
     assert flip.FlipSetting(d=23, s=4.0).d == 23
     with pytest.raises(ValueError, match=r"s must be below \(d − inside\)/4 = 4, got 4"):
         flip.FlipSetting(d=22, s=4.0)
