@@ -55,7 +55,7 @@ STATEMENTS = (
     ),
     Statement[SubspaceSetting, Trained](
         id="subspace.off-manifold-gradient-decay",
-        title="weight decay shrinks it by (1 − ηλ)^{2T}",
+        title="weight decay shrinks it by (1 − ηλ)²ᵀ",
         says="As subspace.off-manifold-gradient, with weight decay λ at the rate η: after T steps "
         "d‖Π⊥∇f‖²/((1 − ηλ)^{2T}‖D_T a_T‖²) has the law of χ² with d − ℓ degrees of freedom.",
         source="ours",
