@@ -62,7 +62,7 @@ def judged(conclusion, allowed=None, stage: str | None = "data", level=0.01, **h
         ("refuted", "100 of 500 draws failed", condition(400, 100), 0.1, None),
         ("vacuous", "δ ≥ 1 in 500 of 500 draws", condition(500), 1.0, None),
         ("vacuous", "δ ≥ 1 in 500 of 500 draws", condition(0, 500), 3.5, None),
-        ("vacuous", "δ ≥ 1", condition(500), np.nan, None),
+        ("vacuous", "δ is no number in 500 of 500", condition(500), np.nan, None),
         ("vacuous", "wide fails in 500 of 500", condition(500), 0.1, condition(0, 500)),
         ("inconclusive", "4 draws cannot tell", condition(4), 0.1, None),
         ("inconclusive", "100 undecided draws could", condition(400, 0, 100), 0.1, None),

@@ -189,11 +189,13 @@ def why_vacuous(hypotheses: Mapping[str, ConditionSummary], allowed: np.ndarray,
             if summary.ratio is not None and summary.ratio[1] < 1:
                 reason += f" by a factor of {_factor(summary.ratio[1])}"
             reasons.append(reason)
-    hopeless = int(np.sum(~(allowed < 1)))
+    hopeless, unknown = int(np.sum(allowed >= 1)), int(np.sum(np.isnan(allowed)))
+    of = f"of {counted(draws, 'draw')}"
     if hopeless:
-        reasons.append(
-            f"δ ≥ 1 in {hopeless} of {counted(draws, 'draw')} (median δ = {np.median(allowed):.3g})"
-        )
+        median = np.nanmedian(allowed)
+        reasons.append(f"δ ≥ 1 in {hopeless} {of} (median δ = {median:.3g})")
+    if unknown:
+        reasons.append(f"δ is no number in {unknown} {of}")
     return "; ".join(reasons)
 
 
