@@ -11,11 +11,19 @@ class HasMargins(Protocol[M_co]):
     """The evidence of draws, or what was kept of it."""
 
     @property
-    def hypotheses(self) -> Mapping[str, M_co]: ...  # noqa: D102
+    def hypotheses(self) -> Mapping[str, M_co]:
+        """Name → margin."""
+        ...
+
     @property
-    def measured(self) -> Mapping[str, M_co]: ...  # noqa: D102
+    def measured(self) -> Mapping[str, M_co]:
+        """Name → margin."""
+        ...
+
     @property
-    def conclusion(self) -> M_co | None: ...  # noqa: D102
+    def conclusion(self) -> M_co | None:
+        """Its margin, None of what has none."""
+        ...
 
 
 def margins_by_name(found: HasMargins[M], separator: str = ".") -> dict[str, M]:

@@ -81,3 +81,12 @@ def test_factors_have_the_law_of_networks():
 def test_depths_must_increase():
     with pytest.raises(ValueError, match=r"depths\[1\] must be an integer ≥ 5, got 4"):
         deep.ntk_at_depths(jnp.ones(2), (4, 4), 0.0)
+
+
+def test_widths_and_slopes_out_of_range_are_refused():
+    with pytest.raises(ValueError, match=r"widths\[1\] must be an integer ≥ 1, got 0"):
+        deep.mean_square_moment((3, 0), 0.2)
+    with pytest.raises(ValueError, match="slope must be"):
+        deep.mean_square_moment((3, 2), 1.0)
+    with pytest.raises(ValueError, match="draws must be an integer ≥ 1, got 0"):
+        deep.sample_mean_squares(jax.random.key(0), (3,), 0.2, 0)

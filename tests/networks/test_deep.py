@@ -125,3 +125,13 @@ def test_one_hidden_layer_by_hand():
 def test_wrong_networks_are_refused(wrong, says):
     with pytest.raises(ValueError, match=says):
         DeepNetwork(**wrong)
+
+
+def test_layers_of_another_network_are_refused():
+    network = DeepNetwork((3, 2))
+    layers = init_deep(network, jax.random.key(0), 4)
+    for wrong, x in ((layers[:-1], jnp.ones((1, 4))), (layers, jnp.ones((1, 5)))):
+        with pytest.raises(ValueError, match="layers must have the shapes"):
+            apply_deep(network, wrong, x)
+    with pytest.raises(ValueError, match="d must be an integer ≥ 1, got 0"):
+        init_deep(network, jax.random.key(0), 0)

@@ -13,6 +13,7 @@ from statement_checks import LEVEL, check_default, first_look
 from theory import REGISTRY
 from theory.margins import measured
 from theory.networks.decay import descend_with_decay
+from theory.networks.descent import Descent
 from theory.networks.network import Params, all_trained, apply, init, input_gradients, outputs
 from theory.statements.subspace import flip, gradient, setting
 
@@ -73,7 +74,7 @@ def with_noise(key, config):
     trained, (points, y), params = _start(key, config)
     noise = jax.random.normal(jax.random.fold_in(key, 1), (config.n, config.d - config.inside))
     points = points.at[:, config.inside :].add(noise)
-    found = descend_with_decay(NETWORK, params, points, y, config.rate, 0.0, config.steps)
+    found = descend_with_decay(NETWORK, params, points, y, Descent(config.rate, config.steps), 0.0)
     return trained._replace(params=found)
 
 

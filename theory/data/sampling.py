@@ -38,6 +38,19 @@ class Sample(NamedTuple):
     z: Float[Array, "q d"]
     z_label: Float[Array, " q"]
 
+    @property
+    def points(self) -> "Points":
+        """Without the labels of the queries."""
+        return Points(self.x, self.y, self.z)
+
+
+class Points(NamedTuple):
+    """A `Sample` without the labels of its queries.  x: (n, d).  y: (n,) ±1.  z: (q, d)."""
+
+    x: Float[Array, "n d"]
+    y: Float[Array, " n"]
+    z: Float[Array, "q d"]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, Real
-from theory._validation import check_integer, check_slope, takes_arrays
+from theory._validation import check_integer, check_slope, takes_arrays, takes_numbers
+from theory.networks.network import leaky_relu
 
 
 class Angles(NamedTuple):
@@ -25,17 +26,30 @@ class Angles(NamedTuple):
     ntk: Float[Array, "..."]
 
 
+@takes_numbers
+def kink(slope: Real) -> Real:
+    """c = (1 − γ)²/(1 + γ²), by which a layer bends angles: 1 for ReLU, 0 for a linear layer."""
+    return (1 - slope) ** 2 / (1 + slope**2)
+
+
 @takes_arrays
 def next_angles(at: Angles, slope: Real) -> Angles:
     """One more hidden layer: cos θ' = cos θ + c(sin θ − θ cos θ)/π, Θ' = cos θ' + Θ(1 − cθ/π).
 
-    c = (1 − γ)²/(1 + γ²). θ' by its half, sin²(θ'/2) = sin²(θ/2) − c(sin θ − θ cos θ)/(2π), which
+    c is `kink(slope)`. θ' by its half, sin²(θ'/2) = sin²(θ/2) − c(sin θ − θ cos θ)/(2π), which
     loses no digits where θ is small.
+
+    Args:
+      at: `Angles` of any shape, θ in [0, π].
+      slope: γ in [0, 1).
+
+    Returns:
+      The `Angles` after the layer.
 
     Source: Cho and Saul 2009, eq. 5 and 6; Jacot et al. 2018, Theorem 1.
     """
     theta = jnp.asarray(at.theta)
-    c = (1 - slope) ** 2 / (1 + slope**2)
+    c = kink(slope)
     grown = sine_excess(theta)
     half = jnp.maximum(jnp.sin(theta / 2) ** 2 - c * grown / (2 * jnp.pi), 0)
     below = 2 * jnp.arcsin(jnp.sqrt(half))
@@ -53,8 +67,9 @@ def sine_excess(theta: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     return jnp.where(jnp.abs(theta) < 0.5, total, jnp.sin(theta) - theta * jnp.cos(theta))
 
 
+@takes_arrays
 def ntk_at_depths(
-    theta: Float[Array, "..."], depths: tuple[int, ...], slope: Real
+    theta: Float[AnyArray, "..."], depths: tuple[int, ...], slope: Real
 ) -> Float[Array, "depths ..."]:
     """Θ_L(x, x')/(L + 1) over the mean square of the points: 1 on the diagonal.
 
@@ -72,6 +87,7 @@ def ntk_at_depths(
     check_slope(slope)
     for k, depth in enumerate(depths):
         check_integer(f"depths[{k}]", depth, low=1 if k == 0 else depths[k - 1] + 1)
+    theta = jnp.asarray(theta)
     at, done, found = Angles(theta, jnp.cos(theta)), 0, []
     for depth in depths:
         at = jax.lax.fori_loop(done, depth, lambda _, a: next_angles(a, slope), at)
@@ -80,23 +96,62 @@ def ntk_at_depths(
     return jnp.stack(found)
 
 
+@takes_numbers
 def fourth_moment_excess(slope: float) -> float:
-    """b = 6(1 + γ⁴)/(1 + γ²)² − 1, the variance of 2φ(ξ)²/(1 + γ²), ξ ~ N(0, 1): 5 for ReLU."""
+    """b = 6(1 + γ⁴)/(1 + γ²)² − 1, the variance of 2φ(ξ)²/(1 + γ²), ξ ~ N(0, 1): 5 for ReLU.
+
+    γ in [0, 1), or a ValueError. Source: ours, docs/statements/deep.md.
+    """
     return 6 * (1 + slope**4) / (1 + slope**2) ** 2 - 1
 
 
+def _check_widths(widths: tuple[int, ...]) -> None:
+    for number, n in enumerate(widths):
+        check_integer(f"widths[{number}]", n)
+
+
+@takes_numbers
 def mean_square_moment(widths: tuple[int, ...], slope: float) -> float:
-    """E q_L² = Π_ℓ (1 + b/n_ℓ), q_L the mean square of the last activations over its mean."""
+    """E q_L² = Π_ℓ (1 + b/n_ℓ), q_L the mean square of the last activations over its mean.
+
+    Args:
+      widths: n_1, …, n_L, positive.
+      slope: γ in [0, 1).
+
+    Raises:
+      ValueError: for arguments out of their ranges.
+
+    Source: ours, docs/statements/deep.md.
+    """
+    _check_widths(widths)
     return float(np.prod(1 + fourth_moment_excess(slope) / np.array(widths, float)))
 
 
+@takes_arrays
 def sample_mean_squares(
     key: Array, widths: tuple[int, ...], slope: Real, draws: int
 ) -> Float[Array, " draws"]:
-    """q_L of networks whose weights are never drawn: Π_ℓ (1/n_ℓ) Σ_i 2φ(ξ_{ℓi})²/(1 + γ²)."""
+    """q_L of networks whose weights are never drawn: Π_ℓ (1/n_ℓ) Σ_i 2φ(ξ_{ℓi})²/(1 + γ²).
+
+    Args:
+      key: random key.
+      widths: n_1, …, n_L, positive.
+      slope: γ in [0, 1).
+      draws: how many, ≥ 1.
+
+    Returns:
+      (draws,), in the default precision.
+
+    Raises:
+      ValueError: for arguments out of their ranges.
+
+    Source: ours, docs/statements/deep.md.
+    """
+    _check_widths(widths)
+    check_integer("draws", draws)
     found = jnp.ones(draws)
     for k, n in zip(jax.random.split(key, len(widths)), widths, strict=True):
         xi = jax.random.normal(k, (draws, n))
-        square = jnp.where(xi >= 0, xi, slope * xi) ** 2
+        square = leaky_relu(xi, slope) ** 2
         found = found * jnp.mean(2 * square / (1 + slope**2), axis=1)
     return found

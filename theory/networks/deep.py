@@ -74,8 +74,21 @@ class DeepNetwork:
         return [*[inner] * len(self.widths), plain]
 
 
+@takes_arrays
 def init_deep(network: DeepNetwork, key: Array, d: int) -> list[Layer]:
-    """Initial weights of all layers, for points of dimension d."""
+    """Initial weights of all layers.
+
+    Args:
+      network: widths and parameterization.
+      key: random key.
+      d: dimension of the points, ≥ 1.
+
+    Returns:
+      One `Layer` of `network.shapes(d)` after the other, the readout last.
+
+    Raises:
+      ValueError: if d is no positive integer.
+    """
     shapes = network.shapes(check_integer("d", d))
     numbers = jax.random.normal(key, (sum(out * (into + 1) for out, into in shapes),))
     layers, start = [], 0
@@ -88,6 +101,14 @@ def init_deep(network: DeepNetwork, key: Array, d: int) -> list[Layer]:
     return layers
 
 
+def _check_layers(network: DeepNetwork, layers: list[Layer], x: AnyArray) -> None:
+    wanted, got = network.shapes(x.shape[1]), [layer.w.shape for layer in layers]
+    if wanted != got:
+        raise ValueError(
+            f"layers must have the shapes {wanted} for points of dimension {x.shape[1]}, got {got}"
+        )
+
+
 def _dense(layer: Layer, x: Array, scale: tuple[float, float], ntk: bool) -> Array:
     weight, bias = (scale[0] / layer.w.shape[1] ** 0.5, scale[1]) if ntk else (1.0, 1.0)
     return weight * (x @ layer.w.T) + bias * layer.b[None, :]
@@ -97,7 +118,20 @@ def _dense(layer: Layer, x: Array, scale: tuple[float, float], ntk: bool) -> Arr
 def last_activations(
     network: DeepNetwork, layers: list[Layer], x: Float[AnyArray, "n d"]
 ) -> Float[Array, "n width"]:
-    """x^L of every point."""
+    """x^L of every point.
+
+    Args:
+      network: of which the layers are.
+      layers: as `init_deep` draws them, in number and shapes.
+      x: (n, d) points.
+
+    Returns:
+      (n, n_L).
+
+    Raises:
+      ValueError: for points that are no matrix, or layers of another network or dimension.
+    """
+    _check_layers(network, layers, x)
     at = jnp.asarray(x)
     ntk, scales = network.parameterization == "ntk", network.scales()
     if not network.residual:
@@ -115,7 +149,17 @@ def last_activations(
 def apply_deep(
     network: DeepNetwork, layers: list[Layer], x: Float[AnyArray, "n d"]
 ) -> Float[Array, " n"]:
-    """f(x) of every point."""
+    """f(x) = ⟨a, x^L⟩/√n_L of every point.
+
+    Args:
+      network, layers, x: as for `last_activations`.
+
+    Returns:
+      (n,).
+
+    Raises:
+      ValueError: as `last_activations`.
+    """
     last = last_activations(network, layers, x)
     ntk = network.parameterization == "ntk"
     return _dense(layers[-1], last, network.scales()[-1], ntk)[:, 0]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width._angles import angle
-from theory.infinite_width.deep import ntk_at_depths
+from theory.infinite_width.deep import kink, ntk_at_depths
 from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.parameters import Parameters, parameter
 from theory.verification.claims import Claim
@@ -67,8 +67,9 @@ def distances(coefficient: float) -> Callable[[Array, DepthSetting], Measured]:
 
 def _deep(theta: Array, config: DepthSetting) -> Margin:
     """c·L ≥ 250 at the smallest depth: before, terms of the order (log L)/L² bend the line."""
-    c = (1 - config.slope) ** 2 / (1 + config.slope**2)
-    return at_least(jnp.asarray(c * config.shallowest), DEEP, rounding_error(8, DEEP))
+    return at_least(
+        jnp.asarray(kink(config.slope) * config.shallowest), DEEP, rounding_error(8, DEEP)
+    )
 
 
 CONDITIONING = Statement[DepthSetting, Array](

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from theory import fields
 from theory._types import Real
-from theory.data.sampling import data_parameter, draw
+from theory.data.sampling import Points, data_parameter, draw
 from theory.infinite_width import bounds, lazy
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.descent import descent_for_time
@@ -71,19 +71,10 @@ class Movement(NamedTuple):
     crossing_error: Float[Array, " q"]
 
 
-class Points(NamedTuple):
-    """x: (n, d) training points.  y: (n,) their labels.  z: (q, d) queries."""
-
-    x: Float[Array, "n d"]
-    y: Float[Array, " n"]
-    z: Float[Array, "q d"]
-
-
 def _points(key: Array, config: MovementSetting, queries: int) -> Points:
-    x, y, z, _ = draw(
+    return draw(
         key, config.data, config.n, config.d, queries=queries, separation=config.separation
-    )
-    return Points(x, y, z)
+    ).points
 
 
 def _movement(key: Array, points: Points, config: MovementSetting) -> Movement:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory._scaling import maximum
 from theory._types import Real
-from theory.data.sampling import data_parameter, draw
+from theory.data.sampling import Points, data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
 from theory.margins import Margin, Measured, exceeds, margin, rounding_error
 from theory.networks.descent import descent_for_time
@@ -64,14 +64,6 @@ class PredictorSetting(Parameters):
     queries: int = fields.queries(4, "test points")
 
 
-class Points(NamedTuple):
-    """x: (n, d) training points.  y: (n,) their labels.  z: (q, d) test points."""
-
-    x: Float[Array, "n d"]
-    y: Float[Array, " n"]
-    z: Float[Array, "q d"]
-
-
 class Spectrum(NamedTuple):
     """The infinite-width kernels K = (n, n) and (q, n) of the points, and the spectrum of K.
 
@@ -121,8 +113,7 @@ def _flow_rounding(kernel: Array, to_test: Array, residual: Array, time: Real) -
 
 
 def _points(key: Array, earlier: Staged, config: PredictorSetting) -> Points:
-    x, y, z, _ = draw(key, config.data, config.n, config.d, queries=config.queries)
-    return Points(x, y, z)
+    return draw(key, config.data, config.n, config.d, queries=config.queries).points
 
 
 def _spectrum(key: Array, earlier: Staged, config: PredictorSetting) -> Spectrum:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._scaling import maximum, minimum
-from theory.certificates.max_margin import Solved, near_orthogonality
+from theory.certificates.max_margin import Solved
 from theory.margins import Margin, exceeds, margin, rounding_error
 from theory.parameters import parameter
 from theory.statements.orthogonal.boundary import DOMAIN, UNTRAINED, of_closed_form
@@ -18,6 +18,7 @@ from theory.statements.orthogonal.setting import (
     TrainedSetting,
     sample_halfway,
 )
+from theory.statements.orthogonal.uniformity import Value, geometry
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
 from theory.verification.statement import Hypothesis, Statement
@@ -44,13 +45,6 @@ class Ranked(NamedTuple):
     trained: Trained
     rank: Float[Array, ""]
     missing: Float[Array, ""]
-
-
-class Value(NamedTuple):
-    """A number with a bound on its numerical error."""
-
-    value: Array
-    error: Array
 
 
 # --- what is claimed ------------------------------------------------------------------------------
@@ -142,7 +136,8 @@ def _equal(drawn: Staged, config: RankSetting) -> Margin:
 def _range(drawn: Staged, _: DataSetting) -> Margin:
     """The stable rank of the closed form between both ends, as excesses over 1."""
     instance: Solved = drawn.closed_form
-    (odds, off_odds), (load, off_load), slope = *_geometry(instance), float(instance.slope)
+    slope = float(instance.slope)
+    (odds, off_odds), (load, off_load) = _odds(instance), geometry(instance.x, slope)[1]
     fewer, more = jnp.maximum(odds - off_odds, 0), jnp.minimum(odds + off_odds, 1)
     tighter, looser = jnp.maximum(load - off_load, 0), load + off_load
 
@@ -158,19 +153,14 @@ def _range(drawn: Staged, _: DataSetting) -> Margin:
     return exceeds(left - 1, right - 1, errors).all()
 
 
-def _geometry(solved: Solved) -> tuple[Value, Value]:
-    """min(N₊, N₋)/max(N₊, N₋), N± = Σ 1/‖x_k‖² over a label, and h = n p_max/R_min²."""
-    x, y, n, slope = solved.x, solved.y, len(solved.x), float(solved.slope)
-    threshold, p_max = near_orthogonality(x, slope)
-    inverse = jnp.sqrt(threshold * 3 * n / slope**3)  # R_min²/R_max²
-    off = rounding_error(x.shape[1] + 32, 1.0)
-    load = n * p_max / inverse
-    off_load = 2 * n * (off + load * off / inverse) / inverse
+def _odds(solved: Solved) -> Value:
+    """min(N₊, N₋)/max(N₊, N₋), N± = Σ 1/‖x_k‖² over a label."""
+    x, y, n = solved.x, solved.y, len(solved.x)
     squared = jnp.sum(x**2, axis=1)
     inverses = minimum(squared) / squared
     plus, minus = jnp.sum(jnp.where(y > 0, inverses, 0)), jnp.sum(jnp.where(y < 0, inverses, 0))
     odds = jnp.minimum(plus, minus) / maximum(jnp.stack([plus, minus]))
-    return Value(odds, odds * rounding_error(4 * (x.shape[1] + n + 8), 1.0)), Value(load, off_load)
+    return Value(odds, odds * rounding_error(4 * (x.shape[1] + n + 8), 1.0))
 
 
 def of_training(name: str) -> Hypothesis:

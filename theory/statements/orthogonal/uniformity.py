@@ -1,6 +1,7 @@
 """How uniform the multipliers are: max_k λ_k/min_k λ_k, the τ of a τ-uniform decision boundary."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -38,11 +39,8 @@ def uniformity(bound: Bound) -> Callable[[Staged, DataSetting], Margin]:
 
     def conclusion(drawn: Staged, _: DataSetting) -> Margin:
         instance: Solved = drawn.closed_form
-        x, n, slope = instance.x, len(instance.x), float(instance.slope)
-        inverse, load = _geometry(x, slope)
-        off = rounding_error(x.shape[1] + 32, 1.0)  # of both sides of near-orthogonality
-        off_inverse = off / inverse
-        off_load = n * (off + load * off_inverse) / inverse
+        x, slope = instance.x, float(instance.slope)
+        (inverse, off_inverse), (load, off_load) = geometry(x, slope)
         value = bound(inverse, load, slope)
         low = bound(inverse + off_inverse, jnp.maximum(load - off_load, 0), slope)
         high = bound(inverse - off_inverse, load + off_load, slope)
@@ -62,11 +60,21 @@ def uniformity(bound: Bound) -> Callable[[Staged, DataSetting], Margin]:
     return conclusion
 
 
-def _geometry(x: Float[Array, "n d"], slope: float) -> tuple[Array, Array]:
-    """R_min²/R_max² and n p_max/R_min², from both sides of near-orthogonality."""
+class Value(NamedTuple):
+    """A number with a bound on its numerical error."""
+
+    value: Array
+    error: Array
+
+
+def geometry(x: Float[Array, "n d"], slope: float) -> tuple[Value, Value]:
+    """R_min²/R_max² and h = n p_max/R_min², from both sides of near-orthogonality."""
     threshold, p_max = near_orthogonality(x, slope)
     inverse = jnp.sqrt(threshold * 3 * len(x) / slope**3)
-    return inverse, len(x) * p_max / inverse
+    load = len(x) * p_max / inverse
+    off = rounding_error(x.shape[1] + 32, 1.0)  # of both sides
+    off_inverse = off / inverse
+    return Value(inverse, off_inverse), Value(load, len(x) * (off + load * off_inverse) / inverse)
 
 
 def _statement(id: str, title: str, says: str, source: str, bound: Bound, loose: str) -> Statement:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from theory import fields
 from theory.networks.decay import descend_with_decay
-from theory.networks.descent import LOSSES
+from theory.networks.descent import LOSSES, Descent
 from theory.networks.network import (
     Params,
     all_trained,
@@ -80,9 +80,8 @@ def sample(key: Array, config: SubspaceSetting) -> Trained:
     y = jax.random.rademacher(key_labels, (config.n,), points.dtype)
     network = all_trained(config.slope)
     params = init(network, key_init, config.m, config.d)
-    params = descend_with_decay(
-        network, params, points[1:], y, config.rate, config.decay, config.steps, config.loss
-    )
+    descent = Descent(config.rate, config.steps, config.loss)
+    params = descend_with_decay(network, params, points[1:], y, descent, config.decay)
     return Trained(params, points[0])
 
 
