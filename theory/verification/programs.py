@@ -26,7 +26,7 @@ from theory.verification.instances import (
     instance_evidence,
     instance_quantity,
 )
-from theory.verification.kinds import ByOutcome
+from theory.verification.kinds import Deterministic, Probabilistic
 from theory.verification.rounding import estimated_rounding
 from theory.verification.statement import (
     Statement,
@@ -38,7 +38,8 @@ T = TypeVar("T")
 PRECISIONS = ("float64", "float32")
 MOST_DRAWS = 2**32  # as many keys are folded from one
 PIECE = 2**16  # draws whose evidence is on the device at once
-FEW = 100  # draws of a condition for which the compiler need not optimize
+# Draws of a condition for which the compiler need not optimize. Certain ones run in no time.
+FEW = {Deterministic: 500, Probabilistic: 100}
 
 
 @contextlib.contextmanager
@@ -69,7 +70,7 @@ def compiled(
 
 def optimization_level(statement: Statement, draws: int) -> int:
     """How much the compiler shall optimize, see `quick_to_compile`."""
-    return 0 if isinstance(statement.claim, ByOutcome) and draws <= FEW else 1
+    return 0 if draws <= FEW.get(type(statement.claim), 0) else 1
 
 
 @functools.cache

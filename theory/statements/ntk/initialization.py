@@ -1,5 +1,6 @@
 """Family D, J18, L19: the law of the output at initialization, exact at every width."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ from theory.networks.network import (
     pre_activations,
 )
 from theory.parameters import Parameters, parameter
-from theory.statements.ntk.widths import for_network, names
+from theory.statements.ntk.widths import for_all, for_network, names
 from theory.verification.claims import Claim
 from theory.verification.kinds import Moment
 from theory.verification.statement import Statement
@@ -52,33 +53,64 @@ class InitialOutputs(NamedTuple):
     correlation: Float[Array, ""]
 
 
-def _initial_outputs(key: Array, config: InitialSetting) -> dict[tuple[str, int], InitialOutputs]:
-    """(network, width) → outputs, all from the same points and from the same normal numbers."""
+def _measured_in_all(
+    key: Array,
+    config: InitialSetting,
+    values: Callable[[InitialOutputs, int], Float[Array, " k"]],
+    sizes: Callable[[InitialOutputs, int], Float[Array, ""]],
+    roundings: int,
+) -> Measured:
+    """(networks · widths · k,) values of each network and width, and their rounding.
+
+    All are seen at the same points and made of the same normal numbers.
+
+    Args:
+      key, config: of the draw.
+      values: outputs of one width, the width → numbers.
+      sizes: the same → the sum of the absolute values of their terms.
+      roundings: the longest chain of them.
+    """
     key_data, key_init = jax.random.split(key)
     x = draw(key_data, config.data, 2, config.d, queries=0).x
     count = config.networks * sum(WIDTHS)
     params = init(frozen_readout(), key_init, count, x.shape[1])
-    readout = params.a * count**0.5  # standard normal
-    found = {}
-    for name, network in names(config.slope).items():
-        kernel = kernels.nngp(x, x, network.slope, network.bias)
-        scale = jnp.sqrt(jnp.diagonal(kernel))
-        neurons = _neurons(network, params, x) / scale[None, :]
-        sizes = _sizes(params, x) / scale[None, :]
-        start = 0
-        for m in WIDTHS:
-            part = slice(start, start + m * config.networks)
-            start = part.stop
-            phi = neurons[part].reshape(config.networks, m, 2)
-            a = readout[part].reshape(config.networks, m, 1) / m**0.5
-            size = sizes[part].reshape(config.networks, m, 2)
-            found[name, m] = InitialOutputs(
-                jnp.sum(a * phi, axis=1),
-                jnp.mean(phi[:, :, 0] ** 2, axis=1),
-                jnp.sum(jnp.abs(a) * size, axis=1),
-                jnp.mean(size[:, :, 0] ** 2, axis=1),
-                kernel[0, 1] / (scale[0] * scale[1]),
+    size = _sizes(params, x)
+
+    def of(network: Network) -> tuple[Array, Array]:
+        found = _outputs(network, params, x, size, config.networks)
+        of_width = list(zip(found, WIDTHS, strict=True))
+        numbers = [jnp.atleast_1d(values(outputs, m)) for outputs, m in of_width]
+        largest = [sizes(outputs, m) for outputs, m in of_width]
+        return jnp.stack(numbers), jnp.stack(largest)
+
+    parts = list(for_all(config.slope, of).values())
+    numbers, largest = (jnp.stack([part[i] for part in parts]) for i in (0, 1))
+    errors = rounding_error(roundings, jnp.broadcast_to(largest[..., None], numbers.shape))
+    return measured(numbers.reshape(-1), errors.reshape(-1))
+
+
+def _outputs(
+    network: Network, params: Params, x: Array, size: Array, networks: int
+) -> list[InitialOutputs]:
+    """For each width the outputs of `networks` networks, each of neurons of its own."""
+    kernel = kernels.nngp(x, x, network.slope, network.bias)
+    scale = jnp.sqrt(jnp.diagonal(kernel))
+    neurons, sizes = _neurons(network, params, x) / scale, size / scale
+    readout = params.a * len(params.a) ** 0.5  # standard normal
+    found, end = [], 0
+    for m in WIDTHS:
+        part = slice(end, end := end + m * networks)
+        phi, largest = (of[part].reshape(networks, m, 2) for of in (neurons, sizes))
+        a = readout[part].reshape(networks, m, 1) / m**0.5
+        found.append(
+            InitialOutputs(
+                f=jnp.sum(a * phi, axis=1),
+                v=jnp.mean(phi[:, :, 0] ** 2, axis=1),
+                f_size=jnp.sum(jnp.abs(a) * largest, axis=1),
+                v_size=jnp.mean(largest[:, :, 0] ** 2, axis=1),
+                correlation=kernel[0, 1] / (scale[0] * scale[1]),
             )
+        )
     return found
 
 
@@ -98,14 +130,17 @@ def _roundings(config: InitialSetting) -> int:
 
 def _moments(key: Array, config: InitialSetting) -> Measured:
     """(claims,) mean, variance and covariance for each network and width."""
-    moments, sizes = [], []
-    for outputs in _initial_outputs(key, config).values():
+
+    def moments(outputs: InitialOutputs, _: int) -> Float[Array, "3"]:
         f = outputs.f
         covariance = jnp.mean(f[:, 0] * f[:, 1]) - outputs.correlation
-        moments += [jnp.mean(f[:, 0]), jnp.mean(f[:, 0] ** 2), covariance]
+        return jnp.stack([jnp.mean(f[:, 0]), jnp.mean(f[:, 0] ** 2), covariance])
+
+    def size(outputs: InitialOutputs, _: int) -> Float[Array, ""]:
         # Terms of the three, as |f| ≤ 1 + f² and |f(x)f(z)| ≤ f(x)² + f(z)².
-        sizes += 3 * [1 + jnp.mean(jnp.sum(outputs.f_size**2, axis=1))]
-    return measured(jnp.stack(moments), rounding_error(_roundings(config), jnp.stack(sizes)))
+        return 1 + jnp.mean(jnp.sum(outputs.f_size**2, axis=1))
+
+    return _measured_in_all(key, config, moments, size, _roundings(config))
 
 
 def _moment_claims(config: InitialSetting) -> tuple[Claim, ...]:
@@ -120,11 +155,13 @@ def _moment_claims(config: InitialSetting) -> tuple[Claim, ...]:
 
 def _kurtosis(key: Array, config: InitialSetting) -> Measured:
     """(claims,) 3m(v/K − 1)² for each network and width."""
-    found = _initial_outputs(key, config).items()
-    values = [3 * m * jnp.mean((o.v - 1) ** 2) for (_, m), o in found]
-    sizes = [3 * m * jnp.mean((o.v_size + 1) ** 2) for (_, m), o in found]
-    error = rounding_error(2 * _roundings(config), jnp.stack(sizes))
-    return measured(jnp.stack(values), error)
+    return _measured_in_all(
+        key,
+        config,
+        lambda outputs, m: 3 * m * jnp.mean((outputs.v - 1) ** 2),
+        lambda outputs, m: 3 * m * jnp.mean((outputs.v_size + 1) ** 2),
+        2 * _roundings(config),
+    )
 
 
 def _kurtosis_claims(config: InitialSetting) -> tuple[Claim, ...]:

@@ -13,11 +13,12 @@ from theory.certificates.linear_solve import SQUARINGS, operator_norm
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import bounds, kernels, lazy
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
-from theory.networks.network import Params, frozen_readout, init
+from theory.networks.network import Network, Params, frozen_readout, init
 from theory.parameters import Parameters
 from theory.statements.ntk.widths import (
     TOLERANCE,
     WidthSetting,
+    for_all,
     for_network,
     initial_networks,
     names,
@@ -56,18 +57,22 @@ def _kernel_errors(key: Array, config: WidthSetting) -> Measured:
     n, d = x.shape
     params, scales = initial_networks(key_init, config, d), readout_scales(config)
     traces = jax.vmap(_absolute_trace, (0, None, 0))(params, x, scales)
-    values, errors = [], []
-    for network in names(config.slope).values():
+
+    def apart(network: Network) -> tuple[Array, Array]:
         limit = kernels.network_ntk(network, x, x)
-        finite = jax.vmap(lambda p, s, network=network: kernels.finite_ntk(network, p, x, x, s))
+        finite = jax.vmap(lambda p, s: kernels.finite_ntk(network, p, x, x, s))
         difference = finite(for_network(network, params), scales) - limit[None]
         trace = traces + jnp.trace(limit)
+        values, errors = [], []
         for norm in NORMS.values():
-            apart, size = jax.vmap(norm)(difference), norm(limit)
-            error = _norm_error(apart, trace, params.a.shape[1] + 3 * d + 64, n)
-            values.append(apart / size)
-            errors.append((error + apart * _norm_error(size, trace, 3 * d + 64, n) / size) / size)
-    return measured(jnp.stack(values), jnp.stack(errors))
+            off, size = jax.vmap(norm)(difference), norm(limit)
+            error = _norm_error(off, trace, params.a.shape[1] + 3 * d + 64, n)
+            values.append(off / size)
+            errors.append((error + off * _norm_error(size, trace, 3 * d + 64, n) / size) / size)
+        return jnp.stack(values), jnp.stack(errors)
+
+    found = for_all(config.slope, apart).values()
+    return measured(*(jnp.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 class BoundSetting(Parameters):

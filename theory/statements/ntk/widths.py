@@ -1,7 +1,7 @@
 """Networks of several widths on the same points: what the rates of this family share."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,8 @@ from theory.networks.network import (
 )
 from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+
+T = TypeVar("T")  # a pytree
 
 # Corrections of relative order m^(−1/2) bend the line: over a factor of 16 from m = 64, by 0.02.
 TOLERANCE = 0.05
@@ -59,6 +61,21 @@ def names(slope: Real) -> dict[str, Network]:
         "all trained, ReLU": all_trained(0.0),
         f"all trained, {slope_name(slope)}": all_trained(slope),
     }
+
+
+def for_all(slope: Real, of: Callable[[Network], T]) -> dict[str, T]:
+    """name → a function's value for each network of `names`.
+
+    The two activations of a parameterization are two rows of one computation: compiled once.
+
+    Args:
+      slope: of the leaky ReLU beside the ReLU.
+      of: network, its slope a tracer → pytree of arrays.
+    """
+    slopes = jnp.stack([jnp.zeros(()), jnp.asarray(slope, float)])
+    both = [jax.vmap(lambda s, m=make: of(m(s)))(slopes) for make in (frozen_readout, all_trained)]
+    rows = [jax.tree.map(lambda part, i=i: part[i], found) for found in both for i in (0, 1)]
+    return dict(zip(names(slope), rows, strict=True))
 
 
 def initial_networks(key: Array, config: WidthSetting, d: int) -> Params:

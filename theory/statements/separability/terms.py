@@ -14,8 +14,8 @@ from theory.networks.network import (
     Params,
     init,
     leaky_relu_derivative,
+    pad_widths,
     pre_activations,
-    split_widths,
 )
 from theory.parameters import Parameters
 from theory.perturbations import after_training
@@ -112,15 +112,16 @@ def _terms_by_width(key: Array, config: WidthSetting) -> Sizes:
     x = to_sphere(data.x)
     widths = [int(m) for m in config.scales]
 
-    def sizes(initial: Params) -> Sizes:
-        terms, error = terms_with_error(fit(initial, x, data.y, steps=config.steps))
+    def sizes(network: tuple[Params, Array]) -> Sizes:
+        initial, width = network
+        terms, error = terms_with_error(fit(initial, x, data.y, steps=config.steps, width=width))
         rest = terms.change - terms.a - terms.w
         means = jnp.mean(jnp.abs(jnp.stack([terms.a, terms.w, rest])), axis=1)
         return Sizes(means, jnp.full_like(means, jnp.mean(error)))
 
-    networks = split_widths(init(NETWORK, key_init, sum(widths), x.shape[1]), widths)
-    found = [sizes(initial) for initial in networks]
-    return jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *found)
+    networks = pad_widths(init(NETWORK, key_init, sum(widths), x.shape[1]), widths)
+    found = jax.lax.map(sizes, (networks, jnp.asarray(widths, float)))
+    return Sizes(found.value.T, found.error.T)
 
 
 class ReadoutSetting(Parameters):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._types import Real
 from theory.data.sampling import data_parameter, draw, to_sphere
 from theory.margins import Margin, Measured, exceeds, measured, rounding_error
 from theory.networks.descent import LOSSES
@@ -82,12 +83,23 @@ def loss_with_error(
     return jnp.mean(value), jnp.mean(change + rounding_error(len(y) + 32, jnp.abs(value)))
 
 
-def fit(initial: Params, x: Array, y: Array, *, steps: int, loss: str = "squared") -> Any:
-    """Trains both layers at the same rate, the one that suits the kernel of x and m."""
-    m = len(initial.a)
+def fit(
+    initial: Params,
+    x: Array,
+    y: Array,
+    *,
+    steps: int,
+    loss: str = "squared",
+    width: Real | None = None,
+) -> Any:
+    """Trains both layers at the same rate, the one that suits the kernel of x and m.
+
+    The width is that of a network padded by neurons of zeros, all neurons if None.
+    """
+    m = len(initial.a) if width is None else width
     descent = after_training.fastest_descent(x, m, steps, loss, CURVATURE[loss])
     trained = train(NETWORK, initial, x, y, descent).params
-    operations = chain(steps, len(x), m, x.shape[1])
+    operations = chain(steps, len(x), len(initial.a), x.shape[1])
     f, error = outputs_with_error(trained, x, operations)
     return TrainedNetwork(x, y, initial, trained, *loss_with_error(f, error, y, loss), operations)
 
