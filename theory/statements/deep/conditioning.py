@@ -90,7 +90,7 @@ CONDITIONING = Statement[DepthSetting, Array](
         scales=depths_of,
     ),
     config=DepthSetting(),
-    draws={"quick": 80, "full": 2000},
+    draws={"quick": 128, "full": 2000},
     data=True,
     batch=80,
 )

@@ -98,7 +98,7 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=TrainingSetting(data="sphere"),
-        draws={"quick": 400, "full": 4000},
+        draws={"quick": 480, "full": 4000},
         data=True,
     ),
     Statement(

@@ -143,7 +143,7 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=MeanSetting(),
-        draws={"quick": 200, "full": 2000},
+        draws={"quick": 256, "full": 2000},
         data=True,
     ),
     Statement(

@@ -253,7 +253,7 @@ STATEMENTS = (
         ),
         constant=_largest_width_constant,
         config=MovementSetting(),
-        draws={"quick": 256, "full": 3000},
+        draws={"quick": 320, "full": 3000},
         data=True,
         batch=8,
     ),
