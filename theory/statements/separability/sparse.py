@@ -186,7 +186,7 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=WidthSetting(),
-        draws={"quick": 80, "full": 600},
+        draws={"quick": 128, "full": 600},
         batch=10,
     ),
     Statement(
