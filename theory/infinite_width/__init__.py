@@ -17,8 +17,6 @@ from theory.infinite_width.bounds import crossing_probability as crossing_probab
 from theory.infinite_width.bounds import crossing_ratio as crossing_ratio
 from theory.infinite_width.bounds import fourth_crossing as fourth_crossing
 from theory.infinite_width.bounds import initial_bound as initial_bound
-from theory.infinite_width.bounds import logistic_response as logistic_response
-from theory.infinite_width.bounds import logistic_spare as logistic_spare
 from theory.infinite_width.bounds import normal_quantile as normal_quantile
 from theory.infinite_width.bounds import output_bound as output_bound
 from theory.infinite_width.bounds import output_exponent as output_exponent
@@ -76,6 +74,8 @@ from theory.infinite_width.lazy import product_sizes as product_sizes
 from theory.infinite_width.lazy import published_thresholds as published_thresholds
 from theory.infinite_width.lazy import signal as signal
 from theory.infinite_width.lazy import signal_gradients as signal_gradients
+from theory.infinite_width.logistic import logistic_response as logistic_response
+from theory.infinite_width.logistic import logistic_spare as logistic_spare
 from theory.infinite_width.maps import Plane as Plane
 from theory.infinite_width.maps import Projected as Projected
 from theory.infinite_width.maps import class_means_axes as class_means_axes

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory._scaling import maximum
 from theory.data.sampling import Sample, data_parameter, draw
-from theory.infinite_width import bounds, function_space, kernels, lazy
+from theory.infinite_width import bounds, function_space, kernels, lazy, logistic
 from theory.margins import Margin, exceeds, margin, rounding_error
 from theory.networks import embedding
 from theory.networks.descent import Descent, descent_for_time
@@ -129,7 +129,7 @@ def _points(key: Array, earlier: Staged, config: LogisticSetting) -> Points:
     x = sample.x
     kernel = kernels.hidden_ntk(x, jnp.concatenate([x, sample.z]), config.slope)
     rate = _descent(config, "logistic").learning_rate
-    spare = bounds.logistic_spare(kernel[:, : config.n], rate)
+    spare = logistic.logistic_spare(kernel[:, : config.n], rate)
     entries = maximum(lazy.product_sizes(x, x))
     spare_error = rounding_error(64 + config.n + x.shape[1], 8 + rate * entries)
     return Points(sample, kernel, spare, spare_error)
@@ -145,7 +145,7 @@ def _logistic(key: Array, earlier: Staged, config: LogisticSetting) -> Dynamics:
     s, s_kernel = bounds.uniform_exponents(config.delta, n)
     size = bounds.uniform_bound(x, y, points, config.m, slope, config.T, s, s_kernel).total
     diagonal = (1 + slope**2) / 2 * embedding.biased_products(z, z)[0]
-    response = bounds.logistic_response(
+    response = logistic.logistic_response(
         k_train_train, diagonal, size[:n], config.T, descent.learning_rate
     )
     # The weights α of the limit are summed over the steps through n-term sums that the loss damps.
