@@ -55,7 +55,7 @@ def linearized_end(initial: Params, x: Float[Array, "n d"], y: Float[Array, " n"
 
     Args:
       initial: the network at initialization, without biases.
-      x: (n, d) points, n at most the number of weights.
+      x: (n, d) points, n at most the number of weights; rows of zeros are left out.
       y: (n,) labels.
 
     Returns:
@@ -65,6 +65,9 @@ def linearized_end(initial: Params, x: Float[Array, "n d"], y: Float[Array, " n"
     hidden = jnp.maximum(h, 0)
     readouts = leaky_relu_derivative(h, NETWORK.slope) * initial.a[None]
     kernel = hidden @ hidden.T + (readouts @ readouts.T) * (x @ x.T)
+    here = jnp.any(x != 0, axis=1)
+    mean = jnp.trace(kernel) / jnp.sum(here)  # of the eigenvalues: the condition stays what it is
+    kernel = kernel + jnp.diag(jnp.where(here, 0, mean))
     eigenvalues, vectors = jnp.linalg.eigh(kernel)
     beta = vectors @ ((y - outputs(initial, x, NETWORK.slope)) @ vectors / eigenvalues)
     trained = initial._replace(
@@ -81,17 +84,20 @@ def _separated_shares(key: Array, config: LoadSetting) -> Shares:
     data = draw(key_data, "sphere", most, config.d, queries=0)
     initial = init(NETWORK, key_init, config.m, config.d)
 
-    def shares(n: int) -> list[tuple[Array, Array]]:
-        network: TrainedNetwork = fit(initial, data.x[:n], data.y[:n], steps=config.steps)
-        end = linearized_end(initial, network.x, network.y)
+    def shares(n: Array) -> tuple[Array, Array]:
+        here = jnp.arange(1.0, most + 1) <= n
+        x = jnp.where(here[:, None], data.x, 0)  # points at the origin teach a network nothing
+        network: TrainedNetwork = fit(initial, x, data.y, steps=config.steps)
+        end = linearized_end(initial, x, data.y)
         found = []
         for params, lost in ((end.params, end.condition), (network.trained, 1.0)):
             terms, error = terms_with_error(network._replace(trained=params))
-            found.append(share_of(terms.trained, lost * error))
-        return found
+            found.append(share_of(terms.trained, lost * error, here))
+        value, in_doubt = zip(*found, strict=True)
+        return jnp.stack(value), jnp.stack(in_doubt)
 
-    found = [shares(int(load * config.d)) for load in LOADS]
-    return Shares(*(jnp.array([[at[i][j] for at in found] for i in (0, 1)]) for j in (0, 1)))
+    value, in_doubt = jax.lax.map(shares, config.d * jnp.array(LOADS))
+    return Shares(value.T, in_doubt.T)
 
 
 def _claims(config: LoadSetting) -> tuple[Claim, ...]:
