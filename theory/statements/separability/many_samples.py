@@ -66,7 +66,8 @@ def linearized_end(initial: Params, x: Float[Array, "n d"], y: Float[Array, " n"
     readouts = leaky_relu_derivative(h, NETWORK.slope) * initial.a[None]
     kernel = hidden @ hidden.T + (readouts @ readouts.T) * (x @ x.T)
     here = jnp.any(x != 0, axis=1)
-    mean = jnp.trace(kernel) / jnp.sum(here)  # of the eigenvalues: the condition stays what it is
+    count = jnp.sum(jnp.where(here, 1.0, 0.0))
+    mean = jnp.trace(kernel) / count  # of the eigenvalues: the condition stays what it is
     kernel = kernel + jnp.diag(jnp.where(here, 0, mean))
     eigenvalues, vectors = jnp.linalg.eigh(kernel)
     beta = vectors @ ((y - outputs(initial, x, NETWORK.slope)) @ vectors / eigenvalues)
