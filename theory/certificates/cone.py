@@ -10,7 +10,7 @@ from theory._scaling import maximum, minimum
 from theory._types import AnyArray, Real
 from theory._validation import check_choice, takes_arrays
 from theory.certificates.linear_solve import InnerProducts, enclosed_solution, inner_products
-from theory.certificates.max_margin import MaxMarginLimit
+from theory.certificates.max_margin import MaxMarginLimit, gram_factors
 from theory.margins import Margin, exceeds, rounding_error
 from theory.networks.network import Params
 
@@ -37,8 +37,9 @@ def stays_in_cone(
     W/log t → Ŵ, the closed form.
 
     Args:
-      params: weights, with a_i = ±1/√m in equal halves.
-      limit: the closed form on these very points; its `kkt_margins` must be positive.
+      params: weights, with a_i = ±1/√m of either sign.
+      limit: the closed form on these very points, for the share of a_i > 0 that the weights have;
+        its `kkt_margins` must be positive.
       x, y: (n, d), (n,) training points and labels, in any coordinates of the span.
       slope: γ.
       loss: "exponential" or "logistic".
@@ -52,7 +53,7 @@ def stays_in_cone(
     check_choice("loss", loss, LOSSES)
     geometry = _geometry(params, x, y, slope)
     start = _start(params, limit, geometry, x)
-    factor = jnp.where(y[:, None] == y[None, :], (1 + slope**2) / 2, -slope)
+    factor = geometry.factors
     v_gram = InnerProducts(factor * geometry.gram.values, jnp.abs(factor) * geometry.gram.errors)
 
     # W̃ = W − Σ_k c_k V_k, where Kc = distance and K_jk = ⟨V_j, V_k⟩ = H_jk/2
@@ -87,12 +88,14 @@ class _Geometry(NamedTuple):
     """Weights and points beside one another.
 
     towards: (m, n) a_i y_k up to 1/√m.  phi: (m, n) φ' in the cone.  gram: (n, n) ⟨x_j, x_k⟩.
-    lengths: (n,) ‖x_k‖.  v_length: (n,) ‖V_k‖.  w_length: (m,) ‖w_i‖.
+    factors: (n, n) ⟨V_j, V_k⟩/⟨x_j, x_k⟩.  lengths: (n,) ‖x_k‖.  v_length: (n,) ‖V_k‖.
+    w_length: (m,) ‖w_i‖.
     """
 
     towards: Array
     phi: Array
     gram: InnerProducts
+    factors: Array
     lengths: Array
     v_length: Array
     w_length: Array
@@ -102,12 +105,15 @@ def _geometry(params: Params, x: AnyArray, y: AnyArray, slope: Real) -> _Geometr
     towards = jnp.sign(params.a)[:, None] * jnp.asarray(y)[None, :]
     gram = inner_products(x, x)
     lengths = jnp.sqrt(jnp.diagonal(gram.values))
+    positive = jnp.mean(params.a > 0, dtype=x.dtype)
+    factors = gram_factors(y, slope, positive) / 2
     return _Geometry(
         towards,
         jnp.where(towards > 0, 1.0, slope).astype(x.dtype),
         gram,
+        factors,
         lengths,
-        lengths * ((1 + slope**2) / 2) ** 0.5,
+        lengths * jnp.sqrt(jnp.diagonal(factors)),
         jnp.linalg.norm(params.w, axis=1),
     )
 

@@ -1,7 +1,7 @@
 """Infinite training time: the max-margin limit of leaky networks with fixed signs (F23, K24a)."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,14 @@ from jaxtyping import Array, Bool, Float
 
 from theory._scaling import maximum, minimum, power_of_two, scaled_rows
 from theory._types import AnyArray, PyTree, Real
-from theory._validation import as_host_reals, check_labels, check_points, check_slope, takes_arrays
+from theory._validation import (
+    as_host_reals,
+    check_labels,
+    check_points,
+    check_real,
+    check_slope,
+    takes_arrays,
+)
 from theory.certificates.linear_solve import enclosed_solution, inner_products
 from theory.margins import Margin, margin, rounding_error
 from theory.networks.network import (
@@ -63,7 +70,7 @@ class MaxMarginLimit(NamedTuple):
     multipliers: (n,) λ, 0 off the active set.
     multiplier_error: bound on the numerical error of every λ_k; infinite if H is too near singular.
     u_plus, u_minus: (d,) √m times the limit of the weights of neurons with a_i > 0, a_i < 0.
-    normal: (d,) q = Σ_k λ_k y_k x_k, normal of the decision boundary.
+    normal: (d,) q, normal of the decision boundary; Σ_k λ_k y_k x_k for halves of either sign.
     active: (n,) the active set A.
     slack: (n,) ½(Hλ)_k − 1, by how much margins exceed 1 inside the cone; 0 on the active set.
     response_error: bound on the numerical error of every ⟨u±, x_k⟩ and of the slack.
@@ -80,30 +87,56 @@ class MaxMarginLimit(NamedTuple):
 
 
 @takes_arrays
+def gram_factors(
+    y: Float[AnyArray, " n"], slope: Real, positive: Real = 0.5
+) -> Float[Array, "n n"]:
+    """H_jk/⟨x_j, x_k⟩ for labels y: 2(α + βγ²) for + +, 2(β + αγ²) for − −, −2γ for opposite ones.
+
+    α is the share of neurons with a_i > 0 and β = 1 − α; at α = ½ equal labels have 1 + γ².
+    """
+    own = _of_equal_labels(y, slope, positive)
+    return jnp.where(y[:, None] == y[None, :], own[:, None], -2 * slope)
+
+
+def _of_equal_labels(y: AnyArray, slope: Real, positive: Real) -> Any:
+    """2(α + βγ²) where y is 1, 2(β + αγ²) where it is −1, in arrays of NumPy or JAX."""
+    return 1 + slope**2 + (2 * positive - 1) * (1 - slope**2) * y
+
+
+def _check_positive(positive: Real) -> None:
+    """ValueError unless a share of neurons lies in (0, 1)."""
+    check_real("positive", positive, low=0, high=1, open_low=True, open_high=True)
+
+
+@takes_arrays
 @jax.default_matmul_precision("highest")
 def max_margin_limit(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
     slope: Real,
     active: Bool[AnyArray, " n"] | None = None,
+    positive: Real = 0.5,
 ) -> MaxMarginLimit:
     """The closed form of the limit: H_AA λ_A = 2·1, then u± and the boundary normal q.
 
-    H_jk = (1 + γ²)⟨x_j, x_k⟩ for equal labels and −2γ⟨x_j, x_k⟩ for opposite ones;
-    u₊ = Σ_{y=+}λx − γΣ_{y=−}λx, u₋ = Σ_{y=−}λx − γΣ_{y=+}λx, u₊ − u₋ = (1 + γ)q.
+    With α the share of neurons with a_i > 0 and β = 1 − α, H_jk is 2(α + βγ²)⟨x_j, x_k⟩ for labels
+    + +, 2(β + αγ²)⟨x_j, x_k⟩ for − − and −2γ⟨x_j, x_k⟩ for opposite ones;
+    u₊ = Σ_{y=+}λx − γΣ_{y=−}λx, u₋ = Σ_{y=−}λx − γΣ_{y=+}λx, αu₊ − βu₋ = ½(1 + γ)q. For halves of
+    either sign, α = ½, H has 1 + γ² and −2γ, and q = Σ_k λ_k y_k x_k.
 
     Args:
       x: (n, d) training points.
       y: (n,) labels ±1.
       slope: γ in (0, 1).
       active: (n,) the support vectors A, all samples by default; `support_vectors` proposes them.
+      positive: α in (0, 1), the share m₁/m of neurons with a_i = +1/√m; the others have −1/√m.
 
     Returns:
       A `MaxMarginLimit`. It is a KKT point only where `kkt_margins` are positive. Where H_AA is
       too near singular to tell, the errors are infinite and nothing is claimed of the rest.
 
     Raises:
-      ValueError: if x, y or the slope is malformed.
+      ValueError: if x, y, the slope or the share is malformed.
 
     Source:
       Ours, from F23's KKT conditions.
@@ -111,9 +144,10 @@ def max_margin_limit(
     check_points("x", x)
     check_labels("y", y, len(x))
     check_slope(slope, open_low=True)
+    _check_positive(positive)
     active = jnp.ones(len(x), bool) if active is None else jnp.asarray(active)
     gram = inner_products(x, x)
-    factor = jnp.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
+    factor = gram_factors(y, slope, positive)
     system, system_error = factor * gram.values, jnp.abs(factor) * gram.errors
     inside = active[:, None] & active[None, :]
     solved = enclosed_solution(
@@ -131,21 +165,21 @@ def max_margin_limit(
         + gram.errors @ (size + off)
         + rounding_error(x.shape[1] + len(x) + 8, 1 + lengths * (lengths @ size))
     )
-    positive = jnp.where(y > 0, multipliers, 0)
-    negative = jnp.where(y < 0, multipliers, 0)
+    plus = jnp.where(y > 0, multipliers, 0)
+    minus = jnp.where(y < 0, multipliers, 0)
     return MaxMarginLimit(
         multipliers,
         solved.error,
-        (positive - slope * negative) @ x,
-        (negative - slope * positive) @ x,
-        (multipliers * y) @ x,
+        (plus - slope * minus) @ x,
+        (minus - slope * plus) @ x,
+        (multipliers * y * (1 + (2 * positive - 1) * (1 - slope) / (1 + slope) * y)) @ x,
         active,
         slack,
         jnp.where(jnp.isfinite(response_error), response_error, jnp.inf),
     )
 
 
-def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real) -> np.ndarray:
+def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real, positive: Real = 0.5) -> np.ndarray:
     """Which multipliers of min ½λᵀHλ − 2·Σλ over λ ≥ 0 are positive; on the host.
 
     With H = LLᵀ that is min ‖Lᵀλ − L⁻¹(2·1)‖ over λ ≥ 0, a problem of nonnegative least squares.
@@ -155,6 +189,7 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real) -> np.ndarray:
       x: (n, d) training points.
       y: (n,) labels ±1.
       slope: γ in (0, 1).
+      positive: α in (0, 1), the share of neurons with a_i > 0.
 
     Returns:
       (n,) the active set; all samples where H is singular, of which nothing can then be proven.
@@ -162,7 +197,9 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real) -> np.ndarray:
     from scipy import optimize  # slow to import
 
     x, y = as_host_reals("x", x), as_host_reals("y", y)
-    factor = np.where(y[:, None] == y[None, :], 1 + slope**2, -2 * slope)
+    _check_positive(positive)
+    own = _of_equal_labels(y, slope, positive)
+    factor = np.where(y[:, None] == y[None, :], own[:, None], -2 * slope)
     try:
         lower = np.linalg.cholesky(factor * (x @ x.T))
     except np.linalg.LinAlgError:
@@ -173,10 +210,15 @@ def support_vectors(x: np.ndarray, y: np.ndarray, slope: Real) -> np.ndarray:
 
 @takes_arrays
 def limit_output(
-    limit: MaxMarginLimit, z: Float[AnyArray, "q d"], slope: Real
+    limit: MaxMarginLimit, z: Float[AnyArray, "q d"], slope: Real, positive: Real = 0.5
 ) -> Float[Array, " q"]:
-    """f(z; ∞) = ½(φ(⟨u₊, z⟩) − φ(⟨u₋, z⟩)), scaled so that its margin on the training set is 1."""
-    return (leaky_relu(z @ limit.u_plus, slope) - leaky_relu(z @ limit.u_minus, slope)) / 2
+    """f(z; ∞) = αφ(⟨u₊, z⟩) − βφ(⟨u₋, z⟩), scaled so that its margin on the training set is 1.
+
+    positive: α, the share of neurons with a_i > 0; β = 1 − α.
+    """
+    _check_positive(positive)
+    plus, minus = (leaky_relu(z @ u, slope) for u in (limit.u_plus, limit.u_minus))
+    return positive * plus - (1 - positive) * minus
 
 
 class KKTMargins(NamedTuple):
@@ -198,8 +240,9 @@ def kkt_margins(
 ) -> KKTMargins:
     """The certificate that the closed form is *a* KKT point; another may exist and be reached.
 
-    Margins y_k f(x_k) = ½(Hλ)_k, which is 1 on the active set, when these signs hold. A slack of
-    0 would do; asking for more makes the certificate decidable.
+    Margins y_k f(x_k) = ½(Hλ)_k, which is 1 on the active set, when these signs hold, whatever
+    the share of neurons with a_i > 0. A slack of 0 would do; asking for more makes the certificate
+    decidable.
     """
     multipliers = jnp.where(limit.active, limit.multipliers, limit.slack)
     return KKTMargins(
@@ -287,18 +330,26 @@ def same_span(
 class Solved:
     """Training points and the closed form of the limit on them; further axes in front under vmap.
 
-    x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.
+    x: (n, d).  y: (n,).  limit: the closed form.  slope: γ.  positive: share of neurons with
+    a_i > 0.
     """
 
     x: PyTree  # JAX also puts shapes and placeholders in their places
     y: PyTree
     limit: PyTree
     slope: Real = dataclasses.field(metadata={"static": True})
+    positive: Real = dataclasses.field(default=0.5, metadata={"static": True})
 
 
-def solve(x: Array, y: Array, slope: Real, active: Bool[Array, " n"] | None = None) -> Solved:
+def solve(
+    x: Array,
+    y: Array,
+    slope: Real,
+    active: Bool[Array, " n"] | None = None,
+    positive: Real = 0.5,
+) -> Solved:
     """The closed form beside its data."""
-    return Solved(x, y, max_margin_limit(x, y, slope, active), slope)
+    return Solved(x, y, max_margin_limit(x, y, slope, active, positive), slope, positive)
 
 
 def kkt_certificate(instance: Solved) -> Margin:

@@ -52,7 +52,7 @@ def stays(instance: Trained, config: TrainedSetting) -> Margin:
     change of basis: their own closed form is computed, and must be a KKT point as well.
     """
     s = instance.solved
-    seen = solve(instance.x_span, s.y, s.slope, s.limit.active)
+    seen = solve(instance.x_span, s.y, s.slope, s.limit.active, s.positive)
     found = cone.stays_in_cone(instance.params, seen.limit, seen.x, seen.y, seen.slope, config.loss)
     proven = kkt_certificate(seen).holds
     return dataclasses.replace(found, error=jnp.where(proven, found.error, jnp.inf))

@@ -39,18 +39,13 @@ def uniformity(bound: Bound) -> Callable[[Staged, DataSetting], Margin]:
 
     def conclusion(drawn: Staged, _: DataSetting) -> Margin:
         instance: Solved = drawn.closed_form
-        x, slope = instance.x, float(instance.slope)
-        (inverse, off_inverse), (load, off_load) = geometry(x, slope)
-        value = bound(inverse, load, slope)
-        low = bound(inverse + off_inverse, jnp.maximum(load - off_load, 0), slope)
-        high = bound(inverse - off_inverse, load + off_load, slope)
-
+        value, off = enclosed(bound, instance.x, float(instance.slope))
         multipliers, error = instance.limit.multipliers, instance.limit.multiplier_error
         most, least = maximum(multipliers), minimum(multipliers)
         surely = least - error
         worst = jnp.where(surely > 0, (most + error) / jnp.where(surely > 0, surely, 1), jnp.inf)
         ratio = most / jnp.where(least > 0, least, 1)
-        total = jnp.maximum(value - low, high - value) + (worst - ratio)
+        total = off + (worst - ratio)
         known = jnp.isfinite(value) & jnp.isfinite(total)
         total = total + rounding_error(16, jnp.where(known, value + ratio, 0))
         return exceeds(
@@ -75,6 +70,15 @@ def geometry(x: Float[Array, "n d"], slope: float) -> tuple[Value, Value]:
     off = rounding_error(x.shape[1] + 32, 1.0)  # of both sides
     off_inverse = off / inverse
     return Value(inverse, off_inverse), Value(load, len(x) * (off + load * off_inverse) / inverse)
+
+
+def enclosed(bound: Bound, x: Float[Array, "n d"], slope: float) -> Value:
+    """The bound on max λ/min λ, with what the rounding of the points' geometry moves it by."""
+    (inverse, off_inverse), (load, off_load) = geometry(x, slope)
+    value = bound(inverse, load, slope)
+    low = bound(inverse + off_inverse, jnp.maximum(load - off_load, 0), slope)
+    high = bound(inverse - off_inverse, load + off_load, slope)
+    return Value(value, jnp.maximum(value - low, high - value))
 
 
 def _statement(id: str, title: str, says: str, source: str, bound: Bound, loose: str) -> Statement:

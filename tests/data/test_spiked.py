@@ -1,0 +1,57 @@
+"""Points with a spike in coordinates of their span: inner products have the law of real points."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory.data.spiked import spiked_gaussian
+
+N, D, V, DRAWS = 3, 6, 9.0, 2000
+
+
+@pytest.fixture(scope="module")
+def both():
+    """Points of ℝ^6 as they are, and in coordinates of their span; seeds fixed once."""
+    keys = jax.random.split(jax.random.key(3), DRAWS)
+    span = np.asarray(jax.vmap(lambda key: spiked_gaussian(key, N, D, V))(keys))
+    real = np.random.default_rng(3).normal(size=(DRAWS, N, D)) * np.r_[V**0.5, np.ones(D - 1)]
+    return real, span
+
+
+def test_shape_and_triangle(both):
+    _, span = both
+    assert span.shape == (DRAWS, N, N + 1)
+    assert (np.triu(span[0, :, 1:], 1) == 0).all()
+
+
+@pytest.mark.parametrize("what", ["first", "length", "last length", "product", "rest"])
+def test_the_law_is_that_of_points_of_the_whole_space(both, what):
+    """Kolmogorov and Smirnov at 10⁻³ each; of another dimension they differ."""
+
+    def of(x):
+        return {
+            "first": x[:, 0, 0],
+            "length": (x[:, 0] ** 2).sum(axis=1),
+            "last length": (x[:, 2, 1:] ** 2).sum(axis=1),
+            "product": (x[:, 0] * x[:, 2]).sum(axis=1),
+            "rest": (x[:, 1, 1:] * x[:, 2, 1:]).sum(axis=1),
+        }[what]
+
+    real, span = (of(x) for x in both)
+    assert stats.ks_2samp(real, span).pvalue > 1e-3
+    if what != "first":
+        assert stats.ks_2samp(of(both[0][:, :, : D - 2]), span).pvalue < 1e-3
+
+
+def test_a_dimension_that_no_memory_holds():
+    """‖x'‖²/d = 1 ± 5√(2/d), and no more overflows than the numbers of ℝ^d themselves."""
+    d = 10**12
+    x = np.asarray(spiked_gaussian(jax.random.key(0), 4, d, float(d) ** 0.6))
+    np.testing.assert_allclose((x[:, 1:] ** 2).sum(axis=1) / d, 1, atol=5 * (2 / d) ** 0.5)
+    assert (np.abs(x[:, 0]) < 6 * d**0.3).all()
+
+
+def test_as_many_points_as_dimensions_are_refused():
+    with pytest.raises(ValueError, match=r"d must be a finite number in \(6, inf\), got 6"):
+        spiked_gaussian(jax.random.key(0), 6, 6, 1.0)
