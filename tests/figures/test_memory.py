@@ -23,6 +23,7 @@ from theory.compilation import BY_LIBRARIES, IN_MEMORY
 LIMIT = 8 * 10**9
 FLOAT32 = 4
 REFUSED = [  # figure, settings of 10⁹
+    ("benign-overfitting", "n", "draws"),
     ("errata", "variance_width", "tail_dimensions", "norm_widths", "draws", "sparse_widths"),
     ("errata", "points", "trained_width"),
     ("lazy-accuracy", "d", "n", "m", "ms", "gaussian_ns", "queries", "draws"),
@@ -35,6 +36,7 @@ REFUSED = [  # figure, settings of 10⁹
     ("orthogonal-accuracy", "m", "n_advs", "dimensions"),
     ("orthogonal-map", "m", "n", "d"),
     ("orthogonal-perturbations", "m"),
+    ("orthogonal-uniformity", "d", "draws"),
     ("separability-attacks", "cnn_width", "conv_net_width", "epochs"),
     ("separability-embedding", "resnet_width"),
     ("separability-phase", "widths", "samples", "long", "rate_draws"),

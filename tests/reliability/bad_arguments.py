@@ -46,6 +46,8 @@ FIT = {"x": X, "labels": CLASSES, "classes": 2, "steps": 2}
 
 CALLS = calls_of(
     data,
+    ("spiked_gaussian", {"key": KEY, "n": 3, "d": 6, "variance": 2.0},
+     {"key": "key", "n": "size", "d": "real", "variance": "real"}),
     ("draw", {"key": KEY, "source": "sphere", "n": 4, "d": 3, "queries": 2, "separation": 1.0},
      {"key": "key", "n": "size", "d": "size", "separation": "real"}),
     ("draw_classes", {"key": KEY, "source": "mixture", "n": 4, "d": 3, "classes": 2},
@@ -120,8 +122,10 @@ CALLS = calls_of(
      {"key": "key", "setting": "setting"}),
 ) | calls_of(
     certificates,
-    ("max_margin_limit", {"x": X, "y": Y, "slope": 0.5},
-     {"x": "finite", "y": "labels", "slope": "share"}),
+    ("max_margin_limit", {"x": X, "y": Y, "slope": 0.5, "positive": 0.25},
+     {"x": "finite", "y": "labels", "slope": "share", "positive": "share"}),
+    ("gram_factors", {"y": Y, "slope": 0.5, "positive": 0.25},
+     {"y": "labels", "slope": "share", "positive": "share"}),
     ("near_orthogonality", {"x": X, "slope": 0.5}, {"x": "finite", "slope": "share"}),
     ("inner_products", {"x": X, "z": Z}, {"x": "points", "z": "points"}),
     ("inside_cone", {"params": WEIGHTS, "x": X, "y": Y},

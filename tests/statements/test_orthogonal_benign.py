@@ -16,7 +16,7 @@ from theory.statements.orthogonal.boundary import Points
 from theory.verification.stages import Staged
 
 DRAWS = {
-    "orthogonal.benign-overfitting": 200,
+    "orthogonal.benign-overfitting": 80,
     "orthogonal.benign-overfitting-explicit": 64,
     "orthogonal.benign-overfitting-beyond": 40,
 }

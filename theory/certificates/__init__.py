@@ -20,6 +20,7 @@ from theory.certificates.max_margin import MultiplierRange as MultiplierRange
 from theory.certificates.max_margin import NearOrthogonality as NearOrthogonality
 from theory.certificates.max_margin import Solved as Solved
 from theory.certificates.max_margin import global_margins as global_margins
+from theory.certificates.max_margin import gram_factors as gram_factors
 from theory.certificates.max_margin import inside_cone as inside_cone
 from theory.certificates.max_margin import kkt_certificate as kkt_certificate
 from theory.certificates.max_margin import kkt_margins as kkt_margins

@@ -90,10 +90,26 @@ class MaxMarginLimit(NamedTuple):
 def gram_factors(
     y: Float[AnyArray, " n"], slope: Real, positive: Real = 0.5
 ) -> Float[Array, "n n"]:
-    """H_jk/⟨x_j, x_k⟩ for labels y: 2(α + βγ²) for + +, 2(β + αγ²) for − −, −2γ for opposite ones.
+    """H_jk/⟨x_j, x_k⟩: 2(α + βγ²) for labels + +, 2(β + αγ²) for − −, −2γ for opposite ones.
 
-    α is the share of neurons with a_i > 0 and β = 1 − α; at α = ½ equal labels have 1 + γ².
+    Args:
+      y: (n,) labels ±1.
+      slope: γ in [0, 1).
+      positive: α in (0, 1), the share of neurons with a_i > 0; β = 1 − α. At α = ½ equal labels
+        have 1 + γ².
+
+    Returns:
+      (n, n) factors of the inner products in H.
+
+    Raises:
+      ValueError: if labels, slope or share are malformed.
+
+    Source:
+      Ours, from F23's KKT conditions.
     """
+    check_labels("y", y, len(y))
+    check_slope(slope)
+    _check_positive(positive)
     own = _of_equal_labels(y, slope, positive)
     return jnp.where(y[:, None] == y[None, :], own[:, None], -2 * slope)
 

@@ -159,23 +159,31 @@ def _times(scale: float, value: Value) -> Value:
 # --- instances ------------------------------------------------------------------------------------
 
 
-def _clean(key: Array, earlier: Staged, config: NoisySetting) -> Points:
-    x = spiked_gaussian(key, config.n, config.d, float(config.d) ** config.rho)
-    return Points(x, jnp.where(x[:, 0] >= 0, 1.0, -1.0))
+def noisy_points(key: Array, n: int, d: Any, rho: Any, noise: Any) -> Points:
+    """Points of N(0, diag(d^ρ, 1, …, 1)) in coordinates of their span, and labels.
+
+    d, ρ and η, the probability of a wrong label, may be traced.
+    """
+    key_points, key_noise = jax.random.split(key)
+    x = spiked_gaussian(key_points, n, d, jnp.asarray(d, float) ** rho)
+    return Points(x, flipped(key_noise, jnp.where(x[:, 0] >= 0, 1.0, -1.0), noise))
 
 
-def _flipped(key: Array, y: Array, noise: float) -> Array:
+def flipped(key: Array, y: Array, noise: Any) -> Array:
+    """Labels of which each is turned over with this probability."""
     return jnp.where(jax.random.bernoulli(key, noise, y.shape), -y, y)
 
 
+def _clean(key: Array, earlier: Staged, config: NoisySetting) -> Points:
+    return noisy_points(key, config.n, config.d, config.rho, 0.0)
+
+
 def _noisy(key: Array, earlier: Staged, config: NoisySetting) -> Points:
-    key_points, key_noise = jax.random.split(key)
-    points = _clean(key_points, earlier, config)
-    return Points(points.x, _flipped(key_noise, points.y, config.noise))
+    return noisy_points(key, config.n, config.d, config.rho, config.noise)
 
 
 def _labels(key: Array, earlier: Staged, config: NoisySetting) -> Array:
-    return _flipped(key, earlier.points.y, config.noise)
+    return flipped(key, earlier.points.y, config.noise)
 
 
 def _of_noisy(key: Array, earlier: Staged, config: NoisySetting) -> Solved:
@@ -188,13 +196,10 @@ def _of_labels(key: Array, earlier: Staged, config: NoisySetting) -> Solved:
 
 def _in_dimensions(key: Array, config: RateSetting) -> Solved:
     """The closed form in every dimension, of the same first coordinates up to scale and labels."""
-    key_points, key_noise = jax.random.split(key)
     dimensions = jnp.array(config.dimensions, float)
 
     def one(d: Array) -> Solved:
-        x = spiked_gaussian(key_points, config.n, d, d**config.rho)
-        y = _flipped(key_noise, jnp.where(x[:, 0] >= 0, 1.0, -1.0), config.noise)
-        return solve(x, y, config.slope)
+        return solve(*noisy_points(key, config.n, d, config.rho, config.noise), config.slope)
 
     return jax.vmap(one)(dimensions)
 
@@ -303,9 +308,8 @@ STATEMENTS = (
             claims=lambda config: Claim(0.5 - config.rho, 0.005, "at most", "exponent in d"),
             scales=lambda config: config.dimensions,
         ),
-        config=RateSetting(),
-        draws={"quick": 200, "full": 2000},
-        batch=32,
+        config=RateSetting(n=48),
+        draws={"quick": 80, "full": 2000},
     ),
     Statement(
         id="orthogonal.benign-overfitting-explicit",
@@ -348,6 +352,6 @@ STATEMENTS = (
         },
         claim=Probabilistic(conclusion=_in_probability, failure_probability=failure_probability),
         config=BeyondSetting(n=128, d=10**12, noise=0.3),
-        draws={"quick": 60, "full": 1000},
+        draws={"quick": 40, "full": 1000},
     ),
 )
