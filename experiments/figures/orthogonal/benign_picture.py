@@ -45,7 +45,7 @@ def draw(settings: Settings, table: Table) -> Figure:
         textcoords="offset points", color=style.GREY, fontsize=6.5,
     )  # fmt: skip
     grid[0, 2].set(ylim=(-0.03, 1.03), ylabel="draws with enough correct labels")
-    grid[0, 2].legend(loc="lower left", bbox_to_anchor=(-0.04, 0.02))
+    grid[0, 2].legend(loc="center", bbox_to_anchor=(0.72, 0.4))
     style.letters(grid)
     return figure
 
@@ -75,6 +75,6 @@ def caption(settings: Settings, table: Table) -> str:
         "C)), C the sum of |x₁| over correct labels less τ times that over wrong ones; enough "
         "correct labels: C > 0, with τ = R²/(1 − 2/(pR²)) and with the published (R²/γ²)(1 + "
         f"2/(γpR² − 2)). Above the bound are {int(table.above.sum())} of {held:,} draws that "
-        f"satisfy the hypotheses; all labels are fitted in {table.fitted.min():.0%} to "
-        f"{table.fitted.max():.0%} of the draws of a marker."
+        f"satisfy the hypotheses; all labels are fitted in {table.fitted.min():.0%} or more of the "
+        "draws of every marker."
     )

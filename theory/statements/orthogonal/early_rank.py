@@ -140,8 +140,11 @@ def _bound(instance: Staged, config: EarlySetting) -> tuple[Array, Array]:
     run: Descended = instance.training
     x = instance.points.x
     h, off = crowding(x)
-    moved = jnp.sqrt(jnp.sum(run.first**2 * jnp.sum(x**2, axis=1)))
-    rounding = rounding_error(8 * (sum(x.shape) + config.m * x.shape[1]), 1.0)
+    squared = jnp.sum(x**2, axis=1)
+    moved = jnp.sqrt(jnp.sum(run.first**2 * squared))
+    # Of ℓ', too, whose relative error is the error of f_0(x_k), at most ‖W_0‖_F‖x_k‖ of roundings.
+    size = 1 + run.whole * jnp.sqrt(maximum(squared))
+    rounding = rounding_error(8 * (sum(x.shape) + config.m * x.shape[1]), size)
 
     def at(sign: int) -> Array:
         """With everything better or worse by its error."""

@@ -9,7 +9,7 @@ from theory.statements.orthogonal.certificates import hypothesis
 from theory.statements.orthogonal.setting import OURS, Trained, TrainedSetting, agreement
 from theory.verification.kinds import Deterministic
 from theory.verification.stages import Staged
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 
 def _support_vectors(drawn: Staged) -> np.ndarray:
@@ -56,5 +56,6 @@ STATEMENTS = (
         config=TrainedSetting(data="shifted-gaussian", n=16, d=100, steps=4000, tie=0.25),
         draws={"quick": 20, "full": 200},
         data=True,
+        on_data={"digits": OnData()},
     ),
 )
