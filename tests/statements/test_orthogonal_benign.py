@@ -10,7 +10,7 @@ import pytest
 from statement_checks import check_default, evidence_of, verdict_of
 
 from theory import REGISTRY, Claim
-from theory.certificates.max_margin import Solved, solve
+from theory.certificates.max_margin import solve
 from theory.statements.orthogonal import benign, uniformity
 from theory.statements.orthogonal.boundary import Points
 from theory.verification.stages import Staged
@@ -165,11 +165,15 @@ def test_the_bound_needs_its_uniformity(monkeypatch):
     assert found.fails.sum() > 8
 
 
-def test_the_bound_needs_the_dimension():
-    """d^{ρ/2} forgotten, as if all coordinates had one variance: far from what is measured."""
+def test_wrong_labels_count(monkeypatch):
+    """The bound of as many correct labels in place of the wrong ones: most draws are beyond it."""
     instances = drawn()
-    flat = dataclasses.replace(EXPLICIT.config, rho=0.51)
-    measured = jax.vmap(lambda s: benign.of_points(s, benign._scale(EXPLICIT.config)).value)
-    other = jax.vmap(lambda s: benign.of_points(s, benign._scale(flat)).value)
-    solved: Solved = instances.closed_form
-    assert (measured(solved) < other(solved) / 2).all()
+    true = benign.weight
+
+    def all_correct(solved, bound):
+        right, wrong = true(solved, bound)
+        return right._replace(value=right.value + wrong.value), wrong._replace(value=0.0)
+
+    monkeypatch.setattr(benign, "weight", all_correct)
+    found = jax.vmap(lambda one: benign._explicit(one, EXPLICIT.config))(instances)
+    assert found.fails.sum() > 48
