@@ -216,7 +216,7 @@ def max_margin(solved: Solved, *, whole: bool = False) -> dict[str, Any]:
       exact.Refused: if it is not, or is one of unequal numbers of neurons of either sign, which the
         file does not state.
     """
-    exact.require(solved.positive == 0.5, "half of the neurons must have a_i > 0")
+    exact.require(float(solved.positive) == 0.5, "half of the neurons must have a_i > 0")
     x, y = as_host_reals("x", solved.x), as_host_reals("y", solved.y)
     limit = solved.limit
     content = {

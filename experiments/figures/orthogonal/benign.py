@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from theory import Parameters, fields, parameter
+from theory._types import AnyArray
 from theory.certificates.max_margin import near_orthogonality, solve
 from theory.statements.orthogonal import benign
 from theory.statements.orthogonal.uniformity import published, sharp
@@ -67,7 +68,7 @@ def _drawn(
 ) -> dict[str, Array]:
     scale, factor = d ** (rho / 2), 1 - 2 * noise
 
-    def one(key: Array) -> dict[str, Array]:
+    def one(key: Array) -> dict[str, AnyArray]:
         solved = solve(*benign.noisy_points(key, n, d, rho, noise), slope)
         threshold, p_max = near_orthogonality(solved.x, slope)
         right, wrong = benign.weight(solved, sharp)
@@ -83,7 +84,8 @@ def _drawn(
             "published": (right.value > more.value) & jnp.isfinite(more.error),
         }
 
-    return jax.lax.map(one, keys, batch_size=AT_ONCE)
+    drawn: dict[str, Array] = jax.lax.map(one, keys, batch_size=AT_ONCE)
+    return drawn
 
 
 def leading(settings: Settings, d: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from experiments.figures.figure import Arrays, Cell, Figure, Results, Row
 from theory import Parameters, fields, parameter
+from theory._types import AnyArray
 from theory.certificates.max_margin import kkt_certificate, solve
 from theory.data.sampling import balanced_labels, near_orthogonal
 from theory.statements.orthogonal.uniformity import published, sharp
@@ -70,13 +71,13 @@ def compute(settings: Settings, cell: Cell, key: jax.Array) -> Arrays:
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _ratios(
     n: int, d: int, keys: Array, p_max: Array, slope: Array, built: Array
-) -> tuple[Array, ...]:
-    def of(x: Array, y: Array) -> tuple[Array, Array]:
+) -> tuple[AnyArray, ...]:
+    def of(x: Array, y: Array) -> tuple[Array, AnyArray]:
         solved = solve(x, y, slope)
         multipliers = solved.limit.multipliers
         return jnp.max(multipliers) / jnp.min(multipliers), kkt_certificate(solved).holds
 
-    def random(key: Array) -> tuple[Array, Array]:
+    def random(key: Array) -> tuple[Array, AnyArray]:
         key_x, key_y = jax.random.split(key)
         return of(near_orthogonal(key_x, n, d, p_max), balanced_labels(key_y, n))
 

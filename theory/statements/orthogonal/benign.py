@@ -96,7 +96,7 @@ def of_points(solved: Solved, scale: Any) -> Value:
 
 def weight(solved: Solved, bound: Bound) -> tuple[Value, Value]:
     """Σ|x_k1| over correct labels, and τ times that over wrong ones, τ the bound on max λ/min λ."""
-    tau = _ratio(solved, bound)
+    tau = _ratio(solved.x, solved.slope, bound)
     first = jnp.abs(solved.x[:, 0])
     correct = solved.y * solved.x[:, 0] > 0
     rounding = rounding_error(len(first) + 8, 1.0)
@@ -107,16 +107,16 @@ def weight(solved: Solved, bound: Bound) -> tuple[Value, Value]:
     )
 
 
-def _ratio(solved: Solved, bound: Bound) -> Value:
+def _ratio(x: Array, slope: float, bound: Bound) -> Value:
     """τ, with the errors of the points' geometry; an infinite error where it is infinite."""
-    value, off = uniformity.enclosed(bound, solved.x, float(solved.slope))
+    value, off = uniformity.enclosed(bound, x, float(slope))
     known = jnp.isfinite(value) & jnp.isfinite(off)
     return Value(jnp.where(known, value, 1), jnp.where(known, off + 16 * _eps(value), jnp.inf))
 
 
 def spread(solved: Solved) -> Value:
     """τ√S, S = Σ_jk|⟨x'_j, x'_k⟩| of the other coordinates: ‖q'‖ ≤ τ√S min λ."""
-    tau = _ratio(solved, uniformity.sharp)
+    tau = _ratio(solved.x, solved.slope, uniformity.sharp)
     rest = solved.x[:, 1:]
     total = jnp.sqrt(jnp.sum(jnp.abs(rest @ rest.T)))
     lengths = jnp.sum(jnp.linalg.norm(rest, axis=1))
@@ -244,26 +244,25 @@ def _explicit(instance: Staged, config: NoisySetting) -> Margin:
     return _below(solved, config, _times(_scale(config), left))
 
 
-def _mean_weight(points: Points, slope: float, noise: float) -> tuple[Array, Value]:
-    """|x_k1|, and the mean of Σ_correct|x_k1| − τΣ_wrong|x_k1| over wrong labels."""
-    first = jnp.abs(points.x[:, 0])
-    tau = _ratio(Solved(points.x, points.y, None, slope), uniformity.sharp)
+def _mean_weight(x: Array, config: NoisySetting) -> tuple[Array, Value, Value]:
+    """|x_k1|, τ, and the mean of Σ_correct|x_k1| − τΣ_wrong|x_k1| over wrong labels."""
+    first, noise = jnp.abs(x[:, 0]), config.noise
+    tau = _ratio(x, config.slope, uniformity.sharp)
     total = jnp.sum(first)
     value = (1 - (1 + tau.value) * noise) * total
     off = noise * tau.error * total + rounding_error(len(first) + 8, (1 + tau.value) * total)
-    return first, Value(value, off)
+    return first, tau, Value(value, off)
 
 
 def _in_probability(instance: Staged, config: BeyondSetting) -> Margin:
-    _, mean = _mean_weight(instance.points, config.slope, config.noise)
+    _, _, mean = _mean_weight(instance.points.x, config)
     scale = config.kept * _scale(config)
     return _below(instance.closed_form, config, _times(scale, mean))
 
 
 def failure_probability(instance: Staged, config: BeyondSetting) -> Array:
     """min_t e^{tκM} Π_k((1 − η)e^{−t|x_k1|} + ηe^{tτ|x_k1|}) over a grid, M the mean, κ `kept`."""
-    first, mean = _mean_weight(instance.points, config.slope, config.noise)
-    tau = _ratio(Solved(*instance.points, None, config.slope), uniformity.sharp)
+    first, tau, mean = _mean_weight(instance.points.x, config)
     exponents = jnp.asarray(GRID)[:, None] / jnp.mean(first)
     logs = jnp.logaddexp(
         math.log1p(-config.noise) - exponents * first[None, :],
@@ -278,7 +277,8 @@ GRID = tuple(0.01 * 1.1**i for i in range(64))  # of t, times the mean of |x_k1|
 
 
 def _near(points: Points, config: NoisySetting) -> Margin:
-    return certificates.near_orthogonal(Solved(*points, None, config.slope), config)
+    unsolved = Solved(points.x, points.y, None, config.slope)
+    return certificates.near_orthogonal(unsolved, config)
 
 
 NEAR = "γ³R_min⁴/(3nR_max²) ≥ p_max"
