@@ -125,7 +125,7 @@ CALLS = calls_of(
     ("max_margin_limit", {"x": X, "y": Y, "slope": 0.5, "positive": 0.25},
      {"x": "finite", "y": "labels", "slope": "share", "positive": "share"}),
     ("gram_factors", {"y": Y, "slope": 0.5, "positive": 0.25},
-     {"y": "labels", "slope": "share", "positive": "share"}),
+     {"slope": "share", "positive": "share"}),  # labels in any number
     ("near_orthogonality", {"x": X, "slope": 0.5}, {"x": "finite", "slope": "share"}),
     ("inner_products", {"x": X, "z": Z}, {"x": "points", "z": "points"}),
     ("inside_cone", {"params": WEIGHTS, "x": X, "y": Y},

@@ -15,6 +15,7 @@ from jaxtyping import Array
 
 from theory import fields
 from theory._scaling import minimum
+from theory._types import Real
 from theory.certificates.max_margin import Solved, solve
 from theory.data.spiked import spiked_gaussian
 from theory.margins import Margin, Measured, exceeds, margin, measured, rounding_error
@@ -107,7 +108,7 @@ def weight(solved: Solved, bound: Bound) -> tuple[Value, Value]:
     )
 
 
-def _ratio(x: Array, slope: float, bound: Bound) -> Value:
+def _ratio(x: Array, slope: Real, bound: Bound) -> Value:
     """τ, with the errors of the points' geometry; an infinite error where it is infinite."""
     value, off = uniformity.enclosed(bound, x, float(slope))
     known = jnp.isfinite(value) & jnp.isfinite(off)
