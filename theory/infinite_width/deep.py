@@ -4,6 +4,7 @@ Bias-free leaky ReLU, σ_w² = 2/(1 + γ²): E|x^ℓ|²/n is the same in every l
 is the angle between two points.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, Real
-from theory._validation import check_integer, check_slope, takes_arrays, takes_numbers
+from theory._validation import check_integer, check_real, check_slope, takes_arrays, takes_numbers
+from theory.infinite_width._angles import angle
 from theory.networks.network import leaky_relu
 
 
@@ -96,6 +98,32 @@ def ntk_at_depths(
     return jnp.stack(found)
 
 
+@takes_arrays
+def limit_ntk(
+    x: Float[AnyArray, "n d"], z: Float[AnyArray, "q d"], depths: tuple[int, ...], slope: Real
+) -> Float[Array, "depths n q"]:
+    """Θ_L(x, z) = |x||z|/d · (L + 1) · `ntk_at_depths` of their angle, for points of any length.
+
+    Args:
+      x, z: (n, d), (q, d) points.
+      depths: increasing numbers L ≥ 1 of hidden layers.
+      slope: γ in [0, 1).
+
+    Returns:
+      One (n, q) matrix for every depth, what `theory.networks.deep_tangents.deep_ntk` approaches.
+
+    Raises:
+      ValueError: for depths that do not increase, or a slope out of its range.
+
+    Source: Jacot et al. 2018, Theorem 1.
+    """
+    x, z = jnp.asarray(x), jnp.asarray(z)
+    found = ntk_at_depths(angle(x, z, bias=False), depths, slope)
+    lengths = jnp.linalg.norm(x, axis=1)[:, None] * jnp.linalg.norm(z, axis=1)[None, :]
+    layers = jnp.asarray(depths, x.dtype)[:, None, None] + 1
+    return layers * (lengths / x.shape[1])[None] * found
+
+
 @takes_numbers
 def fourth_moment_excess(slope: float) -> float:
     """b = 6(1 + γ⁴)/(1 + γ²)² − 1, the variance of 2φ(ξ)²/(1 + γ²), ξ ~ N(0, 1): 5 for ReLU.
@@ -155,3 +183,51 @@ def sample_mean_squares(
         square = leaky_relu(xi, slope) ** 2
         found = found * jnp.mean(2 * square / (1 + slope**2), axis=1)
     return found
+
+
+@takes_numbers
+def ntk_second_moment(widths: tuple[int, ...], slope: float) -> float:
+    """E Θ(x, x)²/(E Θ(x, x))² of a finite network, all layers trained.
+
+    Π_ℓ(1 + b/n_ℓ)·(⅓ + ⅔(L + 1)⁻² Σ_{j,k=0}^{L} Π_{min(j,k)<ℓ≤max(j,k)} (n_ℓ − 1)/(n_ℓ + b)), b as
+    in `fourth_moment_excess`, exactly, at every width and point.
+
+    Args:
+      widths: n_1, …, n_L, positive.
+      slope: γ in [0, 1).
+
+    Raises:
+      ValueError: for arguments out of their ranges.
+
+    Source: ours, docs/statements/deep.md.
+    """
+    q = mean_square_moment(widths, slope)
+    b = fourth_moment_excess(slope)
+    to_k, pairs = 1.0, 1.0  # Σ_{j≤k} of the products up to k, and Σ over pairs up to k
+    for n in widths:
+        to_k = 1 + (n - 1) / (n + b) * to_k
+        pairs += 2 * to_k - 1
+    return q * (1 + 2 * pairs / (len(widths) + 1) ** 2) / 3
+
+
+@takes_numbers
+def ntk_second_moment_on_ray(ratio: Real, slope: float) -> float:
+    """What `ntk_second_moment` goes to where L and n grow with L/n = β: e^{bβ}(⅓ + ⅔g((b + 1)β)).
+
+    g(x) = 2(e^{−x} − 1 + x)/x², which falls from 1 to 0: between e^{bβ}/3 and e^{bβ}.
+
+    Args:
+      ratio: β > 0.
+      slope: γ in [0, 1).
+
+    Raises:
+      ValueError: for arguments out of their ranges.
+
+    Source: ours, docs/statements/deep.md.
+    """
+    check_real("ratio", ratio, low=0, open_low=True)
+    b = fourth_moment_excess(slope)
+    x = (b + 1) * ratio
+    # Below 10⁻⁴ the series, of which x³/30 is left out: the difference would lose half the digits.
+    g = 1 - x / 3 + x**2 / 12 if x < 1e-4 else 2 * (math.expm1(-x) + x) / x**2
+    return math.exp(b * ratio) * (1 + 2 * g) / 3

@@ -47,6 +47,11 @@ class DeepNetwork:
     parameterization: str = "ntk"
     residual: bool = False
 
+    @classmethod
+    def critical(cls, widths: tuple[int, ...], slope: float = 0.0) -> "DeepNetwork":
+        """Without biases, σ_w² = 2/(1 + γ²): E|x^ℓ|²/n_ℓ is the same in every layer."""
+        return cls(widths, slope, (2 / (1 + slope**2)) ** 0.5)
+
     def __post_init__(self) -> None:
         if not self.widths:
             raise ValueError("widths must be at least one, got ()")
@@ -114,6 +119,52 @@ def _dense(layer: Layer, x: Array, scale: tuple[float, float], ntk: bool) -> Arr
     return weight * (x @ layer.w.T) + bias * layer.b[None, :]
 
 
+class Forward(NamedTuple):
+    """f: (n,) outputs.  seen: what every layer is given, (n, in)."""
+
+    seen: list[Float[Array, "n _"]]
+    f: Float[Array, " n"]
+
+
+@takes_arrays
+def forward(
+    network: DeepNetwork,
+    layers: list[Layer],
+    x: Float[AnyArray, "n d"],
+    shifts: list[Array] | None = None,
+) -> Forward:
+    """f(x), and what every layer is given on the way.
+
+    Args:
+      network, layers, x: as for `last_activations`.
+      shifts: (n, out) for each layer, added to what it returns: derivatives in them are those in
+        the pre-activations.
+
+    Returns:
+      A `Forward`.
+
+    Raises:
+      ValueError: as `last_activations`.
+    """
+    _check_layers(network, layers, x)
+    ntk, scales = network.parameterization == "ntk", network.scales()
+    seen: list[Array] = []
+
+    def dense(at: Array) -> Array:
+        k = len(seen)
+        seen.append(at)
+        h = _dense(layers[k], at, scales[k], ntk)
+        return h if shifts is None else h + shifts[k]
+
+    at = jnp.asarray(x)
+    at = dense(at) if network.residual else at
+    for _ in network.widths:
+        branch = leaky_relu(dense(at), network.slope)
+        at = at + dense(branch) if network.residual else branch
+    f = dense(at)[:, 0]
+    return Forward(seen, f)
+
+
 @takes_arrays
 def last_activations(
     network: DeepNetwork, layers: list[Layer], x: Float[AnyArray, "n d"]
@@ -131,18 +182,7 @@ def last_activations(
     Raises:
       ValueError: for points that are no matrix, or layers of another network or dimension.
     """
-    _check_layers(network, layers, x)
-    at = jnp.asarray(x)
-    ntk, scales = network.parameterization == "ntk", network.scales()
-    if not network.residual:
-        for layer, scale in zip(layers[:-1], scales, strict=False):
-            at = leaky_relu(_dense(layer, at, scale, ntk), network.slope)
-        return at
-    at = _dense(layers[0], at, scales[0], ntk)
-    for k in range(1, len(layers) - 1, 2):
-        branch = leaky_relu(_dense(layers[k], at, scales[k], ntk), network.slope)
-        at = at + _dense(layers[k + 1], branch, scales[k + 1], ntk)
-    return at
+    return forward(network, layers, x).seen[-1]
 
 
 @takes_arrays
@@ -160,6 +200,4 @@ def apply_deep(
     Raises:
       ValueError: as `last_activations`.
     """
-    last = last_activations(network, layers, x)
-    ntk = network.parameterization == "ntk"
-    return _dense(layers[-1], last, network.scales()[-1], ntk)[:, 0]
+    return forward(network, layers, x).f

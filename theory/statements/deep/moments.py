@@ -35,13 +35,9 @@ class Powers(NamedTuple):
     f4: Float[Array, " networks"]
 
 
-def _critical(config: MomentSetting) -> DeepNetwork:
-    weight = (2 / (1 + config.slope**2)) ** 0.5
-    return DeepNetwork((config.n,) * config.depth, config.slope, weight)
-
-
 def _powers(key: Array, config: MomentSetting) -> Powers:
-    network, x = _critical(config), jnp.ones((1, config.d))
+    network = DeepNetwork.critical((config.n,) * config.depth, config.slope)
+    x = jnp.ones((1, config.d))
 
     def one(key: Array) -> tuple[Array, Array]:
         key_hidden, key_out = jax.random.split(key)
