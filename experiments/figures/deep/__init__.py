@@ -1,0 +1,1 @@
+"""Figures of family `deep`, what depth does to networks at initialization."""
