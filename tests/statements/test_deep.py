@@ -10,12 +10,20 @@ from loose_parts import changed
 from statement_checks import LEVEL, check_default, evidence_of, first_look, verdict_of
 
 from theory import REGISTRY, Claim
+from theory.infinite_width import deep
 from theory.margins import measured
 from theory.networks.deep import DeepNetwork, init_deep
 from theory.networks.network import leaky_relu
-from theory.statements.deep import conditioning, moments
+from theory.statements.deep import conditioning, fluctuation, moments
 
-DRAWS = {"deep.moments": 250, "deep.mean-gradient": 300, "deep.ntk-conditioning": 80}
+DRAWS = {
+    "deep.moments": 250,
+    "deep.mean-gradient": 300,
+    "deep.ntk-conditioning": 80,
+    "deep.ntk-fluctuation": 100,
+    "deep.kernel-convergence": 120,
+    "deep.training-dynamics": 200,
+}
 
 
 @pytest.mark.parametrize("id", list(DRAWS))
@@ -117,4 +125,61 @@ def test_depths_before_the_power_law_are_out_of_its_regime():
     statement = REGISTRY["deep.ntk-conditioning"]
     config = dataclasses.replace(statement.config, shallowest=128)
     verdict = first_look(statement, key=jax.random.key(0), draws=20, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)
+
+
+def test_another_variance_of_the_kernel_is_refuted():
+    """That of q_L, Π(1 + b/n) − 1; that with b + 1 for b; that of a layer less."""
+    config = fluctuation.FluctuationSetting()
+    exact, widths = fluctuation.variance(config), (config.n,) * config.depth
+    others = [
+        deep.mean_square_moment(widths, 0.0) - 1,
+        deep.ntk_second_moment(widths[1:], 0.0) - 1,
+        deep.ntk_second_moment(widths, 0.3) - 1,
+    ]
+    evidence = evidence_of("deep.ntk-fluctuation", DRAWS["deep.ntk-fluctuation"])
+    for other in others:
+        claims = Claim(1.0, 0.05), Claim(other / exact, 0.15)
+        verdict = verdict_of("deep.ntk-fluctuation", evidence, claims)
+        assert [e.verdict for e in verdict.estimates] == ["consistent", "refuted"], str(verdict)
+
+
+RATES = ["deep.kernel-convergence", "deep.training-dynamics"]
+
+
+@pytest.mark.parametrize("exponent", [-1.0, -0.75, -0.25])
+@pytest.mark.parametrize("id", RATES)
+def test_another_exponent_in_the_width_is_refuted(id, exponent):
+    claims = tuple(Claim(exponent, 0.15, tolerance=0.05) for _ in range(2))
+    verdict = verdict_of(id, evidence_of(id, DRAWS[id]), claims)
+    assert [e.verdict for e in verdict.estimates] == ["refuted"] * 2, str(verdict)
+
+
+@pytest.mark.parametrize("id", RATES)
+def test_the_kernel_of_a_layer_less_is_no_limit(id, monkeypatch):
+    """Its distance does not fall like n^(−1/2)."""
+
+    def of_a_layer_less(x, z, depths, slope):
+        return deep.limit_ntk(x, z, tuple(depth - 1 for depth in depths), slope)
+
+    monkeypatch.setattr("theory.statements.deep.convergence.limit_ntk", of_a_layer_less)
+    statement = REGISTRY[id]
+    config = dataclasses.replace(statement.config, slope=0.55, depths=(2,))  # nothing is cached
+    verdict = first_look(statement, key=jax.random.key(0), draws=150, config=config, level=LEVEL)
+    assert verdict.verdict == "refuted", str(verdict)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", RATES)
+def test_rates_are_those_of_depths_3_and_5(id):
+    statement = REGISTRY[id]
+    config = dataclasses.replace(statement.config, depths=(3, 5), narrowest=20)
+    verdict = first_look(statement, key=jax.random.key(0), draws=400, config=config, level=LEVEL)
+    assert verdict.verdict == "consistent", str(verdict)
+
+
+def test_networks_too_narrow_for_the_rate_are_out_of_its_regime():
+    statement = REGISTRY["deep.kernel-convergence"]
+    config = dataclasses.replace(statement.config, slope=0.0)
+    verdict = first_look(statement, key=jax.random.key(0), draws=4, config=config)
     assert verdict.verdict == "vacuous", str(verdict)

@@ -71,15 +71,15 @@ def caption(settings: Settings, table: Table) -> str:
         ((believed.predicted < believed.low) | (believed.predicted > believed.high)).sum()
     )
     return (
-        f"Leaky ReLU networks (γ = {settings.slope:g}) at initialization. Lines, exact: "
-        "(a) relative variance of the mean square of the last activations, deep.moments, (b) of the "
+        f"Leaky ReLU networks (γ = {settings.slope:g}) at initialization. Lines, exact: (a) "
+        "relative variance of the mean square of the last activations, deep.moments, (b) of the "
         "tangent kernel at a point, deep.ntk-fluctuation; dashes: depth and width to infinity at "
-        f"their ratio. Markers: {int(shapes.draws.max()):,} networks of each shape, bars: intervals "
-        "of 95 %. (c) Kernel of two points at infinite width against ¼ + ⅜(log L)/L, "
+        f"their ratio. Markers: {int(shapes.draws.max()):,} networks of each shape, bars: "
+        "intervals of 95 %. (c) Kernel of two points at infinite width against ¼ + ⅜(log L)/L, "
         f"{PAIRS} pairs. "
-        "Hollow: draws too few for their skewness, such as a log-normal law has; nothing is claimed "
-        f"there. Of {len(believed)} filled points of (a) and (b) {outside} have the exact value "
-        f"outside their interval ({0.0455 * len(believed):.1f} expected). (c): bars of two standard "
-        f"errors over pairs; the line leaves out terms of the order 1/L, and is off by "
+        "Hollow: draws too few for their skewness, as of laws that are nearly log-normal; nothing "
+        f"is claimed there. Of {len(believed)} filled points of (a) and (b) {outside} have the "
+        f"exact value outside their interval ({0.0455 * len(believed):.1f} expected). (c): bars of "
+        "two standard errors over pairs; the line leaves out terms of the order 1/L, and is off by "
         f"{float((limit['mean'] - limit.predicted).abs().iloc[-1]):.2g} at the largest depth."
     )
