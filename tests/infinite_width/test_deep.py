@@ -124,7 +124,7 @@ def test_the_second_moment_of_the_kernel_is_that_of_networks(widths, slope):
 
 
 def test_one_layer_by_hand():
-    """Θ/2 = (1/n)Σ D_i(a_i² + h_i²), D independent: variance (2κ − 1)/n, κ = 2(1 + γ⁴)/(1 + γ²)²."""
+    """Θ/2 is (1/n)Σ D_i(a_i² + h_i²), D independent: (2κ − 1)/n, κ = 2(1 + γ⁴)/(1 + γ²)²."""
     for slope in (0.0, 0.3, 0.9):
         kappa = 2 * (1 + slope**4) / (1 + slope**2) ** 2
         for n in (1, 2, 50):
