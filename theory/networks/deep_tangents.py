@@ -57,12 +57,14 @@ def first_neurons(network: DeepNetwork, layers: list[Layer], n: Real) -> Narrowe
         raise ValueError(
             f"network must have the parameterization ntk and equal widths, got {network}"
         )
-    kept = jnp.arange(network.widths[0]) < n
+    dtype = layers[0].w.dtype
+    n = jnp.asarray(n, dtype)
+    kept = jnp.arange(network.widths[0], dtype=dtype) < n
     found, rates = [], []
     for k, (layer, (weight, bias)) in enumerate(zip(layers, network.scales(), strict=True)):
         out = kept if k + 1 < len(layers) else jnp.ones(1, bool)
         into, fan = (kept, n) if k else (jnp.ones(layer.w.shape[1], bool), layer.w.shape[1])
-        scale = weight / jnp.sqrt(jnp.asarray(fan, layer.w.dtype))
+        scale = weight / jnp.sqrt(jnp.asarray(fan, dtype))
         w = jnp.where(out[:, None] & into[None, :], scale * layer.w, 0.0)
         found.append(Layer(w, jnp.where(out, bias * layer.b, 0.0)))
         rates.append(Rate(scale**2, bias**2))

@@ -30,17 +30,17 @@ PAIRS = 64  # of points, whose kernel is followed
 class Settings(Parameters):
     """Shapes of networks, and depths of the infinitely wide one."""
 
-    widths: tuple[int, ...] = fields.axis((8, 24), "widths n")
-    eighths: tuple[int, ...] = fields.axis((1, 2, 4, 8), "depth over width, in eighths")
+    widths: tuple[int, ...] = fields.axis((16, 32), "widths n")
+    sixteenths: tuple[int, ...] = fields.axis((1, 2, 4, 8), "depth over width, in sixteenths")
     slope: float = fields.slope(0.0)
-    draws: int = parameter(4000, "networks of each shape", low=2)
+    draws: int = parameter(10_000, "networks of each shape", low=2)
     depths: tuple[int, ...] = fields.axis((16, 64, 256, 1024, 4096), "depths of the limit")
     d: int = fields.dimension(40, "dimension of the points of the limit", low=2)
 
 
 def shapes(settings: Settings) -> list[tuple[int, int]]:
     """(n, L), of which L/n is what the settings say, as near as may be."""
-    every = [(n, max(1, round(n * e / 8))) for n in settings.widths for e in settings.eighths]
+    every = [(n, max(1, round(n * s / 16))) for n in settings.widths for s in settings.sixteenths]
     return list(dict.fromkeys(every))
 
 
@@ -137,7 +137,7 @@ FIGURE = Figure(
     shows="variance of squared outputs and of the tangent kernel against depth over width, and the "
     "kernel of two points against depth",
     quick=Settings(),
-    paper=Settings(widths=(8, 32, 128), draws=100_000),
+    paper=Settings(widths=(16, 64, 256), draws=100_000),
     cells=cells,
     compute=compute,
     table=table,

@@ -1,5 +1,7 @@
 """The picture of `depth`."""
 
+from fractions import Fraction
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,13 +45,14 @@ def _variance(ax: Axes, settings: Settings, name: str, rows: Table) -> None:
             held=own["held"].astype(bool), label=f"n = {n}",
         )  # fmt: skip
     ends = rows["depth"] / rows["n"]
-    ratios = np.geomspace(ends.min(), ends.max(), 60)
+    along = np.geomspace(ends.min(), ends.max(), 60)
     ax.plot(
-        ratios, on_ray(name, ratios, settings.slope), color=style.GREY, linewidth=0.8,
+        along, on_ray(name, along, settings.slope), color=style.GREY, linewidth=0.8,
         linestyle=(0, (2, 2)), zorder=1, label="n → ∞ at this L/n",
     )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="depth / width", title=TITLES[name])
-    ax.set_xticks([e / 8 for e in settings.eighths], [f"{e / 8:g}" for e in settings.eighths])
+    ratios = [Fraction(s, 16) for s in settings.sixteenths]
+    ax.set_xticks([float(r) for r in ratios], [str(r) for r in ratios])
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("variance / mean²")
 
