@@ -94,6 +94,8 @@ def test_wrong_arguments_are_refused():
         deep_ntk(network, layers, x, [EQUAL] * 2)
     with pytest.raises(ValueError, match="network must have the parameterization ntk and equal"):
         first_neurons(network, layers, 2.0)
+    with pytest.raises(ValueError, match="n must be"):
+        first_neurons(dataclasses.replace(network, widths=(5, 5)), layers, 6)
     with pytest.raises(ValueError, match="layers must have the shapes"):
         deep_ntk(network, layers[:-1], x)
     descent = descent_for_time(1.0, 1, loss="squared")

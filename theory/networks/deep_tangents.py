@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._types import AnyArray, PyTree, Real
-from theory._validation import check_labels, check_points, takes_arrays
+from theory._validation import check_labels, check_points, check_real, takes_arrays
 from theory.networks.deep import DeepNetwork, Layer, apply_deep, forward
 from theory.networks.descent import Descent, loss_weights, mean_loss
 
@@ -47,16 +47,18 @@ def first_neurons(network: DeepNetwork, layers: list[Layer], n: Real) -> Narrowe
       n: from 1 to that width.
 
     Returns:
-      A `Narrowed`: with `standard(network)` the outputs, tangent kernel and training of the NTK
-      parameterization of a network of width n.
+      A `Narrowed`: in the standard parameterization of the wide network it has the outputs, the
+      tangent kernel and the training of a network of width n in the NTK parameterization.
 
     Raises:
-      ValueError: for another parameterization, or different widths.
+      ValueError: for another parameterization, different widths, or n out of its range, unless it
+        is traced.
     """
     if network.parameterization != "ntk" or len(set(network.widths)) > 1:
         raise ValueError(
             f"network must have the parameterization ntk and equal widths, got {network}"
         )
+    check_real("n", n, low=1, high=network.widths[0])
     dtype = layers[0].w.dtype
     n = jnp.asarray(n, dtype)
     kept = jnp.arange(network.widths[0], dtype=dtype) < n
