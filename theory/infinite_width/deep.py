@@ -211,7 +211,7 @@ def ntk_second_moment(widths: tuple[int, ...], slope: float) -> float:
 
 
 @takes_numbers
-def ntk_second_moment_on_ray(ratio: Real, slope: float) -> float:
+def ntk_second_moment_on_ray(ratio: float, slope: float) -> float:
     """What `ntk_second_moment` goes to where L and n grow with L/n = β: e^{bβ}(⅓ + ⅔g((b + 1)β)).
 
     g(x) = 2(e^{−x} − 1 + x)/x², which falls from 1 to 0: between e^{bβ}/3 and e^{bβ}.

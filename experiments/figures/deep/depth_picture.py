@@ -12,6 +12,7 @@ from experiments.figures.deep.depth import LAWS, PAIRS, Settings, ratio
 from experiments.figures.figure import Table
 from theory.infinite_width.deep import fourth_moment_excess, ntk_second_moment_on_ray
 
+LEVELS = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
 TITLES = {"q": "mean square $q_L$", "theta": r"kernel $\Theta(x,x)$"}
 
 
@@ -53,7 +54,11 @@ def _variance(ax: Axes, settings: Settings, name: str, rows: Table) -> None:
     ax.set(xscale="log", yscale="log", xlabel="depth / width", title=TITLES[name])
     ratios = [Fraction(s, 16) for s in settings.sixteenths]
     ax.set_xticks([float(r) for r in ratios], [str(r) for r in ratios])
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    low, high = ax.get_ylim()
+    places = [t for t in LEVELS if low <= t <= high]
+    ax.set_yticks(places, [f"{t:g}" for t in places])
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("variance / mean²")
 
 
@@ -62,7 +67,7 @@ def _limit(ax: Axes, rows: Table) -> None:
     look = style.SERIES[2]
     style.curve(ax, depths, ratio(depths), series=look)
     style.points(ax, rows["depth"], rows["mean"], series=look, bars=(rows["low"], rows["high"]))
-    style.reference(ax, 0.25, "¼")
+    ax.axhline(0.25, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
     ax.set(xscale="log", xlabel="depth L", title=r"$\Theta(x,x')\,/\,\Theta(x,x)$")
 
 
