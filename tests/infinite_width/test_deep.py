@@ -111,7 +111,7 @@ def simulated_kernels(widths, slope, draws):
     return total / (len(widths) + 1)
 
 
-@pytest.mark.parametrize(("widths", "slope"), [((3, 9, 5), 0.0), ((4, 6), 0.5)])
+@pytest.mark.parametrize(("widths", "slope"), [((12, 20), 0.0), ((4, 6), 0.5)])
 def test_the_second_moment_of_the_kernel_is_that_of_networks(widths, slope):
     """20,000 networks, 4 standard errors: a false alarm of 6·10⁻⁵ were the draws normal; and the
     moment of q_L, or that of a layer less, is further away."""
@@ -139,7 +139,7 @@ def test_on_a_ray_the_second_moment_has_its_limit():
         off = [
             deep.ntk_second_moment((n,) * round(ratio * n), slope) / limit - 1 for n in (400, 800)
         ]
-        assert abs(off[1]) < 0.01
+        assert abs(off[1]) < 0.02
         assert off[0] / off[1] == pytest.approx(2, abs=0.1)
         grown = np.exp(deep.fourth_moment_excess(slope) * ratio)
         assert grown / 3 < limit < grown

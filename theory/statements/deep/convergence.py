@@ -49,7 +49,8 @@ class DeepWidths(Parameters):
 class TrainedDeep(DeepWidths):
     """The same, trained."""
 
-    depths: tuple[int, ...] = fields.axis((2, 4), "hidden layers L")
+    depths: tuple[int, ...] = fields.axis((2, 3), "hidden layers L")
+    networks: int = parameter(6, "networks per draw, on the same points", low=1)
     T: float = fields.training_time(1.0, "training time times L + 1, the size of the kernel")
     steps: int = fields.steps(3)
     queries: int = fields.queries(3, "test points")
@@ -196,7 +197,7 @@ STATEMENTS = (
     Statement[TrainedDeep, Measured](
         id="deep.training-dynamics",
         title="training of a deep network approaches its linear limit like n^(−1/2)",
-        says="sup over t ≤ T and test points of |f_n(z; t) − f_∞(z; t)| = Θ(n^{−1/2}) for 2 and 4 "
+        says="sup over t ≤ T and test points of |f_n(z; t) − f_∞(z; t)| = Θ(n^{−1/2}) for 2 and 3 "
         "hidden layers of width n, all trained on the squared loss, f_∞ from the infinite-width "
         "kernel with the same initial outputs and the same learning rate, step for step. "
         "Two-sided: the fitted exponents must be −1/2, within 0.05 for what finite widths bend "
