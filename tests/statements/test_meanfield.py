@@ -13,10 +13,10 @@ from theory.statements.meanfield import width
 from theory.verification.kinds import ByQuantity
 
 DRAWS = {
-    "meanfield.width": 320,
+    "meanfield.width": 500,
     "meanfield.dimension": 400,
-    "meanfield.lazy-crossover": 200,
-    "meanfield.lazy-crossover-time": 500,
+    "meanfield.lazy-crossover": 400,
+    "meanfield.lazy-crossover-time": 2000,
 }
 # What would hold at another rate: 1/N, a distance that falls with d, 1/α², t.
 FALSE = {

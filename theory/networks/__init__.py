@@ -4,8 +4,8 @@
 laws and outputs; `descent` what one step does; `training` trains, in the space of weights or, by
 `preactivations` and `flips`, in that of the samples; `blocks` adds up networks wider than memory,
 `sharded` draws them where they live; `embedding` has the points as a layer with biases sees them.
-`flow` integrates gradient flow, of networks scaled by 1/N on Gaussian inputs in `population`, and of
-networks beside their linearization in `crossover`.
+`flow` integrates gradient flow, of networks scaled by 1/N on Gaussian inputs in `population` and
+of networks beside their linearization in `crossover`.
 """
 
 from theory.networks.blocks import block_size as block_size

@@ -11,7 +11,8 @@ State = TypeVar("State")
 def runge_kutta(velocity: Callable[[State], State], state: State, step: float) -> State:
     """One step of u' = velocity(u), with an error of the order step⁵.
 
-    u + (h/6)(k₁ + 2k₂ + 2k₃ + k₄), k₁ = v(u), k₂ = v(u + hk₁/2), k₃ = v(u + hk₂/2), k₄ = v(u + hk₃).
+    u + (h/6)(k₁ + 2k₂ + 2k₃ + k₄) with k₁ = v(u), k₂ = v(u + hk₁/2), k₃ = v(u + hk₂/2) and
+    k₄ = v(u + hk₃).
 
     Args:
       velocity: state → a tree of the same shapes.

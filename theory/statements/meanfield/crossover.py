@@ -15,7 +15,7 @@ from theory.parameters import Parameters, parameter
 from theory.statements.rich.flow import unit_points
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import OnData, Statement
 
 SOURCE = "Mei et al. 2019, Theorem 8; Chizat et al. 2019"
 SCALES = 5
@@ -25,9 +25,9 @@ class CrossoverSetting(Parameters):
     """Points with labels, and a network on them."""
 
     data: Any = data_parameter("sphere")
-    n: int = fields.points(12)
+    n: int = fields.points(8)
     d: int = fields.dimension(8)
-    m: int = fields.width(64)
+    m: int = fields.width(32)
 
 
 class ScaleSetting(CrossoverSetting):
@@ -111,8 +111,8 @@ def _at_times(key: Array, config: TimeSetting) -> Measured:
 
 
 NETWORK = (
-    "f = α(h − h₀), h = (1/m)Σ ±tanh⟨θ_i, x⟩, and its linearization f̄ in the initial weights follow "
-    "gradient flow on the squared loss, in times in which f̄ does not depend on α. "
+    "f = α(h − h₀), h = (1/m)Σ ±tanh⟨θ_i, x⟩, and its linearization f̄ in the initial weights "
+    "follow gradient flow on the squared loss, in times in which f̄ does not depend on α. "
 )
 STATEMENTS = (
     Statement[ScaleSetting, Measured](
@@ -130,14 +130,16 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=ScaleSetting(),
-        draws={"quick": 200, "full": 2000},
+        draws={"quick": 400, "full": 4000},
         data=True,
-        batch=100,
+        on_data={"digits": OnData()},
+        batch=200,
     ),
     Statement[TimeSetting, Measured](
         id="meanfield.lazy-crossover-time",
         title="it leaves its linearization no faster than t²",
-        says=NETWORK + "The root mean square of f − f̄ at time t grows like t² at most. Constants are "
+        says=NETWORK
+        + "The root mean square of f − f̄ at time t grows like t² at most. Constants are "
         "not specified: the exponent alone is tested.",
         source=f"{SOURCE}, the rate in t",
         sample=_at_times,
@@ -149,8 +151,9 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=TimeSetting(),
-        draws={"quick": 500, "full": 4000},
+        draws={"quick": 2000, "full": 8000},
         data=True,
-        batch=100,
+        on_data={"digits": OnData()},
+        batch=200,
     ),
 )

@@ -152,8 +152,8 @@ STATEMENTS = (
             scales=lambda config: config.scales,
         ),
         config=WidthSetting(),
-        draws={"quick": 320, "full": 3200},
-        batch=32,
+        draws={"quick": 500, "full": 5000},
+        batch=50,
     ),
     Statement[DimensionSetting, Measured](
         id="meanfield.dimension",
