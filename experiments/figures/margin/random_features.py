@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array
@@ -55,7 +56,7 @@ def compute(settings: Settings, cell: Cell, key: Array) -> Arrays:
     z, paths = _ascents(config, settings.times, keys)
     weights = np.stack([nearest_weights(one) for one in np.asarray(z)]).astype(z.dtype)
     low, high = jax.vmap(margin_bounds)(z / math.sqrt(cell["m"]), weights)
-    gamma, size = np.where(low > 0, low, np.nan).astype(z.dtype), jax.vmap(largest_entry)(z)
+    gamma, size = jnp.where(low > 0, low, jnp.nan), jax.vmap(largest_entry)(z)
     found = {"low": np.asarray(low), "high": np.asarray(high)}
     found["best"] = np.stack([path.best for path in paths], axis=1)
     for name, rule in (("printed", random_features.printed), ("sharp", random_features.sharp)):

@@ -65,7 +65,7 @@ class Seen(NamedTuple):
 def initial_weights(key: Array, neurons: int, d: int, used: Any) -> Float[Array, "neurons d"]:
     """θ = (s, θ_⊥), s ~ N(0, 1), θ_⊥ ~ N(0, I/(used − 1)) in the first `used` of d coordinates."""
     drawn = jax.random.normal(key, (neurons, d))
-    place = jnp.arange(d)[None, :]
+    place = jnp.arange(d, dtype=drawn.dtype)[None, :]
     across = jnp.where(place < used, drawn / (used - 1) ** 0.5, 0.0)
     return jnp.where(place == 0, drawn, across)
 
@@ -100,7 +100,7 @@ def _at_widths(key: Array, config: WidthSetting) -> Measured:
     risks, error = _limits([config.d], config, theta)
 
     def at(number: Array) -> Seen:
-        weights = jnp.where(jnp.arange(most) < number, 1 / number, 0.0)
+        weights = jnp.where(jnp.arange(most, dtype=theta.dtype) < number, 1 / number, 0.0)
         return apart(theta, weights, (risks[0], error[0]), config)
 
     seen = jax.lax.map(at, jnp.asarray(config.scales, theta.dtype))
