@@ -50,9 +50,8 @@ def test_a_distance_that_grows_like_the_root_of_the_dimension_is_refuted():
 
     def grown(key, config):
         found = statement.sample(key, config)
-        return measured(
-            found.value * jnp.asarray(config.scales, found.value.dtype) ** 0.5, found.error * 16
-        )
+        root = jnp.asarray(config.scales, found.value.dtype)[None, :] ** 0.5
+        return measured(found.value * root, found.error * root)
 
     false = dataclasses.replace(statement, sample=grown)
     verdict = first_look(false, key=jax.random.key(0), draws=400, level=LEVEL)

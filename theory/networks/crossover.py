@@ -61,6 +61,7 @@ def train_beside_linearization(
     check_integer("steps", steps)
     check_real("time", time, low=0.0, open_low=True)
     check_real("scale", scale, low=0.0, open_low=True)
+    theta, signs, x, y = (jnp.asarray(part) for part in (theta, signs, x, y))
     m, n = len(theta), len(x)
 
     start = jnp.tanh(theta @ x.T)

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import jax
+from jaxtyping import Array
+
+from theory._types import Real
 
 State = TypeVar("State")
 
 
-def runge_kutta(velocity: Callable[[State], State], state: State, step: float) -> State:
+def runge_kutta(velocity: Callable[[State], State], state: State, step: Real | Array) -> State:
     """One step of u' = velocity(u), with an error of the order step⁵.
 
     u + (h/6)(k₁ + 2k₂ + 2k₃ + k₄) with k₁ = v(u), k₂ = v(u + hk₁/2), k₃ = v(u + hk₂/2) and

@@ -53,6 +53,7 @@ def population_risk(
     Returns:
       Σ_ij c_ic_j (2/π) arcsin(2⟨θ_i, θ_j⟩/√((1 + 2|θ_i|²)(1 + 2|θ_j|²))).
     """
+    theta, coefficients = jnp.asarray(theta), jnp.asarray(coefficients)
     inner = theta @ theta.T
     square = jnp.sum(theta**2, axis=1)
     angles = jnp.arcsin(correlation(inner, square[:, None], square[None, :]))
@@ -106,5 +107,5 @@ def population_flow(
     def step(moving: Array, _: None) -> tuple[Array, Array]:
         return runge_kutta(velocity, moving, time / steps), risk(moving)
 
-    end, risks = jax.lax.scan(step, theta, None, length=steps)
+    end, risks = jax.lax.scan(step, jnp.asarray(theta), None, length=steps)
     return jnp.append(risks, risk(end))

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from experiments.figures import style
 from experiments.figures.figure import Table
@@ -16,9 +17,13 @@ def draw(settings: Settings, table: Table) -> Figure:
         _panel(ax, table[table.panel == of])
         ax.set(xscale="log", yscale="log", xlabel=name)
         ax.legend(fontsize=6.5)
-    grid[0, 0].set(title="distance from linearization", xlabel="scale α", ylim=(1e-4, None))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    grid[0, 0].set(title="distance from linearization", xlabel="scale α")
     grid[0, 1].set(title="norm / least norm", xlabel="initial weights α", yscale="linear")
     grid[0, 2].set(title="sup |R_N − R_∞|", xlabel="neurons N")
+    numbers = sorted(table[table.panel == "width"]["x"].unique())
+    grid[0, 2].set_xticks(numbers, [f"{number:g}" for number in numbers])
+    grid[0, 2].xaxis.set_minor_locator(NullLocator())
     style.letters(grid)
     return figure
 
@@ -41,8 +46,9 @@ def _panel(ax: Axes, rows: Table) -> None:
 
 
 def slope(rows: Table) -> float:
-    """Exponent of the last half of the measured points."""
-    own = rows[rows["mean"].notna()].iloc[len(rows[rows["mean"].notna()]) // 2 :]
+    """Exponent of the last half of the measured points, of two at least."""
+    own = rows[rows["mean"].notna()]
+    own = own.iloc[min(len(own) // 2, len(own) - 2) :]
     return float(
         np.polyfit(np.log(own["x"].astype(float)), np.log(own["mean"].astype(float)), 1)[0]
     )
@@ -61,7 +67,7 @@ def caption(settings: Settings, table: Table) -> str:
         "ones; lines: minimizers of the hypentropy potential. (c) Largest distance of the risk "
         "of N neurons from its mean field; grey: N^(−1/2) through the last point. (a) 8 unit "
         f"points in 8 dimensions, 32 neurons, {settings.networks} draws; the largest share of "
-        f"the bound is {worst:.2f}, and exponents of the larger half of scales are "
+        f"the bound is {worst:.1e}, and exponents of the larger half of scales are "
         f"{', '.join(alphas)}, claimed at most −1. (b) 4 unit points in 12 dimensions, "
         f"{settings.problems} draws, {settings.steps:,} steps of descent; lines are means over "
         f"the same draws, nothing is fitted. (c) {settings.flows} draws, T = 2; exponents of "
