@@ -4,7 +4,8 @@
 descent on outputs, `gaussian` the law of trained networks, `corrections` the first order in 1/m,
 `bounds` explicit constants, `discretization` the distance of descent to its flow, `crossings` how
 many activations change, and `maps` all of it on planes of points.
-`hermite` has kernels of unit points as power series.
+`hermite` has kernels of unit points as power series, `mean_field` the limit of networks scaled by
+1/N.
 """
 
 from theory.infinite_width._angles import angle as angle
@@ -87,3 +88,5 @@ from theory.infinite_width.maps import output_map as output_map
 from theory.infinite_width.maps import plane as plane
 from theory.infinite_width.maps import project as project
 from theory.infinite_width.maps import signal_map as signal_map
+from theory.infinite_width.mean_field import MeanFieldRisks as MeanFieldRisks
+from theory.infinite_width.mean_field import mean_field_risks as mean_field_risks

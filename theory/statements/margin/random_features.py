@@ -46,7 +46,8 @@ class Features(NamedTuple):
     z: Float[Array, "n m"]
 
 
-def _features(key: Array, earlier: Staged, config: FeatureSetting) -> Features:
+def sample_features(key: Array, earlier: Staged, config: FeatureSetting) -> Features:
+    """Unit points of the law, and fresh features of them."""
     key_data, key_c, key_b = jax.random.split(key, 3)
     sample = draw(key_data, config.data, config.n, config.d, queries=0)
     d = sample.x.shape[1]
@@ -143,7 +144,7 @@ def _statement(
         title=title,
         says=says,
         source=source,
-        stages={"features": _features, "path": _path},
+        stages={"features": sample_features, "path": _path},
         solve=_weights,
         hypotheses={
             "separable": Hypothesis(_separable, "γ₂ > 0, by certified bounds on both sides"),

@@ -1,0 +1,1 @@
+"""Figures of networks between lazy and rich training."""
