@@ -31,10 +31,16 @@ class Bundle(NamedTuple):
     certificates: Sequence[tuple[str, bytes]]
 
 
+def is_regular(path: str) -> bool:
+    """Whether it is a file or a directory; opening a pipe would wait for ever."""
+    mode = os.stat(path).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
 def is_bundle(path: str) -> bool:
     """Whether a file begins as a ZIP archive does; False for what cannot be opened."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not is_regular(path):
             return False
         with open(path, "rb") as file:
             return file.read(4) in BEGINS
@@ -106,7 +112,9 @@ def _stated(archive: zipfile.ZipFile) -> dict[str, str]:
     entry = archive.getinfo(CHECKSUMS)
     if entry.file_size > MOST_KEPT:
         raise ValueError(f"{CHECKSUMS} must have at most {MOST_KEPT:,} bytes")
-    lines = archive.read(entry).decode().split("\n")
+    lines = [line for line in archive.read(entry).decode().split("\n") if line]
+    if all(line.endswith("\r") for line in lines):  # written again by an editor of Windows
+        lines = [line[:-1] for line in lines]
     pairs = [line.partition("  ") for line in lines if line]
     stated = {name: digest for digest, _, name in pairs}
     if len(stated) < len(pairs) or CHECKSUMS in stated:
@@ -117,7 +125,7 @@ def _stated(archive: zipfile.ZipFile) -> dict[str, str]:
 def _hashed(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, bytes | None]:
     """The digest of a file, and all of it where it is a certificate."""
     digest, kept = hashlib.sha256(), bytearray()
-    keeps = entry.filename.endswith(".json") and entry.file_size <= LARGEST
+    keeps = entry.filename.lower().endswith(".json") and entry.file_size <= LARGEST
     with archive.open(entry) as member:
         while chunk := member.read(CHUNK):
             digest.update(chunk)

@@ -49,6 +49,8 @@ def _no_number(text: str) -> Any:
 def read(path: str) -> dict[str, Any]:
     """The content of a file; ValueError where it cannot be read, and as `parse`."""
     try:
+        if not bundles.is_regular(path):
+            raise ValueError(f"{path}: cannot be read (it is no regular file)")
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:

@@ -173,6 +173,33 @@ def test_every_changed_byte_is_noticed_or_of_no_consequence(files, tmp_path):
     assert all(line.isprintable() for line in lines)
 
 
+def test_names_in_capitals_are_certificates_too(files, tmp_path, capsys):
+    """Else a false one would be passed over by calling it otherwise."""
+    content = json.loads(files.pop(f"{PLACE}counts.json"))
+    content["failures"] += 1
+    files[f"{PLACE}counts.JSON"] = json.dumps(resealed(content)).encode()
+    status, _, err = told(capsys, "check", packed(tmp_path / "all.zip", files))
+    assert status == 1
+    assert f"{PLACE}counts.JSON: does not hold: " in err
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_checksums_with_the_lines_of_windows_are_read(end, files, tmp_path, capsys):
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}{end}" for name, data in files.items()]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, data in {**files, bundles.CHECKSUMS: "".join(lines).encode()}.items():
+            archive.writestr(name, data)
+    assert told(capsys, "check", tmp_path / "all.zip")[::2] == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["check", "replay"])
+def test_nobody_waits_for_a_pipe(verb, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.json")
+    status, out, err = told(capsys, verb, tmp_path / "pipe.json")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "it is no regular file" in err
+
+
 def test_a_pipe_is_no_bundle(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert not bundles.is_bundle(str(tmp_path / "pipe"))
