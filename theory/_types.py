@@ -1,6 +1,6 @@
 """Types that many signatures share."""
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Array, Int
@@ -11,6 +11,10 @@ AnyArray: TypeAlias = Array | np.ndarray
 
 # One number: of Python or NumPy, or an array of JAX without axes, which may be traced.
 Real: TypeAlias = float | np.floating | np.integer | Array
+# In `Annotated`: of the range that an argument's name has everywhere, the lower end is left out.
+OPEN_BELOW = "open below"
+PositiveReal: TypeAlias = Annotated[Real, OPEN_BELOW]
+PositiveFloat: TypeAlias = Annotated[float, OPEN_BELOW]
 Integer: TypeAlias = int | np.integer | Int[Array, ""]
 
 # Arrays in tuples, lists, dictionaries and dataclasses: what `jax.tree` walks through. No type of

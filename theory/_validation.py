@@ -22,6 +22,7 @@ from theory._kinds import Kind, integer, of_annotation, optional, real
 from theory._kinds import is_traced as is_traced
 from theory._kinds import shown as shown
 from theory._shapes import allowed_shapes, alternatives, check_shapes
+from theory._types import OPEN_BELOW
 
 P = typing.ParamSpec("P")
 R = typing.TypeVar("R")
@@ -255,9 +256,16 @@ def _named(name: str, annotation: object) -> Kind | None:
     return optional(kinds[0]) if types.NoneType in members else kinds[0]
 
 
+def _is_annotated(annotation: object) -> bool:
+    return typing.get_origin(annotation) is typing.Annotated
+
+
 def _door_of(name: str, annotation: object) -> Door:
     """What an argument of this name and annotation goes through."""
+    annotation, *more = typing.get_args(annotation) if _is_annotated(annotation) else [annotation]
     kind = _named(name, annotation) or of_annotation(name, annotation)
+    if OPEN_BELOW in more:
+        kind = functools.partial(NAMED[name, float], open_low=True)
     door = _door(annotation)
 
     def enter(name: str, value: object) -> object:

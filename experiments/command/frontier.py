@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
         "--goal", choices=GOALS, default="held",
         help="held: all hypotheses hold in half of the draws; consistent: the verdict is (held)",
     )  # fmt: skip
+    common.add_draws(sub, "draws at each value, for the goal consistent (the statement's own)")
     common.add_level(sub, "decisions")
     common.add_settings(sub)
     common.add_seed(sub)
@@ -43,6 +44,7 @@ def _frontier(arguments: argparse.Namespace) -> int:
     environment.configure("float64")
     common.check_seed(arguments)
     common.check_level(arguments)
+    common.check_draws(arguments)
     statement = find_one(arguments.id).statement
     settings = common.settings_of(arguments.settings)
     common.check_settings(statement, settings)
@@ -65,8 +67,8 @@ def _frontier(arguments: argparse.Namespace) -> int:
             at = configured(config, None, changes)
             found.append((changes, frontier(
                 statement, name, goal=arguments.goal, low=low, high=high, config=at,
-                key=running.run_key(statement, arguments.seed), level=arguments.level, say=say,
-                memory=environment.known_memory(),
+                draws=arguments.draws, key=running.run_key(statement, arguments.seed),
+                level=arguments.level, say=say, memory=environment.known_memory(),
             )))  # fmt: skip
     if arguments.json:
         print_json({"frontiers": [changes | frontier_json(one) for changes, one in found]})

@@ -495,8 +495,8 @@ GOOD = {"x": np.eye(3), "y": [1.0, -1.0, 1.0], "slope": 0.5}
     ("changes", "message"),
     [
         ({"slope": 0.0}, r"slope must be a finite number in \(0, 1\), got 0\.0"),
-        ({"slope": 1.0}, r"slope must be a finite number in \[0, 1\), got 1\.0"),
-        ({"slope": float("nan")}, r"slope must be a finite number in \[0, 1\), got nan"),
+        ({"slope": 1.0}, r"slope must be a finite number in \(0, 1\), got 1\.0"),
+        ({"slope": float("nan")}, r"slope must be a finite number in \(0, 1\), got nan"),
         ({"x": np.eye(3) * np.nan}, "x must be finite, got 9 NaN or infinite of 9 entries"),
         ({"x": np.diag([1, np.inf, 1])}, "x must be finite, got 1 NaN or infinite of 9 entries"),
         ({"x": np.ones((3, 0))}, r"x must be a matrix .* got shape \(3, 0\)"),

@@ -147,6 +147,7 @@ def test_a_frontier_and_a_map_of_it(mine, capsys):
         ("frontier MINE:right --in n=5:2", "--in must be NAME=LOW:HIGH"),
         ("frontier MINE:right --in n --in d", "--in must give LOW:HIGH"),
         ("frontier MINE:right --in n=0:5", "n must be"),
+        ("frontier MINE:right --in n --draws 9", "draws must be left out with the goal 'held'"),
     ],
 )
 def test_bad_lines_end_with_one_line(line, message, mine, capsys):

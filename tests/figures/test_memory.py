@@ -10,14 +10,16 @@ from jax.extend import core
 
 from experiments.command import main
 from experiments.figures import building, registry
-from experiments.figures.lazy import axes, cosine, networks
+from experiments.figures.lazy import axes, cosine, networks, width
 from experiments.figures.lazy import map as lazy_map
-from experiments.figures.orthogonal import accuracy
+from experiments.figures.orthogonal import accuracy, perturbations
 from experiments.figures.orthogonal import learning as orthogonal
+from experiments.figures.orthogonal import map as orthogonal_map
 from experiments.figures.separability import phase
 from experiments.figures.subspace import off_manifold
 from experiments.images import experiment, training
 from experiments.machine import environment
+from theory import Dataset
 from theory.compilation import BY_LIBRARIES, IN_MEMORY
 
 LIMIT = 8 * 10**9
@@ -191,6 +193,51 @@ def fitted(changes):
     return accuracy.floats(settings, cell), program
 
 
+def paired(changes):
+    """lazy-width: the points of all draws, and f of infinite width on each."""
+    settings = dataclasses.replace(width.FIGURE.quick, **changes)
+    cell = width.cells(settings)[-1]  # of the published case, whose sizes may be set
+    run = width.setting(settings, cell)
+
+    def program(key):
+        drawn = networks.problems(jax.random.split(key, settings.draws), run)
+        points = (drawn.x, drawn.y, drawn.z, drawn.x)
+        return networks.limit_networks(drawn.key_f_limit, *points, run, run.rates_f)
+
+    return width.floats(settings, cell), program
+
+
+def fitted_twice(changes):
+    """orthogonal-map: f on the clean samples of a draw, g on its noise."""
+    settings = dataclasses.replace(orthogonal_map.FIGURE.quick, **changes)
+    s, cell = settings, orthogonal_map.cells(settings)[-1]
+
+    def program(key):
+        drawn = orthogonal.samples(key, s.law, s.n, orthogonal_map.counts(s)[-1], s.d)
+        f = orthogonal.fit(key, drawn.x, drawn.y, settings)
+        return f, orthogonal.fit(key, drawn.noise, drawn.target, settings)
+
+    return orthogonal_map.floats(settings, cell), program
+
+
+def images(d):
+    """Four of so many pixels."""
+    return Dataset("black", jnp.zeros((4, d)), jnp.array([1.0, -1.0, 1.0, -1.0]))
+
+
+def fitted_to_images(changes):
+    """orthogonal-perturbations: a network on images."""
+    settings = dataclasses.replace(perturbations.FIGURE.quick, **changes)
+    cell = perturbations.cells(settings)[0]
+
+    def program(key):
+        data = perturbations.dataset(settings)
+        x, y, _, _ = perturbations.draw(key, data, settings.n, queries=0)
+        return orthogonal.fit(key, x, y, settings, jnp.ones(settings.n, bool))
+
+    return perturbations.floats(settings, cell), program
+
+
 def law(changes):
     """subspace-off-manifold: networks trained at once."""
     settings = dataclasses.replace(off_manifold.FIGURE.quick, **changes)
@@ -217,6 +264,15 @@ TRACED = [  # and of how many arrays the numbers are
     (mapped, {"grid": 4000, "draws": 1000}, 2),
     (fitted, {"m": 10**6}, 1),
     (fitted, {"n": 10**5}, 1),
+    (paired, {"d": 10**6}, 2),
+    (paired, {"draws": 10**6}, 2),
+    (paired, {"n": 10**5}, 1),
+    (fitted_twice, {"m": 10**6}, 1),
+    (fitted_twice, {"n": 10**5}, 1),
+    (fitted_twice, {"n_advs": (2, 10**5)}, 1),
+    (fitted_twice, {"d": 10**7}, 2),
+    (fitted_to_images, {"m": 10**6}, 1),
+    (fitted_to_images, {"data": images(1024**2), "n": 4}, 1),
     (law, {"widths": (10**6,)}, 1),
     (failing, {"widths": (10**6,)}, 2),
 ]

@@ -5,9 +5,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from scipy import stats
 from untyped import known
 
-from theory import Deterministic, Parameters, Probabilistic, Statement, exceeds, frontier, parameter
+from theory import (
+    Deterministic,
+    Distribution,
+    Law,
+    Parameters,
+    Probabilistic,
+    Statement,
+    exceeds,
+    frontier,
+    parameter,
+)
 from theory.keys import make_key
 
 
@@ -93,6 +104,28 @@ def test_the_verdict_changes_at_a_threshold():
     assert {p.verdict for p in found.probes} >= {"consistent", "refuted"}
 
 
+def exponential_above(s):
+    """That the draws, exponential from s − 1 on, are exponential."""
+    return statement(
+        sample=lambda key, c: jax.random.exponential(key) + jnp.maximum(c.s, s) - s,
+        hypotheses={},
+        claim=Law[Any, Any](lambda e, c: e, lambda c: Distribution(cdf=stats.expon.cdf)),
+        draws={"quick": 1000, "full": 1000},
+    )
+
+
+def test_a_law_says_how_many_draws_it_takes_and_is_given_them():
+    """t = √(log(2/α)/(2N)) reaches 0.05 at α = .01/40 with N = 1798, and .01 with N = 1060."""
+    few = frontier(exponential_above(2.0), "s", goal="consistent", low=0.5, high=8.0)
+    assert few.below is None
+    assert "undecided at s = 0.5" in few.reason
+    assert few.reason.endswith("; about 1,798 draws would tell")
+    assert [(p.met, p.draws, p.needed) for p in few.probes[:1]] == [(1000, 1000, 1798)]
+    enough = frontier(exponential_above(2.0), "s", goal="consistent", low=0.5, high=8.0, draws=1800)
+    assert not enough.reached_above
+    assert 2.0 <= known(enough.below) < known(enough.above) < 2.3
+
+
 def test_without_a_change_it_says_so():
     found = frontier(statement(), "s", low=1.0, high=2.0)
     assert found.below is None
@@ -110,6 +143,8 @@ def test_without_a_change_it_says_so():
         ({"parameter": "s", "low": -jnp.inf, "high": 2.0}, "finite, low < high"),
         ({"parameter": "m", "low": 1e300, "high": 1e301}, "high must be at most 2147483647"),
         ({"parameter": "m", "level": 0.0}, "level"),
+        ({"parameter": "m", "goal": "consistent", "draws": 0}, "draws must be an integer ≥ 1"),
+        ({"parameter": "m", "draws": 100}, "draws must be left out with the goal 'held'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -57,6 +57,31 @@ def test_distance_from_a_law_that_jumps():
     np.testing.assert_allclose(found, expected, atol=1.1e-9)
 
 
+TENTHS = {
+    "⌊10x⌋": (np.floor, "consistent"),
+    "⌈10x⌉ − 1": (lambda t: np.ceil(t) - 1, "consistent"),  # jumps just after the tenths
+    "10x, rounded": (np.round, "refuted"),  # half-way between them
+}
+
+
+@pytest.mark.parametrize("name", TENTHS)
+def test_a_law_that_jumps_within_roundings_of_its_values_is_met(name):
+    rounding, word = TENTHS[name]
+    counts = np.random.default_rng(7).binomial(12, 0.4, 4000)
+    law = Distribution(cdf=lambda x: stats.binom(12, 0.4).cdf(rounding(10 * x)))
+    for values in (counts / 10, counts * 0.1):
+        assert judged(values, law).verdict == word
+    early = np.floor(10 * np.nextafter(counts * 0.1, -np.inf)) == counts
+    assert early.any()  # else ⌊10x⌋ jumps where it should
+
+
+def test_a_law_that_jumps_a_little_farther_off_is_refuted():
+    values = np.random.default_rng(7).binomial(12, 0.4, 4000) / 10
+    for off in (1e-13, -1e-13):
+        law = Distribution(cdf=lambda x, o=off: stats.binom(12, 0.4).cdf(np.floor(10 * x + o)))
+        assert judged(values, law).verdict == "refuted"
+
+
 def completions(values, unknown):
     """All that a few draws of which nothing is known could be, on a grid, or need not be at all."""
     places = [-np.inf, -1.0, 0.1, 1.4, np.inf]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from theory._scaling import maximum, minimum, power_of_two, scaled_rows
-from theory._types import AnyArray, PyTree, Real
+from theory._types import AnyArray, PositiveReal, PyTree, Real
 from theory._validation import (
     as_host_reals,
     check_labels,
@@ -36,7 +36,7 @@ class NearOrthogonality(NamedTuple):
 
 @takes_arrays
 @jax.default_matmul_precision("highest")
-def near_orthogonality(x: Float[AnyArray, "n d"], slope: Real) -> NearOrthogonality:
+def near_orthogonality(x: Float[AnyArray, "n d"], slope: PositiveReal) -> NearOrthogonality:
     """The family's hypothesis on the data, γ³R_min⁴/(3nR_max²) ≥ p_max = max_{j≠k}|⟨x_j, x_k⟩|.
 
     Args:
@@ -54,7 +54,6 @@ def near_orthogonality(x: Float[AnyArray, "n d"], slope: Real) -> NearOrthogonal
       K24a Theorem 3.2 on F23 Theorem 3.2.
     """
     check_points("x", x)
-    check_slope(slope, open_low=True)
     x = x / power_of_two(jnp.max(jnp.abs(x)))
     gram = jnp.abs(x @ x.T)
     squared = jnp.diagonal(gram)
@@ -129,7 +128,7 @@ def _check_positive(positive: Real) -> None:
 def max_margin_limit(
     x: Float[AnyArray, "n d"],
     y: Float[AnyArray, " n"],
-    slope: Real,
+    slope: PositiveReal,
     active: Bool[AnyArray, " n"] | None = None,
     positive: Real = 0.5,
 ) -> MaxMarginLimit:
@@ -159,7 +158,6 @@ def max_margin_limit(
     """
     check_points("x", x)
     check_labels("y", y, len(x))
-    check_slope(slope, open_low=True)
     _check_positive(positive)
     active = jnp.ones(len(x), bool) if active is None else jnp.asarray(active)
     gram = inner_products(x, x)
@@ -308,14 +306,14 @@ class MultiplierRange(NamedTuple):
 
 
 @takes_arrays
-def multiplier_range(x: Float[AnyArray, "n d"], slope: Real) -> MultiplierRange:
+def multiplier_range(x: Float[AnyArray, "n d"], slope: PositiveReal) -> MultiplierRange:
     """(1/(2R_max²), 3/(2γ²R_min²)). Source: K24a Theorem 3.2 on F23."""
     squared = jnp.sum(x**2, axis=1)
     return MultiplierRange(1 / (2 * maximum(squared)), 3 / (2 * slope**2 * minimum(squared)))
 
 
 @takes_arrays
-def sharp_multiplier_range(x: Float[AnyArray, "n d"], slope: Real) -> MultiplierRange:
+def sharp_multiplier_range(x: Float[AnyArray, "n d"], slope: PositiveReal) -> MultiplierRange:
     """(1+γ²)R_min²λ_max ≤ 2/(1 − γ³/3) and (1+γ²)R_max²λ_k ≥ 2 − (2γ³/3)/(1 − γ³/3) (ours)."""
     squared = jnp.sum(x**2, axis=1)
     shrink = 1 - slope**3 / 3

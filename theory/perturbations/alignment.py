@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from theory._validation import check_choice, check_integer, check_real, check_slope, takes_numbers
+from theory._types import PositiveFloat
+from theory._validation import check_choice, check_integer, check_real, takes_numbers
 
 
 @takes_numbers
-def gradient_cosine(slope: float) -> float:
+def gradient_cosine(slope: PositiveFloat) -> float:
     """cos(y_k∇f(x_k), q) = (1 + γ)²/(√2 √((1 + γ²)² + 4γ²)), between perturbations in ℓ₂.
 
     Args:
@@ -25,7 +26,6 @@ def gradient_cosine(slope: float) -> float:
     Source:
       K24a section 4, with the closed form of the limit (ours).
     """
-    check_slope(slope, open_low=True)
     return (1 + slope) ** 2 / (math.sqrt(2) * math.hypot(1 + slope**2, 2 * slope))
 
 

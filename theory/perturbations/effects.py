@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
-from theory._types import AnyArray
-from theory._validation import check_integer, check_real, check_slope, takes_arrays, takes_numbers
+from theory._types import AnyArray, PositiveFloat
+from theory._validation import check_integer, check_real, takes_arrays, takes_numbers
 from theory.certificates.linear_solve import inner_products
 from theory.certificates.max_margin import MaxMarginLimit
 from theory.margins import rounding_error
@@ -89,7 +89,7 @@ def noise_accuracy(
     d: int,
     epsilon: float,
     radius: float,
-    slope: float,
+    slope: PositiveFloat,
     cosine: float = 1.0,
     adapted: tuple[float, float] = (1.0, 1.0),
 ) -> float:
@@ -190,7 +190,9 @@ def adaptation(margin: float) -> float:
 
 
 @takes_numbers
-def own_margin(time: float, n: int, radius: float, slope: float, strength: float = 0.0) -> float:
+def own_margin(
+    time: float, n: int, radius: float, slope: PositiveFloat, strength: float = 0.0
+) -> float:
     """m = log(1 + ρBT/n)/B with ρ = (1 + γ²)R²/2, B = 1 + s(1 + κ)/2.
 
     What a sample contributes to its own margin at time T under the exponential loss
@@ -220,7 +222,7 @@ def own_margin(time: float, n: int, radius: float, slope: float, strength: float
 
 
 @takes_numbers
-def cone_share(n: int, d: int, slope: float) -> float:
+def cone_share(n: int, d: int, slope: PositiveFloat) -> float:
     """Φ_N((γ − (γ + κ)n/(2d))/((1 − κγ)√(n/(2d)))): samples with the sign pattern of the limit.
 
     Of n isotropic samples with random labels in dimension d, the share on which a neuron of the
@@ -247,7 +249,9 @@ def cone_share(n: int, d: int, slope: float) -> float:
 
 
 @takes_numbers
-def plane_agreement(n_adv: int, d: int, epsilon: float, radius: float, slope: float) -> float:
+def plane_agreement(
+    n_adv: int, d: int, epsilon: float, radius: float, slope: PositiveFloat
+) -> float:
     """Share of the directions in a plane through q in which f_adv has the sign of f.
 
     On a plane that knows nothing of the noise samples, in coordinates along q and across it, the
@@ -289,5 +293,4 @@ def _signal(n_adv: int, d: int, epsilon: float, radius: float) -> float:
 
 def _kappa(slope: float) -> float:
     """κ = 2γ/(1 + γ²)."""
-    check_slope(slope, open_low=True)
     return 2 * slope / (1 + slope**2)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import LARGEST, check_choice, check_level, check_memory
+from theory._validation import LARGEST, check_choice, check_integer, check_level, check_memory
 from theory.keys import make_key
 from theory.parameters import number_names
 from theory.verification.outcomes import premise
@@ -29,7 +29,8 @@ CLOSE = 0.02  # ratio of the ends at which the search ends
 class Probe(NamedTuple):
     """One value.  reached: whether the goal is, None where the draws do not tell.
 
-    met, draws: draws in which all hypotheses hold, of how many; verdict: for the goal "consistent".
+    met, draws: draws in which all hypotheses hold, of how many; verdict: for the goal "consistent",
+    and needed: about how many draws would decide it where these do not, if that is known.
     """
 
     value: float
@@ -37,6 +38,7 @@ class Probe(NamedTuple):
     met: int
     draws: int
     verdict: str = ""
+    needed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +78,7 @@ def frontier(
     high: float | None = None,
     key: Array | None = None,
     config: Any = None,
+    draws: int | None = None,
     level: float = 0.01,
     close: float = CLOSE,
     say: Callable[[str], None] | None = None,
@@ -95,6 +98,9 @@ def frontier(
         2 in both directions.
       key: random key; default `theory.keys.make_key(0)`.
       config: the other parameters; default the statement's own.
+      draws: at each value, for the goal "consistent"; default the statement's own for "quick". Each
+        decision has a fortieth of the level, so that where these just decide a verdict more are
+        needed here; the reason says how many.
       level: false-alarm rate of all decisions together.
       close: ends when the ends differ by less than this share of them, by its square as a share
         of the whole range where that holds 0, or integers are neighbours.
@@ -106,11 +112,15 @@ def frontier(
       The `Frontier`.
 
     Raises:
-      ValueError: for a parameter that is no number, an unknown goal, wrong ends, or "held"
-        of a statement without hypotheses.
+      ValueError: for a parameter that is no number, an unknown goal, wrong ends, "held" of a
+        statement without hypotheses, or a number of draws for "held", which takes its own.
     """
     check_statement(statement)
     check_choice("goal", goal, GOALS)
+    if draws is not None:
+        check_integer("draws", draws)
+        if goal == "held":
+            raise ValueError("draws must be left out with the goal 'held', which takes its own")
     config = statement.config if config is None else config
     check_config(config, statement.config)
     check_choice("parameter", parameter, number_names(config))
@@ -134,7 +144,7 @@ def frontier(
         )
     line = _Line(
         statement, goal, make_key(0) if key is None else key, config, field,
-        share, say or (lambda text: None), memory,
+        share, say or (lambda text: None), memory, draws,
     )  # fmt: skip
     with arithmetic("float64"):
         ends = (low, high) if low is not None and high is not None else _ends(line, here)
@@ -153,6 +163,7 @@ class _Line:
     level: float
     say: Callable[[str], None]
     memory: int | None = None
+    draws: int | None = None
     probes: dict[float, Probe] = dataclasses.field(default_factory=dict)
 
     def value(self, value: float) -> float:
@@ -193,11 +204,14 @@ class _Line:
 
     def _judged(self, value: float, config: Any, key: Array) -> Probe:
         verdict = verify(
-            self.statement, key=key, config=config, level=self.level, memory=self.memory
-        )
+            self.statement, key=key, draws=self.draws, config=config, level=self.level,
+            memory=self.memory,
+        )  # fmt: skip
         met = verdict.outcomes["confirmed"] + verdict.outcomes["miss"]
+        if not any(verdict.outcomes.values()):  # about a quantity as a whole
+            met = min((h.met for h in verdict.hypotheses.values()), default=verdict.draws)
         reached = {"consistent": True, "inconclusive": None}.get(verdict.verdict, False)
-        return Probe(value, reached, met, verdict.draws, verdict.verdict)
+        return Probe(value, reached, met, verdict.draws, verdict.verdict, verdict.draws_needed)
 
 
 def _ends(line: _Line, here: float) -> tuple[float, float]:
@@ -237,6 +251,15 @@ def _apart(low: float, high: float, close: float, span: float) -> bool:
     return high - low > max(close * min(abs(low), abs(high)), close**2 * span)
 
 
+def _more(*probes: Probe) -> str:
+    """How many draws would tell, where that is known of those that are undecided."""
+    needed = [probe.needed for probe in probes if probe.reached is None]
+    known = [number for number in needed if number is not None]
+    if not known or len(known) < len(needed):
+        return "more draws may tell"
+    return f"about {max(known):,} draws would tell"
+
+
 def _bisected(line: _Line, ends: tuple[float, float], level: float, close: float) -> Frontier:
     name, what = line.field.name, {"held": "all hypotheses hold", "consistent": "consistent"}
     low, high = line.at(ends[0]), line.at(ends[1])
@@ -248,29 +271,29 @@ def _bisected(line: _Line, ends: tuple[float, float], level: float, close: float
         ends_words = f"{name} = {low.value:g} and {high.value:g}"
         if None in (low.reached, high.reached):
             open_at = [f"{name} = {e.value:g}" for e in (low, high) if e.reached is None]
-            reason = f"{what[line.goal]}: undecided at {' and '.join(open_at)}; more draws may tell"
+            reason = f"{what[line.goal]}: undecided at {' and '.join(open_at)}; {_more(low, high)}"
         else:
             reason = f"{what[line.goal]} at {'both' if low.reached else 'neither'} of {ends_words}"
         return Frontier(
             line.statement.id, name, line.goal, None, None, None, tuple(line.probes.values()),
             reason, level,
         )  # fmt: skip
-    undecided, span = 0, high.value - low.value
+    undecided, span = None, high.value - low.value
     while _apart(low.value, high.value, close, span) and len(line.probes) < PROBES:
         middle = line.value(_middle(low.value, high.value))
         if middle in (low.value, high.value):
             break
         probe = line.at(middle)
         if probe.reached is None:  # as near as the draws can tell
-            undecided += 1
+            undecided = probe
             break
         low, high = (probe, high) if probe.reached == low.reached else (low, probe)
     side = "from" if high.reached else "up to"
     held, not_held = (high, low) if high.reached else (low, high)
     reason = f"{what[line.goal]} {side} {name} = {held.value:g}, and not at {not_held.value:g}"
-    if undecided:
+    if undecided is not None:
         reason += f"; {max(DRAWS)} draws do not tell between" if line.goal == "held" else (
-            "; inconclusive between")  # fmt: skip
+            f"; inconclusive between: {_more(undecided)}")  # fmt: skip
     return Frontier(
         line.statement.id, name, line.goal, low.value, high.value, bool(high.reached),
         tuple(line.probes.values()), reason, level,

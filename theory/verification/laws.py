@@ -28,8 +28,9 @@ class Distribution(Claim):
 
     Attributes:
       cdf: F, of (K,) float64 numbers in increasing order, as `scipy.stats` computes it. It may
-        jump: F(x) counts the mass at x itself. It is also looked at just below each draw: where a
-        law jumps, F must jump there and not earlier, as it does if x is rounded before.
+        jump: F(x) counts the mass at x itself. It is looked at |x|/2⁵⁰ below and above each draw:
+        where a law jumps, F must jump within that, as it does if a few roundings move its x; what
+        is off by more (near 0 differences such as x − 1 are) the quantity states as its error.
       resolution: how far a law must be for certain to be told from F: half-width of the interval
         of the distance, in (0, 1). It takes log(2/level)/(2·resolution²) draws.
       name: what the distance is called, for reports.

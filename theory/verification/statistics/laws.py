@@ -13,6 +13,8 @@ from theory._validation import check_integer, check_real
 
 # What special functions promise of a distribution function in float64, with room.
 CDF_ERROR = 1e-9
+# How far, of |x|, a few roundings of its argument may move the jumps of a distribution function.
+ARGUMENT_ERROR = 2.0**-50
 
 
 class Distance(NamedTuple):
@@ -71,7 +73,9 @@ def law_distance(
       low = max(sup (F_N^− − F), sup (F − F_N^+)),  high = max(sup (F_N^+ − F), sup (F − F_N^−)).
 
     A step function is farthest above F where it has just jumped, and farthest below just before it
-    jumps; F just before x is F at the next number below.
+    jumps. Both limits are those of the law whose jumps are where F's are up to |x|/2⁵⁰, four units
+    in the last place: F is looked at so far above x, and so far below it for "just before x". A
+    function that rounds, ⌊10x⌋ say, jumps a little before or after the draws at 0.3.
 
     Args:
       values, errors: (draws,) the quantity, and bounds on its numerical error ≥ 0.
@@ -141,12 +145,22 @@ def _above(law: _Law, jumps: np.ndarray, more: int, unknown: int) -> float:
     """sup (F_N − F) of the function that jumps there, `more` draws being at −∞ besides."""
     rank = np.searchsorted(jumps, jumps, side="right") + more
     total = len(jumps) + unknown
-    return max(float(np.max(rank / total - law.at(jumps))), more / total)
+    return max(float(np.max(rank / total - law.at(_beside(jumps, 1)))), more / total)
 
 
 def _below(law: _Law, jumps: np.ndarray, more: int, unknown: int) -> float:
     """sup (F − F_N), just before the jumps and beyond the last."""
     rank = np.searchsorted(jumps, jumps, side="left") + more
     total = len(jumps) + unknown
-    just_before = np.where(jumps == np.inf, jumps, np.nextafter(jumps, -np.inf))
-    return max(float(np.max(law.at(just_before) - rank / total)), 1 - (len(jumps) + more) / total)
+    before = law.at(_beside(jumps, -1))
+    return max(float(np.max(before - rank / total)), 1 - (len(jumps) + more) / total)
+
+
+def _beside(points: np.ndarray, side: int) -> np.ndarray:
+    """Points moved up (side 1) or down (−1) by `ARGUMENT_ERROR`, down by one number at least."""
+    finite = np.where(np.isfinite(points), points, 0.0)
+    with np.errstate(over="ignore"):
+        moved = finite + side * ARGUMENT_ERROR * np.abs(finite)
+        least = finite if side > 0 else np.nextafter(finite, -np.inf)
+    moved = np.maximum(moved, least) if side > 0 else np.minimum(moved, least)
+    return np.where(np.isfinite(points), moved, points)
