@@ -79,10 +79,10 @@ def test_what_is_differentiated_passes(name):
 
 @pytest.mark.parametrize("name", KEYED)
 def test_keys_of_the_old_style_pass(name):
-    """Arrays of two numbers, in batches, and made of a traced seed."""
+    """Arrays of two numbers: as they are, in batches, and made of a traced seed."""
     old = jax.random.PRNGKey(0)
     arrays, call = parts(name, key=old)
-    one = jax.eval_shape(call, arrays)
+    one = jax.eval_shape(lambda: call(arrays))
     jax.eval_shape(jax.vmap(call), doubled(arrays))
     seeded = jax.eval_shape(lambda seed: call(arrays | {"key": jax.random.PRNGKey(seed)}), 3)
     assert seeded == one
