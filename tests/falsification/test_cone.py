@@ -69,7 +69,7 @@ ENTERS = Statement(
 
 @pytest.mark.slow
 def test_entering_the_cone_is_not_staying_proved_with_three_points():
-    found = falsify(ENTERS, seconds=60)
+    found = falsify(ENTERS, evaluations=20_000)  # found after 7,440, in 50 s of processor time
     assert found.verdict == "refuted", str(found)
     example = known(found.counterexample)
     assert found.proved, example.how

@@ -5,6 +5,7 @@ import dataclasses
 import figure_toys
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.extend import core
 
@@ -222,12 +223,13 @@ def fitted_twice(changes):
 
 def images(d):
     """Four of so many pixels."""
-    return Dataset("black", jnp.zeros((4, d)), jnp.array([1.0, -1.0, 1.0, -1.0]))
+    return Dataset("black", np.zeros((4, d)), np.array([1.0, -1.0, 1.0, -1.0]))
 
 
 def fitted_to_images(changes):
     """orthogonal-perturbations: a network on images."""
-    settings = dataclasses.replace(perturbations.FIGURE.quick, **changes)
+    changed = {"data": images(changes["pixels"]), "n": 4} if "pixels" in changes else changes
+    settings = dataclasses.replace(perturbations.FIGURE.quick, **changed)
     cell = perturbations.cells(settings)[0]
 
     def program(key):
@@ -272,7 +274,7 @@ TRACED = [  # and of how many arrays the numbers are
     (fitted_twice, {"n_advs": (2, 10**5)}, 1),
     (fitted_twice, {"d": 10**7}, 2),
     (fitted_to_images, {"m": 10**6}, 1),
-    (fitted_to_images, {"data": images(1024**2), "n": 4}, 1),
+    (fitted_to_images, {"pixels": 1024**2}, 1),
     (law, {"widths": (10**6,)}, 1),
     (failing, {"widths": (10**6,)}, 2),
 ]
