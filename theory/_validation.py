@@ -241,6 +241,8 @@ NAMED: dict[tuple[str, type], Kind] = {
     **{(name, float): functools.partial(check_real, low=0, open_low=True) for name in _SIZES},
     **{(name, float): _at_least_zero for name in _EXPONENTS},
 }
+# The same without its lower end, where the annotation says so (`_types.OPEN_BELOW`).
+_ABOVE: dict[str, Kind] = {"slope": functools.partial(_share, open_low=True)}
 
 
 def _named(name: str, annotation: object) -> Kind | None:
@@ -265,7 +267,7 @@ def _door_of(name: str, annotation: object) -> Door:
     annotation, *more = typing.get_args(annotation) if _is_annotated(annotation) else [annotation]
     kind = _named(name, annotation) or of_annotation(name, annotation)
     if OPEN_BELOW in more:
-        kind = functools.partial(NAMED[name, float], open_low=True)
+        kind = _ABOVE[name]
     door = _door(annotation)
 
     def enter(name: str, value: object) -> object:
