@@ -19,9 +19,9 @@ from theory.statements.deep import conditioning, fluctuation, moments
 DRAWS = {
     "deep.moments": 250,
     "deep.mean-gradient": 300,
-    "deep.ntk-conditioning": 80,
+    "deep.ntk-conditioning": 128,
     "deep.ntk-fluctuation": 100,
-    "deep.kernel-convergence": 120,
+    "deep.kernel-convergence": 200,
     "deep.training-dynamics": 200,
 }
 

