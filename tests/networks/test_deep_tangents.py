@@ -39,7 +39,9 @@ def test_the_kernel_is_the_product_of_all_derivatives(name):
     for rate, part, (_, bias) in zip(rates, jacobian, network.scales(), strict=True):
         w, b = (np.asarray(p).reshape(len(x), -1) for p in part)
         expected += rate.w * w @ w.T + (rate.b if bias else 0) * b @ b.T
-    np.testing.assert_allclose(deep_ntk(network, layers, x, rates), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        deep_ntk(network, layers, x, rates), expected, rtol=1e-11, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["biases", "residual"])
@@ -55,15 +57,14 @@ def test_first_neurons_are_a_network_of_that_width(name):
     ]
     standard = dataclasses.replace(wide, parameterization="standard")
     part = first_neurons(wide, layers, jnp.asarray(3.0))
-    close = {"rtol": 1e-4, "atol": 1e-5}
     found = deep_ntk(standard, part.layers, x, part.rates)
-    np.testing.assert_allclose(found, deep_ntk(narrow, cut, x), **close)
+    np.testing.assert_allclose(found, deep_ntk(narrow, cut, x), rtol=1e-11, atol=1e-12)
     descent = descent_for_time(0.3, 3, loss="squared")
     paths = [
         train_deep(network, at, x, y, descent, lambda p, n=network: apply_deep(n, p, x), rates)
         for network, at, rates in ((standard, part.layers, part.rates), (narrow, cut, None))
     ]
-    np.testing.assert_allclose(paths[0].trace, paths[1].trace, **close)
+    np.testing.assert_allclose(paths[0].trace, paths[1].trace, rtol=1e-11, atol=1e-12)
     assert np.abs(paths[1].trace[-1] - apply_deep(narrow, cut, x)).max() > 0.01
     left_out = [np.asarray(layer.w)[3:] for layer in paths[0].layers[:-1]]
     assert all((w == 0).all() for w in left_out)
@@ -82,9 +83,11 @@ def test_a_step_descends_along_the_gradient(name):
     for before, after, slope, rate, (_, bias) in zip(
         layers, trained, gradient, rates, network.scales(), strict=True
     ):
-        np.testing.assert_allclose(after.w, before.w - 0.2 * rate.w * slope.w, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            after.w, before.w - 0.2 * rate.w * slope.w, rtol=1e-11, atol=1e-12
+        )
         moved = 0.2 * rate.b * slope.b if bias else 0
-        np.testing.assert_allclose(after.b, before.b - moved, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(after.b, before.b - moved, rtol=1e-11, atol=1e-12)
 
 
 def test_wrong_arguments_are_refused():

@@ -208,6 +208,9 @@ def _nearly_l1(instance: Staged, config: RegimeSetting) -> Margin:
 
 def _statement(id: str, title: str, says: str, source: str, name: str, parts: Any) -> Statement:
     problem, solve, check, conclusion, condition = parts
+    large = name == "α is large"
+    # Of 64 pixels α would be e^{−64/(ε‖β*‖₁)}: at ε = 0.1 no float, nor its square.
+    digits = OnData({"n": 8} if large else {"n": 8, "epsilon": 0.3})
     return Statement[RegimeSetting, Staged](
         id=id,
         title=title,
@@ -218,10 +221,10 @@ def _statement(id: str, title: str, says: str, source: str, name: str, parts: An
         hypotheses={name: Hypothesis(check, condition)},
         claim=Deterministic(conclusion=conclusion),
         domain=DOMAIN,
-        config=RegimeSetting(log_factor=0.01 if name == "α is large" else 0.0),
+        config=RegimeSetting(log_factor=0.01 if large else 0.0),
         draws={"quick": 32, "full": 500},
         data=True,
-        on_data={"digits": OnData({"n": 8})},
+        on_data={"digits": digits},
         batch=32,
     )
 
