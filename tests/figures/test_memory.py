@@ -27,6 +27,7 @@ LIMIT = 8 * 10**9
 FLOAT32 = 4
 REFUSED = [  # figure, settings of 10⁹
     ("benign-overfitting", "n", "draws"),
+    ("depth", "widths", "draws", "d"),
     ("errata", "variance_width", "tail_dimensions", "norm_widths", "draws", "sparse_widths"),
     ("errata", "points", "trained_width"),
     ("lazy-accuracy", "d", "n", "m", "ms", "gaussian_ns", "queries", "draws"),

@@ -134,8 +134,8 @@ def test_a_boundary_without_labels_is_refuted(monkeypatch):
     """A structural error in the prediction, found by training: q = Σ λ_k x_k, labels dropped."""
     true_limit = boundary.max_margin.max_margin_limit
 
-    def without_labels(x, y, slope, active=None):
-        limit = true_limit(x, y, slope, active)
+    def without_labels(x, *others):
+        limit = true_limit(x, *others)
         return limit._replace(normal=limit.multipliers @ x)
 
     monkeypatch.setattr(boundary.max_margin, "max_margin_limit", without_labels)

@@ -69,7 +69,7 @@ def test_a_run_of_all_covers_the_data_that_statements_name(preset):
         if how.quick or preset == "full"
     }
     assert found.keys() == declared.keys()
-    assert len(found) == {"quick": 3, "full": 24}[preset]
+    assert len(found) == {"quick": 3, "full": 29}[preset]
     for place, how in declared.items():
         for name, value in how.changes.items():
             assert getattr(found[place].config, name) == value

@@ -127,7 +127,7 @@ def cost(settings: Settings, cell: Cell) -> float:
 def floats(settings: Any, cell: Cell) -> int:
     """Numbers held at once, at least: keys and results, and the weights of some networks."""
     if cell["of"] == "limit":
-        return PAIRS * len(settings.depths)
+        return PAIRS * (2 * settings.d + len(settings.depths))
     return 4 * settings.draws + min(settings.draws, AT_ONCE) * cell["n"] ** 2 * cell["depth"]
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import style
 from experiments.figures.figure import Table
-from experiments.figures.margin.random_features import Settings
+from experiments.figures.margin.random_features_margin import Settings
 
 REACHED, PRINTED, SHARP = style.SERIES[:3]
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from experiments.figures import saving
-from experiments.figures.margin import random_features as figure
-from experiments.figures.margin import random_features_picture as picture
+from experiments.figures.margin import random_features_margin as figure
+from experiments.figures.margin import random_features_margin_picture as picture
 
 TINY = figure.Settings(widths=(20,), times=(10, 3000), draws=8)
 

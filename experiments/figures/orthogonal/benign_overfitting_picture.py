@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import style
 from experiments.figures.figure import Table
-from experiments.figures.orthogonal.benign import Settings
+from experiments.figures.orthogonal.benign_overfitting import Settings
 
 HELD = 0.9  # of the draws, for a filled marker
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from experiments.figures import saving
-from experiments.figures.orthogonal import benign as figure
-from experiments.figures.orthogonal import benign_picture as picture
+from experiments.figures.orthogonal import benign_overfitting as figure
+from experiments.figures.orthogonal import benign_overfitting_picture as picture
 
 TINY = figure.Settings(n=16, powers=(10, 12), shares=(0.1,), noises=(0.0, 0.4), power=12, draws=60)
 
