@@ -173,7 +173,7 @@ def _about_draws(one: bool, draws: int, fresh: np.ndarray, keys: bool) -> Iterat
     if one:
         yield (
             f"all {draws} draws are the same instance and count as one: the sampler ignores its "
-            "key, or uses randomness that is drawn once when it is compiled"
+            "key, uses randomness that is drawn once when it is compiled, or ends in one point"
         )
         return
     seen = int(fresh.sum())

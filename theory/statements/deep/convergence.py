@@ -56,6 +56,13 @@ class TrainedDeep(DeepWidths):
     queries: int = fields.queries(3, "test points")
 
 
+class Distances(NamedTuple):
+    """distance: (depths, scales).  step: η max_k (1/n) Σ_j |Θ_jk|, the largest of all depths."""
+
+    distance: Measured
+    step: Float[Array, ""]
+
+
 class OfDepth(NamedTuple):
     """A network of the largest width, in the NTK parameterization, and its weights."""
 
@@ -104,14 +111,14 @@ def _mean_at_every_width(
     return jnp.mean(jax.vmap(of_weights)(jax.random.split(key, config.networks)), axis=0)
 
 
-def _with_error(values: Array, config: DeepWidths, sizes: Array, passes: int) -> Measured:
+def _with_error(values: Array, config: DeepWidths, d: int, sizes: Array, passes: int) -> Measured:
     """(claims, scales) with what rounding makes of them, to first order.
 
     A pass through a network sums over neurons in every layer; what is summed exceeds the sum by
     the root of the width, once in every layer, and passes on as everything does there.
     """
     widest, deepest = int(config.scales[-1]), max(config.depths)
-    roundings = passes * (4 * deepest * (widest + 8) + 4 * config.d + 64)
+    roundings = passes * (4 * deepest * (widest + 8) + 4 * d + 64)
     return measured(values, rounding_error(roundings, sizes * widest**2))
 
 
@@ -133,11 +140,11 @@ def kernel_errors(key: Array, config: DeepWidths) -> Measured:
         return jnp.linalg.norm(found - limit) / jnp.linalg.norm(limit)
 
     values = _mean_at_every_width(key_init, config, x.shape[1], apart)
-    return _with_error(values, config, 1 + values, 2)
+    return _with_error(values, config, x.shape[1], 1 + values, 2)
 
 
-def path_distances(key: Array, config: TrainedDeep) -> Measured:
-    """(depths, scales) largest |f_n − f_∞| over steps and test points, from the same f(·; 0)."""
+def path_distances(key: Array, config: TrainedDeep) -> Distances:
+    """The largest |f_n − f_∞| over steps and test points, from the same f(·; 0)."""
     key_data, key_init = jax.random.split(key)
     x, y, z, _ = draw(key_data, config.data, config.n, config.d, queries=config.queries)
     n, both = len(x), jnp.concatenate([x, z])
@@ -156,7 +163,14 @@ def path_distances(key: Array, config: TrainedDeep) -> Measured:
 
     values = _mean_at_every_width(key_init, config, x.shape[1], apart)
     # Outputs are of the size of labels and initial outputs, 1, and what they are apart.
-    return _with_error(values, config, 4 + values, 3 * (config.steps + 1))
+    found = _with_error(values, config, x.shape[1], 4 + values, 3 * (config.steps + 1))
+    sums = [jnp.mean(jnp.abs(k[:n]), axis=0) / (depth + 1) for depth, k in limits.items()]
+    return Distances(found, config.T / config.steps * maximum(jnp.concatenate(sums)))
+
+
+def _stable(instance: Distances, _: TrainedDeep) -> Margin:
+    """λ_max is at most the largest sum of a row: no step overshoots."""
+    return at_least(jnp.ones(()), instance.step, rounding_error(2**12, instance.step))
 
 
 def _wide(_: object, config: DeepWidths) -> Margin:
@@ -194,7 +208,7 @@ STATEMENTS = (
         data=True,
         on_data={"digits": OnData()},
     ),
-    Statement[TrainedDeep, Measured](
+    Statement[TrainedDeep, Distances](
         id="deep.training-dynamics",
         title="training of a deep network approaches its linear limit like n^(−1/2)",
         says="sup over t ≤ T and test points of |f_n(z; t) − f_∞(z; t)| = Θ(n^{−1/2}) for 2 "
@@ -204,9 +218,11 @@ STATEMENTS = (
         "widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
         sample=path_distances,
-        hypotheses=WIDE,
+        hypotheses=WIDE | {"stable steps": Hypothesis(_stable, "η max_k (1/n) Σ_j |Θ_jk| ≤ 1")},
         claim=Rate(
-            quantity=lambda errors, _: errors, claims=_claims, scales=lambda config: config.scales
+            quantity=lambda found, _: found.distance,
+            claims=_claims,
+            scales=lambda config: config.scales,
         ),
         config=TrainedDeep(),
         draws={"quick": 200, "full": 3000},

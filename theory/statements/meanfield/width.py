@@ -11,12 +11,12 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory._scaling import maximum
 from theory.infinite_width.mean_field import mean_field_risks
-from theory.margins import Measured, measured, rounding_error
+from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.networks.population import population_flow
 from theory.parameters import Parameters, parameter
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import Hypothesis, Statement
 
 SOURCE = "Mei et al. 2019, Theorem 1 (A)"
 FIRST_PART = 2  # of the time: what comes after is claimed by itself, as most is off at the start
@@ -47,7 +47,7 @@ class DimensionSetting(FlowSetting):
 
     N: int = fields.width(8, "neurons N")
     d_min: int = fields.dimension(8, "the smallest dimension", low=4)
-    dimensions: int = parameter(5, "dimensions, each twice the one before", low=5, high=20)
+    dimensions: int = parameter(5, "dimensions, each twice the one before", low=5, high=12)
 
     @property
     def scales(self) -> np.ndarray:
@@ -132,6 +132,13 @@ def _claims(value: float, resolution: float, tolerance: float) -> Callable[[Any]
     return claims
 
 
+def _short_steps(_: object, config: FlowSetting) -> Margin:
+    """Steps of 1 at most, in which the method of Runge and Kutta follows the flow."""
+    length = config.T / config.steps
+    return at_least(jnp.ones(()), jnp.asarray(length, float), rounding_error(8, length))
+
+
+SHORT = {"short steps": Hypothesis(_short_steps, "T/steps ≤ 1")}
 SETTING = (
     "f = (1/N)Σ erf⟨θ_i, x⟩ learns erf⟨e_1, x⟩ by gradient flow on its population risk R_N, "
     "x ~ N(0, I), from independent θ_i ~ N(0, diag(1, 1/(d−1), …)); R_∞ is that of the mean-field "
@@ -146,6 +153,7 @@ STATEMENTS = (
         "√log N is not resolved: the exponent alone is tested.",
         source=f"{SOURCE}, the rate in N without noise",
         sample=_at_widths,
+        hypotheses=SHORT,
         claim=Rate(
             quantity=lambda found, _: found,
             claims=_claims(-0.5, 0.15, 0.05),
@@ -163,6 +171,7 @@ STATEMENTS = (
         "theorem had √d there, an exponent of ½.",
         source=f"{SOURCE}, the first term without a dimension",
         sample=_at_dimensions,
+        hypotheses=SHORT,
         claim=Rate(
             quantity=lambda found, _: found,
             claims=_claims(0.0, 0.15, 0.05),

@@ -38,7 +38,12 @@ class NoisySetting(Parameters):
     n: int = fields.points(64)
     d: int = fields.dimension(10**11)
     rho: float = parameter(
-        0.6, "ρ: the first coordinate has the variance d^ρ", low=0.5, high=1, open_low=True
+        0.6,
+        "ρ: the first coordinate has the variance d^ρ",
+        low=0.5,
+        high=1,
+        open_low=True,
+        open_high=True,
     )
     slope: float = fields.slope(0.5, open_low=True)
     noise: float = parameter(
@@ -317,7 +322,7 @@ STATEMENTS = (
         title="what wrong labels cost on new points, from the points and labels alone",
         says="Near-orthogonality, and Σ|x_k1| over correct labels above τ times that over wrong "
         "ones, τ = R²/(1 − 2/(pR²)), imply that every label is fitted and that the test error is "
-        "below η + ((1−2η)/π) arctan(τ√S/(d^{ρ/2}C)), C the difference of these two and "
+        "at most η + ((1−2η)/π) arctan(τ√S/(d^{ρ/2}C)), C the difference of these two and "
         "S = Σ_jk|⟨x'_j, x'_k⟩| without first coordinates. For all points and labels, at any η < ½ "
         "and any share of wrong labels.",
         source=OURS,
@@ -340,7 +345,7 @@ STATEMENTS = (
         id="orthogonal.benign-overfitting-beyond",
         title="overfitting is benign at noise rates far beyond 49γ²/100",
         says="For near-orthogonal points and M = (1 − (1+τ)η)Σ|x_k1|, τ = R²/(1 − 2/(pR²)), every "
-        "label is fitted and the test error is below η + ((1−2η)/π) arctan(τ√S/(d^{ρ/2}κM)), "
+        "label is fitted and the test error is at most η + ((1−2η)/π) arctan(τ√S/(d^{ρ/2}κM)), "
         "0 < κ < 1, but with probability δ = min_t e^{tκM}Π_k((1−η)e^{−t|x_k1|} + ηe^{tτ|x_k1|}) "
         "over wrong labels. δ falls exponentially in n wherever η < 1/(1+τ), which tends to ½, "
         "where the published η ≤ 49γ²/100 falls with γ².",
