@@ -182,3 +182,11 @@ def test_networks_too_narrow_for_the_rate_are_out_of_its_regime():
     config = dataclasses.replace(statement.config, slope=0.0)
     verdict = first_look(statement, key=jax.random.key(0), draws=4, config=config)
     assert verdict.verdict == "vacuous", str(verdict)
+
+
+def test_training_by_steps_that_overshoot_is_out_of_its_regime():
+    statement = REGISTRY["deep.training-dynamics"]
+    config = dataclasses.replace(statement.config, T=30.0)
+    verdict = first_look(statement, key=jax.random.key(0), draws=4, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)
+    assert "stable steps" in verdict.reason

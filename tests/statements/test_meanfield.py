@@ -64,3 +64,24 @@ def test_initial_weights_have_the_stated_law():
     square = jnp.mean(theta**2, axis=0)
     assert jnp.allclose(square[:4], jnp.array([1, 1 / 3, 1 / 3, 1 / 3]), rtol=0.04)
     assert (square[4:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("id", "changes", "outside"),
+    [
+        ("meanfield.width", {"T": 1000.0}, "short steps"),
+        ("meanfield.dimension", {"T": 1000.0}, "short steps"),
+        ("meanfield.lazy-crossover", {"alpha_min": 0.01}, "lazy"),
+        ("meanfield.lazy-crossover", {"T": 200.0, "alpha_min": 200.0}, "short steps"),
+        ("meanfield.lazy-crossover-time", {"alpha": 0.2}, "first order"),
+        ("meanfield.lazy-crossover-time", {"alpha": 1.0, "m": 5000}, "first order"),
+    ],
+)
+def test_outside_their_regimes_rates_say_nothing(id, changes, outside):
+    """There other exponents are measured, which contradict no theorem."""
+    statement = REGISTRY[id]
+    config = dataclasses.replace(statement.config, **changes)
+    found = {name: one.check(None, config) for name, one in statement.hypotheses.items()}
+    assert [name for name, margin in found.items() if margin.fails] == [outside]
+    default = [one.check(None, statement.config) for one in statement.hypotheses.values()]
+    assert all(margin.holds for margin in default)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from statement_checks import check_default, evidence_of, verdict_of
+from statement_checks import check_default, evidence_of, first_look, verdict_of
 
 from theory import REGISTRY, Claim, Deterministic
 from theory.statements.orthogonal import early_rank
@@ -35,6 +35,14 @@ def test_before_the_first_step_the_stable_rank_is_above_the_bound():
 def test_another_power_of_the_scale_is_refuted(exponent):
     claim = Claim(exponent, 0.02, tolerance=0.003)
     assert verdict_of(SMOOTH.id, evidence_of(SMOOTH.id, 64), claim).verdict == "refuted"
+
+
+@pytest.mark.parametrize("changes", [{"scale": 1.0}, {"learning_rate": 1e-6}])
+def test_weights_that_are_large_against_the_step_are_out_of_its_regime(changes):
+    """There W_0 itself has the stable rank that is measured, whatever its scale."""
+    config = dataclasses.replace(SMOOTH.config, **changes)
+    verdict = first_look(SMOOTH, key=jax.random.key(0), draws=4, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)
 
 
 def test_spectrum_by_hand():
