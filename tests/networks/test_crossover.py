@@ -31,7 +31,7 @@ def test_the_linearization_is_its_exponential():
     values, vectors = np.linalg.eigh(6 * jacobian @ jacobian.T / 4)
     exact = vectors @ ((1 - np.exp(-2.0 * values)) * (vectors.T @ Y))
     found = train_beside_linearization(THETA, SIGNS, X, Y, 2.0, 2.0, 32).linear[-1]
-    np.testing.assert_allclose(found, exact, atol=1e-5)
+    np.testing.assert_allclose(found, exact, atol=1e-7)
 
 
 def test_at_a_large_scale_the_network_is_its_linearization():

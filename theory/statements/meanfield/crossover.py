@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 
 from theory import fields
 from theory.data.sampling import data_parameter
-from theory.margins import Margin, Measured, at_least, measured, rounding_error
+from theory.margins import Margin, Measured, measured, rounding_error
 from theory.networks.crossover import train_beside_linearization
 from theory.parameters import Parameters, parameter
+from theory.statements.meanfield.regime import SHORT_STEPS, at_most_one
 from theory.statements.rich.flow import unit_points
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
@@ -113,28 +114,16 @@ def _at_times(key: Array, config: TimeSetting) -> Measured:
 # --- the regime -----------------------------------------------------------------------------------
 
 
-def _at_most_one(number: Any) -> Margin:
-    return at_least(jnp.ones(()), jnp.asarray(number, float), rounding_error(8, number))
-
-
-def _short_steps(_: object, config: Any) -> Margin:
-    """Kernels over n have eigenvalues of at most 1, so that steps of 1 are well inside of what the
-    method of Runge and Kutta follows."""
-    return _at_most_one(config.T / config.steps)
-
-
 def _lazy(_: object, config: ScaleSetting) -> Margin:
     """No neuron moves further than T/α: beyond 1 distances end where they can grow no more."""
-    return _at_most_one(config.T / config.alpha_min)
+    return at_most_one(config.T / config.alpha_min)
 
 
 def _first_order(_: object, config: TimeSetting) -> Margin:
     """The term t²/α is a mean over neurons of both signs, of the size 1/√m; that of the next order,
     in (t/α)², is not, and grows faster."""
-    return _at_most_one(config.m**0.5 * config.T / config.alpha)
+    return at_most_one(config.m**0.5 * config.T / config.alpha)
 
-
-SHORT = Hypothesis(_short_steps, "T/steps ≤ 1")
 
 NETWORK = (
     "f = α(h − h₀), h = (1/m)Σ ±tanh⟨θ_i, x⟩, and its linearization f̄ in the initial weights "
@@ -148,7 +137,7 @@ STATEMENTS = (
         "1/α or faster. Constants are not specified: the exponent alone is tested.",
         source=f"{SOURCE}, the rate in α",
         sample=_at_scales,
-        hypotheses={"lazy": Hypothesis(_lazy, "T/α ≤ 1 at the smallest α"), "short steps": SHORT},
+        hypotheses={"lazy": Hypothesis(_lazy, "T/α ≤ 1 at the smallest α"), **SHORT_STEPS},
         claim=Rate(
             quantity=lambda found, _: found,
             claims=lambda config: Claim(
@@ -172,7 +161,7 @@ STATEMENTS = (
         sample=_at_times,
         hypotheses={
             "first order": Hypothesis(_first_order, "√m T/α ≤ 1"),
-            "short steps": SHORT,
+            **SHORT_STEPS,
         },
         claim=Rate(
             quantity=lambda found, _: found,

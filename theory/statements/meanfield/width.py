@@ -11,12 +11,13 @@ from jaxtyping import Array, Float
 from theory import fields
 from theory._scaling import maximum
 from theory.infinite_width.mean_field import mean_field_risks
-from theory.margins import Margin, Measured, at_least, measured, rounding_error
+from theory.margins import Measured, measured, rounding_error
 from theory.networks.population import population_flow
 from theory.parameters import Parameters, parameter
+from theory.statements.meanfield.regime import SHORT_STEPS
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
-from theory.verification.statement import Hypothesis, Statement
+from theory.verification.statement import Statement
 
 SOURCE = "Mei et al. 2019, Theorem 1 (A)"
 FIRST_PART = 2  # of the time: what comes after is claimed by itself, as most is off at the start
@@ -132,13 +133,6 @@ def _claims(value: float, resolution: float, tolerance: float) -> Callable[[Any]
     return claims
 
 
-def _short_steps(_: object, config: FlowSetting) -> Margin:
-    """Steps of 1 at most, in which the method of Runge and Kutta follows the flow."""
-    length = config.T / config.steps
-    return at_least(jnp.ones(()), jnp.asarray(length, float), rounding_error(8, length))
-
-
-SHORT = {"short steps": Hypothesis(_short_steps, "T/steps ≤ 1")}
 SETTING = (
     "f = (1/N)Σ erf⟨θ_i, x⟩ learns erf⟨e_1, x⟩ by gradient flow on its population risk R_N, "
     "x ~ N(0, I), from independent θ_i ~ N(0, diag(1, 1/(d−1), …)); R_∞ is that of the mean-field "
@@ -153,7 +147,7 @@ STATEMENTS = (
         "√log N is not resolved: the exponent alone is tested.",
         source=f"{SOURCE}, the rate in N without noise",
         sample=_at_widths,
-        hypotheses=SHORT,
+        hypotheses=SHORT_STEPS,
         claim=Rate(
             quantity=lambda found, _: found,
             claims=_claims(-0.5, 0.15, 0.05),
@@ -171,7 +165,7 @@ STATEMENTS = (
         "theorem had √d there, an exponent of ½.",
         source=f"{SOURCE}, the first term without a dimension",
         sample=_at_dimensions,
-        hypotheses=SHORT,
+        hypotheses=SHORT_STEPS,
         claim=Rate(
             quantity=lambda found, _: found,
             claims=_claims(0.0, 0.15, 0.05),
