@@ -9,10 +9,10 @@ import re
 # too. A flag that XLA does not know ends the process, and the second is gone from later releases.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
     " --xla_cpu_parallel_codegen_split_count=1"
     if importlib.metadata.version("jaxlib").startswith("0.10.")
-    else "--xla_backend_optimization_level=1",
+    else "--xla_backend_optimization_level=0",
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # SciPy's threads wait for one another by spinning, an eighth of all processor time.

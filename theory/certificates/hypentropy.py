@@ -18,7 +18,8 @@ from theory.certificates.eigenvalues import Enclosed, smallest_eigenvalue
 from theory.certificates.linear_solve import enclosed_solution, inner_products
 from theory.margins import rounding_error
 
-FARTHEST = 300.0  # |log α| up to which α² and 1/α² are numbers
+LARGEST = 300.0  # log α up to which α² is a number
+SMALLEST = -1e4  # log α from which eleven digits of β = 2α² sinh τ are left
 ITERATIONS = 60  # of Newton's method for one α; it takes about ten
 STRIDE = 2.0  # by which log(1/α) grows from one α to the next
 
@@ -85,9 +86,10 @@ def dual_solution(x: np.ndarray, y: np.ndarray, log_alpha: float) -> Float[np.nd
       log_alpha: log α.
 
     Returns:
-      (n,) ν; what has been reached where it does not converge, NaN for α of which α² is no number.
+      (n,) ν; what has been reached where it does not converge, NaN for log α > 300, of which α² is
+      no number, and for log α < −10⁴, which would take thousands of steps.
     """
-    if not abs(log_alpha) <= FARTHEST:  # NaN, too
+    if not SMALLEST <= log_alpha <= LARGEST:  # NaN, too
         return np.full(len(y), np.nan)
     inverse = np.linalg.pinv(x @ x.T)
     least = inverse @ y
@@ -107,6 +109,8 @@ def dual_solution(x: np.ndarray, y: np.ndarray, log_alpha: float) -> Float[np.nd
 
 def _newton(x: np.ndarray, y: np.ndarray, log_alpha: float, nu: np.ndarray) -> np.ndarray:
     twice = 2 * np.exp(2 * log_alpha)
+    # β = exp(2 log α + |τ|): the exponent is a difference of numbers of the size of |log α|.
+    digits = max(1e-14, 2e-15 * abs(log_alpha))
     for _ in range(ITERATIONS):
         tau = nu @ x
         grown, shrunk = (
@@ -114,7 +118,7 @@ def _newton(x: np.ndarray, y: np.ndarray, log_alpha: float, nu: np.ndarray) -> n
         )
         beta = np.sign(tau) * (grown - shrunk)
         residual = x @ beta - y
-        if np.abs(residual).max() <= 1e-14 * max(float(np.abs(y).max()), twice):
+        if np.abs(residual).max() <= digits * max(float(np.abs(y).max()), twice):
             break
         hessian = (x * (grown + shrunk)) @ x.T
         step = np.linalg.lstsq(hessian, residual, rcond=None)[0]

@@ -34,7 +34,7 @@ def spiked_gaussian(key: Array, n: int, d: Real, variance: Real) -> Float[Array,
       M. Bartlett, *Proc. R. Soc. Edinburgh* 53 (1933), for the factor.
     """
     check_integer("n", n)
-    check_real("d", d, low=n, open_low=True)
+    check_real("d, above n,", d, low=n, open_low=True)
     check_real("variance", variance, low=0, open_low=True)
     key_normal, key_uniform = jax.random.split(key)
     # One call of either law for all: each costs a tenth of a second to compile.

@@ -9,6 +9,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
+from threadpoolctl import ThreadpoolController
 
 from theory import parallel, parameters
 from theory._types import Integer, PyTree, Real
@@ -47,12 +48,23 @@ FEW = {Deterministic: 500, Probabilistic: 100}
 def arithmetic(precision: str) -> Iterator[None]:
     """What statements compute in, whatever JAX's flags are: "float64", but on a TPU, or "float32".
 
-    Matrix products keep the precision on every device.
+    Matrix products keep the precision on every device. LAPACK has one thread: several wait for one
+    another by spinning, in which small decompositions take ten times as long, and round in an order
+    that depends on how many there are.
     """
     check_choice("precision", precision, PRECISIONS)
     check_precision(precision)
-    with jax.enable_x64(precision == "float64"), jax.default_matmul_precision("highest"):
+    with (
+        jax.enable_x64(precision == "float64"),
+        jax.default_matmul_precision("highest"),
+        _threads_of_lapack().limit(limits=1, user_api="blas"),
+    ):
         yield
+
+
+@functools.cache
+def _threads_of_lapack() -> ThreadpoolController:
+    return ThreadpoolController()  # JAX has loaded the library by now
 
 
 def compiled(

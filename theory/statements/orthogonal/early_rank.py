@@ -103,8 +103,10 @@ def _weights(params: Params) -> Array:
 
 
 def spectrum(w: Float[Array, "... m d"]) -> tuple[Array, Array]:
-    """‖W‖_F²/‖W‖² − 1 = Σ_{i≥2}σ_i²/σ_1² of every matrix, and its ‖W‖."""
-    values = jnp.linalg.svd(w, compute_uv=False)
+    """‖W‖_F²/‖W‖² − 1 = Σ_{i≥2}σ_i²/σ_1² of every matrix, and its ‖W‖; NaN for an overflown one."""
+    finite = jnp.isfinite(w).all(axis=(-2, -1), keepdims=True)
+    values = jnp.linalg.svd(jnp.where(finite, w, 0), compute_uv=False)  # else LAPACK prints
+    values = jnp.where(finite[..., 0], values, jnp.nan)
     return jnp.sum((values[..., 1:] / values[..., :1]) ** 2, axis=-1), values[..., 0]
 
 

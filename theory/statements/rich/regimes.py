@@ -24,7 +24,8 @@ from theory.verification.statement import Hypothesis, OnData, Statement
 
 SOURCE = "Woodworth et al. 2020, Theorem 2"
 OURS = f"ours, sharper than {SOURCE}"
-DOMAIN = {"x": Reals(), "y": Reals(), "log_alpha": Reals(-300, 50)}  # e^{300} is a number, squared
+LARGE = {"x": Reals(), "y": Reals(), "log_alpha": Reals(-300, 50)}
+SMALL = LARGE | {"log_alpha": Reals(hypentropy.SMALLEST, 50)}
 
 
 class RegimeSetting(Parameters):
@@ -209,8 +210,6 @@ def _nearly_l1(instance: Staged, config: RegimeSetting) -> Margin:
 def _statement(id: str, title: str, says: str, source: str, name: str, parts: Any) -> Statement:
     problem, solve, check, conclusion, condition = parts
     large = name == "α is large"
-    # Of 64 pixels α would be e^{−64/(ε‖β*‖₁)}: at ε = 0.1 no float, nor its square.
-    digits = OnData({"n": 8} if large else {"n": 8, "epsilon": 0.3})
     return Statement[RegimeSetting, Staged](
         id=id,
         title=title,
@@ -220,11 +219,11 @@ def _statement(id: str, title: str, says: str, source: str, name: str, parts: An
         solve=solve,
         hypotheses={name: Hypothesis(check, condition)},
         claim=Deterministic(conclusion=conclusion),
-        domain=DOMAIN,
+        domain=LARGE if large else SMALL,
         config=RegimeSetting(log_factor=0.01 if large else 0.0),
         draws={"quick": 32, "full": 500},
         data=True,
-        on_data={"digits": digits},
+        on_data={"digits": OnData({"n": 8})},
         batch=32,
     )
 
