@@ -10,6 +10,7 @@ import pytest
 from statement_checks import (
     check_default,
     evidence_of,
+    first_look,
     verdict_of,
     with_left_side,
 )
@@ -17,6 +18,7 @@ from statement_checks import (
 from theory import REGISTRY
 from theory.certificates import linear_solve
 from theory.data.sampling import draw
+from theory.infinite_width import kernels
 from theory.networks.descent import descent_for_time
 from theory.networks.network import apply, frozen_readout, init, split_widths
 from theory.networks.training import train
@@ -152,6 +154,34 @@ def test_padded_widths_train_as_each_network_by_itself():
             )  # fmt: skip
             # The same sums in another order, over ten steps.
             np.testing.assert_allclose(path, result.trace, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("id", "changes", "hypothesis"),
+    [
+        # Steps of 2 at λ_max up to 3: the exponent of these is −0.6.
+        ("ntk.parameter-movement", {"n": 2, "d": 2, "T": 4.0, "steps": 2}, "stable steps"),
+        # Pre-activations move by 11|a|, of the order 1: the exponent of these is −0.87.
+        ("ntk.mean-correction-smooth", {"n": 1, "d": 10, "T": 1.0, "m_min": 128}, "first order"),
+    ],
+)
+def test_settings_that_no_rate_is_said_of_are_out_of_the_regime(id, changes, hypothesis):
+    statement = REGISTRY[id]
+    config = dataclasses.replace(statement.config, **changes)
+    verdict = first_look(statement, key=jax.random.key(0), draws=4, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)
+    assert hypothesis in verdict.reason
+
+
+def test_the_size_of_a_step_is_that_of_the_kernel(key):
+    config = widths.TrainingSetting(loss="logistic", loss_all="squared", slope=0.3)
+    found = widths.train_at_every_width(key, config, lambda t: (widths.step_size(t), t.x))
+    for variant, curvature, (sizes, points) in zip(
+        widths.variants(config), (0.25, 1.0), found, strict=True
+    ):
+        kernel = kernels.network_ntk(variant.network, points[0], points[0])
+        expected = config.T / config.steps * curvature * jnp.trace(kernel) / config.n
+        np.testing.assert_allclose(sizes, float(expected), rtol=1e-12)
 
 
 def test_the_mean_correction_at_one_training_point_has_its_coefficient():

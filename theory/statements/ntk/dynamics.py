@@ -11,18 +11,19 @@ from theory._scaling import maximum
 from theory._types import Real
 from theory.data.sampling import Points, data_parameter, draw
 from theory.infinite_width import _neural_tangents, discretization, function_space, kernels
-from theory.margins import Margin, Measured, exceeds, margin, rounding_error
+from theory.margins import Margin, exceeds, margin, rounding_error
 from theory.networks.descent import descent_for_time
 from theory.networks.network import apply, frozen_readout, init
 from theory.parameters import Parameters
 from theory.statements.ntk.widths import (
+    STABLE,
     TOLERANCE,
+    Rates,
     Seen,
     TrainedNetwork,
     TrainingSetting,
-    every_claim,
     path_rounding,
-    train_at_every_width,
+    rates,
     variants,
 )
 from theory.verification.claims import Claim
@@ -45,11 +46,6 @@ def _limit_error(trained: TrainedNetwork) -> Seen:
     )
     apart = maximum(jnp.abs(trained.path - limit.test))
     return Seen(apart[None], path_rounding(trained)[None])
-
-
-def _dynamics_errors(key: Array, config: TrainingSetting) -> Measured:
-    """(claims, scales)."""
-    return every_claim(train_at_every_width(key, config, _limit_error))
 
 
 class PredictorSetting(Parameters):
@@ -196,7 +192,7 @@ def _stable(instance: Staged, _: object) -> Margin:
 
 
 STATEMENTS = (
-    Statement(
+    Statement[TrainingSetting, Rates](
         id="ntk.training-dynamics",
         title="training approaches the infinite-width dynamics like m^(−1/2)",
         says="sup over t ≤ T and test points of |f_m(z; t) − f_∞(z; t)| = Θ(m^{−1/2}), f_∞ from "
@@ -205,9 +201,10 @@ STATEMENTS = (
         "the learning rate), on two losses. Two-sided: the fitted "
         "exponents must be −1/2, within 0.05 for what finite widths bend them.",
         source="Lee et al. 2019, Theorem 2.1",
-        sample=_dynamics_errors,
+        sample=rates(_limit_error),
+        hypotheses=STABLE,
         claim=Rate(
-            quantity=lambda errors, _: errors,
+            quantity=lambda instance, _: instance.found,
             claims=lambda config: tuple(
                 Claim(-0.5, 0.1, name=f"exponent ({v.name})", tolerance=TOLERANCE)
                 for v in variants(config)

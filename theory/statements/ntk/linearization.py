@@ -5,18 +5,19 @@ from jaxtyping import Array
 
 from theory._scaling import maximum
 from theory.infinite_width import function_space, kernels
-from theory.margins import Measured, rounding_error
+from theory.margins import rounding_error
 from theory.networks.network import apply
 from theory.statements.ntk.widths import (
+    STABLE,
     TOLERANCE,
+    Rates,
     Seen,
     TrainedNetwork,
     TrainingSetting,
     Variant,
-    every_claim,
     path_rounding,
+    rates,
     roundings,
-    train_at_every_width,
     variants,
 )
 from theory.verification.claims import Claim
@@ -45,11 +46,6 @@ def _linearization_error(trained: TrainedNetwork) -> Seen:
     return Seen(apart[None], path_rounding(trained)[None])
 
 
-def _linearization_errors(key: Array, config: TrainingSetting) -> Measured:
-    """(claims, scales)."""
-    return every_claim(train_at_every_width(key, config, _linearization_error))
-
-
 def _layers(variant: Variant) -> dict[str, tuple[str, ...]]:
     """The layers that are trained, by name, and their weights."""
     readout = {"readout": ("a",)} if "a" in variant.network.trained else {}
@@ -73,13 +69,8 @@ def _movement(trained: TrainedNetwork) -> Seen:
     return Seen(jnp.stack(shares), jnp.stack(errors))
 
 
-def _movements(key: Array, config: TrainingSetting) -> Measured:
-    """(claims, scales)."""
-    return every_claim(train_at_every_width(key, config, _movement))
-
-
 STATEMENTS = (
-    Statement(
+    Statement[TrainingSetting, Rates](
         id="ntk.linearization",
         title="a wide network trains as its linearization does, up to m^(−1/2)",
         says="sup over t ≤ T and test points of |f_m(z; t) − f_lin(z; t)| = O(m^{−1/2}), f_lin the "
@@ -88,9 +79,10 @@ STATEMENTS = (
         "difference fluctuates like m^{−3/4} around a mean of the order m^{−1/2}, and exponents in "
         "between show.",
         source=SOURCE,
-        sample=_linearization_errors,
+        sample=rates(_linearization_error),
+        hypotheses=STABLE,
         claim=Rate(
-            quantity=lambda errors, _: errors,
+            quantity=lambda instance, _: instance.found,
             claims=lambda config: tuple(
                 Claim(-0.5, 0.15, side="at most", name=f"exponent ({v.name})", tolerance=TOLERANCE)
                 for v in variants(config)
@@ -101,16 +93,17 @@ STATEMENTS = (
         draws={"quick": 480, "full": 4000},
         data=True,
     ),
-    Statement(
+    Statement[TrainingSetting, Rates](
         id="ntk.parameter-movement",
         title="the weights move by m^(−1/2) of their size",
         says="‖θ(T) − θ(0)‖/‖θ(0)‖ = Θ(m^{−1/2}) for the hidden layer, and where it is trained, at "
         "1/m of the learning rate, for the readout. Two-sided: the fitted exponents must be −1/2, "
         "within 0.05.",
         source=SOURCE,
-        sample=_movements,
+        sample=rates(_movement),
+        hypotheses=STABLE,
         claim=Rate(
-            quantity=lambda movements, _: movements,
+            quantity=lambda instance, _: instance.found,
             claims=lambda config: tuple(
                 Claim(-0.5, 0.1, name=f"exponent ({v.name}, {layer})", tolerance=TOLERANCE)
                 for v in variants(config)

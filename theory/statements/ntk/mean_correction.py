@@ -1,17 +1,18 @@
 """Family D: how far the mean of the finite network is from the infinitely wide one."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from theory import fields
+from theory._scaling import maximum
 from theory.data.sampling import data_parameter, draw
 from theory.infinite_width import kernels
-from theory.margins import Measured, measured, rounding_error
+from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.networks.descent import descent_for_time
 from theory.networks.network import (
     Network,
@@ -26,7 +27,7 @@ from theory.parameters import Parameters, parameter
 from theory.statements.ntk.widths import slope_name
 from theory.verification.claims import Claim
 from theory.verification.kinds import Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class MeanSetting(Parameters):
@@ -46,6 +47,30 @@ class MeanSetting(Parameters):
     def scales(self) -> np.ndarray:
         """The widths."""
         return self.m_min * 4 ** np.arange(self.widths)
+
+
+class Corrections(NamedTuple):
+    """found: (networks, scales).  reach: T max_k (1/n) Σ_j |⟨x_j, x_k⟩ + 1|.
+
+    A pre-activation at a training point moves by |a| times the reach at most (φ' ≤ 1; for erf
+    times 2/√π).
+    """
+
+    found: Measured
+    reach: Float[Array, ""]
+
+
+FIRST_ORDER = 0.2  # E a²·reach², a ~ N(0, 1/m): the next order bends the exponent by about as much
+
+
+def _first_order(instance: Corrections, config: MeanSetting) -> Margin:
+    square = instance.reach**2 / config.m_min
+    return at_least(jnp.asarray(FIRST_ORDER), square, rounding_error(2**12, square))
+
+
+HYPOTHESES = {
+    "first order": Hypothesis(_first_order, "(T max_k (1/n) Σ_j|⟨x_j, x_k⟩ + 1|)² ≤ m_min/5")
+}
 
 
 def _kinked(config: MeanSetting) -> dict[str, Network]:
@@ -79,7 +104,7 @@ def _rounding(start: Params, end: Params, x: Array, config: MeanSetting) -> Arra
 
 def _corrections(
     networks: Callable[[MeanSetting], dict[str, Network]], *, shared: bool = True
-) -> Callable[..., Measured]:
+) -> Callable[..., Corrections]:
     """Sampler of (1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T), (networks, scales), without bias.
 
     Under the identity loss neurons do not see one another: E f_m is m times the mean over one
@@ -92,7 +117,7 @@ def _corrections(
     in rare draws, has a law too skewed for an interval.
     """
 
-    def sample(key: Array, config: MeanSetting) -> Measured:
+    def sample(key: Array, config: MeanSetting) -> Corrections:
         key_data, key_init = jax.random.split(key)
         x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
         descent = descent_for_time(config.T, config.steps, loss="identity")
@@ -118,13 +143,14 @@ def _corrections(
 
         found = [of_network(network) for network in networks(config).values()]
         corrections, errors = zip(*found, strict=True)
-        return measured(jnp.stack(corrections), jnp.stack(errors))
+        reach = config.T * maximum(jnp.mean(jnp.abs(x @ x.T + 1), axis=0))
+        return Corrections(measured(jnp.stack(corrections), jnp.stack(errors)), reach)
 
     return sample
 
 
 STATEMENTS = (
-    Statement(
+    Statement[MeanSetting, Corrections](
         id="ntk.mean-correction",
         title="kinks slow the mean of f_m down by a share of the order m^(−1/2)",
         says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(m^{−1/2}), and positive, under the identity "
@@ -134,8 +160,9 @@ STATEMENTS = (
         "bend them.",
         source="ours",
         sample=_corrections(_kinked),
+        hypotheses=HYPOTHESES,
         claim=Rate(
-            quantity=lambda corrections, _: corrections,
+            quantity=lambda instance, _: instance.found,
             claims=lambda config: tuple(
                 Claim(-0.5, 0.12, name=f"exponent ({name})", tolerance=0.05, signed=True)
                 for name in _kinked(config)
@@ -146,7 +173,7 @@ STATEMENTS = (
         draws={"quick": 256, "full": 2000},
         data=True,
     ),
-    Statement(
+    Statement[MeanSetting, Corrections](
         id="ntk.mean-correction-smooth",
         title="without kinks the mean of f_m is within O(1/m) of the limit",
         says="(1/n) Σ_k y_k(f_∞ − E f_m)(x_k; T) = Θ(1/m) under the identity loss for φ = erf: "
@@ -154,8 +181,9 @@ STATEMENTS = (
         "must be −1, within 0.05 for what finite widths bend it.",
         source="ours",
         sample=_corrections(_smooth, shared=False),
+        hypotheses=HYPOTHESES,
         claim=Rate(
-            quantity=lambda corrections, _: corrections,
+            quantity=lambda instance, _: instance.found,
             claims=lambda config: tuple(
                 Claim(-1.0, 0.05, name=f"exponent ({name})", tolerance=0.05, signed=True)
                 for name in _smooth(config)

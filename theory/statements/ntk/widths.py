@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from theory import fields
+from theory._scaling import maximum
 from theory._types import Real
 from theory._validation import is_traced
 from theory.data.sampling import data_parameter, draw
-from theory.margins import Measured, measured, rounding_error
+from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.networks.descent import Descent, descent_for_time
 from theory.networks.network import (
     Network,
@@ -25,6 +26,7 @@ from theory.networks.network import (
 )
 from theory.networks.training import train
 from theory.parameters import Parameters, parameter
+from theory.verification.statement import Hypothesis
 
 T = TypeVar("T")  # a pytree
 
@@ -94,7 +96,7 @@ def readout_scales(config: WidthSetting) -> Float[Array, " scales"]:
     return 1 / jnp.asarray(config.scales, float)
 
 
-LOSSES = ("squared", "logistic", "identity")
+LOSSES = {"squared": 1.0, "logistic": 0.25, "identity": 0.0}  # and the largest ℓ''
 
 
 class TrainingSetting(WidthSetting):
@@ -106,8 +108,8 @@ class TrainingSetting(WidthSetting):
     T: float = fields.training_time(2.0)
     steps: int = fields.steps(5)
     queries: int = fields.queries(3, "test points")
-    loss: str = fields.loss("squared", LOSSES, "loss of the network with frozen readout")
-    loss_all: str = parameter("logistic", "loss of the one with all trained", choices=LOSSES)
+    loss: str = fields.loss("squared", tuple(LOSSES), "loss of the network with frozen readout")
+    loss_all: str = parameter("logistic", "loss of the one with all trained", choices=tuple(LOSSES))
 
 
 class Variant(NamedTuple):
@@ -179,11 +181,49 @@ def train_at_every_width(
     return [at_every_width(variant) for variant in variants(config)]
 
 
-def every_claim(seen: list[Seen]) -> Measured:
-    """(claims, scales), the rows of all variants, from (scales, rows) of each."""
-    return measured(
-        jnp.concatenate([s.value.T for s in seen]), jnp.concatenate([s.error.T for s in seen])
-    )
+class Rates(NamedTuple):
+    """found: (claims, scales), the rows of all variants.  step: η ℓ'' tr Θ/n, the largest."""
+
+    found: Measured
+    step: Float[Array, ""]
+
+
+def rates(measure: Callable[[TrainedNetwork], Seen]) -> Callable[[Array, TrainingSetting], Rates]:
+    """The sampler of what is measured of both networks at every width."""
+
+    def sample(key: Array, config: TrainingSetting) -> Rates:
+        every = train_at_every_width(key, config, lambda t: (measure(t), step_size(t)))
+        values = [seen.value.T for seen, _ in every]  # (rows, scales)
+        errors = [seen.error.T for seen, _ in every]
+        found = measured(jnp.concatenate(values), jnp.concatenate(errors))
+        return Rates(found, maximum(jnp.stack([step for _, step in every])))
+
+    return sample
+
+
+def step_size(trained: TrainedNetwork) -> Float[Array, ""]:
+    """η max ℓ'' (1/n) Σ_k Θ(x_k, x_k) of the infinitely wide network, at least η ℓ'' λ_max(Θ)/n.
+
+    Θ(x, x) = ½(1 + γ²)(‖x‖² + β) for a frozen readout, and ½(1 + γ²)(‖x‖²/d + β) more for one that
+    is trained at 1/m of the rate; β is 1 with biases and 0 without.
+    """
+    network, (n, d) = trained.variant.network, trained.x.shape
+    squares, bias = jnp.sum(trained.x**2) / n, 1.0 if network.bias else 0.0
+    kernel = squares + bias
+    if "a" in network.trained:
+        kernel = kernel + squares / d + bias
+    curvature = LOSSES[trained.variant.loss] * trained.descent.learning_rate
+    return curvature * (1 + network.slope**2) / 2 * kernel
+
+
+def _stable(instance: Rates, _: TrainingSetting) -> Margin:
+    return at_least(jnp.asarray(LARGEST_STEP), instance.step, rounding_error(2**12, instance.step))
+
+
+# Below 2 no step overshoots by more than it mends, in the limit; at finite widths λ_max is larger
+# for some networks.
+LARGEST_STEP = 1.5
+STABLE = {"stable steps": Hypothesis(_stable, "η max ℓ'' tr Θ/n ≤ 1.5")}
 
 
 def roundings(trained: TrainedNetwork) -> int:
