@@ -21,8 +21,9 @@ from theory._validation import (
     check_real,
     check_slope,
 )
+from theory.falsification.settings import check_ranges
 from theory.keys import make_key
-from theory.parameters import Parameters, parameter
+from theory.parameters import Parameters, largest_integer, parameter
 from theory.verification.evaluation import evaluate
 
 NAN, INF = float("nan"), float("inf")
@@ -423,3 +424,14 @@ def test_a_configuration_of_another_statement_is_refused(config):
     for function in (explain, falsify):
         with pytest.raises(ValueError, match="config must be a MovementSetting, got "):
             function(statement, config=config)
+
+
+def test_a_dimension_that_is_no_size_of_an_array_is_varied_beyond_those():
+    """d = 10¹¹ stands in coordinates of the points' span."""
+    config = REGISTRY["orthogonal.benign-overfitting-explicit"].config
+    assert largest_integer(config, "d") == 2**53
+    assert largest_integer(config, "n") == 2**31 - 1
+    checked = check_ranges(config, {"d": (1e10, 1e12)})
+    assert checked == {"d": (1e10, 1e12)}
+    with pytest.raises(ValueError, match="over n must be at most 2147483647 for an integer"):
+        check_ranges(config, {"n": (10, 1e12)})

@@ -11,6 +11,7 @@ from jaxtyping import Array
 from theory._pytrees import register_dataclass
 from theory._types import PyTree
 from theory._validation import (
+    LARGEST,
     check_choice,
     check_integer,
     check_real,
@@ -166,6 +167,12 @@ def number_names(config: Any) -> list[str]:
     if not dataclasses.is_dataclass(config):
         return []
     return [field.name for field in dataclasses.fields(config) if is_number(config, field.name)]
+
+
+def largest_integer(config: Any, name: str) -> int:
+    """Up to where an integer parameter is varied: the size of an array, or where the configuration
+    itself is beyond that, and so means no size of one, the integers that float64 has."""
+    return 2**53 if getattr(config, name) > LARGEST else LARGEST
 
 
 # Parameters of a configuration as arguments of compiled functions, instead of constants in them. A

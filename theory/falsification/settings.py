@@ -10,10 +10,10 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import LARGEST, check_choice
+from theory._validation import check_choice
 from theory._wording import counted
 from theory.falsification.budget import Budget
-from theory.parameters import number_names
+from theory.parameters import largest_integer, number_names
 from theory.verification.evaluation import evaluate, traceable_parameters
 from theory.verification.kinds import ByOutcome
 from theory.verification.statement import Statement
@@ -41,8 +41,8 @@ def check_ranges(config: Any, over: Mapping[str, Range]) -> dict[str, Range]:
                 f"over {name} must be two numbers low ≤ high, got {low:g} and {high:g}"
             )
         field = next(f for f in dataclasses.fields(config) if f.name == name)
-        if field.metadata["type"] is int and high > LARGEST:
-            raise ValueError(f"over {name} must be at most {LARGEST} for an integer, got {high:g}")
+        if field.metadata["type"] is int and high > (most := largest_integer(config, name)):
+            raise ValueError(f"over {name} must be at most {most} for an integer, got {high:g}")
         for end in (low, high):  # a value outside the parameter's own range is refused here
             dataclasses.replace(config, **{name: _number(field, end)})
         checked[name] = (low, high)

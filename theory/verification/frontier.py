@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from theory._validation import LARGEST, check_choice, check_integer, check_level, check_memory
+from theory._validation import check_choice, check_integer, check_level, check_memory
 from theory.keys import make_key
-from theory.parameters import number_names
+from theory.parameters import largest_integer, number_names
 from theory.verification.outcomes import premise
 from theory.verification.programs import arithmetic
 from theory.verification.remedies import hypothesis_margins
@@ -134,10 +134,9 @@ def frontier(
         raise ValueError("low and high must be given both, or neither")
     if low is not None and high is not None and not -math.inf < low < high < math.inf:
         raise ValueError(f"low and high must be finite, low < high, got {low:g} and {high:g}")
-    if high is not None and field.metadata["type"] is int and high > LARGEST:
-        raise ValueError(
-            f"high must be at most {LARGEST} for the integer {parameter}, got {high:g}"
-        )
+    most = largest_integer(config, parameter) if field.metadata["type"] is int else math.inf
+    if high is not None and high > most:
+        raise ValueError(f"high must be at most {most} for the integer {parameter}, got {high:g}")
     if low is None and not here > 0:
         raise ValueError(
             f"low and high must be given: {parameter} is {here:g}, and factors of 2 lead nowhere"

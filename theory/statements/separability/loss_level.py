@@ -49,7 +49,9 @@ class GrowthSetting(Parameters):
     """The same network trained on 2, 4, … of the same n_max points."""
 
     data: Any = data_parameter("orthogonal")
-    n_max: int = parameter(16, "largest number of points, a multiple of 8", low=8)
+    n_max: int = parameter(
+        16, "largest number of points, a multiple of 8; both labels at 2", low=16
+    )
     d: int = fields.dimension(16)
     m: int = fields.width(512)
     loss_level: float = parameter(
@@ -59,7 +61,10 @@ class GrowthSetting(Parameters):
 
     @property
     def scales(self) -> np.ndarray:
-        """The numbers of points: an eighth of n_max, a quarter, a half, three quarters, all."""
+        """The numbers of points: an eighth of n_max, a quarter, a half, three quarters, all.
+
+        Two at least: one point has one label, and no half of them is balanced.
+        """
         return self.n_max * np.array([1, 2, 4, 6, 8]) // 8
 
 
