@@ -105,7 +105,7 @@ def test_corrections_are_those_of_trained_networks(key, name):
         x, y, _, _ = draw(data, config.data, config.n, config.d, queries=0)
         if name.endswith("smooth"):
             return corrections.smooth_correction(init, x, y, config.T, config.steps, 256)
-        return corrections.kink_correction(init, x, y, 0.0, config.T, 256)
+        return corrections.kink_correction(init, x, y, config.slope, config.T, 256)
 
     predicted = np.array([coefficients(index) for index in range(draws)])
     if name.endswith("smooth"):

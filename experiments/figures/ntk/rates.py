@@ -149,7 +149,7 @@ def compute(settings: Settings, cell: Cell, key: Array) -> dict[str, np.ndarray]
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def _coefficients(key: Array, panel: str, config: Any, draws: int) -> Float[Array, "draws curves"]:
-    """C of the mean correction, for each network of which it is known.
+    """C of the mean correction, for the network with a frozen readout.
 
     On the points of the measured draws, whose keys these are: differences are the sharper for it.
     """
@@ -160,11 +160,9 @@ def _coefficients(key: Array, panel: str, config: Any, draws: int) -> Float[Arra
         x, y, _, _ = draw(key_data, config.data, config.n, config.d, queries=0)
         if panel == "smooth":
             C = corrections.smooth_correction(key_neurons, x, y, config.T, config.steps, NEURONS)
-            return C[None]
-        slopes = jnp.array([0.0, config.slope])
-        return jax.vmap(
-            lambda slope: corrections.kink_correction(key_neurons, x, y, slope, config.T, NEURONS)
-        )(slopes)
+        else:
+            C = corrections.kink_correction(key_neurons, x, y, config.slope, config.T, NEURONS)
+        return C[None]  # of the first of the statement's networks
 
     return jax.lax.map(one, jnp.arange(draws), batch_size=min(64, draws))
 
