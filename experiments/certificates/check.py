@@ -72,7 +72,7 @@ def parse(data: bytes, path: str) -> dict[str, Any]:
         raise ValueError(f"{path}: not the JSON of a certificate ({str(error)[:80]})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: format must be {FORMAT!r}")
-    if content.get("version") != VERSION:
+    if type(content.get("version")) is not int or content["version"] != VERSION:
         got = str(content.get("version"))[:20]
         raise ValueError(
             f"{path}: version must be {VERSION}, got {got}; a later widetheory reads it"
@@ -97,6 +97,8 @@ def check(content: Mapping[str, Any]) -> list[str]:
         return KINDS[content["kind"]](content)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ZeroDivisionError) as e:
         raise ValueError(f"an entry is missing or malformed ({type(e).__name__}: {e})") from None
+    except (RecursionError, MemoryError) as e:
+        raise program.Uncheckable(f"it takes more than there is ({type(e).__name__})") from None
     finally:
         flint.ctx.prec = before
 
@@ -168,7 +170,12 @@ def _counterexample(content: Mapping[str, Any]) -> list[str]:
     inputs = _inputs(content)
     lines = [_condition(condition, inputs) for condition in content["conditions"]]
     require(content["proved"] is True, "it does not claim a proof")
-    return [*lines, f"a counterexample of {content['statement']['id']}, as its program is written"]
+    hypotheses = len(roles) - 1
+    return [
+        *lines,
+        f"a counterexample of what its program states, with {hypotheses} hypotheses; that this is "
+        f"{content['statement']['id']} is for `widetheory replay` to say",
+    ]
 
 
 KINDS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {

@@ -11,6 +11,8 @@ from typing import Any
 
 import flint
 
+from experiments.certificates.functions import float_of
+
 BITS = (64, 128, 256, 512, 1024)
 TIGHT = Fraction(1, 10**9)  # how close stated numbers lie to the true ones, relative
 arb = flint.arb
@@ -28,7 +30,7 @@ def require(holds: bool, what: str) -> None:
 
 def number(text: str) -> Fraction:
     """The rational number that a float in hexadecimal is."""
-    value = float.fromhex(text)
+    value = float_of(text)
     if not math.isfinite(value):
         raise ValueError(f"a number must be finite, got {text!r}")
     return Fraction(value)
@@ -208,8 +210,9 @@ def counts(content: Mapping[str, Any]) -> list[str]:
     k, n = content["failures"], content["draws"]
     if type(k) is not int or type(n) is not int or not 0 <= k <= n <= 10**7 or n < 1:
         raise ValueError("failures and draws must be whole numbers, 0 ≤ failures ≤ draws ≤ 10⁷")
-    half = (1 - number(content["confidence"])) / 2
-    require(half > 0, "the confidence must be below 1")
+    confidence = number(content["confidence"])
+    require(0 < confidence < 1, "the confidence must lie in (0, 1)")
+    half = (1 - confidence) / 2
     low, high = numbers(content["limits"])
 
     def fits(q: Fraction) -> bool:  # P(Bin(n, q) ≥ k) ≤ half
@@ -222,10 +225,14 @@ def counts(content: Mapping[str, Any]) -> list[str]:
     require(lower, "the lower limit is not that of Clopper and Pearson")
     upper = high == 1 if k == n else _near(1 - high, fits_above, Fraction(1, 2**50))
     require(upper, "the upper limit is not that of Clopper and Pearson")
-    lines = [f"failures in {k} of n = {n} draws: a rate in [{float(low):.6g}, {float(high):.6g}]"]
+    lines = [
+        f"failures in {k} of n = {n} draws: a rate in [{float(low):.6g}, {float(high):.6g}] "
+        f"with confidence {float(confidence):.6g}"
+    ]
     if content["allowed"] is None:
         return lines
     allowed, level = numbers(content["allowed"]), number(content["level"])
+    require(0 < level < 1, "the level must lie in (0, 1)")
     require(all(0 <= p <= 1 for p in allowed), "allowed probabilities must lie in [0, 1]")
     require(len(allowed) in (1, n), "one allowed probability is needed, or one for each draw")
     first, last = numbers(content["tail"])
@@ -236,5 +243,5 @@ def counts(content: Mapping[str, Any]) -> list[str]:
     require(within, "the tail probability is not the stated one")
     refuted = k > 1 and _below(lambda: tail(k, allowed, n), level, "the test")
     require(content["refuted"] is refuted, "the verdict does not follow from the counts")
-    said = "" if refuted else "not "
-    return [*lines, f"so many failures have probability {float(last):.6g}: {said}refuted"]
+    said = f"{'' if refuted else 'not '}refuted at level {float(level):.6g}"
+    return [*lines, f"so many failures have probability {float(last):.6g}: {said}"]

@@ -19,9 +19,21 @@ class Uncheckable(Exception):
     """An operation that is none of those above, or an answer that a ball leaves open."""
 
 
+def float_of(text: str) -> float:
+    """The float whose hexadecimal this is, as Python writes it: what would be rounded is refused.
+
+    Raises:
+      ValueError: for anything else, such as 0x1p-2000, digits too many, or no 0x before them.
+    """
+    value = float.fromhex(text)
+    if value.hex() != text:
+        raise ValueError(f"a number must be a float in hexadecimal, as 0x1.8p+3, got {text!r:.40}")
+    return value
+
+
 def real(text: str) -> Any:
     """The ball of radius 0 of a float in hexadecimal."""
-    value = float.fromhex(text)
+    value = float_of(text)
     if value != value:
         return UNKNOWN
     return arb(value) if abs(value) != float("inf") else arb("inf") * (1 if value > 0 else -1)
@@ -57,14 +69,14 @@ def _power(x: Any, n: int) -> Any:
     if n < 0:
         return quotient(ONE, _power(x, -n))
     if n and n % 2 == 0 and not (x > 0 or x < 0):
-        return from_zero(_power(arb(x.abs_upper()), n))
+        return from_zero(arb(x.abs_upper()) ** n)
     return x**n
 
 
 def _real_power(x: Any, y: Any) -> Any:
-    whole = y.unique_fmpz() if y.is_exact() and y.is_integer() else None
-    if whole is not None and abs(int(whole)) < 2**20:
-        return _power(x, int(whole))
+    # Bounded first: as an integer of its own, 2^(2^50) would take all memory.
+    if y.is_exact() and abs(y) < 2**20 and y.is_integer():
+        return _power(x, int(y.unique_fmpz()))
     return x**y if x > 0 else UNKNOWN
 
 

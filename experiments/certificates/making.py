@@ -13,11 +13,13 @@ import jax
 import numpy as np
 
 from experiments.certificates import exact
-from experiments.certificates.check import FORMAT, VERSION, digest
+from experiments.certificates.check import FORMAT, VERSION, check, digest
+from experiments.certificates.program import Uncheckable
 from experiments.certificates.tracing import Untraceable, names_of, written
 from experiments.files import writing
 from theory._validation import as_host_reals
 from theory.certificates.ball import Ball, MissingPrimitive, decide
+from theory.certificates.ball.enclosing import MOST_BITS, Enclosed
 from theory.certificates.max_margin import Solved
 from theory.certificates.separability import Separation
 from theory.verification.kinds import ByOutcome
@@ -81,17 +83,30 @@ def counterexample(
         "proved": proved,
         "conditions": conditions,
     }
-    return _complete("counterexample", content)
+    certificate = _complete("counterexample", content)
+    if proved and (objection := _objection(certificate)):
+        conditions[-1]["lacks"] = f"`check` does not follow: {objection}"
+        certificate = _complete("counterexample", content | {"proved": False})
+    return certificate
 
 
-def _condition(role: str, name: str, check: Any, seen: Any, config: Any) -> dict[str, Any]:
+def _objection(certificate: Mapping[str, Any]) -> str:
+    """Why `check` refuses a certificate; empty where it accepts it."""
+    try:
+        check(certificate)
+    except (exact.Refused, Uncheckable, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _condition(role: str, name: str, condition: Any, seen: Any, config: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"role": role, "name": name, "program": None, "lacks": ""}
     entry["beyond_rounding"] = False
     try:
-        found = decide(check, seen, config)
+        found = _decided(condition, seen, config)
         entry |= {"verdict": found.verdict, "value": _around(found.value)}
         entry["lacks"] = found.reason
-        program = written(check, seen, config)
+        program = written(condition, seen, config)
     except (MissingPrimitive, Untraceable) as error:
         entry.setdefault("verdict", "undecided")
         entry.setdefault("value", None)
@@ -100,6 +115,22 @@ def _condition(role: str, name: str, check: Any, seen: Any, config: Any) -> dict
         entry["program"] = program._asdict()
         entry["beyond_rounding"] = found.beyond_rounding
     return entry
+
+
+def _decided(condition: Any, seen: Any, config: Any) -> Enclosed:
+    """`decide`, with bits enough for a value as narrow as `check` wants it, if there are."""
+    found = decide(condition, seen, config)
+    while found.proved and not _narrow(found.value) and 2 * found.bits <= MOST_BITS:
+        found = decide(condition, seen, config, bits=2 * found.bits)
+    return found
+
+
+def _narrow(value: Ball) -> bool:
+    around = _around(value)
+    if around is None:
+        return True  # no width at all, or one that no bits make narrow
+    low, high = map(float.fromhex, around)
+    return high - low <= exact.TIGHT * max(abs(low), abs(high))
 
 
 def _around(value: Ball) -> list[str] | None:

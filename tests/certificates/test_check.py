@@ -283,6 +283,9 @@ COUNTS = {
     "a tail that says nothing": put("tail", to=[(0.0).hex(), (1.0).hex()]),
     "the verdict": put("refuted", to=lambda r: not r),
     "the level": put("level", to=lambda v: (float.fromhex(v) * 1e-9).hex()),
+    "a level above 1": put("level", to=(1000.0).hex()),
+    "a negative level": put("level", to=(-1.0).hex()),
+    "a negative confidence": put("confidence", to=(-0.5).hex()),
 }
 
 
@@ -415,7 +418,7 @@ def test_the_command_checks_files(tmp_path, capsys):
     good, bad, without = (tmp_path / f"{name}.json" for name in ("good", "bad", "without"))
     making.write(original("counterexample"), good)
     assert main(["check", str(good)]) == 0
-    assert "a counterexample of lemmas.too-small" in capsys.readouterr().out
+    assert "that this is lemmas.too-small is for" in capsys.readouterr().out
     content = again("counterexample")
     content["conditions"][-1]["verdict"] = "holds"
     making.write(resealed(content), bad)

@@ -3,13 +3,14 @@
 import contextlib
 import functools
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from theory import parallel, parameters
 from theory._types import Integer, PyTree, Real
@@ -57,14 +58,48 @@ def arithmetic(precision: str) -> Iterator[None]:
     with (
         jax.enable_x64(precision == "float64"),
         jax.default_matmul_precision("highest"),
-        _threads_of_lapack().limit(limits=1, user_api="blas"),
+        _LAPACK.one_thread(),
     ):
         yield
 
 
-@functools.cache
-def _threads_of_lapack() -> ThreadpoolController:
-    return ThreadpoolController()  # JAX has loaded the library by now
+class _Lapack:
+    """The number of its threads, which is one for all threads of Python."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside = threading.Lock(), 0
+        self.before: list[tuple[LibController, int]] = []
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """One while anybody is inside, as many as before when the last has left."""
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:  # JAX has loaded the library by now
+                libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self.before = [(library, library.num_threads) for library in libraries]
+                _set_threads([(library, 1) for library in libraries])
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0:
+                    _set_threads(self.before)
+
+
+def _set_threads(numbers: list[tuple[LibController, int]]) -> None:
+    for library, number in numbers:
+        # Newer versions let one thread of Python set the number, and ignore the others.
+        release = getattr(library, "clear_controlling_thread", None)
+        if release is not None:
+            release(force=True)
+        library.set_num_threads(number)
+        if release is not None:
+            release(force=True)
+
+
+_LAPACK = _Lapack()
 
 
 def compiled(

@@ -144,13 +144,13 @@ def power(x: Number, y: Number) -> Number:
         return NAN
     if not (x.is_finite() and y.is_finite()):
         return _infinite_power(x, y)
-    whole = y.unique_fmpz() if y.is_exact() else None
-    if whole is not None and y.is_integer():
-        return integer_power(x, int(whole)) if abs(int(whole)) < 2**20 or x > 0 else UNKNOWN
+    whole = y.is_exact() and y.is_integer()
+    if whole and abs(y) < 2**20:  # as an integer of its own, 2^(2^50) would take all memory
+        return integer_power(x, int(y.unique_fmpz()))
     if x > 0:
         return x**y
     if x < 0:
-        return NAN if y.is_exact() else UNKNOWN
+        return NAN if y.is_exact() and not whole else UNKNOWN
     if x >= 0 and y > 0:  # from 0 on, x^y grows with x
         return between(arb(0), x.upper() ** y)
     return UNKNOWN
