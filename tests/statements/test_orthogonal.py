@@ -285,3 +285,14 @@ def test_every_case_of_learning(case):
     config = statement.configured(case)
     verdict = first_look(statement, key=jax.random.key(0), draws=16, config=config)
     assert verdict.verdict == "consistent", str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hypothesis"), [({"slope": 0.05}, "large slope"), ({"time": 0.6}, "small load")]
+)
+def test_early_accuracy_is_said_where_its_tolerance_was_measured(changes, hypothesis):
+    statement = REGISTRY["orthogonal.noise-accuracy-early"]
+    config = dataclasses.replace(statement.config, **changes)
+    verdict = first_look(statement, key=jax.random.key(0), draws=4, config=config)
+    assert verdict.verdict == "vacuous", str(verdict)
+    assert hypothesis in verdict.reason

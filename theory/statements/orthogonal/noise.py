@@ -10,7 +10,7 @@ from jaxtyping import Array
 from theory import fields
 from theory.certificates import max_margin
 from theory.data.sampling import draw
-from theory.margins import Measured, measured, rounding_error
+from theory.margins import Margin, Measured, at_least, measured, rounding_error
 from theory.networks.descent import descent_for_time
 from theory.networks.network import Params, fixed_signs, init, outputs
 from theory.networks.training import train
@@ -19,7 +19,7 @@ from theory.perturbations import effects
 from theory.statements.orthogonal.setting import CAVEAT, root_mean_square
 from theory.verification.claims import Claim
 from theory.verification.kinds import Moment, Rate
-from theory.verification.statement import Statement
+from theory.verification.statement import Hypothesis, Statement
 
 
 class NoiseSetting(Parameters):
@@ -207,6 +207,26 @@ def _early_accuracies(config: EarlySetting) -> tuple[Claim, ...]:
     )
 
 
+def _small_load(_: Measured, config: EarlySetting) -> Margin:
+    loads = [
+        (mu_f * config.n + mu_g * k) / config.d
+        for k, (mu_f, mu_g) in zip(config.n_adv, config.adapted, strict=True)
+    ]
+    return at_least(jnp.asarray(LOAD), max(loads), rounding_error(64, max(loads)))
+
+
+def _in_cone(_: Measured, config: EarlySetting) -> Margin:
+    return at_least(jnp.asarray(config.slope, float), SLOPE, 0.0)
+
+
+# Where the tolerance of `_early_accuracies` was measured: the square of the load is part of it,
+# and at small slopes most samples are out of the cone.
+LOAD, SLOPE = 0.2, 0.4
+MEASURED = {
+    "small load": Hypothesis(_small_load, "(μ_f n + μ_g n_adv)/d ≤ 0.2"),
+    "large slope": Hypothesis(_in_cone, "γ ≥ 0.4"),
+}
+
 STATEMENTS = (
     Statement(
         id="orthogonal.effect-growth",
@@ -258,6 +278,7 @@ STATEMENTS = (
         "Φ_N(a/√(1+s)) for μ = 0, whatever n/d and n_adv/d are.",
         source="ours",
         sample=_sample_early,
+        hypotheses=MEASURED,
         claim=Moment(
             quantity=lambda instance, _: instance,
             claims=_early_accuracies,
