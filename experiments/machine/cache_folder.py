@@ -18,7 +18,8 @@ def find() -> pathlib.Path | None:
 
     Returns:
       `VARIABLE`, else widetheory in XDG_CACHE_HOME or ~/.cache; None where it is switched off,
-      cannot be made, or can be written by others, which is said on stderr.
+      cannot be made, or can be written by others. Of a folder that was asked for, or that others
+      can write, this is said on stderr.
     """
     asked = os.environ.get(VARIABLE, "")
     if asked == "off":
@@ -27,13 +28,19 @@ def find() -> pathlib.Path | None:
         root = pathlib.Path(asked) if asked else _of_user() / "widetheory"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = _is_private(root)
-    except (OSError, RuntimeError):  # no home, read-only
+    except (OSError, RuntimeError) as error:  # no home, read-only
+        if asked:
+            _refuse(asked, f"it cannot be made ({getattr(error, 'strerror', None) or error})")
         return None
     if not private:
-        streams.say(f"{root} is not used as a cache: others can write it")
-        os.environ[VARIABLE] = "off"  # no second line, from here or from a worker
+        _refuse(root, "others can write it")
         return None
     return root
+
+
+def _refuse(folder: object, why: str) -> None:
+    streams.say(f"{folder} is not used as a cache: {why}")
+    os.environ[VARIABLE] = "off"  # no second line, from here or from a worker
 
 
 def _of_user() -> pathlib.Path:

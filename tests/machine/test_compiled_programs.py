@@ -77,13 +77,25 @@ def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch, capsy
     assert capsys.readouterr().err == said  # once
 
 
-@pytest.mark.parametrize("asked", ["off", "file/cache"])
-def test_no_folder_no_cache_and_no_word(asked, tmp_path, monkeypatch, capsys):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path / asked) if asked != "off" else asked)
+def test_no_cache_where_it_is_switched_off_and_no_word(monkeypatch, capsys):
+    monkeypatch.setenv(cache_folder.VARIABLE, "off")
     assert cache_folder.find() is None
     compiled_programs.use()
     assert jax.config.jax_compilation_cache_dir is None  # pyright: ignore
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_made_is_named_if_it_was_asked_for(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    asked = tmp_path / "file" / "cache"
+    monkeypatch.setenv(cache_folder.VARIABLE, str(asked))
+    assert cache_folder.find() is None
+    assert cache_folder.find() is None
+    said = f"widetheory: {asked} is not used as a cache: it cannot be made (Not a directory)\n"
+    assert capsys.readouterr().err == said  # once
+    monkeypatch.setenv(cache_folder.VARIABLE, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cache_folder.find() is None
     assert capsys.readouterr().err == ""
 
 

@@ -59,7 +59,9 @@ def gather(directories: Sequence[str], title: str) -> Report:
         sections += _figures(place, len(sections))
         sections[first:] = [dataclasses.replace(one, place=name) for one in sections[first:]]
         if len(runs) + len(sections) == before:
-            what = f"there are none in {name}" if place.is_dir() else f"{name} is no directory"
+            what = (
+                f"there are none in {name or '.'}" if place.is_dir() else f"{name} is no directory"
+            )
             raise ValueError(f"DIR must hold results of verify, sweep, figure or falsify: {what}")
     return Report(title, runs, sections)
 
