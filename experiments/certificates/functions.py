@@ -5,7 +5,9 @@ number in them, and are NaN where nothing is known; integers are Python's, and t
 False or None (undecided).
 """
 
+import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import flint
@@ -20,15 +22,27 @@ class Uncheckable(Exception):
 
 
 def float_of(text: str) -> float:
-    """The float whose hexadecimal this is, as Python writes it: what would be rounded is refused.
+    """The float that hexadecimal digits are, as Python writes it; what would be rounded is refused.
 
     Raises:
       ValueError: for anything else, such as 0x1p-2000, digits too many, or no 0x before them.
     """
-    value = float.fromhex(text)
-    if value.hex() != text:
-        raise ValueError(f"a number must be a float in hexadecimal, as 0x1.8p+3, got {text!r:.40}")
-    return value
+    found = _HEXADECIMAL.fullmatch(text)
+    if text in ("inf", "-inf", "nan"):
+        return float(text)
+    if found is not None:
+        digits, exponent = found[2] + (found[3] or ""), int(found[4])
+        exact = Fraction(int(digits, 16)) * Fraction(2) ** (exponent - 4 * len(found[3] or ""))
+        try:
+            value = float(exact)
+        except OverflowError:
+            value = float("inf")
+        if value == exact:
+            return -value if found[1] else value
+    raise ValueError(f"a number must be a float in hexadecimal, as 0x1.8p+3, got {text!r:.40}")
+
+
+_HEXADECIMAL = re.compile(r"(-?)0x([01])(?:\.([0-9a-f]{1,13}))?p([+-]?[0-9]{1,4})")
 
 
 def real(text: str) -> Any:

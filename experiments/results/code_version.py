@@ -34,12 +34,15 @@ def code_version(modules: Iterable[str]) -> dict[str, str]:
 
 
 def modules_of(statement: Statement) -> set[str]:
-    """The modules in which the functions of a statement and its configuration are written."""
+    """The modules in which the functions of a statement and its configuration are written.
+
+    Functions that others were made of count as well: those in closures and partial functions.
+    """
     parts = [*vars(statement).values(), *vars(statement.claim).values()]
     parts += (statement.stages or {}).values()
     conditions = (*statement.hypotheses.values(), *statement.measured.values())
     parts += [type(statement.config), *(condition.check for condition in conditions)]
-    names = {getattr(_unwrapped(part), "__module__", None) for part in parts if callable(part)}
+    names = {getattr(one, "__module__", None) for part in parts for one in _made_of(part)}
     return {name for name in names if name and (_is_ours(name) or _is_a_users(name))}
 
 
@@ -76,10 +79,27 @@ def _lasting_name(module: str) -> str:
     return module if _is_ours(module) else pathlib.Path(sys.modules[module].__file__ or "").name
 
 
-def _unwrapped(part: Any) -> Any:
-    while isinstance(part, functools.partial):
-        part = part.func
-    return part
+def _made_of(part: Any) -> list[Any]:
+    """A function, and those in its closure or, of a partial one, in its arguments, and so on."""
+    found: dict[int, Any] = {}  # a closure may hold the function itself
+    pending = [part]
+    while pending:
+        one = pending.pop()
+        if not callable(one) or id(one) in found:
+            continue
+        found[id(one)] = one
+        if isinstance(one, functools.partial):
+            pending += [one.func, *one.args, *one.keywords.values()]
+        for cell in getattr(one, "__closure__", None) or ():
+            pending += _content(cell)
+    return [one for one in found.values() if not isinstance(one, functools.partial)]
+
+
+def _content(cell: Any) -> list[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # empty so far
+        return []
 
 
 def _is_ours(module: str) -> bool:

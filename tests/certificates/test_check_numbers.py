@@ -1,10 +1,14 @@
 """Numbers of certificates at their limits: exact zeros, near-equalities, roundings, sizes."""
 
+from fractions import Fraction
+
 import flint
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments.certificates import check, exact, making
 from experiments.certificates.functions import FUNCTIONS
@@ -50,7 +54,8 @@ def test_a_certificate_that_is_not_accepted_proves_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["0x1p-2000", "-0x1.00000000000000000001p+1", "-2", "2", "0x1p0", " 0x1.0p+0", "1e3"]
+    "text",
+    ["0x1p-2000", "-0x1.00000000000000000001p+1", "-2", "2", "0x1p+1024", " 0x1.0p+0", "1e3"],
 )
 def test_numbers_that_would_be_rounded_or_read_otherwise_are_refused(text):
     with pytest.raises(ValueError, match="must be a float in hexadecimal"):
@@ -64,3 +69,13 @@ def test_a_power_too_large_for_an_integer_is_none():
     assert not power(two, exponent).is_finite()
     assert FUNCTIONS["pow"](-two, flint.arb(3)) == -8
     assert power(-two, flint.arb(3)) == -8
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_is_read_as_python_writes_it(value):
+    assert exact.number(value.hex()) == Fraction(value)
+
+
+def test_fewer_digits_are_the_same_number():
+    assert exact.number("0x1.8p+1") == 3
+    assert exact.number("-0x1p-3") == Fraction(-1, 8)

@@ -70,6 +70,18 @@ def test_a_name_that_a_package_passes_on_is_followed_to_where_it_is_defined():
     assert not [name for name in closure if name.startswith("theory.statements.ntk")]
 
 
+def test_functions_that_a_function_was_made_of_count():
+    """`rates` in one module makes the sampler from what another one measures."""
+
+    def sample(key, config):
+        return sample, made  # itself, and a function of another module
+
+    made = REGISTRY["ntk.linearization"].sample
+    statement = dataclasses.replace(REGISTRY["lazy.activation-stability"], sample=sample)
+    found = code_version.modules_of(statement)
+    assert {"theory.statements.ntk.widths", "theory.statements.ntk.linearization"} <= found
+
+
 def test_all_that_a_statement_is_made_of_counts():
     other = dataclasses.replace(
         REGISTRY["lazy.activation-stability"], sample=REGISTRY["ntk.linearization"].sample

@@ -110,7 +110,7 @@ def test_a_counterexample_is_checked_and_replayed_from_the_archive(tmp_path, cap
     assert main.main(["check", str(archive)]) == 0
     held = capsys.readouterr().out.splitlines()
     assert "all files are as checksums.sha256 says" in held[0]
-    assert "a counterexample of mine.false" in held[-1]
+    assert "that this is mine.false is for" in held[-1]
     assert main.main(["replay", str(archive)]) == 2  # whose code is run is said by who asks
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
