@@ -170,8 +170,15 @@ def number_names(config: Any) -> list[str]:
 
 
 def largest_integer(config: Any, name: str) -> int:
-    """Up to where an integer parameter is varied: the size of an array, or where the configuration
-    itself is beyond that, and so means no size of one, the integers that float64 has."""
+    """Up to where an integer parameter is varied: what an array may have along one axis.
+
+    Where the configuration itself is beyond that, and so means no size of an array, it is 2⁵³, up
+    to which float64 has every integer.
+
+    Args:
+      config: a configuration.
+      name: one of its integer parameters.
+    """
     return 2**53 if getattr(config, name) > LARGEST else LARGEST
 
 

@@ -170,10 +170,11 @@ def _counterexample(content: Mapping[str, Any]) -> list[str]:
     inputs = _inputs(content)
     lines = [_condition(condition, inputs) for condition in content["conditions"]]
     require(content["proved"] is True, "it does not claim a proof")
-    hypotheses = len(roles) - 1
+    count = len(roles) - 1
+    hypotheses = f"{count} {'hypothesis' if count == 1 else 'hypotheses'}"
     return [
         *lines,
-        f"a counterexample of what its program states, with {hypotheses} hypotheses; that this is "
+        f"a counterexample of what its program states, with {hypotheses}; that this is "
         f"{content['statement']['id']} is for `widetheory replay` to say",
     ]
 
